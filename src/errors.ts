@@ -1,0 +1,89 @@
+/**
+ * Broken promises, classed by what the run must do about them. Expected outcomes (a red flag, an undecided step) are
+ * values, never errors.
+ *
+ * - `retry`: the same call may succeed later (rate limit, network, server fault)
+ * - `pause`: a person or a resource is needed; the run can be resumed and loses nothing (key, disk, outage)
+ * - `stop`: going on makes no sense without a change to the input or the program
+ */
+export type Recovery = 'retry' | 'pause' | 'stop';
+
+/** Base of all errors thrown by mdap. `code` is stable, `message` says what was expected, what came, what to do next. */
+export abstract class MdapError extends Error {
+  abstract readonly code: string;
+  abstract readonly recovery: Recovery;
+}
+
+/** An option, argument or input that cannot be used. Nothing was started. */
+export class UsageError extends MdapError {
+  override readonly name = 'UsageError';
+  readonly code = 'usage';
+  readonly recovery = 'stop';
+}
+
+export type ModelErrorCode = 'authentication' | 'rate-limit' | 'unavailable' | 'rejected' | 'bad-response';
+
+/** A model call that gave no sample. It is never a vote and never a red flag. */
+export class ModelError extends MdapError {
+  override readonly name = 'ModelError';
+  readonly code: ModelErrorCode;
+  readonly recovery: Recovery;
+  /** HTTP status, where there was an HTTP answer. */
+  readonly statusCode: number | undefined;
+  /** How long the server asked us to wait before the next try, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: { code: ModelErrorCode; recovery: Recovery; statusCode?: number; retryAfterMs?: number; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.code = options.code;
+    this.recovery = options.recovery;
+    this.statusCode = options.statusCode;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export type JournalErrorCode =
+  | 'run-locked'
+  | 'writer-lost'
+  | 'newer-schema'
+  | 'damaged'
+  | 'disk-full'
+  | 'not-writable'
+  | 'unknown-run'
+  | 'run-exists';
+
+/** The journal cannot be opened, read or written. What was durable before stays durable. */
+export class JournalError extends MdapError {
+  override readonly name = 'JournalError';
+  readonly code: JournalErrorCode;
+  readonly recovery: Recovery;
+
+  constructor(message: string, options: { code: JournalErrorCode; recovery?: Recovery; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.code = options.code;
+    this.recovery = options.recovery ?? 'pause';
+  }
+}
+
+export type ProcessErrorCode = 'changed' | 'not-json' | 'threw' | 'effect-failed';
+
+/** The process definition broke a promise: it changed under a run, gave a state that is not JSON, or threw. */
+export class ProcessError extends MdapError {
+  override readonly name = 'ProcessError';
+  readonly code: ProcessErrorCode;
+  readonly recovery: Recovery;
+
+  constructor(message: string, options: { code: ProcessErrorCode; recovery?: Recovery; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.code = options.code;
+    this.recovery = options.recovery ?? 'stop';
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,25 @@
+import type { DecisionEntry, RunStatus, SampleEntry } from './journal.ts';
+
+/** What happens in a run, as it happens. Handlers run inside the loop: they must be quick and must not throw. */
+export type RunEvent =
+  | { readonly type: 'run-started'; readonly runId: string; readonly stepIndex: number; readonly isResumed: boolean }
+  /** A sample is here, not yet in the journal. */
+  | { readonly type: 'sample-landed'; readonly sample: SampleEntry }
+  /** A call failed and will be tried again, or the run pauses. Never a vote, never a flag. */
+  | {
+      readonly type: 'call-failed';
+      readonly stepIndex: number;
+      readonly message: string;
+      readonly retryInMs: number | null;
+    }
+  /** A decision is made, not yet durable. */
+  | { readonly type: 'step-decided'; readonly decision: DecisionEntry }
+  /** The decision is durable; its effect comes next. Only for processes with effects. */
+  | { readonly type: 'decision-durable'; readonly stepIndex: number }
+  /** The effect has happened, its observation is not yet durable. */
+  | { readonly type: 'effect-done'; readonly stepIndex: number }
+  | { readonly type: 'step-applied'; readonly stepIndex: number }
+  | { readonly type: 'checkpoint-taken'; readonly stepIndex: number }
+  | { readonly type: 'run-ended'; readonly status: RunStatus; readonly reason: string | null };
+
+export type OnEvent = (event: RunEvent) => void;

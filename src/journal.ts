@@ -1,0 +1,234 @@
+import { JournalError } from './errors.ts';
+import type { RedFlagCode } from './red-flags.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
+export type Json = any;
+
+export type RunStatus = 'running' | 'paused' | 'stopped' | 'done';
+
+/** What a run is, fixed when it is created. */
+export interface RunHeader {
+  readonly runId: string;
+  readonly process: string;
+  /** Where the process comes from: a built-in name or the absolute path of a module; null for one given in code. */
+  readonly processSource: string | null;
+  readonly input: Json;
+  readonly fingerprint: Fingerprint;
+  /** The options of the run as given, to resume it with. Never a key. */
+  readonly settings: Json;
+  readonly createdAtMs: number;
+}
+
+/** What must not change under a run unasked: the journaled votes were given to these prompts. */
+export interface Fingerprint {
+  readonly name: string;
+  readonly version: string;
+  /** Prompts of a few states, the start state first. */
+  readonly prompts: readonly { readonly system: string; readonly user: string }[];
+}
+
+/** Sums over a run so far. */
+export interface RunTotals {
+  steps: number;
+  samples: number;
+  votes: number;
+  flags: Partial<Record<RedFlagCode, number>>;
+  /** Steps with at least one vote for a candidate that lost. */
+  contestedSteps: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Null as soon as one sample's price is unknown. */
+  costUsd: number | null;
+  /** Decisions that differ from the reference; null without a reference. */
+  wrongSteps: number | null;
+  /** First step whose decision differs from the reference. */
+  firstWrongStep: number | null;
+  /** Time in which the run was executing, over all its resumptions. */
+  activeMs: number;
+}
+
+/** A decision. Compact: one row a step, for millions of steps. */
+export interface DecisionEntry {
+  readonly type: 'decision';
+  readonly stepIndex: number;
+  readonly action: Json;
+  readonly samples: number;
+  readonly votes: number;
+  /** Votes by candidate key, winner first; undefined where the step was unanimous. */
+  readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
+  readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  /** From the first draw to the decision. */
+  readonly latencyMs: number;
+  /** Differs from the reference; undefined without a reference. */
+  readonly wrong: boolean | undefined;
+  /** Whether the journal keeps the step's sampled texts now that it is decided. */
+  readonly keepSamples: boolean;
+}
+
+/** A landed sample. Durable before its step is decided, so that a crash does not make it be paid again. */
+export interface SampleEntry {
+  readonly type: 'sample';
+  readonly stepIndex: number;
+  readonly draw: number;
+  readonly model: string;
+  readonly temperature: number;
+  readonly text: string;
+  readonly finishReason: string;
+  /** Key of the candidate it votes for; undefined where it was flagged. */
+  readonly candidate: string | undefined;
+  readonly flag: { readonly code: RedFlagCode; readonly detail: string } | undefined;
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+  readonly costUsd: number | null;
+  readonly latencyMs: number;
+}
+
+/** The state before step `stepIndex`, and the totals of all steps before it. */
+export interface CheckpointEntry {
+  readonly type: 'checkpoint';
+  readonly stepIndex: number;
+  readonly state: Json;
+  readonly totals: RunTotals;
+}
+
+/** The effect of a decided step has happened. */
+export interface EffectEntry {
+  readonly type: 'effect';
+  readonly stepIndex: number;
+  readonly observation: Json;
+}
+
+/** Anything worth knowing later that is not a decision: pauses with their evidence, failed calls, accepted changes. */
+export interface NoteEntry {
+  readonly type: 'note';
+  readonly atMs: number;
+  readonly code: string;
+  readonly detail: Json;
+}
+
+export interface StatusEntry {
+  readonly type: 'status';
+  readonly status: RunStatus;
+  /** Why, where the status is paused or stopped. */
+  readonly reason: string | null;
+  readonly settings: Json;
+}
+
+export type JournalEntry = DecisionEntry | SampleEntry | CheckpointEntry | EffectEntry | NoteEntry | StatusEntry;
+
+export interface RunRecord extends RunHeader {
+  readonly status: RunStatus;
+  readonly reason: string | null;
+  readonly updatedAtMs: number;
+  /** As of the last checkpoint. */
+  readonly totals: RunTotals;
+  /** True while a live writer holds the run. */
+  readonly isWriting: boolean;
+}
+
+/** Where to go on. */
+export interface ResumePoint {
+  readonly checkpoint: CheckpointEntry;
+  /** Decisions after the checkpoint, in order. */
+  readonly decisions: readonly DecisionEntry[];
+  /** Observations of effects after the checkpoint, by step. */
+  readonly observations: ReadonlyMap<number, Json>;
+  /** Samples of the step that was being decided. */
+  readonly samples: readonly SampleEntry[];
+}
+
+/** The only one who may write to a run, until closed. */
+export interface RunWriter {
+  readonly resumePoint: ResumePoint;
+  /**
+   * Takes entries in order; they are durable after `flush`, or at the latest when the event loop is next idle. Order is
+   * kept: when an entry is durable, so are all before it.
+   * @throws {JournalError} when an earlier entry could not be made durable.
+   */
+  append(entry: JournalEntry): void;
+  /** Makes everything appended so far durable. @throws {JournalError} */
+  flush(): Promise<void>;
+  /** Flushes and lets the next writer in. */
+  close(): Promise<void>;
+}
+
+export interface StepRange {
+  readonly fromStep?: number;
+  readonly limit?: number;
+  /** Only steps with a dissenting vote. */
+  readonly contested?: boolean;
+}
+
+/** PORT: the durable record of runs. Every adapter passes `testing/journal-conformance.ts`. */
+export interface Journal {
+  /** @throws {JournalError} `run-exists` */
+  create(header: RunHeader, start: CheckpointEntry): Promise<void>;
+  find(runId: string): Promise<RunRecord | undefined>;
+  /** Newest first. */
+  list(): Promise<RunRecord[]>;
+  /** @throws {JournalError} `unknown-run`, or `run-locked` while another writer is alive. */
+  openWriter(runId: string): Promise<RunWriter>;
+  decisions(runId: string, range?: StepRange): Promise<DecisionEntry[]>;
+  samples(runId: string, stepIndex: number): Promise<SampleEntry[]>;
+  notes(runId: string): Promise<NoteEntry[]>;
+  close(): Promise<void>;
+}
+
+export function emptyTotals(options: { hasReference: boolean }): RunTotals {
+  return {
+    steps: 0,
+    samples: 0,
+    votes: 0,
+    flags: {},
+    contestedSteps: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    costUsd: 0,
+    wrongSteps: options.hasReference ? 0 : null,
+    firstWrongStep: null,
+    activeMs: 0,
+  };
+}
+
+/** Adds a decision to the totals, in place: this runs once a step. */
+export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
+  totals.steps++;
+  totals.samples += decision.samples;
+  totals.votes += decision.votes;
+  if (decision.tally !== undefined) totals.contestedSteps++;
+  for (const code in decision.flags) {
+    const flag = code as RedFlagCode;
+    totals.flags[flag] = (totals.flags[flag] ?? 0) + (decision.flags[flag] ?? 0);
+  }
+  totals.inputTokens += decision.inputTokens;
+  totals.outputTokens += decision.outputTokens;
+  totals.costUsd = totals.costUsd === null || decision.costUsd === null ? null : totals.costUsd + decision.costUsd;
+  if (decision.wrong && totals.wrongSteps !== null) {
+    totals.wrongSteps++;
+    totals.firstWrongStep ??= decision.stepIndex;
+  }
+}
+
+export function unknownRun(runId: string): JournalError {
+  return new JournalError(`there is no run ${JSON.stringify(runId)} in this journal: \`mdap runs\` lists them.`, {
+    code: 'unknown-run',
+    recovery: 'stop',
+  });
+}
+
+export function runExists(runId: string): JournalError {
+  return new JournalError(`there is already a run ${JSON.stringify(runId)}: resume it, or choose another id.`, {
+    code: 'run-exists',
+    recovery: 'stop',
+  });
+}
+
+export function runLocked(runId: string, writer: string): JournalError {
+  return new JournalError(
+    `run ${JSON.stringify(runId)} is being written by ${writer}: wait until it ends, or end it, then resume.`,
+    { code: 'run-locked' },
+  );
+}

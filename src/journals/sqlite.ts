@@ -1,0 +1,669 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { JournalError, messageOf } from '../errors.ts';
+import {
+  type CheckpointEntry,
+  type DecisionEntry,
+  type EffectEntry,
+  type Journal,
+  type JournalEntry,
+  type NoteEntry,
+  type ResumePoint,
+  type RunRecord,
+  type RunWriter,
+  runExists,
+  runLocked,
+  type SampleEntry,
+  type StatusEntry,
+  unknownRun,
+} from '../journal.ts';
+
+export interface SqliteJournalOptions {
+  /** Path of the database file; created with its folder, readable by its owner only. */
+  readonly file: string;
+  /** Wall-clock time in milliseconds. */
+  readonly now: () => number;
+  /** Fail where there is no file yet, for commands that only read. */
+  readonly mustExist?: boolean;
+  /**
+   * `group` (default): entries wait for each other until the event loop is idle, a few milliseconds at most.
+   * `step`: every decision is committed by itself.
+   */
+  readonly commit?: 'group' | 'step';
+  /**
+   * `full` (default): a commit is on the disk. `normal`: a commit survives the death of the process; the last ones may be
+   * lost when the machine loses power.
+   */
+  readonly synchronous?: 'full' | 'normal';
+}
+
+const SCHEMA_VERSION = 1;
+const APPLICATION_ID = 0x6d646170; // "mdap"
+const BUSY_TIMEOUT_MS = 5_000;
+/** A commit is forced when this many entries wait, so that memory stays bounded. */
+const MOST_WAITING = 1_000;
+/** A writer on another host that has not committed for so long is taken for dead. */
+const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
+
+const SCHEMA = `
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
+    header TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason TEXT,
+    updated_at_ms REAL NOT NULL,
+    writer_token TEXT,
+    writer TEXT
+  ) STRICT;
+  CREATE TABLE checkpoints (
+    run INTEGER PRIMARY KEY REFERENCES runs(id),
+    step INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    totals TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE decisions (
+    run INTEGER NOT NULL REFERENCES runs(id),
+    step INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    samples INTEGER NOT NULL,
+    votes INTEGER NOT NULL,
+    tally TEXT,
+    flags TEXT,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cost_usd REAL,
+    latency_ms REAL NOT NULL,
+    wrong INTEGER,
+    kept_samples INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX contested_decisions ON decisions (run, step) WHERE tally IS NOT NULL;
+  CREATE TABLE samples (
+    run INTEGER NOT NULL REFERENCES runs(id),
+    step INTEGER NOT NULL,
+    draw INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    temperature REAL NOT NULL,
+    text TEXT NOT NULL,
+    finish_reason TEXT NOT NULL,
+    candidate TEXT,
+    flag_code TEXT,
+    flag_detail TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    latency_ms REAL NOT NULL,
+    PRIMARY KEY (run, step, draw)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE effects (
+    run INTEGER NOT NULL REFERENCES runs(id),
+    step INTEGER NOT NULL,
+    observation TEXT NOT NULL,
+    PRIMARY KEY (run, step)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE notes (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs(id),
+    at_ms REAL NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT;
+`;
+
+/** The default journal: one SQLite file in WAL mode, many runs, one writer a run. */
+export function sqliteJournal(options: SqliteJournalOptions): Journal {
+  const { file, now } = options;
+  const guard = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      throw toJournalError(thrown, file);
+    }
+  };
+  const db = guard(() => open(options));
+  const statements = new Map<string, StatementSync>();
+  const sql = (text: string): StatementSync => {
+    let statement = statements.get(text);
+    if (statement === undefined) {
+      statement = db.prepare(text);
+      statements.set(text, statement);
+    }
+    return statement;
+  };
+
+  function requireRun(runId: string): RunRow {
+    const row = sql('SELECT * FROM runs WHERE run_id = ?').get(runId) as unknown as RunRow | undefined;
+    if (row === undefined) throw unknownRun(runId);
+    return row;
+  }
+
+  function readCheckpoint(run: number): CheckpointEntry {
+    const row = sql('SELECT step, state, totals FROM checkpoints WHERE run = ?').get(run) as unknown as CheckpointRow;
+    return { type: 'checkpoint', stepIndex: row.step, state: JSON.parse(row.state), totals: JSON.parse(row.totals) };
+  }
+
+  function readSamples(run: number, stepIndex: number): SampleEntry[] {
+    const rows = sql('SELECT * FROM samples WHERE run = ? AND step = ? ORDER BY draw').all(run, stepIndex);
+    return (rows as unknown as SampleRow[]).map(toSample);
+  }
+
+  function toRecord(row: RunRow): RunRecord {
+    return {
+      ...JSON.parse(row.header),
+      runId: row.run_id,
+      settings: JSON.parse(row.settings),
+      status: row.status,
+      reason: row.reason,
+      updatedAtMs: row.updated_at_ms,
+      totals: readCheckpoint(row.id).totals,
+      isWriting: isAlive(row, now()),
+    };
+  }
+
+  return {
+    create: async (header, start) =>
+      guard(() => {
+        const { runId, settings, ...rest } = header;
+        inTransaction(db, () => {
+          if (sql('SELECT 1 FROM runs WHERE run_id = ?').get(runId) !== undefined) throw runExists(runId);
+          const insert = sql(
+            "INSERT INTO runs (run_id, header, settings, status, updated_at_ms) VALUES (?, ?, ?, 'running', ?)",
+          );
+          const { lastInsertRowid } = insert.run(runId, JSON.stringify(rest), JSON.stringify(settings), now());
+          writeCheckpoint(sql, Number(lastInsertRowid), start);
+        });
+      }),
+    find: async (runId) =>
+      guard(() => {
+        const row = sql('SELECT * FROM runs WHERE run_id = ?').get(runId) as unknown as RunRow | undefined;
+        return row && toRecord(row);
+      }),
+    list: async () =>
+      guard(() => (sql('SELECT * FROM runs ORDER BY id DESC').all() as unknown as RunRow[]).map(toRecord)),
+    openWriter: async (runId) =>
+      guard(() => {
+        const token = randomUUID();
+        const row = inTransaction(db, () => {
+          const found = requireRun(runId);
+          if (isAlive(found, now())) throw runLocked(runId, describeWriter(found));
+          sql('UPDATE runs SET writer_token = ?, writer = ?, updated_at_ms = ? WHERE id = ?').run(
+            token,
+            JSON.stringify(thisWriter()),
+            now(),
+            found.id,
+          );
+          return found;
+        });
+        const checkpoint = readCheckpoint(row.id);
+        const decisions = sql('SELECT * FROM decisions WHERE run = ? AND step >= ? ORDER BY step').all(
+          row.id,
+          checkpoint.stepIndex,
+        ) as unknown as DecisionRow[];
+        const effects = sql('SELECT step, observation FROM effects WHERE run = ? AND step >= ?').all(
+          row.id,
+          checkpoint.stepIndex,
+        ) as unknown as { step: number; observation: string }[];
+        const resumePoint: ResumePoint = {
+          checkpoint,
+          decisions: decisions.map(toDecision),
+          observations: new Map(effects.map(({ step, observation }) => [step, JSON.parse(observation)])),
+          samples: readSamples(row.id, checkpoint.stepIndex + decisions.length),
+        };
+        return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options });
+      }),
+    decisions: async (runId, range = {}) =>
+      guard(() => {
+        const { fromStep = 0, limit = -1, contested = false } = range;
+        const where = contested ? 'AND tally IS NOT NULL' : '';
+        const select = sql(`SELECT * FROM decisions WHERE run = ? AND step >= ? ${where} ORDER BY step LIMIT ?`);
+        return (select.all(requireRun(runId).id, fromStep, limit) as unknown as DecisionRow[]).map(toDecision);
+      }),
+    samples: async (runId, stepIndex) => guard(() => readSamples(requireRun(runId).id, stepIndex)),
+    notes: async (runId) =>
+      guard(() => {
+        const rows = sql('SELECT at_ms, code, detail FROM notes WHERE run = ? ORDER BY id').all(requireRun(runId).id);
+        return (rows as unknown as { at_ms: number; code: string; detail: string }[]).map(
+          (row): NoteEntry => ({ type: 'note', atMs: row.at_ms, code: row.code, detail: JSON.parse(row.detail) }),
+        );
+      }),
+    close: async () => guard(() => db.close()),
+  };
+}
+
+type Sql = (text: string) => StatementSync;
+
+class SqliteWriter implements RunWriter {
+  readonly resumePoint: ResumePoint;
+  readonly #db: DatabaseSync;
+  readonly #sql: Sql;
+  readonly #run: number;
+  readonly #runId: string;
+  readonly #token: string;
+  readonly #options: SqliteJournalOptions;
+  #waiting: Exclude<JournalEntry, SampleEntry>[] = [];
+  /** Samples not yet written, by step: most are dropped again when their step is decided unanimously. */
+  readonly #samples = new Map<number, SampleEntry[]>();
+  /** Undecided steps with samples in the database. */
+  readonly #stepsWithSamples = new Set<number>();
+  #isFlushScheduled = false;
+  #failure: JournalError | undefined;
+
+  constructor(init: {
+    db: DatabaseSync;
+    sql: Sql;
+    run: number;
+    runId: string;
+    token: string;
+    resumePoint: ResumePoint;
+    options: SqliteJournalOptions;
+  }) {
+    this.#db = init.db;
+    this.#sql = init.sql;
+    this.#run = init.run;
+    this.#runId = init.runId;
+    this.#token = init.token;
+    this.#options = init.options;
+    this.resumePoint = init.resumePoint;
+    const [sample] = init.resumePoint.samples;
+    if (sample !== undefined) this.#stepsWithSamples.add(sample.stepIndex);
+  }
+
+  append(entry: JournalEntry): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (entry.type === 'sample') {
+      const samples = this.#samples.get(entry.stepIndex);
+      if (samples === undefined) this.#samples.set(entry.stepIndex, [entry]);
+      else samples.push(entry);
+    } else {
+      this.#waiting.push(entry);
+      if (entry.type === 'decision') {
+        if (!entry.keepSamples) this.#samples.delete(entry.stepIndex);
+      }
+    }
+    const isDue = entry.type === 'decision' && this.#options.commit === 'step';
+    if (isDue || this.#waiting.length >= MOST_WAITING) this.#commit();
+    else if (!this.#isFlushScheduled) this.#scheduleFlush();
+  }
+
+  async flush(): Promise<void> {
+    this.#failure = undefined;
+    this.#commit();
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    try {
+      this.#sql('UPDATE runs SET writer_token = NULL, writer = NULL WHERE id = ? AND writer_token = ?').run(
+        this.#run,
+        this.#token,
+      );
+    } catch (thrown) {
+      throw toJournalError(thrown, this.#options.file);
+    }
+  }
+
+  /** The loop is idle once its microtasks are done: from then on somebody may be waiting, or a kill may come. */
+  #scheduleFlush(): void {
+    this.#isFlushScheduled = true;
+    setImmediate(() => {
+      this.#isFlushScheduled = false;
+      try {
+        if (this.#failure === undefined) this.#commit();
+      } catch (thrown) {
+        // Reported by the next append or flush; entries stay in memory.
+        this.#failure = thrown as JournalError;
+      }
+    });
+  }
+
+  #commit(): void {
+    if (this.#waiting.length === 0 && this.#samples.size === 0) return;
+    try {
+      inTransaction(this.#db, () => {
+        this.#holdRun();
+        for (const entry of this.#waiting) this.#write(entry);
+        for (const samples of this.#samples.values()) for (const sample of samples) this.#writeSample(sample);
+      });
+    } catch (thrown) {
+      this.#failure = toJournalError(thrown, this.#options.file);
+      throw this.#failure;
+    }
+    for (const entry of this.#waiting) if (entry.type === 'decision') this.#stepsWithSamples.delete(entry.stepIndex);
+    for (const step of this.#samples.keys()) this.#stepsWithSamples.add(step);
+    this.#waiting = [];
+    this.#samples.clear();
+  }
+
+  /** Fences off a writer that was taken for dead: nothing is written without holding the run. */
+  #holdRun(): void {
+    const { changes } = this.#sql('UPDATE runs SET updated_at_ms = ? WHERE id = ? AND writer_token = ?').run(
+      this.#options.now(),
+      this.#run,
+      this.#token,
+    );
+    if (Number(changes) !== 1) {
+      throw new JournalError(
+        `run ${JSON.stringify(this.#runId)} was taken over by another process: this one stops writing.`,
+        { code: 'writer-lost', recovery: 'stop' },
+      );
+    }
+  }
+
+  #write(entry: DecisionEntry | CheckpointEntry | EffectEntry | NoteEntry | StatusEntry): void {
+    const run = this.#run;
+    switch (entry.type) {
+      case 'decision':
+        this.#sql('INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+          run,
+          entry.stepIndex,
+          JSON.stringify(entry.action),
+          entry.samples,
+          entry.votes,
+          entry.tally === undefined ? null : JSON.stringify(entry.tally),
+          entry.flags === undefined ? null : JSON.stringify(entry.flags),
+          entry.inputTokens,
+          entry.outputTokens,
+          entry.costUsd,
+          entry.latencyMs,
+          entry.wrong === undefined ? null : Number(entry.wrong),
+          Number(entry.keepSamples),
+        );
+        if (!entry.keepSamples && this.#stepsWithSamples.has(entry.stepIndex)) {
+          this.#sql('DELETE FROM samples WHERE run = ? AND step = ?').run(run, entry.stepIndex);
+        }
+        break;
+      case 'checkpoint':
+        writeCheckpoint(this.#sql, run, entry);
+        break;
+      case 'effect':
+        this.#sql('INSERT OR REPLACE INTO effects VALUES (?, ?, ?)').run(
+          run,
+          entry.stepIndex,
+          JSON.stringify(entry.observation ?? null),
+        );
+        break;
+      case 'note':
+        this.#sql('INSERT INTO notes (run, at_ms, code, detail) VALUES (?, ?, ?, ?)').run(
+          run,
+          entry.atMs,
+          entry.code,
+          JSON.stringify(entry.detail),
+        );
+        break;
+      case 'status':
+        this.#sql('UPDATE runs SET status = ?, reason = ?, settings = ? WHERE id = ?').run(
+          entry.status,
+          entry.reason,
+          JSON.stringify(entry.settings),
+          run,
+        );
+    }
+  }
+
+  #writeSample(sample: SampleEntry): void {
+    this.#sql('INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+      this.#run,
+      sample.stepIndex,
+      sample.draw,
+      sample.model,
+      sample.temperature,
+      sample.text,
+      sample.finishReason,
+      sample.candidate ?? null,
+      sample.flag?.code ?? null,
+      sample.flag?.detail.toWellFormed() ?? null,
+      sample.inputTokens ?? null,
+      sample.outputTokens ?? null,
+      sample.costUsd,
+      sample.latencyMs,
+    );
+  }
+}
+
+function writeCheckpoint(sql: Sql, run: number, entry: CheckpointEntry): void {
+  const values: SQLInputValue[] = [run, entry.stepIndex, JSON.stringify(entry.state), JSON.stringify(entry.totals)];
+  sql('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)').run(...values);
+}
+
+function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    // Some failures (a full disk) have rolled back by themselves.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw thrown;
+  }
+}
+
+function open(options: SqliteJournalOptions): DatabaseSync {
+  const { file } = options;
+  const exists = existsSync(file);
+  if (!exists && options.mustExist) {
+    throw new JournalError(
+      `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`,
+      {
+        code: 'unknown-run',
+        recovery: 'stop',
+      },
+    );
+  }
+  if (!exists) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // Created before SQLite opens it, so that it is never readable by others, nor are the -wal and -shm files beside it.
+    closeSync(openSync(file, 'a', 0o600));
+    chmodSync(file, 0o600);
+  }
+  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    const version = pragma(db, 'user_version');
+    const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
+    if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
+      throw new JournalError(`${file} is an SQLite database, but not an mdap journal: choose another file.`, {
+        code: 'damaged',
+        recovery: 'stop',
+      });
+    }
+    if (version > SCHEMA_VERSION) {
+      throw new JournalError(
+        `${file} was written by a newer mdap (journal schema ${version}, this one knows ${SCHEMA_VERSION}): update mdap.`,
+        { code: 'newer-schema', recovery: 'stop' },
+      );
+    }
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous === 'normal' ? 'NORMAL' : 'FULL'}`);
+    if (isEmpty) {
+      inTransaction(db, () => {
+        // Another process may have been faster.
+        if (db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n !== 0) return;
+        db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};`);
+      });
+    }
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+/** SQLite's primary result codes. */
+const BUSY = 5;
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+function toJournalError(thrown: unknown, file: string): JournalError {
+  if (thrown instanceof JournalError) return thrown;
+  const { errcode, code } = thrown as { errcode?: number; code?: string };
+  const cause = thrown;
+  const said = messageOf(thrown);
+  switch (errcode === undefined ? code : errcode & 0xff) {
+    case FULL:
+    case 'ENOSPC':
+      return new JournalError(
+        `the disk is full (journal ${file}): free some space and resume. What was durable is kept.`,
+        { code: 'disk-full', cause },
+      );
+    case BUSY:
+      return new JournalError(
+        `journal ${file} is locked by another program (waited ${BUSY_TIMEOUT_MS / 1000} s): end it, then resume.`,
+        { code: 'not-writable', cause },
+      );
+    case CORRUPT:
+    case NOTADB:
+      return new JournalError(
+        `journal ${file} is damaged or not a journal (${said}): restore a copy, or save what is left with ` +
+          `\`sqlite3 ${file} .recover\`.`,
+        { code: 'damaged', cause },
+      );
+    case READONLY:
+    case CANTOPEN:
+    case 'EACCES':
+    case 'EROFS':
+    case 'EPERM':
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EISDIR':
+      return new JournalError(
+        `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see \`--journal\`.`,
+        { code: 'not-writable', cause },
+      );
+    case IOERR:
+      return new JournalError(
+        `reading or writing the journal ${file} failed (${said}): check the disk and resume. What was durable is kept.`,
+        { code: 'not-writable', cause },
+      );
+    default:
+      if (errcode === undefined) throw thrown;
+      return new JournalError(`journal ${file}: ${said}`, { code: 'damaged', cause });
+  }
+}
+
+interface Writer {
+  readonly host: string;
+  readonly pid: number;
+  /** Start of the process, so that a reused process id is not taken for the writer. Known only for our own process. */
+  readonly startedAtMs: number;
+}
+
+function thisWriter(): Writer {
+  return { host: hostname(), pid: process.pid, startedAtMs: performance.timeOrigin };
+}
+
+function isAlive(row: RunRow, nowMs: number): boolean {
+  if (row.writer === null) return false;
+  const writer = JSON.parse(row.writer) as Writer;
+  const self = thisWriter();
+  if (writer.host !== self.host) return nowMs - row.updated_at_ms < FOREIGN_WRITER_TIMEOUT_MS;
+  if (writer.pid === self.pid) return writer.startedAtMs === self.startedAtMs;
+  try {
+    process.kill(writer.pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function describeWriter(row: RunRow): string {
+  const writer = JSON.parse(row.writer ?? '{}') as Writer;
+  return `process ${writer.pid} on ${writer.host}`;
+}
+
+interface RunRow {
+  id: number;
+  run_id: string;
+  header: string;
+  settings: string;
+  status: string;
+  reason: string | null;
+  updated_at_ms: number;
+  writer_token: string | null;
+  writer: string | null;
+}
+
+interface CheckpointRow {
+  step: number;
+  state: string;
+  totals: string;
+}
+
+interface DecisionRow {
+  step: number;
+  action: string;
+  samples: number;
+  votes: number;
+  tally: string | null;
+  flags: string | null;
+  input_tokens: number;
+  output_tokens: number;
+  cost_usd: number | null;
+  latency_ms: number;
+  wrong: number | null;
+  kept_samples: number;
+}
+
+function toDecision(row: DecisionRow): DecisionEntry {
+  return {
+    type: 'decision',
+    stepIndex: row.step,
+    action: JSON.parse(row.action),
+    samples: row.samples,
+    votes: row.votes,
+    tally: row.tally === null ? undefined : JSON.parse(row.tally),
+    flags: row.flags === null ? undefined : JSON.parse(row.flags),
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    costUsd: row.cost_usd,
+    latencyMs: row.latency_ms,
+    wrong: row.wrong === null ? undefined : row.wrong === 1,
+    keepSamples: row.kept_samples === 1,
+  };
+}
+
+interface SampleRow {
+  step: number;
+  draw: number;
+  model: string;
+  temperature: number;
+  text: string;
+  finish_reason: string;
+  candidate: string | null;
+  flag_code: SampleEntry['flag'] extends infer F | undefined ? (F extends { code: infer C } ? C : never) | null : never;
+  flag_detail: string | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cost_usd: number | null;
+  latency_ms: number;
+}
+
+function toSample(row: SampleRow): SampleEntry {
+  return {
+    type: 'sample',
+    stepIndex: row.step,
+    draw: row.draw,
+    model: row.model,
+    temperature: row.temperature,
+    text: row.text,
+    finishReason: row.finish_reason,
+    candidate: row.candidate ?? undefined,
+    flag: row.flag_code === null ? undefined : { code: row.flag_code, detail: row.flag_detail ?? '' },
+    inputTokens: row.input_tokens ?? undefined,
+    outputTokens: row.output_tokens ?? undefined,
+    costUsd: row.cost_usd,
+    latencyMs: row.latency_ms,
+  };
+}

@@ -1,0 +1,37 @@
+import { UsageError } from '../errors.ts';
+import type { Model, ModelRequest, Sample } from '../model.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../red-flags.ts';
+
+/** A reply, or what `generate` throws. */
+export type ScriptedReply = string | Partial<Sample> | Error;
+
+/**
+ * A model that says what it is told to, for tests: replies in the order of the calls, or from a function of the request.
+ * @throws {UsageError} from `generate` when it is called more often than there are replies.
+ */
+export function scriptedModel(
+  script: readonly ScriptedReply[] | ((request: ModelRequest, call: number) => ScriptedReply | Promise<ScriptedReply>),
+): Model & { readonly requests: readonly ModelRequest[] } {
+  const requests: ModelRequest[] = [];
+  return {
+    id: 'scripted',
+    price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 },
+    requests,
+    async generate(request) {
+      const call = requests.push(request) - 1;
+      const reply = typeof script === 'function' ? await script(request, call) : script[call];
+      if (reply === undefined) throw new UsageError(`scripted: expected at most ${call} calls, got one more.`);
+      if (reply instanceof Error) throw reply;
+      const sample = typeof reply === 'string' ? { text: reply } : reply;
+      const text = sample.text ?? '';
+      return {
+        finishReason: 'stop',
+        inputTokens: Math.ceil(request.prompt.user.length / TYPICAL_CHARS_PER_TOKEN),
+        outputTokens: Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN),
+        latencyMs: 0,
+        ...sample,
+        text,
+      };
+    },
+  };
+}

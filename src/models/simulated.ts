@@ -1,0 +1,188 @@
+import type { Clock } from '../clock.ts';
+import { UsageError } from '../errors.ts';
+import type { Model, ModelRequest, Sample } from '../model.ts';
+import type { Prompt, StepSubject } from '../process.ts';
+import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../random.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../red-flags.ts';
+
+/** All optional; `simulated:p=0.99,v=0.97` on the command line. */
+export interface SimulatedModelOptions {
+  /** Chance that a vote is right; 1 by default. */
+  readonly p?: number;
+  /** Share of samples that become votes; 1 by default. The others are malformed, truncated, too long or empty. */
+  readonly v?: number;
+  /** Intra-step correlation of errors: each step's success rate is a Beta draw with mean p. 0 by default. */
+  readonly rho?: number;
+  /** The same for flags: how much a flagged sample foretells the next one of its step. 0 by default. */
+  readonly flagRho?: number;
+  /** Most different wrong answers to a step; bounded by the process's own `mistakes`. 1 by default, the worst case. */
+  readonly alternatives?: number;
+  /** Share of the wrong answers that agree on the commonest one, from 1 / alternatives (the default) to 1. */
+  readonly concentration?: number;
+  /** Median latency in milliseconds; 0 by default: answers at once. */
+  readonly latencyMs?: number;
+  /** Spread of the lognormal latency (standard deviation of its logarithm). 0 by default. */
+  readonly latencySigma?: number;
+  /** Tokens reported for a valid reply; by default a quarter of its characters. */
+  readonly outputTokens?: number;
+  /** Price in US dollars per million tokens; 0 by default, since nobody is paid. */
+  readonly inputUsdPerMTok?: number;
+  readonly outputUsdPerMTok?: number;
+  readonly seed?: number;
+}
+
+const DEFAULTS: Required<Omit<SimulatedModelOptions, 'outputTokens' | 'concentration'>> = {
+  p: 1,
+  v: 1,
+  rho: 0,
+  flagRho: 0,
+  alternatives: 1,
+  latencyMs: 0,
+  latencySigma: 0,
+  inputUsdPerMTok: 0,
+  outputUsdPerMTok: 0,
+  seed: 0,
+};
+export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens', 'concentration'];
+
+/**
+ * A model that answers in text as a real one would, with chosen error rates. A sample is a function of seed, prompt and
+ * draw number alone, so concurrency, resuming and replaying see the same samples. The process must have `reference` and
+ * `reply`, and `mistakes` where p < 1.
+ * @throws {UsageError} for options outside their range.
+ */
+export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model & { p: number; v: number } {
+  const settings = { ...DEFAULTS, ...withoutUndefined(options) };
+  const { clock, p, v, rho, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
+  const concentration = settings.concentration ?? 1 / alternatives;
+  share('p', p);
+  share('v', v);
+  share('rho', rho, { below: 1 });
+  share('flagRho', flagRho, { below: 1 });
+  share('concentration', concentration, { least: 1 / alternatives });
+  for (const name of ['latencyMs', 'latencySigma', 'inputUsdPerMTok', 'outputUsdPerMTok'] as const) {
+    if (!(settings[name] >= 0))
+      throw new UsageError(`simulated: expected ${name} of at least 0, got ${settings[name]}.`);
+  }
+  if (!Number.isSafeInteger(seed)) throw new UsageError(`simulated: expected a whole number as seed, got ${seed}.`);
+  if (!Number.isSafeInteger(alternatives) || alternatives < 1) {
+    throw new UsageError(`simulated: expected alternatives to be a whole number of at least 1, got ${alternatives}.`);
+  }
+
+  let step: SimulatedStep | undefined;
+
+  function respond(request: ModelRequest): Sample {
+    if (step?.prompt !== request.prompt) step = simulateStep(request);
+    const random = createRandom(mix(step.seed, request.draw));
+    const inputTokens = step.inputTokens;
+    if (random() >= step.v) return { ...spoil(rightReply(step), random, request.maxOutputTokens), inputTokens };
+    const text = random() < step.p ? rightReply(step) : wrongReply(step, random);
+    const outputTokens = settings.outputTokens ?? Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+    return { text, finishReason: 'stop', inputTokens, outputTokens, latencyMs: 0 };
+  }
+
+  function simulateStep({ prompt, subject }: ModelRequest): SimulatedStep {
+    if (subject?.process.reference === undefined || subject.process.reply === undefined) {
+      throw new UsageError(
+        'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
+      );
+    }
+    const { system = '', user } = prompt;
+    const stepSeed = mix(hashText(user, hashText(system)), seed);
+    const random = createRandom(mix(stepSeed, 0x57e9));
+    return {
+      prompt,
+      subject,
+      seed: stepSeed,
+      p: betaDraw({ mean: p, rho }, random),
+      v: betaDraw({ mean: v, rho: flagRho }, random),
+      inputTokens: Math.ceil((system.length + user.length) / TYPICAL_CHARS_PER_TOKEN),
+      right: undefined,
+    };
+  }
+
+  function wrongReply({ subject, seed: stepSeed }: SimulatedStep, random: Random): string {
+    const { process, state } = subject;
+    const mistakes = (process.mistakes?.(state) ?? []).slice(0, alternatives);
+    if (mistakes.length === 0) {
+      throw new UsageError(
+        `the simulated model is to err, but process ${JSON.stringify(process.name)} gives no \`mistakes\` for a step: ` +
+          'add them, or simulate with p=1.',
+      );
+    }
+    // Which mistake is the commonest differs from step to step, but not from draw to draw.
+    const commonest = mix(stepSeed, 0xbad) % mistakes.length;
+    const isCommonest = mistakes.length === 1 || random() < Math.max(concentration, 1 / mistakes.length);
+    const other = Math.floor(random() * (mistakes.length - 1));
+    const chosen = isCommonest ? commonest : (commonest + 1 + other) % mistakes.length;
+    return process.reply!(mistakes[chosen], state);
+  }
+
+  const answer = (request: ModelRequest): Promise<Sample> => {
+    try {
+      return Promise.resolve(respond(request));
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  };
+  const answerLater = async (request: ModelRequest): Promise<Sample> => {
+    const sample = respond(request);
+    const random = createRandom(mix(step!.seed, request.draw, 0x1a7e));
+    const wait = latencyMs * Math.exp(latencySigma * standardNormal(random));
+    await clock.sleep(wait, request.signal);
+    return { ...sample, latencyMs: wait };
+  };
+
+  return {
+    id: describe(options),
+    price: { inputUsdPerMTok: settings.inputUsdPerMTok, outputUsdPerMTok: settings.outputUsdPerMTok },
+    p,
+    v,
+    generate: latencyMs > 0 ? answerLater : answer,
+  };
+}
+
+interface SimulatedStep {
+  readonly prompt: Prompt;
+  readonly subject: StepSubject;
+  readonly seed: number;
+  readonly p: number;
+  readonly v: number;
+  readonly inputTokens: number;
+  right: string | undefined;
+}
+
+function rightReply(step: SimulatedStep): string {
+  const { process, state } = step.subject;
+  step.right ??= process.reply!(process.reference!(state), state);
+  return step.right;
+}
+
+/** A reply that some red flag catches: the ways in which real replies go bad. */
+function spoil(text: string, random: Random, maxOutputTokens: number): Omit<Sample, 'inputTokens'> {
+  const tokens = Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+  const sample = { text, finishReason: 'stop', outputTokens: tokens, latencyMs: 0 } as const;
+  const way = random();
+  if (way < 0.4) return { ...sample, text: 'Let me check that again. Wait, I think the answer is unclear.' };
+  if (way < 0.7)
+    return { ...sample, text: `${text}\nWait, let me reconsider.`.repeat(3), outputTokens: maxOutputTokens + 1 };
+  if (way < 0.95) return { ...sample, text: text.slice(0, Math.floor(text.length / 2)), finishReason: 'length' };
+  return { ...sample, text: '', outputTokens: 0 };
+}
+
+function describe({ clock: _, ...options }: SimulatedModelOptions & { clock: Clock }): string {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return `simulated${given.length > 0 ? ':' : ''}${given.map(([name, value]) => `${name}=${value}`).join(',')}`;
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+function share(name: string, value: number, range: { least?: number; below?: number } = {}): void {
+  const { least = 0, below } = range;
+  if (!(value >= least && (below === undefined ? value <= 1 : value < below))) {
+    const upper = below === undefined ? 'at most 1' : `below ${below}`;
+    throw new UsageError(`simulated: expected ${name} of at least ${least} and ${upper}, got ${value}.`);
+  }
+}

@@ -1,0 +1,141 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { candidateKey } from './candidate.ts';
+import { UsageError } from './errors.ts';
+import { RedFlag } from './red-flags.ts';
+
+/** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
+export interface Prompt {
+  readonly system?: string;
+  readonly user: string;
+}
+
+export interface EffectContext {
+  /** The same for every execution of this step's effect, also after a crash: pass it to the outside system. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a user writes. `State` and `Action` must be plain JSON values. See ARCHITECTURE.md for the words. */
+export interface ProcessDefinition<Input, State, Action> {
+  readonly name: string;
+  /** Change it when prompts, parser or transition change: a run is not resumed under another version unasked. */
+  readonly version: string;
+  /** Any Standard Schema (zod, valibot, arktype ...). Without it the input is taken as it is. */
+  readonly input?: StandardSchemaV1<unknown, Input>;
+  readonly start: (input: Input) => State;
+  /** Exact number of steps, if known beforehand: for the plan, progress, and as the limit of the run. */
+  readonly steps?: (input: Input) => number;
+  readonly isDone: (state: State) => boolean;
+  /** Minimal context for one step. Pure. */
+  readonly prompt: (state: State) => Prompt;
+  /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. Or give `action`. */
+  readonly parse?: (text: string, state: State) => Action;
+  /** Schema of a reply that is one JSON document and nothing else. Used where there is no `parse`. */
+  readonly action?: StandardSchemaV1<unknown, Action>;
+  /** Invariants of the process: a returned flag (use `redFlag('illegal', detail)`) keeps the action from being a vote. */
+  readonly check?: (action: Action, state: State) => RedFlag | undefined;
+  /** Two actions with equal keys are one candidate. Default: canonical JSON. */
+  readonly key?: (action: Action) => string;
+  /** The transition. Pure. `observation` is what `effect` returned, if there is one. */
+  readonly apply: (state: State, action: Action, observation?: unknown) => State;
+  /** Acts on the world, once per decided step, after the decision is durable. Must be idempotent under its key. */
+  readonly effect?: (action: Action, context: EffectContext) => Promise<unknown>;
+  /** Oracle for benchmarks, simulation and calibration. */
+  readonly reference?: (state: State) => Action;
+  /** The reply a model would give for an action: the inverse of `parse`. For the simulated model. */
+  readonly reply?: (action: Action, state: State) => string;
+  /** Plausible wrong actions that pass `check`, the likeliest first. For the simulated model. */
+  readonly mistakes?: (state: State) => readonly Action[];
+}
+
+/** A definition with its defaults filled in. */
+export interface Process<Input = unknown, State = unknown, Action = unknown>
+  extends ProcessDefinition<Input, State, Action> {
+  readonly parse: (text: string, state: State) => Action;
+  readonly key: (action: Action) => string;
+}
+
+// A process whose type parameters do not matter to the holder. `any` because State and Action stand in both positions.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type AnyProcess = Process<any, any, any>;
+
+/** The step a draw belongs to. */
+export interface StepSubject {
+  readonly process: AnyProcess;
+  readonly state: unknown;
+}
+
+const REQUIRED = ['start', 'isDone', 'prompt', 'apply'] as const;
+const OPTIONAL = ['steps', 'parse', 'check', 'key', 'effect', 'reference', 'reply', 'mistakes'] as const;
+
+/**
+ * Checks a definition and fills in its defaults.
+ * @throws {UsageError} naming the field, what was expected and what came.
+ */
+export function defineProcess<Input, State, Action>(
+  definition: ProcessDefinition<Input, State, Action>,
+): Process<Input, State, Action> {
+  const where = `process ${JSON.stringify(definition.name ?? '(unnamed)')}`;
+  for (const field of ['name', 'version'] as const) {
+    if (typeof definition[field] !== 'string' || definition[field] === '') {
+      throw new UsageError(
+        `${where}: expected \`${field}\` to be a non-empty string, got ${typeof definition[field]}.`,
+      );
+    }
+  }
+  for (const field of [...REQUIRED, ...OPTIONAL]) {
+    const value: unknown = definition[field];
+    if (typeof value !== 'function' && (value !== undefined || REQUIRED.some((required) => required === field))) {
+      throw new UsageError(`${where}: expected \`${field}\` to be a function, got ${typeof value}.`);
+    }
+  }
+  const { action } = definition;
+  if (definition.parse === undefined && action === undefined) {
+    throw new UsageError(`${where}: expected \`parse\` (a function) or \`action\` (a schema), got neither.`);
+  }
+  return {
+    ...definition,
+    parse: definition.parse ?? ((text) => parseJson(text, action as StandardSchemaV1<unknown, Action>)),
+    key: definition.key ?? candidateKey,
+    reply: definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined),
+  };
+}
+
+function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Action>): Action {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RedFlag('malformed', `expected one JSON document and nothing else: ${(error as Error).message}`);
+  }
+  const result = schema['~standard'].validate(value);
+  if (result instanceof Promise) {
+    throw new UsageError('expected a synchronous schema in `action`, got one that validates asynchronously.');
+  }
+  if (result.issues) throw new RedFlag('malformed', describeIssues(result.issues));
+  return result.value;
+}
+
+/**
+ * Checks an input against the process's schema.
+ * @throws {UsageError} with every issue and its path.
+ */
+export async function parseInput<Input>(process: Process<Input>, input: unknown): Promise<Input> {
+  if (process.input === undefined) return input as Input;
+  const result = await process.input['~standard'].validate(input);
+  if (result.issues) {
+    throw new UsageError(
+      `the input does not fit process ${JSON.stringify(process.name)}: ${describeIssues(result.issues)}`,
+    );
+  }
+  return result.value;
+}
+
+function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
+  return issues
+    .map((issue) => {
+      const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+      return path === '' ? issue.message : `${path}: ${issue.message}`;
+    })
+    .join('; ');
+}

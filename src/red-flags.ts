@@ -1,0 +1,93 @@
+import { messageOf, UsageError } from './errors.ts';
+import type { Sample } from './model.ts';
+
+/**
+ * Why a sample is not trusted:
+ * - `too-long`: more output tokens than allowed
+ * - `truncated`: the model did not finish its reply
+ * - `refused`: the provider or the model declined
+ * - `empty`: no text
+ * - `malformed`: the parser or the schema rejected it
+ * - `illegal`: the process's own `check` rejected the action
+ */
+export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal'] as const;
+export type RedFlagCode = (typeof RED_FLAG_CODES)[number];
+
+/** A sign that a sample is unreliable. The sample is discarded, never repaired. An `Error` only so that parsers can throw it. */
+export class RedFlag extends Error {
+  override readonly name = 'RedFlag';
+  readonly code: RedFlagCode;
+
+  constructor(code: RedFlagCode, detail: string) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+/** For parsers (`throw redFlag('malformed', why)`) and checks (`return redFlag('illegal', why)`). */
+export function redFlag(code: RedFlagCode, detail: string): RedFlag {
+  return new RedFlag(code, detail);
+}
+
+/** No tokenizer packs more characters into a token on average; a longer text is too long whatever the usage says. */
+const MOST_CHARS_PER_TOKEN = 64;
+/** Where the provider reports no usage, tokens are estimated at this many characters each (English prose). */
+export const TYPICAL_CHARS_PER_TOKEN = 4;
+
+/** Flags that need no parser. */
+export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | undefined {
+  if (sample.finishReason === 'refused') return new RedFlag('refused', 'the provider declined to answer');
+  const { text } = sample;
+  const tokens = sample.outputTokens ?? Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+  if (tokens > maxOutputTokens) {
+    const estimated = sample.outputTokens === undefined ? ' (estimated)' : '';
+    return new RedFlag('too-long', `${tokens} output tokens${estimated}, ${maxOutputTokens} allowed`);
+  }
+  if (text.length > maxOutputTokens * MOST_CHARS_PER_TOKEN) {
+    return new RedFlag('too-long', `${text.length} characters cannot be ${maxOutputTokens} tokens`);
+  }
+  if (sample.finishReason !== 'stop')
+    return new RedFlag('truncated', `the model did not finish: ${sample.finishReason}`);
+  if (text.length === 0 || text.trim() === '') return new RedFlag('empty', 'the reply has no text');
+  // The journal stores UTF-8: such a text would come back as another one.
+  if (!text.isWellFormed()) return new RedFlag('malformed', 'the reply has half a surrogate pair');
+  return undefined;
+}
+
+/** The part of a step that turns a reply into a candidate. */
+export interface Reader<Action> {
+  readonly parse: (text: string) => Action;
+  readonly check?: (action: Action) => RedFlag | undefined;
+  readonly key: (action: Action) => string;
+}
+
+/** An action that passed every check, with the key of its candidate. */
+export interface Valid<Action> {
+  readonly action: Action;
+  readonly key: string;
+}
+
+/**
+ * Parser, key and check in this order; any exception of theirs is a red flag, since a reply can be anything.
+ * @throws {UsageError} when the process definition itself is wrong.
+ */
+export function readReply<Action>(text: string, reader: Reader<Action>): Valid<Action> | RedFlag {
+  let action: Action;
+  let key: string;
+  try {
+    action = reader.parse(text);
+    key = reader.key(action);
+  } catch (thrown) {
+    if (thrown instanceof RedFlag) return thrown;
+    if (thrown instanceof UsageError) throw thrown;
+    return new RedFlag('malformed', messageOf(thrown));
+  }
+  try {
+    const flag = reader.check?.(action);
+    if (flag !== undefined) return flag;
+  } catch (thrown) {
+    if (thrown instanceof RedFlag) return thrown;
+    return new RedFlag('illegal', messageOf(thrown));
+  }
+  return { action, key };
+}

@@ -1,0 +1,515 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { candidateKey } from './candidate.ts';
+import type { Clock } from './clock.ts';
+import {
+  type Decision,
+  InFlight,
+  type Question,
+  type Undecided,
+  type VoteContext,
+  type VoteSettings,
+  vote,
+} from './decide.ts';
+import { JournalError, MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
+import type { OnEvent } from './events.ts';
+import {
+  addDecision,
+  type DecisionEntry,
+  emptyTotals,
+  type Fingerprint,
+  type Journal,
+  type Json,
+  type RunStatus,
+  type RunTotals,
+  type RunWriter,
+  type SampleEntry,
+} from './journal.ts';
+import type { Model } from './model.ts';
+import { type Process, parseInput } from './process.ts';
+import type { Random } from './random.ts';
+import { createSampler } from './sampler.ts';
+
+/** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
+export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
+export type RecordPolicy = (typeof RECORD_POLICIES)[number];
+
+/** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
+export interface RunDependencies {
+  readonly runId: string;
+  readonly model: Model;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly vote: VoteSettings;
+  readonly record: RecordPolicy;
+  /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
+  readonly maxSteps: number | undefined;
+  readonly maxRetries: number;
+  /** Go on under a changed process definition. */
+  readonly acceptChange: boolean;
+  /** What `mdap resume` needs to call this again. */
+  readonly settings: Json;
+  readonly processSource: string | null;
+  readonly signal: AbortSignal | undefined;
+  readonly onEvent: OnEvent | undefined;
+}
+
+/** The outcome of a run, as printed by `mdap run --json`. */
+export interface RunResult<State = unknown> {
+  readonly runId: string;
+  readonly process: string;
+  readonly status: RunStatus;
+  /** Why, where the status is paused or stopped. */
+  readonly reason: string | null;
+  readonly steps: number;
+  readonly samples: number;
+  readonly votes: number;
+  readonly flagged: number;
+  readonly flags: RunTotals['flags'];
+  readonly contestedSteps: number;
+  /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
+  readonly undecided: number;
+  readonly tokens: { readonly input: number; readonly output: number };
+  /** Null where the price of the model is not known. */
+  readonly costUsd: number | null;
+  /** Time in which the run was executing, over all its resumptions. */
+  readonly wallMs: number;
+  readonly stateSha256: string;
+  /** Decisions that differ from the reference; null without one. */
+  readonly wrongSteps: number | null;
+  readonly firstWrongStep: number | null;
+  readonly state: State;
+}
+
+const CHECKPOINT_STEPS = 1_000;
+const CHECKPOINT_MS = 5_000;
+/** How long a model that answers at once may keep the event loop (signals, timers, commits) waiting. */
+const YIELD_MS = 8;
+const FINGERPRINT_STATES = 3;
+
+/**
+ * Starts or resumes a run: the loop over dependent steps. ARCHITECTURE.md numbers its invariants J1 to J9.
+ * @throws {UsageError} for input that does not fit, or a run id that belongs to another process or input.
+ * @throws {ProcessError} `changed` when the process is not the one that the run was started with.
+ * @throws {JournalError} when the journal cannot be opened. Later failures of any kind end in a result, not in a throw.
+ */
+export async function execute<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  rawInput: unknown,
+  dependencies: RunDependencies,
+): Promise<RunResult<State>> {
+  const input = await parseInput(process as Process<Input>, rawInput);
+  const writer = await openRun(process, input, dependencies);
+  return new Run(process, input, dependencies, writer).execute();
+}
+
+class Run<Input, State, Action> {
+  readonly #process: Process<Input, State, Action>;
+  readonly #input: Input;
+  readonly #options: RunDependencies;
+  readonly #writer: RunWriter;
+  readonly #inFlight = new InFlight();
+  readonly #context: VoteContext;
+  readonly #effectAbort = new AbortController();
+  #state: State;
+  #stepIndex: number;
+  #totals: RunTotals;
+  /** Samples of the step being decided: paid for, but in no decision yet. */
+  #open: SampleEntry[] = [];
+  #undecided: Undecided | undefined;
+  #sinceMs: number;
+  #checkpointStep: number;
+  #checkpointMs: number;
+
+  constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, writer: RunWriter) {
+    const { checkpoint } = writer.resumePoint;
+    this.#process = process;
+    this.#input = input;
+    this.#options = options;
+    this.#writer = writer;
+    this.#context = this.#createVoteContext();
+    this.#state = checkpoint.state;
+    this.#stepIndex = checkpoint.stepIndex;
+    this.#totals = checkpoint.totals;
+    this.#sinceMs = options.clock.monotonicMs();
+    this.#checkpointStep = checkpoint.stepIndex;
+    this.#checkpointMs = this.#sinceMs;
+  }
+
+  async execute(): Promise<RunResult<State>> {
+    const { signal } = this.#options;
+    const onAbort = () => {
+      this.#inFlight.abort(signal?.reason);
+      this.#effectAbort.abort(signal?.reason);
+    };
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let end: End;
+    try {
+      await this.#replay();
+      end = await this.#loop();
+    } catch (thrown) {
+      end = this.#endOf(thrown);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    end = await this.#close(end);
+    this.#options.onEvent?.({ type: 'run-ended', ...end });
+    return this.#result(end);
+  }
+
+  /** J4: from the last checkpoint on, decided steps are applied again, never voted again. */
+  async #replay(): Promise<void> {
+    const { decisions, samples } = this.#writer.resumePoint;
+    const { runId, settings } = this.#options;
+    const isResumed = this.#stepIndex > 0 || decisions.length > 0 || samples.length > 0;
+    this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
+    for (const decision of decisions) {
+      addDecision(this.#totals, decision);
+      await this.#transit(decision.action as Action);
+    }
+    this.#open = [...samples];
+    this.#options.onEvent?.({ type: 'run-started', runId, stepIndex: this.#stepIndex, isResumed });
+  }
+
+  async #loop(): Promise<End> {
+    const { maxSteps, signal, clock } = this.#options;
+    const ownSteps = this.#call('steps', () => this.#process.steps?.(this.#input));
+    const limit = maxSteps ?? ownSteps ?? Number.POSITIVE_INFINITY;
+    let yieldedMs = clock.monotonicMs();
+    while (!this.#call('isDone', () => this.#process.isDone(this.#state))) {
+      if (signal?.aborted) return INTERRUPTED;
+      if (this.#stepIndex >= limit) {
+        return maxSteps === undefined
+          ? {
+              status: 'stopped',
+              reason: `not done after the ${limit} steps that the process takes: a decision was wrong`,
+            }
+          : { status: 'paused', reason: `reached the limit of ${limit} steps (--max-steps)` };
+      }
+      const outcome = await this.#decide();
+      if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
+      this.#commit(outcome);
+      await this.#transit(outcome.action);
+      const nowMs = clock.monotonicMs();
+      if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
+        this.#checkpoint(nowMs);
+      }
+      if (nowMs - yieldedMs >= YIELD_MS) {
+        await yieldToEventLoop();
+        yieldedMs = clock.monotonicMs();
+      }
+    }
+    return { status: 'done', reason: null };
+  }
+
+  #decide(): Promise<Decision<Action> | Undecided> {
+    const process = this.#process;
+    const state = this.#state;
+    const question: Question<Action> = {
+      stepIndex: this.#stepIndex,
+      prompt: this.#call('prompt', () => process.prompt(state)),
+      subject: { process, state },
+      parse: (text) => process.parse(text, state),
+      check: process.check && ((action) => process.check?.(action, state)),
+      key: process.key,
+    };
+    return vote(question, this.#context, this.#open.splice(0));
+  }
+
+  #createVoteContext(): VoteContext {
+    const { model, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    return {
+      settings,
+      inFlight: this.#inFlight,
+      monotonicMs: () => clock.monotonicMs(),
+      sampler: createSampler({
+        model,
+        clock,
+        random,
+        maxRetries,
+        onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
+      }),
+      onSample: (sample, isRecorded) => {
+        this.#open.push(sample);
+        if (isRecorded) return;
+        onEvent?.({ type: 'sample-landed', sample });
+        this.#writer.append(sample);
+      },
+    };
+  }
+
+  #noteFailure(error: ModelError, retryInMs: number | null): void {
+    const { message, code, statusCode } = error;
+    const stepIndex = this.#stepIndex;
+    this.#options.onEvent?.({ type: 'call-failed', stepIndex, message, retryInMs });
+    const detail = { stepIndex, message, code, statusCode, retryInMs };
+    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'call-failed', detail });
+  }
+
+  #commit(decision: Decision<Action>): void {
+    const { reference, key } = this.#process;
+    const isContested = decision.tally.length > 1;
+    const right = reference && this.#call('reference', () => key(reference(this.#state)));
+    const { record } = this.#options;
+    const entry: DecisionEntry = {
+      type: 'decision',
+      stepIndex: this.#stepIndex,
+      action: decision.action,
+      samples: decision.samples,
+      votes: decision.votes,
+      tally: isContested ? decision.tally : undefined,
+      flags: decision.flags,
+      inputTokens: decision.inputTokens,
+      outputTokens: decision.outputTokens,
+      costUsd: decision.costUsd,
+      latencyMs: decision.latencyMs,
+      wrong: right === undefined ? undefined : right !== decision.tally[0]![0],
+      keepSamples: record === 'all' || (record === 'contested' && (isContested || decision.flags !== undefined)),
+    };
+    this.#options.onEvent?.({ type: 'step-decided', decision: entry });
+    this.#writer.append(entry);
+    this.#open.length = 0;
+    addDecision(this.#totals, entry);
+  }
+
+  /** From a decided action to the next state, through the effect where there is one. */
+  async #transit(action: Action): Promise<void> {
+    const stepIndex = this.#stepIndex;
+    const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
+    this.#state = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
+    this.#stepIndex++;
+    this.#options.onEvent?.({ type: 'step-applied', stepIndex });
+  }
+
+  /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
+  async #act(action: Action): Promise<unknown> {
+    const { onEvent, runId } = this.#options;
+    const { observations } = this.#writer.resumePoint;
+    const stepIndex = this.#stepIndex;
+    if (observations.has(stepIndex)) return observations.get(stepIndex);
+    await this.#writer.flush();
+    onEvent?.({ type: 'decision-durable', stepIndex });
+    let observation: unknown;
+    try {
+      const context = { idempotencyKey: `${runId}/${stepIndex}`, signal: this.#effectAbort.signal };
+      // As it would come back from the journal, so that a resumed run sees the same.
+      observation = jsonCopy(await this.#process.effect?.(action, context));
+    } catch (thrown) {
+      if (this.#options.signal?.aborted) throw thrown;
+      throw new ProcessError(
+        `the effect of step ${stepIndex} failed: ${messageOf(thrown)}. Its decision is kept; resuming runs the effect again ` +
+          `under the same idempotency key ${JSON.stringify(`${runId}/${stepIndex}`)}.`,
+        { code: 'effect-failed', recovery: 'pause', cause: thrown },
+      );
+    }
+    onEvent?.({ type: 'effect-done', stepIndex });
+    this.#writer.append({ type: 'effect', stepIndex, observation });
+    await this.#writer.flush();
+    return observation;
+  }
+
+  #pauseUndecided(outcome: Undecided): End {
+    this.#undecided = outcome;
+    const stepIndex = this.#stepIndex;
+    const { type: _, ...evidence } = outcome;
+    const detail = { stepIndex, ...evidence };
+    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'step-undecided', detail });
+    const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
+    const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
+    return {
+      status: 'paused',
+      reason:
+        `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
+        `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
+        'then resume with a higher --max-votes or another model',
+    };
+  }
+
+  #checkpoint(nowMs: number): void {
+    this.#totals.activeMs += nowMs - this.#sinceMs;
+    this.#sinceMs = nowMs;
+    this.#checkpointMs = nowMs;
+    this.#checkpointStep = this.#stepIndex;
+    const totals = structuredClone(this.#totals);
+    this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
+    this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
+  }
+
+  /** Calls the process, naming the part that threw. */
+  #call<T>(part: string, work: () => T): T {
+    try {
+      return work();
+    } catch (thrown) {
+      throw new ProcessError(
+        `process ${JSON.stringify(this.#process.name)}: \`${part}\` threw at step ${this.#stepIndex}: ${messageOf(thrown)}`,
+        { code: 'threw', cause: thrown },
+      );
+    }
+  }
+
+  #endOf(thrown: unknown): End {
+    if (this.#options.signal?.aborted) return INTERRUPTED;
+    if (!(thrown instanceof MdapError)) {
+      const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
+      this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'unexpected-error', detail });
+      return { status: 'stopped', reason: `unexpected error at step ${this.#stepIndex}: ${messageOf(thrown)}` };
+    }
+    return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
+  }
+
+  /** J1: nothing is reported as done before it is durable. A journal that fails now has the last word. */
+  async #close(end: End): Promise<End> {
+    const { clock, settings } = this.#options;
+    try {
+      // Once more what could not be written before: the disk may have room again.
+      await this.#writer.flush();
+      this.#checkpoint(clock.monotonicMs());
+      this.#writer.append({ type: 'status', ...end, settings });
+      await this.#writer.close();
+      return end;
+    } catch (thrown) {
+      if (!(thrown instanceof JournalError)) throw thrown;
+      return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
+    }
+  }
+
+  #result(end: End): RunResult<State> {
+    const totals = structuredClone(this.#totals);
+    for (const sample of this.#open) {
+      totals.samples++;
+      if (sample.flag === undefined) totals.votes++;
+      else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
+      totals.inputTokens += sample.inputTokens ?? 0;
+      totals.outputTokens += sample.outputTokens ?? 0;
+      totals.costUsd = totals.costUsd === null || sample.costUsd === null ? null : totals.costUsd + sample.costUsd;
+    }
+    return {
+      runId: this.#options.runId,
+      process: this.#process.name,
+      status: end.status,
+      reason: end.reason,
+      steps: totals.steps,
+      samples: totals.samples,
+      votes: totals.votes,
+      flagged: totals.samples - totals.votes,
+      flags: totals.flags,
+      contestedSteps: totals.contestedSteps,
+      undecided: this.#undecided === undefined ? 0 : 1,
+      tokens: { input: totals.inputTokens, output: totals.outputTokens },
+      costUsd: totals.costUsd,
+      wallMs: Math.round(totals.activeMs),
+      stateSha256: createHash('sha256').update(candidateKey(this.#state)).digest('hex'),
+      wrongSteps: totals.wrongSteps,
+      firstWrongStep: totals.firstWrongStep,
+      state: this.#state,
+    };
+  }
+}
+
+interface End {
+  readonly status: RunStatus;
+  readonly reason: string | null;
+}
+
+const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };
+
+/** Creates the run or checks that it is the same one, and takes its writer lock. */
+async function openRun<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  input: Input,
+  options: RunDependencies,
+): Promise<RunWriter> {
+  const { journal, runId, clock, settings, processSource, acceptChange } = options;
+  const start = process.start(input);
+  requireJson('the start state', start, process.name);
+  const fingerprint = fingerprintOf(process, start);
+  const found = await journal.find(runId);
+  if (found === undefined) {
+    const header = {
+      runId,
+      process: process.name,
+      processSource,
+      input,
+      fingerprint,
+      settings,
+      createdAtMs: clock.now(),
+    };
+    const totals = emptyTotals({ hasReference: process.reference !== undefined });
+    await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
+    return journal.openWriter(runId);
+  }
+  if (candidateKey(found.input) !== candidateKey(jsonCopy(input))) {
+    throw new UsageError(
+      `run ${JSON.stringify(runId)} has another input (${JSON.stringify(found.input).slice(0, 200)}): resume it without ` +
+        'an input, or choose another --run-id.',
+    );
+  }
+  const changes = describeChanges(found.fingerprint, fingerprint);
+  if (changes.length > 0 && !acceptChange) {
+    throw new ProcessError(
+      `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
+        'Its votes were given to the old definition: start a new run, or go on with --accept-change.',
+      { code: 'changed' },
+    );
+  }
+  const writer = await journal.openWriter(runId);
+  if (changes.length > 0) {
+    writer.append({ type: 'note', atMs: clock.now(), code: 'change-accepted', detail: { changes } });
+  }
+  if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
+    const detail = { from: found.settings, to: settings };
+    writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
+  }
+  return writer;
+}
+
+function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
+  const prompts: { system: string; user: string }[] = [];
+  let state = start;
+  while (!process.isDone(state)) {
+    const { system = '', user } = process.prompt(state);
+    prompts.push({ system, user });
+    if (process.reference === undefined || process.effect !== undefined || prompts.length === FINGERPRINT_STATES) break;
+    state = process.apply(state, process.reference(state));
+  }
+  return { name: process.name, version: process.version, prompts };
+}
+
+function describeChanges(before: Fingerprint, after: Fingerprint): string[] {
+  const changes: string[] = [];
+  for (const field of ['name', 'version'] as const) {
+    if (before[field] !== after[field]) {
+      changes.push(`${field} was ${JSON.stringify(before[field])}, is ${JSON.stringify(after[field])}`);
+    }
+  }
+  const shared = Math.min(before.prompts.length, after.prompts.length);
+  for (let i = 0; i < shared && changes.length < 3; i++) {
+    for (const part of ['system', 'user'] as const) {
+      const was = before.prompts[i]![part];
+      const is = after.prompts[i]![part];
+      if (was === is) continue;
+      let at = 0;
+      while (was[at] === is[at]) at++;
+      const excerpt = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 30));
+      changes.push(`the ${part} prompt of step ${i} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`);
+    }
+  }
+  return changes;
+}
+
+function requireJson(what: string, value: unknown, process: string): void {
+  try {
+    candidateKey(value);
+  } catch (thrown) {
+    throw new ProcessError(
+      `process ${JSON.stringify(process)}: expected ${what} to be plain JSON, so that it can be resumed: ${messageOf(thrown)}.`,
+      { code: 'not-json', cause: thrown },
+    );
+  }
+}
+
+function jsonCopy<T>(value: T): T {
+  return value === undefined ? value : JSON.parse(JSON.stringify(value));
+}
