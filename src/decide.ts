@@ -184,7 +184,7 @@ class Draws<Action> {
       text: isFlagged ? reply.text.slice(0, MOST_FLAGGED_CHARS).toWellFormed() : reply.text,
       finishReason: reply.finishReason,
       candidate: isFlagged ? undefined : verdict.key,
-      flag: isFlagged ? { code: verdict.code, detail: verdict.message } : undefined,
+      flag: isFlagged ? { code: verdict.code, detail: verdict.detail } : undefined,
       inputTokens: reply.inputTokens,
       outputTokens: reply.outputTokens,
       costUsd: costUsd(reply, sampler),

@@ -13,14 +13,17 @@ import type { Sample } from './model.ts';
 export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal'] as const;
 export type RedFlagCode = (typeof RED_FLAG_CODES)[number];
 
-/** A sign that a sample is unreliable. The sample is discarded, never repaired. An `Error` only so that parsers can throw it. */
-export class RedFlag extends Error {
-  override readonly name = 'RedFlag';
+/**
+ * A sign that a sample is unreliable. The sample is discarded, never repaired. Parsers may throw it; it is no `Error`,
+ * because an expected outcome needs no stack trace, and taking one costs more than the rest of a step.
+ */
+export class RedFlag {
   readonly code: RedFlagCode;
+  readonly detail: string;
 
   constructor(code: RedFlagCode, detail: string) {
-    super(detail);
     this.code = code;
+    this.detail = detail;
   }
 }
 

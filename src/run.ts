@@ -85,7 +85,7 @@ export interface RunResult<State = unknown> {
 const CHECKPOINT_STEPS = 1_000;
 const CHECKPOINT_MS = 5_000;
 /** How long a model that answers at once may keep the event loop (signals, timers, commits) waiting. */
-const YIELD_MS = 8;
+const YIELD_MS = 20;
 const FINGERPRINT_STATES = 3;
 
 /**

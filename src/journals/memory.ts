@@ -66,10 +66,11 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         run.checkpoint = structuredClone(entry);
         break;
       case 'effect':
-        run.observations.set(entry.stepIndex, entry.observation);
+        // As JSON has it, like everything that comes back from a journal.
+        run.observations.set(entry.stepIndex, entry.observation ?? null);
         break;
       case 'note':
-        run.notes.push(entry);
+        run.notes.push({ ...entry, detail: JSON.parse(JSON.stringify(entry.detail)) });
         break;
       case 'status':
         run.status = entry;
@@ -107,7 +108,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         resumePoint: {
           checkpoint: structuredClone(checkpoint),
           decisions: decisions.sort((a, b) => a.stepIndex - b.stepIndex),
-          observations: new Map(run.observations),
+          observations: new Map([...run.observations].filter(([stepIndex]) => stepIndex >= checkpoint.stepIndex)),
           samples: sortedSamples(run.samples.get(checkpoint.stepIndex + decisions.length)),
         },
         append: (entry) => store(run, entry),

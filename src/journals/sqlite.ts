@@ -128,6 +128,9 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
   };
   const db = guard(() => open(options));
   const statements = new Map<string, StatementSync>();
+  /** Tokens of our writers that were closed; on a full disk the row may still name them. */
+  const closed = new Set<string>();
+  const isHeld = (row: RunRow) => !closed.has(row.writer_token ?? '') && isAlive(row, now());
   const sql = (text: string): StatementSync => {
     let statement = statements.get(text);
     if (statement === undefined) {
@@ -144,7 +147,10 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
   }
 
   function readCheckpoint(run: number): CheckpointEntry {
-    const row = sql('SELECT step, state, totals FROM checkpoints WHERE run = ?').get(run) as unknown as CheckpointRow;
+    const row = sql('SELECT step, state, totals FROM checkpoints WHERE run = ?').get(run) as unknown as
+      | CheckpointRow
+      | undefined;
+    if (row === undefined) throw new SyntaxError('a run without a checkpoint');
     return { type: 'checkpoint', stepIndex: row.step, state: JSON.parse(row.state), totals: JSON.parse(row.totals) };
   }
 
@@ -162,7 +168,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
       reason: row.reason,
       updatedAtMs: row.updated_at_ms,
       totals: readCheckpoint(row.id).totals,
-      isWriting: isAlive(row, now()),
+      isWriting: isHeld(row),
     };
   }
 
@@ -191,7 +197,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
         const token = randomUUID();
         const row = inTransaction(db, () => {
           const found = requireRun(runId);
-          if (isAlive(found, now())) throw runLocked(runId, describeWriter(found));
+          if (isHeld(found)) throw runLocked(runId, describeWriter(found));
           sql('UPDATE runs SET writer_token = ?, writer = ?, updated_at_ms = ? WHERE id = ?').run(
             token,
             JSON.stringify(thisWriter()),
@@ -215,7 +221,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
           observations: new Map(effects.map(({ step, observation }) => [step, JSON.parse(observation)])),
           samples: readSamples(row.id, checkpoint.stepIndex + decisions.length),
         };
-        return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options });
+        return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options, closed });
       }),
     decisions: async (runId, range = {}) =>
       guard(() => {
@@ -246,7 +252,8 @@ class SqliteWriter implements RunWriter {
   readonly #runId: string;
   readonly #token: string;
   readonly #options: SqliteJournalOptions;
-  #waiting: Exclude<JournalEntry, SampleEntry>[] = [];
+  readonly #closed: Set<string>;
+  readonly #waiting: Exclude<JournalEntry, SampleEntry>[] = [];
   /** Samples not yet written, by step: most are dropped again when their step is decided unanimously. */
   readonly #samples = new Map<number, SampleEntry[]>();
   /** Undecided steps with samples in the database. */
@@ -262,6 +269,7 @@ class SqliteWriter implements RunWriter {
     token: string;
     resumePoint: ResumePoint;
     options: SqliteJournalOptions;
+    closed: Set<string>;
   }) {
     this.#db = init.db;
     this.#sql = init.sql;
@@ -269,6 +277,7 @@ class SqliteWriter implements RunWriter {
     this.#runId = init.runId;
     this.#token = init.token;
     this.#options = init.options;
+    this.#closed = init.closed;
     this.resumePoint = init.resumePoint;
     const [sample] = init.resumePoint.samples;
     if (sample !== undefined) this.#stepsWithSamples.add(sample.stepIndex);
@@ -297,6 +306,8 @@ class SqliteWriter implements RunWriter {
   }
 
   async close(): Promise<void> {
+    // Whatever happens now, nobody writes here any more.
+    this.#closed.add(this.#token);
     await this.flush();
     try {
       this.#sql('UPDATE runs SET writer_token = NULL, writer = NULL WHERE id = ? AND writer_token = ?').run(
@@ -334,9 +345,10 @@ class SqliteWriter implements RunWriter {
       this.#failure = toJournalError(thrown, this.#options.file);
       throw this.#failure;
     }
-    for (const entry of this.#waiting) if (entry.type === 'decision') this.#stepsWithSamples.delete(entry.stepIndex);
     for (const step of this.#samples.keys()) this.#stepsWithSamples.add(step);
-    this.#waiting = [];
+    for (const entry of this.#waiting) if (entry.type === 'decision') this.#stepsWithSamples.delete(entry.stepIndex);
+    // Emptied, not replaced: the old array may be in V8's old generation, and would take its dead entries there with it.
+    this.#waiting.fill(undefined as never).length = 0;
     this.#samples.clear();
   }
 
@@ -508,10 +520,12 @@ const NOTADB = 26;
 
 function toJournalError(thrown: unknown, file: string): JournalError {
   if (thrown instanceof JournalError) return thrown;
-  const { errcode, code } = thrown as { errcode?: number; code?: string };
+  const { errcode, code, syscall } = thrown as { errcode?: number; code?: string; syscall?: string };
   const cause = thrown;
   const said = messageOf(thrown);
-  switch (errcode === undefined ? code : errcode & 0xff) {
+  // A stored value that is not the JSON it was, or a path that the file system refuses.
+  const kind = thrown instanceof SyntaxError ? CORRUPT : syscall !== undefined && code !== 'ENOSPC' ? CANTOPEN : code;
+  switch (errcode === undefined ? kind : errcode & 0xff) {
     case FULL:
     case 'ENOSPC':
       return new JournalError(
@@ -532,12 +546,6 @@ function toJournalError(thrown: unknown, file: string): JournalError {
       );
     case READONLY:
     case CANTOPEN:
-    case 'EACCES':
-    case 'EROFS':
-    case 'EPERM':
-    case 'ENOTDIR':
-    case 'EEXIST':
-    case 'EISDIR':
       return new JournalError(
         `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see \`--journal\`.`,
         { code: 'not-writable', cause },

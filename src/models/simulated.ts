@@ -70,6 +70,9 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
 
   let step: SimulatedStep | undefined;
+  // The system prompt is mostly the same text for every step, and hashing it would be the dearest part of a draw.
+  let system = '';
+  let systemHash = hashText(system);
 
   function respond(request: ModelRequest): Sample {
     if (step?.prompt !== request.prompt) step = simulateStep(request);
@@ -87,8 +90,12 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
         'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
       );
     }
-    const { system = '', user } = prompt;
-    const stepSeed = mix(hashText(user, hashText(system)), seed);
+    const { user } = prompt;
+    if ((prompt.system ?? '') !== system) {
+      system = prompt.system ?? '';
+      systemHash = hashText(system);
+    }
+    const stepSeed = mix(hashText(user, systemHash), seed);
     const random = createRandom(mix(stepSeed, 0x57e9));
     return {
       prompt,

@@ -88,7 +88,7 @@ const SYSTEM_ODD = systemPrompt('0 -> 2 -> 1 -> 0');
 
 /** As a model would write it: a space after each comma. */
 function show(value: Move | Pegs): string {
-  return JSON.stringify(value).replaceAll(',', ', ');
+  return `[${value.map((part) => (typeof part === 'number' ? part : `[${part.join(', ')}]`)).join(', ')}]`;
 }
 
 function countDisks({ pegs }: HanoiState): number {

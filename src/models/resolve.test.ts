@@ -1,0 +1,176 @@
+// Proves: each form of a model name leads to its model; a name, option or package that cannot be used gives one sentence
+// with what to do; keys come from the environment given and show up in no message.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../defaults.ts';
+import { ModelError, UsageError } from '../errors.ts';
+import type { Model } from '../model.ts';
+import { type ResolveModelOptions, resolveModel } from './resolve.ts';
+import { SIMULATED_OPTION_NAMES } from './simulated.ts';
+
+const SECRET = 'secret-0123456789';
+
+function resolve(name: string, options: Partial<ResolveModelOptions> = {}): Promise<Model> {
+  return resolveModel(name, { clock: systemClock, environment: {}, ...options });
+}
+
+async function usageErrorOf(name: string, options: Partial<ResolveModelOptions> = {}): Promise<string> {
+  const thrown = await resolve(name, options).then(
+    () => assert.fail(`expected ${name} to be refused`),
+    (error: unknown) => error,
+  );
+  assert.ok(thrown instanceof UsageError, `expected a UsageError, got ${thrown}`);
+  return thrown.message;
+}
+
+function ask(model: Model) {
+  const { signal } = new AbortController();
+  return model.generate({ prompt: { user: 'hello' }, temperature: 0, maxOutputTokens: 10, draw: 0, signal });
+}
+
+describe('simulated', () => {
+  it('takes every option, and costs nothing unless told', async () => {
+    const model = await resolve('simulated:p=0.99,v=0.97,alternatives=2,seed=7');
+    assert.equal(model.id, 'simulated:p=0.99,v=0.97,alternatives=2,seed=7');
+    assert.deepEqual(model.price, { inputUsdPerMTok: 0, outputUsdPerMTok: 0 });
+    assert.deepEqual((await resolve('simulated')).price, { inputUsdPerMTok: 0, outputUsdPerMTok: 0 });
+    const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 };
+    assert.deepEqual((await resolve('simulated:p=0.9', { price })).price, price);
+  });
+
+  it('refuses what it does not know, and what is no number or out of range', async () => {
+    for (const name of ['simulated:q=1', 'simulated:p=1,', 'simulated:0.9', 'simulated:__proto__=1']) {
+      assert.match(await usageErrorOf(name), new RegExp(SIMULATED_OPTION_NAMES.join(', ')));
+    }
+    for (const value of ['', ' ', 'high', 'NaN', 'Infinity', '0.9.9']) {
+      assert.match(await usageErrorOf(`simulated:p=${value}`), /expected a number as p/);
+    }
+    assert.match(await usageErrorOf('simulated:p=1.5'), /expected p of/);
+  });
+});
+
+describe('gguf', () => {
+  it('wants a path', async () => {
+    assert.match(await usageErrorOf('gguf:'), /expected the path of a model file/);
+  });
+});
+
+describe('--base-url', () => {
+  /** Answers nothing but 401, and remembers the keys. */
+  async function serveKeys(t: TestContext): Promise<{ baseUrl: string; keys: (string | undefined)[] }> {
+    const keys: (string | undefined)[] = [];
+    const server = createServer((incoming, response) => {
+      keys.push(incoming.headers.authorization);
+      response.writeHead(401).end();
+    }).listen(0, '127.0.0.1');
+    await new Promise((listening) => server.once('listening', listening));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, keys };
+  }
+
+  it('takes any name, with the key of the environment: ours first, none where ours is empty', async (t) => {
+    const { baseUrl, keys } = await serveKeys(t);
+    const environments = [
+      {},
+      { OPENAI_API_KEY: SECRET },
+      { OPENAI_API_KEY: 'other', MDAP_API_KEY: SECRET },
+      { OPENAI_API_KEY: SECRET, MDAP_API_KEY: '' },
+    ];
+    for (const environment of environments) {
+      const model = await resolve('Qwen/Qwen3-8B:free', { baseUrl, environment });
+      assert.equal(model.id, 'Qwen/Qwen3-8B:free');
+      assert.equal(model.price, undefined);
+      await assert.rejects(
+        ask(model),
+        (thrown) =>
+          thrown instanceof ModelError && /set .*MDAP_API_KEY/.test(thrown.message) && !thrown.message.includes(SECRET),
+      );
+    }
+    assert.deepEqual(keys, [undefined, `Bearer ${SECRET}`, `Bearer ${SECRET}`, undefined]);
+  });
+
+  it('refuses a URL that is none', async () => {
+    assert.match(await usageErrorOf('tiny', { baseUrl: 'localhost' }), /expected a base URL/);
+  });
+});
+
+describe('provider/model', () => {
+  /** A folder with a provider package of this source. */
+  function folderWith(t: TestContext, provider: string, source: string): string {
+    const folder = mkdtempSync(join(tmpdir(), 'mdap-resolve-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const packageFolder = join(folder, 'node_modules/@ai-sdk', provider);
+    mkdirSync(packageFolder, { recursive: true });
+    writeFileSync(
+      join(packageFolder, 'package.json'),
+      '{"type": "module", "exports": {".": {"default": "./index.js"}}}',
+    );
+    writeFileSync(join(packageFolder, 'index.js'), source);
+    return folder;
+  }
+
+  const failing = (version: string) => `export const someCloud = {
+    languageModel: (modelId) => ({
+      specificationVersion: '${version}',
+      provider: 'some-cloud.chat',
+      modelId,
+      doGenerate: async () => {
+        throw Object.assign(new Error('x'), { statusCode: 401, responseBody: modelId + ' refused: ${SECRET}' });
+      },
+    }),
+  };`;
+
+  it('loads the provider from the folder, names the variable of its key and hides the key', async (t) => {
+    const folder = folderWith(t, 'some-cloud', failing('v4'));
+    const environment = { SOME_CLOUD_ACCESS_KEY: SECRET };
+    const model = await resolve('some-cloud/family/model-1', { folder, environment });
+    assert.equal(model.id, 'some-cloud/family/model-1');
+    assert.equal(model.price, undefined);
+    await assert.rejects(ask(model), /"family\/model-1 refused: \[key\]": set SOME_CLOUD_ACCESS_KEY/);
+  });
+
+  it('says what to install', async () => {
+    const message = await usageErrorOf('not-there/model-1', { folder: tmpdir() });
+    assert.match(message, /install it: npm install @ai-sdk\/not-there/);
+  });
+
+  it('refuses packages that are broken, old, or no providers', async (t) => {
+    const old = folderWith(t, 'some-cloud', failing('v2'));
+    assert.match(await usageErrorOf('some-cloud/x', { folder: old }), /version v4, got v2/);
+    const broken = folderWith(t, 'some-cloud', 'throw new Error("no luck")');
+    assert.match(await usageErrorOf('some-cloud/x', { folder: broken }), /cannot be loaded: no luck/);
+    const unset = folderWith(
+      t,
+      'some-cloud',
+      'export const someCloud = { languageModel() { throw new Error("no region"); } }',
+    );
+    assert.match(await usageErrorOf('some-cloud/x', { folder: unset }), /refuses "x": no region/);
+    assert.match(await usageErrorOf('openai-compatible/x'), /to export the provider `openaiCompatible`/);
+  });
+});
+
+describe('anything else', () => {
+  it('is refused with an example of each form', async () => {
+    for (const name of [
+      '',
+      'gpt-4',
+      'SIMULATED:p=1',
+      '../../evil/model',
+      'openai/',
+      '/model',
+      'a b/c',
+      'constructor',
+    ]) {
+      const message = await usageErrorOf(name);
+      for (const form of ['simulated:', 'openai/', '--base-url', 'gguf:']) assert.ok(message.includes(form), message);
+    }
+  });
+});

@@ -1,0 +1,147 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { Clock } from '../clock.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import type { Model, Price } from '../model.ts';
+import { aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
+import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
+
+export interface ResolveModelOptions {
+  readonly clock: Clock;
+  /** An OpenAI-compatible server; the model is then any name that it knows. */
+  readonly baseUrl?: string;
+  /** What the model costs. Simulated models and models on this machine cost nothing unless it is given. */
+  readonly price?: Price;
+  /** Longest time of one call, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Where the keys are: `MDAP_API_KEY` (may be empty: no key) or `OPENAI_API_KEY` with a base URL. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where provider packages are looked for first; by default only beside mdap itself. */
+  readonly folder?: string;
+}
+
+const FORMS =
+  '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
+  '`--base-url http://localhost:8080/v1 --model NAME` (an OpenAI-compatible server) or `gguf:PATH` (a file on this machine)';
+
+/**
+ * From the name of a model, as on the command line, to the model. Loads only what that model needs.
+ * @throws {UsageError} for a name, option or URL that cannot be used, and for a provider package that is not installed.
+ */
+export async function resolveModel(name: string, options: ResolveModelOptions): Promise<Model> {
+  const { clock, baseUrl, price, timeoutMs, environment } = options;
+  if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
+  if (baseUrl !== undefined) {
+    const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
+    const keyName = environment.MDAP_API_KEY === undefined ? 'OPENAI_API_KEY (or MDAP_API_KEY)' : 'MDAP_API_KEY';
+    return openAiCompatibleModel({ baseUrl, model: name, apiKey, keyName, price, timeoutMs, clock });
+  }
+  const [scheme, rest] = split(name, ':');
+  if (scheme === 'simulated') return simulatedModel({ ...price, ...parseSimulated(rest), clock });
+  if (scheme === 'gguf') {
+    if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');
+    const { llamaModel } = await import('./llama.ts');
+    return llamaModel({ file: rest, clock });
+  }
+  const [provider, model] = split(name, '/');
+  if (/^[a-z0-9][a-z0-9-]*$/.test(provider) && model !== '') {
+    const keyName = keyNameOf(provider, environment);
+    const secrets = secretsOf(environment);
+    return aiSdkModel({
+      model: await providerModel(provider, model, options.folder),
+      id: name,
+      price,
+      timeoutMs,
+      clock,
+      keyName,
+      secrets,
+    });
+  }
+  throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
+}
+
+/** The parts before and after the first separator. */
+function split(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function parseSimulated(text: string): SimulatedModelOptions {
+  const options: Record<string, number> = {};
+  for (const part of text === '' ? [] : text.split(',')) {
+    const [name, value] = split(part, '=');
+    if (!SIMULATED_OPTION_NAMES.includes(name)) {
+      throw new UsageError(
+        `simulated: expected NAME=NUMBER with one of the names ${SIMULATED_OPTION_NAMES.join(', ')}, got ${JSON.stringify(part)}.`,
+      );
+    }
+    const number = value.trim() === '' ? Number.NaN : Number(value);
+    if (!Number.isFinite(number)) {
+      throw new UsageError(`simulated: expected a number as ${name}, got ${JSON.stringify(value)}.`);
+    }
+    options[name] = number;
+  }
+  return options;
+}
+
+async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
+  const packageName = `@ai-sdk/${provider}`;
+  const exports = await importPackage(packageName, folder);
+  // The packages export their default provider under their own name: amazon-bedrock as amazonBedrock.
+  const exportName = provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const found = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
+  if (typeof found?.languageModel !== 'function') {
+    throw new UsageError(
+      `expected ${packageName} to export the provider \`${exportName}\`, it does not: use another provider, or ` +
+        '--base-url for an OpenAI-compatible server.',
+    );
+  }
+  try {
+    return found.languageModel(model);
+  } catch (thrown) {
+    throw new UsageError(`${packageName} refuses ${JSON.stringify(model)}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+async function importPackage(packageName: string, folder: string | undefined): Promise<Record<string, unknown>> {
+  const importers = [...(folder === undefined ? [] : [join(folder, 'importer.js')]), import.meta.filename];
+  for (const importer of importers) {
+    const file = resolvePackage(packageName, importer);
+    if (file === undefined) continue;
+    try {
+      return await import(pathToFileURL(file).href);
+    } catch (thrown) {
+      throw new UsageError(`${packageName} cannot be loaded: ${messageOf(thrown)}. Install it again.`, {
+        cause: thrown,
+      });
+    }
+  }
+  throw new UsageError(
+    `the package of this provider is not installed; install it: npm install ${packageName} (or use --base-url for an ` +
+      'OpenAI-compatible server).',
+  );
+}
+
+function resolvePackage(packageName: string, importer: string): string | undefined {
+  try {
+    return createRequire(importer).resolve(packageName);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The variable that holds the provider's key now, else the one that most providers read. */
+function keyNameOf(provider: string, environment: ResolveModelOptions['environment']): string {
+  const prefix = provider.toUpperCase().replaceAll('-', '_');
+  const isKey = (name: string) => name.startsWith(prefix) && /(KEY|TOKEN)$/.test(name);
+  return Object.keys(environment).find(isKey) ?? `${prefix}_API_KEY`;
+}
+
+/** Providers read their keys themselves; which of these one is in use is not known here. */
+function secretsOf(environment: ResolveModelOptions['environment']): string[] {
+  const secrets = Object.entries(environment).filter(([name]) => /KEY|TOKEN|SECRET|PASSWORD/i.test(name));
+  // A shorter text is no secret, and would only tear holes into messages.
+  return secrets.flatMap(([, value]) => (value !== undefined && value.length >= 8 ? [value] : []));
+}

@@ -1,0 +1,177 @@
+// Proves of process definitions:
+//  1. What is missing or of the wrong type is named, with what was expected and what came.
+//  2. Defaults: the key is canonical JSON; with `action` the reply is one JSON document, strictly, and nothing else.
+//  3. A schema that validates asynchronously is refused for actions, and accepted for the input.
+//  4. An input that does not fit is refused with every issue and its path.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { z } from 'zod';
+import { UsageError } from './errors.ts';
+import { type AnyProcess, defineProcess, type ProcessDefinition, parseInput } from './process.ts';
+import { RedFlag } from './red-flags.ts';
+
+interface Move {
+  readonly from: number;
+  readonly to: number;
+}
+
+const moveSchema = z.strictObject({ from: z.number().int(), to: z.number().int() });
+
+const definition: ProcessDefinition<unknown, number, Move> = {
+  name: 'test',
+  version: '1',
+  start: () => 0,
+  isDone: () => true,
+  prompt: () => ({ user: 'go on' }),
+  apply: (state) => state + 1,
+  action: moveSchema,
+};
+
+function defined(changes: object): AnyProcess {
+  return defineProcess({ ...definition, ...changes });
+}
+
+function refuses(changes: object, message: RegExp): void {
+  assert.throws(
+    () => defined(changes),
+    (thrown) => thrown instanceof UsageError && message.test(thrown.message),
+  );
+}
+
+function malformed(process: AnyProcess, text: string, detail: RegExp): void {
+  assert.throws(
+    () => process.parse(text, 0),
+    (thrown) => thrown instanceof RedFlag && thrown.code === 'malformed' && detail.test(thrown.detail),
+    text,
+  );
+}
+
+/** A Standard Schema that is not zod's. */
+function schemaOf<T>(validate: (value: unknown) => StandardSchemaV1.Result<T> | Promise<StandardSchemaV1.Result<T>>) {
+  return { '~standard': { version: 1 as const, vendor: 'test', validate } };
+}
+
+test('a definition without name or version is refused', () => {
+  refuses({ name: undefined }, /^process "\(unnamed\)": expected `name` to be a non-empty string, got undefined\.$/);
+  refuses({ name: '' }, /^process "": expected `name` to be a non-empty string, got string\.$/);
+  refuses({ name: 7 }, /expected `name` to be a non-empty string, got number\./);
+  refuses({ version: undefined }, /^process "test": expected `version` to be a non-empty string, got undefined\.$/);
+  refuses({ version: 1 }, /expected `version` to be a non-empty string, got number\./);
+});
+
+test('each function that a process needs is asked for by name', () => {
+  for (const field of ['start', 'isDone', 'prompt', 'apply']) {
+    for (const value of [undefined, null, 'text', {}]) {
+      const message = `^process "test": expected \`${field}\` to be a function, got ${typeof value}\\.$`;
+      refuses({ [field]: value }, new RegExp(message));
+    }
+  }
+});
+
+test('a function that a process may have must be one', () => {
+  for (const field of ['steps', 'parse', 'check', 'key', 'effect', 'reference', 'reply', 'mistakes']) {
+    assert.doesNotThrow(() => defined({ [field]: undefined }));
+    refuses({ [field]: 3 }, new RegExp(`^process "test": expected \`${field}\` to be a function, got number\\.$`));
+    refuses({ [field]: null }, new RegExp(`expected \`${field}\` to be a function, got object\\.$`));
+  }
+});
+
+test('either a parser or a schema of the action is needed', () => {
+  refuses({ action: undefined }, /expected `parse` \(a function\) or `action` \(a schema\), got neither\.$/);
+  assert.doesNotThrow(() => defined({ action: undefined, parse: () => ({ from: 0, to: 1 }) }));
+});
+
+test('what is given is kept, and the definition itself is not changed', () => {
+  const frozen = Object.freeze({ ...definition, key: () => 'mine', reply: () => 'reply' });
+  const process = defineProcess(frozen);
+  assert.equal(process.key({ from: 0, to: 1 }), 'mine');
+  assert.equal(process.reply?.({ from: 0, to: 1 }, 0), 'reply');
+  assert.equal(process.start, definition.start);
+});
+
+test('by default two actions are one candidate when their canonical JSON is equal', () => {
+  const process = defined({});
+  assert.equal(process.key({ to: 2, from: 1 }), process.key({ from: 1, to: 2 }));
+  assert.notEqual(process.key({ from: 1, to: 2 }), process.key({ from: 2, to: 1 }));
+});
+
+test('with a schema, a reply is one JSON document that fits it', () => {
+  const process = defined({});
+  assert.deepEqual(process.parse(' {"to": 2, "from": 1}\n', 0), { from: 1, to: 2 });
+  assert.deepEqual(process.parse(process.reply!({ from: 1, to: 2 }, 0), 0), { from: 1, to: 2 });
+});
+
+test('with a schema, anything around or in place of the document is malformed', () => {
+  const process = defined({});
+  for (const text of [
+    '',
+    'The answer is {"from": 1, "to": 2}',
+    '```json\n{"from": 1, "to": 2}\n```',
+    '{"from": 1, "to": 2} {"from": 1, "to": 2}',
+    '{"from": 1, "to": 2',
+    "{'from': 1, 'to': 2}",
+    '{"from": 1, "to": 2,}',
+    'NaN',
+  ]) {
+    malformed(process, text, /^expected one JSON document and nothing else: /);
+  }
+});
+
+test('with a schema, a document that does not fit is malformed, and the flag says where', () => {
+  const process = defined({});
+  malformed(process, '{"from": 1}', /^to: /);
+  malformed(process, '{"from": "1", "to": 2.5}', /^from: .*; to: /);
+  malformed(process, '{"from": 1, "to": 2, "why": ""}', /why/);
+  malformed(process, '{"from": 1, "to": 2, "__proto__": {}}', /__proto__/);
+  malformed(process, '[1, 2]', /object/);
+  malformed(process, 'null', /./);
+});
+
+test('the action is what the schema makes of the document', () => {
+  const process = defined({ action: z.object({ from: z.coerce.number(), to: z.number().default(9) }) });
+  assert.deepEqual(process.parse('{"from": "3", "other": 1}', 0), { from: 3, to: 9 });
+});
+
+test('a parser goes before a schema, and leaves the reply to the process', () => {
+  const process = defined({ parse: () => ({ from: 5, to: 6 }) });
+  assert.deepEqual(process.parse('anything', 0), { from: 5, to: 6 });
+  assert.equal(process.reply, undefined);
+});
+
+test('an action schema that validates asynchronously is refused when it is first used', () => {
+  const process = defined({ action: schemaOf(async (value) => ({ value })) });
+  assert.throws(
+    () => process.parse('{}', 0),
+    (thrown) => thrown instanceof UsageError && /synchronous schema in `action`.*asynchronously/.test(thrown.message),
+  );
+});
+
+test('paths of issues are written with dots, keys as objects included', () => {
+  const issues = [{ message: 'too far', path: ['moves', 1, { key: 'to' }] }, { message: 'no good' }];
+  const process = defined({ action: schemaOf(() => ({ issues })) });
+  malformed(process, '{}', /^moves\.1\.to: too far; no good$/);
+});
+
+test('without an input schema the input is taken as it is', async () => {
+  const input = { disks: 'many' };
+  assert.equal(await parseInput(defined({}), input), input);
+});
+
+test('the input is what the schema makes of it, asynchronously or not', async () => {
+  const schema = z.object({ disks: z.coerce.number().default(3) });
+  assert.deepEqual(await parseInput(defined({ input: schema }), { disks: '4' }), { disks: 4 });
+  assert.deepEqual(await parseInput(defined({ input: schema }), {}), { disks: 3 });
+  const slow = schemaOf(async (value) => ({ value: [value] }));
+  assert.deepEqual(await parseInput(defined({ input: slow }), 1), [1]);
+});
+
+test('an input that does not fit is refused with the process, every issue and its path', async () => {
+  const input = z.object({ disks: z.number().int().min(1), pegs: z.array(z.string()) });
+  await assert.rejects(parseInput(defined({ input }), { disks: 0, pegs: ['a', 1] }), (thrown) => {
+    assert.ok(thrown instanceof UsageError);
+    assert.match(thrown.message, /^the input does not fit process "test": disks: .*>=1.*; pegs\.1: .*string/);
+    return true;
+  });
+  await assert.rejects(parseInput(defined({ input }), undefined), /does not fit process "test": /);
+});
