@@ -41,6 +41,8 @@ export interface Model {
   readonly id: string;
   /** Undefined where the price is unknown: the cost is then reported as unknown, never as zero. */
   readonly price: Price | undefined;
+  /** Error rates that are known without measuring, for planning: a simulated model's own. */
+  readonly rates?: { readonly p: number; readonly v: number };
   /**
    * @throws {ModelError} when there is no sample: a transport or provider failure, classed by recovery.
    * @throws the signal's reason when aborted.

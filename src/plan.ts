@@ -1,4 +1,7 @@
 import { UsageError } from './errors.ts';
+import type { Price } from './model.ts';
+import { type AnyProcess, parseInput } from './process.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from './red-flags.ts';
 
 /** What is known before a run. Equation numbers below are those of arXiv 2511.09030. */
 export interface PlanInput {
@@ -77,6 +80,40 @@ export function plan(input: PlanInput): Plan {
     // Equations 15 to 19: each sample of m steps costs c m.
     costUsd: input.sampleCostUsd === undefined ? null : samples * input.sampleCostUsd * m,
   };
+}
+
+export interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
+  /** By default what the process says. */
+  readonly steps?: number;
+  /** Tokens are estimated from the first prompt and, where the process knows it, the right reply to it. */
+  readonly price?: Price;
+}
+
+/**
+ * The plan of a process with an input.
+ * @throws {UsageError} as `plan`; also for an input that does not fit, and where the number of steps is not known.
+ */
+export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
+  const input = await parseInput(process, rawInput);
+  const { price, ...rest } = options;
+  const steps = options.steps ?? process.steps?.(input);
+  if (steps === undefined) {
+    throw new UsageError(
+      `steps: process ${JSON.stringify(process.name)} does not say how many it takes; give the number as --steps.`,
+    );
+  }
+  return plan({ ...rest, steps, sampleCostUsd: price && estimateSampleCostUsd(process, input, price) });
+}
+
+function estimateSampleCostUsd(process: AnyProcess, input: unknown, price: Price): number | undefined {
+  const state = process.start(input);
+  const { system = '', user } = process.prompt(state);
+  const { inputUsdPerMTok, outputUsdPerMTok } = price;
+  const inputUsd = (system.length + user.length) * inputUsdPerMTok;
+  if (outputUsdPerMTok === 0) return inputUsd / TYPICAL_CHARS_PER_TOKEN / 1e6;
+  if (process.reference === undefined || process.reply === undefined) return undefined;
+  const outputUsd = process.reply(process.reference(state), state).length * outputUsdPerMTok;
+  return (inputUsd + outputUsd) / TYPICAL_CHARS_PER_TOKEN / 1e6;
 }
 
 /** Equation 9: 1 / (1 + ((1-p)/p)^k). Unchanged by m (equation 12). */

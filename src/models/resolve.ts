@@ -16,6 +16,8 @@ export interface ResolveModelOptions {
   readonly price?: Price;
   /** Longest time of one call, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Of a simulated model whose name has no seed. */
+  readonly seed?: number;
   /** Where the keys are: `MDAP_API_KEY` (may be empty: no key) or `OPENAI_API_KEY` with a base URL. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where provider packages are looked for first; by default only beside mdap itself. */
@@ -31,7 +33,7 @@ const FORMS =
  * @throws {UsageError} for a name, option or URL that cannot be used, and for a provider package that is not installed.
  */
 export async function resolveModel(name: string, options: ResolveModelOptions): Promise<Model> {
-  const { clock, baseUrl, price, timeoutMs, environment } = options;
+  const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
     const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
@@ -39,7 +41,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     return openAiCompatibleModel({ baseUrl, model: name, apiKey, keyName, price, timeoutMs, clock });
   }
   const [scheme, rest] = split(name, ':');
-  if (scheme === 'simulated') return simulatedModel({ ...price, ...parseSimulated(rest), clock });
+  if (scheme === 'simulated') return simulatedModel({ ...price, seed, ...parseSimulated(rest), clock });
   if (scheme === 'gguf') {
     if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');
     const { llamaModel } = await import('./llama.ts');

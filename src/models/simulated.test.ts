@@ -334,7 +334,7 @@ test('a valid reply reports a quarter of its characters as tokens, or what it is
 test('the model is named by the options given, and has their p, v and prices', () => {
   const model = modelOf({ p: 0.99, v: 0.97, seed: 3, outputUsdPerMTok: 1.6 });
   assert.equal(model.id, 'simulated:p=0.99,v=0.97,seed=3,outputUsdPerMTok=1.6');
-  assert.deepEqual([model.p, model.v], [0.99, 0.97]);
+  assert.deepEqual(model.rates, { p: 0.99, v: 0.97 });
   assert.deepEqual(model.price, { inputUsdPerMTok: 0, outputUsdPerMTok: 1.6 });
   assert.equal(modelOf({}).id, 'simulated');
   assert.equal(modelOf({ p: undefined }).id, 'simulated');

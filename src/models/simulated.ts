@@ -51,7 +51,7 @@ export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens',
  * `reply`, and `mistakes` where p < 1.
  * @throws {UsageError} for options outside their range.
  */
-export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model & { p: number; v: number } {
+export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model {
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
   const { clock, p, v, rho, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
   const concentration = settings.concentration ?? 1 / alternatives;
@@ -143,8 +143,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   return {
     id: describe(options),
     price: { inputUsdPerMTok: settings.inputUsdPerMTok, outputUsdPerMTok: settings.outputUsdPerMTok },
-    p,
-    v,
+    rates: { p, v },
     generate: latencyMs > 0 ? answerLater : answer,
   };
 }

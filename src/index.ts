@@ -1,0 +1,56 @@
+// What a user writes
+
+export { candidateKey } from './candidate.ts';
+export type { Clock } from './clock.ts';
+export type { Decision, Undecided, VoteRecord } from './decide.ts';
+export {
+  type DecideQuestion,
+  decide,
+  type ModelOptions,
+  openJournal,
+  planRun,
+  type RunOptions,
+  resumeOptions,
+  run,
+  systemClock,
+  type VoteOptions,
+} from './defaults.ts';
+// Errors
+export { JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
+export type { OnEvent, RunEvent } from './events.ts';
+export type * from './journal.ts';
+export { memoryJournal } from './journals/memory.ts';
+export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
+
+// Ports and their adapters
+export type { FinishReason, Model, ModelRequest, Price, Sample } from './model.ts';
+export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
+export { resolveModel } from './models/resolve.ts';
+export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
+export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
+// Plan, run, decide
+export { type Plan, type PlanInput, plan, planProcess } from './plan.ts';
+export {
+  defineProcess,
+  type EffectContext,
+  type Process,
+  type ProcessDefinition,
+  type Prompt,
+  type StepSubject,
+} from './process.ts';
+export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './red-flags.ts';
+export type { RecordPolicy, RunResult } from './run.ts';
+// Stop rules
+export {
+  adaptiveConsistency,
+  aheadByK,
+  earlyStoppingWindows,
+  firstToK,
+  fixedMajority,
+  type Race,
+  RULE_NAMES,
+  type RuleName,
+  ruleByName,
+  type StopRule,
+  Tally,
+} from './vote.ts';

@@ -1,0 +1,2 @@
+export { type MakeJournal, testJournal } from './journal-conformance.ts';
+export { type VirtualClock, virtualClock } from './virtual-clock.ts';
