@@ -39,7 +39,7 @@ function walkStates(disks: number): HanoiState[] {
 
 const STATES = walkStates(12);
 
-function modelOf(options: SimulatedModelOptions): Model & { p: number; v: number } {
+function modelOf(options: SimulatedModelOptions): Model {
   return simulatedModel({ ...options, clock: noClock });
 }
 

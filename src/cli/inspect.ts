@@ -1,0 +1,191 @@
+import { openJournal, systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { type DecisionEntry, type Journal, type RunRecord, type SampleEntry, unknownRun } from '../journal.ts';
+import { journalFlag } from './run.ts';
+import {
+  plural,
+  printable,
+  printableJson,
+  printableLines,
+  showCount,
+  showDuration,
+  showUsd,
+  table,
+  truncate,
+} from './terminal.ts';
+
+interface InspectFlags {
+  readonly journal: string;
+  readonly json?: boolean;
+  readonly step?: number;
+}
+
+export async function runsCommand(flags: InspectFlags): Promise<number> {
+  const journal = openJournal(flags.journal, systemClock, { mustExist: true });
+  const records = await journal.list().finally(() => journal.close());
+  if (flags.json) {
+    process.stdout.write(`${printableJson(records.map(summaryOf))}\n`);
+    return 0;
+  }
+  const rows = records.map((record) => [
+    printable(record.runId),
+    printable(record.process),
+    record.isWriting ? 'running' : record.status === 'running' ? 'interrupted' : record.status,
+    showCount(record.totals.steps),
+    record.totals.wrongSteps === null ? '-' : showCount(record.totals.wrongSteps),
+    showUsd(record.totals.costUsd),
+    showDuration(record.totals.activeMs),
+    new Date(record.updatedAtMs).toISOString().slice(0, 16).replace('T', ' '),
+  ]);
+  process.stdout.write(
+    `${table([['run', 'process', 'status', 'steps', 'wrong', 'cost', 'time', 'updated (UTC)'], ...rows])}\n`,
+  );
+  return 0;
+}
+
+export async function inspectCommand(runId: string, flags: InspectFlags): Promise<number> {
+  const journal = openJournal(flags.journal, systemClock, { mustExist: true });
+  try {
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    return flags.step === undefined
+      ? await inspectRun(journal, record, flags)
+      : await inspectStep(journal, record, flags.step, flags);
+  } finally {
+    await journal.close();
+  }
+}
+
+const MOST_CONTESTED_SHOWN = 10;
+const MOST_NOTES_SHOWN = 20;
+const MOST_TEXT_CHARS = 2_000;
+
+async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFlags): Promise<number> {
+  const notes = await journal.notes(record.runId);
+  const contested = (await journal.decisions(record.runId, { contested: true })).sort(byCloseness);
+  if (flags.json) {
+    process.stdout.write(`${printableJson({ ...summaryOf(record), notes, contested })}\n`);
+    return 0;
+  }
+  const { totals } = record;
+  const lines = [
+    `run ${printable(record.runId)} of ${printable(record.process)}: ${record.isWriting ? 'running' : record.status}${record.reason === null ? '' : `, ${printable(record.reason)}`}`,
+    `  input      ${truncate(printable(JSON.stringify(record.input)), 100)}`,
+    `  settings   ${truncate(printable(JSON.stringify(record.settings)), 100)}`,
+    `  steps      ${showCount(totals.steps)} at the last checkpoint${totals.wrongSteps === null ? '' : `, ${showCount(totals.wrongSteps)} wrong`}`,
+    `  samples    ${showCount(totals.samples)} = ${plural(totals.votes, 'vote')} + ${plural(totals.samples - totals.votes, 'red flag')}`,
+  ];
+  if (contested.length > 0) {
+    lines.push(
+      '',
+      `contested steps: ${showCount(contested.length)}${contested.length > MOST_CONTESTED_SHOWN ? `, the closest ${MOST_CONTESTED_SHOWN}` : ''}`,
+    );
+    const rows = contested
+      .slice(0, MOST_CONTESTED_SHOWN)
+      .map((decision) => [
+        `  ${decision.stepIndex}`,
+        (decision.tally ?? []).map(([, votes]) => votes).join(' : '),
+        truncate(printable(decision.tally?.[0]?.[0] ?? ''), 40),
+        decision.wrong ? 'wrong' : '',
+      ]);
+    lines.push(table([['  step', 'votes', 'decided', ''], ...rows]));
+  }
+  if (notes.length > 0) {
+    lines.push('', 'notes:');
+    for (const note of notes.slice(-MOST_NOTES_SHOWN)) {
+      lines.push(
+        `  ${new Date(note.atMs).toISOString().slice(0, 19)} ${printable(note.code)} ${truncate(printable(JSON.stringify(note.detail)), 160)}`,
+      );
+    }
+  }
+  lines.push(
+    '',
+    `one step: mdap inspect ${printable(record.runId)} --step ${contested[0]?.stepIndex ?? 0}${journalFlag(flags.journal)}`,
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+async function inspectStep(journal: Journal, record: RunRecord, step: number, flags: InspectFlags): Promise<number> {
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new UsageError(`--step: expected a whole number of at least 0, got ${step}.`);
+  const [decision] = await journal.decisions(record.runId, { fromStep: step, limit: 1 });
+  const decided = decision?.stepIndex === step ? decision : undefined;
+  const samples = await journal.samples(record.runId, step);
+  if (decided === undefined && samples.length === 0) {
+    throw new UsageError(`--step: run ${JSON.stringify(record.runId)} has not come to step ${step} yet.`);
+  }
+  if (flags.json) {
+    process.stdout.write(`${printableJson({ runId: record.runId, step, decision: decided ?? null, samples })}\n`);
+    return 0;
+  }
+  process.stdout.write(describeStep(step, decided, samples));
+  return 0;
+}
+
+/** A step's decision, then its samples as a race: who led after each. */
+export function describeStep(
+  step: number,
+  decision: DecisionEntry | undefined,
+  samples: readonly SampleEntry[],
+  options: { texts: boolean } = { texts: true },
+): string {
+  const lines: string[] = [];
+  if (decision === undefined) lines.push(`step ${step}: not decided; ${plural(samples.length, 'sample')} so far`);
+  else {
+    const tally = decision.tally ?? [];
+    const votes = tally.length > 1 ? tally.map(([, count]) => count).join(' : ') : `${decision.votes} : 0`;
+    lines.push(
+      `step ${step}: decided ${votes}${decision.wrong ? ', WRONG against the reference' : ''}`,
+      `  action     ${truncate(printable(JSON.stringify(decision.action)), 100)}`,
+      ...tally.map(
+        ([candidate, count], i) =>
+          `  ${i === 0 ? 'winner' : 'rival '}     ${String(count).padStart(3)} x ${truncate(printable(candidate), 80)}`,
+      ),
+      `  samples    ${decision.samples} = ${plural(decision.votes, 'vote')} + ${plural(decision.samples - decision.votes, 'red flag')}; ${showUsd(decision.costUsd)}; ${showDuration(decision.latencyMs)}`,
+    );
+  }
+  if (samples.length === 0) {
+    lines.push(
+      'the texts of this step were not kept (--record contested keeps those with dissent or red flags, all keeps every one)',
+      '',
+    );
+    return lines.join('\n');
+  }
+  lines.push('');
+  const tally = new Map<string, number>();
+  for (const sample of samples) {
+    const verdict =
+      sample.flag === undefined
+        ? leadAfter(tally, sample.candidate ?? '')
+        : `red flag ${sample.flag.code}: ${printable(sample.flag.detail)}`;
+    lines.push(
+      `draw ${sample.draw} (temperature ${sample.temperature}, ${sample.outputTokens ?? '?'} tokens): ${verdict}`,
+    );
+    if (!options.texts) continue;
+    const text = printableLines(truncate(sample.text, MOST_TEXT_CHARS));
+    lines.push(...text.split('\n').map((line) => `    ${line}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function leadAfter(tally: Map<string, number>, candidate: string): string {
+  tally.set(candidate, (tally.get(candidate) ?? 0) + 1);
+  const [first, second] = [...tally].sort(([, a], [, b]) => b - a);
+  const lead = first![1] - (second?.[1] ?? 0);
+  const name = (key: string) => truncate(printable(key), 40);
+  return `votes ${name(candidate)}; ${lead === 0 ? `tie at ${first![1]}` : `${name(first![0])} leads by ${lead}`}`;
+}
+
+/** The closest race first; among equals the longer one. */
+export function byCloseness(a: DecisionEntry, b: DecisionEntry): number {
+  return rivalShare(b) - rivalShare(a) || b.votes - a.votes;
+}
+
+function rivalShare({ tally, votes }: DecisionEntry): number {
+  return (tally?.[1]?.[1] ?? 0) / votes;
+}
+
+function summaryOf({ fingerprint: _, ...record }: RunRecord): Omit<RunRecord, 'fingerprint'> {
+  return record;
+}

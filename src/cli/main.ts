@@ -1,0 +1,133 @@
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { MdapError, messageOf, UsageError } from '../errors.ts';
+import { BUILT_IN_PROCESSES } from '../processes/index.ts';
+import { demoCommand } from './demo.ts';
+import { inspectCommand, runsCommand } from './inspect.ts';
+import {
+  addJournalOption,
+  addJsonOption,
+  addModelOptions,
+  addPlanOptions,
+  addVoteOptions,
+  parseK,
+  parseNumber,
+} from './options.ts';
+import { planCommand } from './plan.ts';
+import { resumeCommand, runCommand } from './run.ts';
+import { printableLines } from './terminal.ts';
+
+/**
+ * The command line.
+ * @returns the exit code: 0 done, 2 usage, 3 paused, 1 stopped or failed.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  // A reader that has seen enough (`mdap runs | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    if (thrown instanceof MdapError) {
+      process.stderr.write(`mdap: ${printableLines(thrown.message)}\n`);
+      return thrown instanceof UsageError || thrown.code === 'unknown-run' ? 2 : 1;
+    }
+    const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
+    process.stderr.write(`mdap: unexpected error, please report it: ${printableLines(stack)}\n`);
+    return 1;
+  }
+}
+
+function createProgram(setExitCode: (code: number) => void): Command {
+  const ending =
+    <Arguments extends unknown[]>(command: (...args: Arguments) => Promise<number>) =>
+    async (...args: Arguments) => {
+      setExitCode(await command(...args));
+    };
+  const program = new Command('mdap')
+    .description('Runs very long processes on language models without errors: minimal steps, each decided by a vote.')
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError('(--help shows the options, with examples)')
+    .configureHelp({ showGlobalOptions: false });
+
+  const run = program
+    .command('run')
+    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .description('start a run, or resume the one with the same --run-id')
+    .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--run-id <id>', 'the same id again resumes (default: a new one)');
+  addJsonOption(addJournalOption(addPlanOptions(addVoteOptions(addModelOptions(run)))))
+    .addHelpText('after', RUN_EXAMPLES)
+    .action(ending(runCommand));
+
+  const resume = program
+    .command('resume')
+    .argument('<run-id>')
+    .description('go on with a run; options given now replace those it had');
+  addJsonOption(addJournalOption(addPlanOptions(addVoteOptions(addModelOptions(resume)))))
+    .addHelpText('after', RESUME_EXAMPLES)
+    .action(ending(resumeCommand));
+
+  const plan = program
+    .command('plan')
+    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .description('foretell success, votes and cost of a run')
+    .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--k <n|auto>', 'margin of ahead-by-k (default: the least that reaches --target)', parseK)
+    .option('--steps <n>', 'where the process does not say', parseNumber)
+    .option('--steps-per-subtask <m>', 'steps that one sample answers (default: 1)', parseNumber);
+  addJsonOption(addPlanOptions(addModelOptions(plan)))
+    .addHelpText('after', PLAN_EXAMPLES)
+    .action(ending(planCommand));
+
+  addJsonOption(addJournalOption(program.command('runs').description('list the runs of a journal'))).action(
+    ending(runsCommand),
+  );
+
+  const inspect = program
+    .command('inspect')
+    .argument('<run-id>')
+    .description('look at a run: contested steps and notes, or one step with every recorded sample')
+    .option('--step <n>', 'this step, from 0', parseNumber);
+  addJsonOption(addJournalOption(inspect)).addHelpText('after', INSPECT_EXAMPLES).action(ending(inspectCommand));
+
+  addJournalOption(program.command('demo').description('see it work in ten seconds: no key, no network')).action(
+    ending(demoCommand),
+  );
+
+  const names = Object.entries(BUILT_IN_PROCESSES).map(([name, { about }]) => `  ${name.padEnd(13)} ${about}`);
+  return program.addHelpText('after', `\nBuilt-in processes:\n${names.join('\n')}\n\nStart with: mdap demo`);
+}
+
+const RUN_EXAMPLES = `
+Examples:
+  mdap run hanoi --input '{"disks":10}' --model simulated:p=0.99,v=0.97 --k auto --target 0.999
+  mdap run add --input @numbers.json --model openai/gpt-4.1-mini --price 0.40,1.60 --run-id sum-1
+  mdap run ./process.ts --input '{}' --base-url http://localhost:8080/v1 --model qwen --json
+
+Exit codes: 0 done, 2 usage, 3 paused (mdap resume goes on), 1 stopped.`;
+
+const RESUME_EXAMPLES = `
+Examples:
+  mdap resume sum-1
+  mdap resume sum-1 --max-votes 50
+  mdap resume sum-1 --model openai/gpt-4.1 --accept-change`;
+
+const PLAN_EXAMPLES = `
+Examples:
+  mdap plan hanoi --input '{"disks":20}' --p 0.9978 --v 0.968
+  mdap plan hanoi --input '{"disks":20}' --p 0.9978 --target 0.99 --price 0.10,0.40
+  mdap plan ./process.ts --input '{}' --steps 5000 --p 0.98 --json`;
+
+const INSPECT_EXAMPLES = `
+Examples:
+  mdap inspect sum-1
+  mdap inspect sum-1 --step 417`;

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_JOURNAL_FILE, type RunOptions } from '../defaults.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import type { Price } from '../model.ts';
+import { RECORD_POLICIES } from '../run.ts';
+import { RULE_NAMES } from '../vote.ts';
+
+// The names that commander makes of the flags are those of the library's options, so that they pass through as they are.
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option('--model <id>', 'simulated:p=0.99,v=0.97 | provider/model | gguf:PATH | a name that --base-url knows')
+    .option('--base-url <url>', 'an OpenAI-compatible server; its key comes from MDAP_API_KEY or OPENAI_API_KEY')
+    .option('--price <in,out>', 'US dollars per million input and output tokens, as in 0.15,0.60', parsePrice)
+    .option('--timeout-ms <ms>', 'longest time of one call', parseNumber)
+    .option('--seed <n>', 'of the simulated model and of the pauses between tries', parseNumber);
+}
+
+export function addVoteOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--rule <name>', 'when a step is decided (default: ahead-by-k)').choices(RULE_NAMES))
+    .option(
+      '--k <n|auto>',
+      'margin of ahead-by-k, size of other rules; auto: the least that reaches --target (default: 3)',
+      parseK,
+    )
+    .option('--max-votes <n>', 'votes after which a step is undecided and the run pauses', parseNumber)
+    .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: 750)', parseNumber)
+    .option('--first-temperature <t>', "of a step's first sample (default: 0)", parseNumber)
+    .option('--temperature <t>', 'of all later samples (default: 0.1)', parseNumber)
+    .option('--max-concurrency <n>', 'most calls in flight (default: 16)', parseNumber)
+    .option('--max-retries <n>', 'further tries of a call that failed in passing (default: 5)', parseNumber)
+    .option('--max-steps <n>', 'pause after so many steps', parseNumber)
+    .addOption(
+      new Option('--record <what>', 'sampled texts that the journal keeps (default: contested)').choices(
+        RECORD_POLICIES,
+      ),
+    )
+    .option('--accept-change', 'resume although the process definition has changed; journaled');
+}
+
+export function addPlanOptions(command: Command): Command {
+  return command
+    .option('--target <t>', 'chance wanted for a run without a wrong decision (default: 0.95)', parseNumber)
+    .option('--p <p>', 'success rate of a vote; a simulated model knows its own', parseNumber)
+    .option('--v <v>', 'share of samples that become votes (default: 1, or as the simulated model)', parseNumber);
+}
+
+export function addJournalOption(command: Command): Command {
+  return command.option('--journal <file>', 'where runs are kept', DEFAULT_JOURNAL_FILE);
+}
+
+export function addJsonOption(command: Command): Command {
+  return command.option('--json', 'one JSON document on stdout and nothing else');
+}
+
+/** The options of a run as commander gives them. */
+export interface RunFlags extends Omit<RunOptions, 'journal'> {
+  readonly journal: string;
+  readonly json?: boolean;
+}
+
+/** Only the options of a run, without those of the command line alone. */
+export function runOptionsOf(flags: Partial<RunFlags> & { readonly input?: string }): Partial<RunOptions> {
+  const { json, input, ...options } = flags;
+  return options;
+}
+
+/**
+ * Input from the command line: JSON, `@file` or `@-` for stdin.
+ * @throws {UsageError} with the place where the JSON breaks.
+ */
+export function readInput(text: string): unknown {
+  let json = text;
+  const from = text.startsWith('@') ? (text === '@-' ? 'stdin' : text.slice(1)) : undefined;
+  if (from !== undefined) {
+    try {
+      json = readFileSync(text === '@-' ? 0 : from, 'utf8');
+    } catch (thrown) {
+      throw new UsageError(`--input: expected a readable file after @: ${messageOf(thrown)}.`);
+    }
+  }
+  try {
+    return JSON.parse(json);
+  } catch (thrown) {
+    throw new UsageError(
+      `--input: expected JSON${from === undefined ? ' (quoted for the shell, as in \'{"disks":10}\') or @FILE' : ` in ${from}`}: ${messageOf(thrown)}.`,
+    );
+  }
+}
+
+export function parseNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Expected a number.');
+  return number;
+}
+
+export function parseK(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) {
+    throw new InvalidArgumentError('Expected a whole number of at least 1, or auto.');
+  }
+  return number;
+}
+
+function parsePrice(text: string): Price {
+  const [input, output, ...rest] = text.split(',').map(Number);
+  if (input === undefined || output === undefined || rest.length > 0 || !(input >= 0) || !(output >= 0)) {
+    throw new InvalidArgumentError('Expected two numbers, as in 0.15,0.60.');
+  }
+  return { inputUsdPerMTok: input, outputUsdPerMTok: output };
+}

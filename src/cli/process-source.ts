@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf, UsageError } from '../errors.ts';
+import { type AnyProcess, defineProcess } from '../process.ts';
+import { BUILT_IN_PROCESSES, builtInProcess } from '../processes/index.ts';
+
+export interface LoadedProcess {
+  readonly process: AnyProcess;
+  /** What finds it again: the built-in name, or the absolute path of the module. */
+  readonly source: string;
+}
+
+/**
+ * From what stands on the command line to the process: a built-in name, or the path of a module whose default export is one.
+ * @throws {UsageError} saying what was expected.
+ */
+export async function loadProcess(source: string): Promise<LoadedProcess> {
+  const builtIn = builtInProcess(source);
+  if (builtIn !== undefined) return { process: builtIn, source };
+  const path = resolve(source);
+  const isPath = /[\\/]|\.[cm]?[jt]s$/.test(source);
+  if (!isPath || !existsSync(path)) {
+    throw new UsageError(
+      `process: expected ${isPath ? 'an existing module' : `one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module`}, ` +
+        `got ${JSON.stringify(source)}.`,
+    );
+  }
+  return { process: await importProcess(path), source: path };
+}
+
+async function importProcess(path: string): Promise<AnyProcess> {
+  shareThisPackage();
+  let exported: unknown;
+  try {
+    exported = (await import(pathToFileURL(path).href)).default;
+  } catch (thrown) {
+    throw new UsageError(`process: ${path} cannot be loaded: ${messageOf(thrown)}`, { cause: thrown });
+  }
+  if (typeof exported !== 'object' || exported === null || !('name' in exported)) {
+    throw new UsageError(
+      `process: expected ${path} to \`export default defineProcess({ ... })\`, its default export is ` +
+        `${exported === null ? 'null' : typeof exported}.`,
+    );
+  }
+  return defineProcess(exported as AnyProcess);
+}
+
+let isShared = false;
+
+/**
+ * Lets a module anywhere `import 'mdap'`, and gives it this very package: another copy would have another RedFlag class,
+ * and its red flags would be taken for errors.
+ */
+function shareThisPackage(): void {
+  if (isShared) return;
+  isShared = true;
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  const entries: Record<string, string> = {
+    mdap: `../index.${extension}`,
+    'mdap/processes': `../processes/index.${extension}`,
+    'mdap/testing': `../testing/index.${extension}`,
+  };
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const entry = entries[specifier];
+      if (entry === undefined) return nextResolve(specifier, context);
+      return { url: new URL(entry, import.meta.url).href, shortCircuit: true };
+    },
+  });
+}

@@ -1,0 +1,82 @@
+/** Control characters, and those that turn or hide text: a model's reply must not command the terminal. */
+const UNPRINTABLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** Text on one line that shows what it holds and commands nothing. */
+export function printable(text: string): string {
+  return text.toWellFormed().replace(UNPRINTABLE, escapeCharacter);
+}
+
+/** Text on several lines: new lines and tabs stay. */
+export function printableLines(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : escapeCharacter(character)));
+}
+
+/** One JSON document that can be shown on a terminal; reads back as the same value. */
+export function printableJson(value: unknown): string {
+  return printableLines(JSON.stringify(value, null, 2));
+}
+
+// The same form in JSON and elsewhere.
+function escapeCharacter(character: string): string {
+  if (character === '\n') return '\\n';
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+export function truncate(text: string, mostChars: number): string {
+  return text.length <= mostChars ? text : `${text.slice(0, mostChars - 1).toWellFormed()}…`;
+}
+
+const INTEGER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+export function showCount(count: number): string {
+  return INTEGER.format(count);
+}
+
+export function showNumber(value: number, digits = 4): string {
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e15)) return value.toExponential(2);
+  return Math.abs(value) >= 1e4 ? INTEGER.format(value) : String(Number(value.toPrecision(digits)));
+}
+
+/** A share near 1 by its distance from it: 0.99999988 says more as 1 - 1.2e-7. */
+export function showShare(share: number): string {
+  if (share > 0.9999 && share < 1) return `1 - ${(1 - share).toExponential(1)}`;
+  return share.toFixed(4);
+}
+
+export function showUsd(usd: number | null): string {
+  if (usd === null) return 'cost unknown';
+  if (usd === 0) return '$0';
+  return usd < 0.01
+    ? `$${usd.toPrecision(2)}`
+    : `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+}
+
+export function showDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1_000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${showCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Columns aligned; the first row is the head. Numbers, as texts that start with a digit or sign, to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const isNumeric = rows[0]!.map((_, column) => rows.slice(1).every((row) => /^[-+$~]?\d|^$|^-$/.test(row[column]!)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,29 @@
+import type { AnyProcess } from '../process.ts';
+import { hanoi } from './hanoi.ts';
+
+export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
+
+/** The built-in processes: benchmarks with exact checkers, and templates to copy. */
+export const BUILT_IN_PROCESSES: Readonly<
+  Record<string, { process: () => AnyProcess; about: string; exampleInput: unknown }>
+> = {
+  hanoi: {
+    process: () => hanoi(),
+    about: 'Towers of Hanoi, one move a step (2^disks - 1 steps)',
+    exampleInput: { disks: 10 },
+  },
+  'hanoi-flag': {
+    process: () => hanoi('flag'),
+    about: "the same, read by the paper's red-flagging parser",
+    exampleInput: { disks: 10 },
+  },
+  'hanoi-repair': {
+    process: () => hanoi('repair'),
+    about: "the same, read by the paper's repairing parser: an ablation",
+    exampleInput: { disks: 10 },
+  },
+};
+
+export function builtInProcess(name: string): AnyProcess | undefined {
+  return Object.hasOwn(BUILT_IN_PROCESSES, name) ? BUILT_IN_PROCESSES[name]!.process() : undefined;
+}
