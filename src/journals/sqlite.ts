@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../errors.ts';
@@ -469,7 +469,7 @@ function open(options: SqliteJournalOptions): DatabaseSync {
     );
   }
   if (!exists) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(resolve(file)));
     // Created before SQLite opens it, so that it is never readable by others, nor are the -wal and -shm files beside it.
     closeSync(openSync(file, 'a', 0o600));
     chmodSync(file, 0o600);
@@ -502,6 +502,18 @@ function open(options: SqliteJournalOptions): DatabaseSync {
   } catch (thrown) {
     db.close();
     throw thrown;
+  }
+}
+
+/** Not `mkdirSync` with `recursive`: where a folder refuses new ones with ENOENT, as /proc does, that never returns. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (thrown) {
+    // Another process may have been faster.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
   }
 }
 
