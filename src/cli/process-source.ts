@@ -36,7 +36,8 @@ async function importProcess(path: string): Promise<AnyProcess> {
   try {
     exported = (await import(pathToFileURL(path).href)).default;
   } catch (thrown) {
-    throw new UsageError(`process: ${path} cannot be loaded: ${messageOf(thrown)}`, { cause: thrown });
+    const advice = thrown instanceof SyntaxError && path.endsWith('.js') ? ' (an ES module? Name it .mjs or .ts)' : '';
+    throw new UsageError(`process: ${path} cannot be loaded: ${messageOf(thrown)}${advice}`, { cause: thrown });
   }
   if (typeof exported !== 'object' || exported === null || !('name' in exported)) {
     throw new UsageError(
@@ -65,8 +66,10 @@ function shareThisPackage(): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
       const entry = entries[specifier];
-      if (entry === undefined) return nextResolve(specifier, context);
-      return { url: new URL(entry, import.meta.url).href, shortCircuit: true };
+      if (entry !== undefined) return { url: new URL(entry, import.meta.url).href, shortCircuit: true };
+      const found = nextResolve(specifier, context);
+      // `npm init` writes "type": "commonjs", under which Node would refuse the first `import` in a .ts file.
+      return found.format === 'commonjs-typescript' ? { ...found, format: 'module-typescript' } : found;
     },
   });
 }
