@@ -156,7 +156,7 @@ test('malformed: a parser that runs out of stack, and an error that says nothing
   assertFlag(readReply('text', readerOf({ parse: () => raise(new Error()) })), 'malformed');
 });
 
-test('malformed: what was thrown cannot even be turned into a text', { todo: 'reported' }, () => {
+test('malformed: what was thrown cannot even be turned into a text', () => {
   const mute = Object.create(null);
   const hostile = { toString: () => raise(new Error('never')) };
   for (const what of [mute, hostile])
@@ -215,7 +215,7 @@ test('a wrong process definition is no red flag: the parser may say so', () => {
   assert.throws(() => readReply('text', reader), UsageError);
 });
 
-test('a check that answers neither undefined nor a flag is a wrong process, never a vote', { todo: 'reported' }, () => {
+test('a check that answers neither undefined nor a flag is a wrong process, never a vote', () => {
   for (const answer of [true, false, null, 'illegal', Promise.resolve(undefined)]) {
     const reader = readerOf({ check: () => answer as unknown as undefined });
     assert.throws(() => readReply('1', reader), UsageError);

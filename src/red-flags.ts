@@ -87,9 +87,13 @@ export function readReply<Action>(text: string, reader: Reader<Action>): Valid<A
   }
   try {
     const flag = reader.check?.(action);
-    if (flag !== undefined) return flag;
+    if (flag instanceof RedFlag) return flag;
+    if (flag !== undefined) {
+      throw new UsageError(`check: expected undefined or a red flag (redFlag('illegal', why)), got ${typeof flag}.`);
+    }
   } catch (thrown) {
     if (thrown instanceof RedFlag) return thrown;
+    if (thrown instanceof UsageError) throw thrown;
     return new RedFlag('illegal', messageOf(thrown));
   }
   return { action, key };

@@ -303,10 +303,7 @@ test('table F.T: fixed majority', () => {
   }
 });
 
-// Reported. Set to false with the fix, then remove.
-const HANGS = 'needed() of adaptive-consistency never returns' as string | false;
-
-test('table F.T: adaptive-consistency with the loosest confidence that meets eps', { skip: HANGS }, () => {
+test('table F.T: adaptive-consistency with the loosest confidence that meets eps', () => {
   // The table's own search: 1 - C from 10^-0.31 down to 10^-9 in these steps.
   const exponents = [
     ...Array.from({ length: 7 }, (_, i) => 0.31 + i / 10),
@@ -380,6 +377,6 @@ test('table F.T: early stopping from its race, where a step takes at most 25 vot
   }
 });
 
-test('adaptive-consistency as published, C = 0.95: 4.02 votes at p = 0.998', { skip: HANGS }, () => {
+test('adaptive-consistency as published, C = 0.95: 4.02 votes at p = 0.998', () => {
   assertCell(walk(0.998, thresholds(adaptiveConsistency())).votes, '4.02', 'C = 0.95');
 });

@@ -113,9 +113,10 @@ export function firstToK(options: { votes: number; maxVotes?: number }): StopRul
   };
 }
 
-/** Always `votes` votes; more than half of them decide, less leave the step undecided. */
+/** All of `votes` votes are counted, then more than half of them decide; undecided once no candidate can have them. */
 export function fixedMajority(options: { votes: number }): StopRule {
   const votes = positiveInteger('votes', options.votes);
+  const majority = Math.floor(votes / 2) + 1;
   return {
     name: `majority(n=${votes})`,
     limit: votes,
@@ -124,8 +125,8 @@ export function fixedMajority(options: { votes: number }): StopRule {
       return {
         tally,
         record: (candidate) => tally.add(candidate),
-        decided: () => (tally.total >= votes && tally.leaderVotes * 2 > votes ? tally.leader : undefined),
-        needed: () => Math.max(0, votes - tally.total),
+        decided: () => (tally.total >= votes && tally.leaderVotes >= majority ? tally.leader : undefined),
+        needed: () => Math.max(0, votes - tally.total, majority - tally.leaderVotes),
       };
     },
   };
@@ -140,26 +141,30 @@ export function adaptiveConsistency(options: { confidence?: number; maxVotes?: n
   if (!(confidence > 0.5 && confidence < 1)) {
     throw new UsageError(`confidence: expected a number above 0.5 and below 1, got ${confidence}.`);
   }
-  const limit = positiveInteger('maxVotes', options.maxVotes ?? 40);
   // The least a for each b, found once: it grows with b.
   const thresholds: number[] = [];
   const enough = (runnerUpVotes: number): number => {
     while (thresholds.length <= runnerUpVotes) {
       const b = thresholds.length;
       let a = Math.max(b + 1, thresholds.at(-1) ?? 0);
-      while (betaAboveHalf(a, b) < confidence - ROUNDING) a++;
+      while (betaBelowHalf(a, b) > (1 - confidence) * ROUNDING) a++;
       thresholds.push(a);
     }
     return thresholds[runnerUpVotes]!;
   };
-  return { name: `adaptive-consistency(C=${confidence})`, limit, start: () => new ThresholdRace(enough) };
+  const unanimous = enough(0);
+  return {
+    name: `adaptive-consistency(C=${confidence})`,
+    limit: voteLimit(options.maxVotes ?? Math.max(40, 4 * unanimous), unanimous),
+    start: () => new ThresholdRace(enough),
+  };
 }
 
-/** The sum of up to a few hundred terms is exact to better than this. */
-const ROUNDING = 1e-12;
+/** The sum of up to a few hundred terms is exact to better than this factor. */
+const ROUNDING = 1 + 1e-9;
 
-/** P(theta > 1/2) for theta ~ Beta(a + 1, b + 1): the chance of at most b heads in a + b + 1 fair throws. */
-function betaAboveHalf(a: number, b: number): number {
+/** P(theta < 1/2) for theta ~ Beta(a + 1, b + 1): the chance of at most b heads in a + b + 1 fair throws. */
+function betaBelowHalf(a: number, b: number): number {
   const n = a + b + 1;
   let logTerm = -n * Math.LN2;
   let sum = Math.exp(logTerm);

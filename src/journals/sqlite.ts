@@ -3,12 +3,11 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../errors.ts';
 import {
   type CheckpointEntry,
   type DecisionEntry,
-  type EffectEntry,
   type Journal,
   type JournalEntry,
   type NoteEntry,
@@ -18,7 +17,6 @@ import {
   runExists,
   runLocked,
   type SampleEntry,
-  type StatusEntry,
   unknownRun,
 } from '../journal.ts';
 
@@ -44,8 +42,8 @@ export interface SqliteJournalOptions {
 const SCHEMA_VERSION = 1;
 const APPLICATION_ID = 0x6d646170; // "mdap"
 const BUSY_TIMEOUT_MS = 5_000;
-/** A commit is forced when this many entries wait, so that memory stays bounded. */
-const MOST_WAITING = 1_000;
+/** A commit is forced when entries of this size wait, so that memory stays bounded. */
+const MOST_WAITING_BYTES = 512 * 1024;
 /** A writer on another host that has not committed for so long is taken for dead. */
 const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
 
@@ -182,7 +180,8 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
             "INSERT INTO runs (run_id, header, settings, status, updated_at_ms) VALUES (?, ?, ?, 'running', ?)",
           );
           const { lastInsertRowid } = insert.run(runId, JSON.stringify(rest), JSON.stringify(settings), now());
-          writeCheckpoint(sql, Number(lastInsertRowid), start);
+          const [write, ...values] = toRow(Number(lastInsertRowid), start);
+          sql(WRITES[write]).run(...values);
         });
       }),
     find: async (runId) =>
@@ -253,9 +252,9 @@ class SqliteWriter implements RunWriter {
   readonly #token: string;
   readonly #options: SqliteJournalOptions;
   readonly #closed: Set<string>;
-  readonly #waiting: Exclude<JournalEntry, SampleEntry>[] = [];
-  /** Samples not yet written, by step: most are dropped again when their step is decided unanimously. */
-  readonly #samples = new Map<number, SampleEntry[]>();
+  readonly #waiting = new Backlog();
+  /** Samples of undecided steps, not yet written: most are dropped when their step is decided unanimously. */
+  readonly #open: SampleEntry[] = [];
   /** Undecided steps with samples in the database. */
   readonly #stepsWithSamples = new Set<number>();
   #isFlushScheduled = false;
@@ -285,18 +284,13 @@ class SqliteWriter implements RunWriter {
 
   append(entry: JournalEntry): void {
     if (this.#failure !== undefined) throw this.#failure;
-    if (entry.type === 'sample') {
-      const samples = this.#samples.get(entry.stepIndex);
-      if (samples === undefined) this.#samples.set(entry.stepIndex, [entry]);
-      else samples.push(entry);
-    } else {
-      this.#waiting.push(entry);
-      if (entry.type === 'decision') {
-        if (!entry.keepSamples) this.#samples.delete(entry.stepIndex);
-      }
+    if (entry.type === 'sample') this.#open.push(entry);
+    else {
+      if (entry.type === 'decision') this.#settleSamples(entry);
+      this.#waiting.push(toRow(this.#run, entry));
     }
     const isDue = entry.type === 'decision' && this.#options.commit === 'step';
-    if (isDue || this.#waiting.length >= MOST_WAITING) this.#commit();
+    if (isDue || this.#waiting.bytes >= MOST_WAITING_BYTES) this.#commit();
     else if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 
@@ -327,29 +321,42 @@ class SqliteWriter implements RunWriter {
       try {
         if (this.#failure === undefined) this.#commit();
       } catch (thrown) {
-        // Reported by the next append or flush; entries stay in memory.
+        // Told by the next append or flush; entries stay in memory.
         this.#failure = thrown as JournalError;
       }
     });
   }
 
+  /** The texts of a decided step are kept or dropped, those already in the database too. */
+  #settleSamples({ stepIndex, keepSamples }: DecisionEntry): void {
+    for (const sample of this.#open.splice(0)) {
+      if (sample.stepIndex !== stepIndex) this.#open.push(sample);
+      else if (keepSamples) this.#waiting.push(toRow(this.#run, sample));
+    }
+    if (this.#stepsWithSamples.delete(stepIndex) && !keepSamples) {
+      this.#waiting.push(['drop-samples', this.#run, stepIndex]);
+    }
+  }
+
   #commit(): void {
-    if (this.#waiting.length === 0 && this.#samples.size === 0) return;
+    if (this.#waiting.bytes === 0 && this.#open.length === 0) return;
     try {
       inTransaction(this.#db, () => {
         this.#holdRun();
-        for (const entry of this.#waiting) this.#write(entry);
-        for (const samples of this.#samples.values()) for (const sample of samples) this.#writeSample(sample);
+        for (const row of this.#waiting) this.#write(row);
+        for (const sample of this.#open) this.#write(toRow(this.#run, sample));
       });
     } catch (thrown) {
       this.#failure = toJournalError(thrown, this.#options.file);
       throw this.#failure;
     }
-    for (const step of this.#samples.keys()) this.#stepsWithSamples.add(step);
-    for (const entry of this.#waiting) if (entry.type === 'decision') this.#stepsWithSamples.delete(entry.stepIndex);
-    // Emptied, not replaced: the old array may be in V8's old generation, and would take its dead entries there with it.
-    this.#waiting.fill(undefined as never).length = 0;
-    this.#samples.clear();
+    this.#waiting.clear();
+    for (const { stepIndex } of this.#open) this.#stepsWithSamples.add(stepIndex);
+    this.#open.length = 0;
+  }
+
+  #write([write, ...values]: Row): void {
+    this.#sql(WRITES[write]).run(...values);
   }
 
   /** Fences off a writer that was taken for dead: nothing is written without holding the run. */
@@ -366,82 +373,110 @@ class SqliteWriter implements RunWriter {
       );
     }
   }
+}
 
-  #write(entry: DecisionEntry | CheckpointEntry | EffectEntry | NoteEntry | StatusEntry): void {
-    const run = this.#run;
-    switch (entry.type) {
-      case 'decision':
-        this.#sql('INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
-          run,
-          entry.stepIndex,
-          JSON.stringify(entry.action),
-          entry.samples,
-          entry.votes,
-          entry.tally === undefined ? null : JSON.stringify(entry.tally),
-          entry.flags === undefined ? null : JSON.stringify(entry.flags),
-          entry.inputTokens,
-          entry.outputTokens,
-          entry.costUsd,
-          entry.latencyMs,
-          entry.wrong === undefined ? null : Number(entry.wrong),
-          Number(entry.keepSamples),
-        );
-        if (!entry.keepSamples && this.#stepsWithSamples.has(entry.stepIndex)) {
-          this.#sql('DELETE FROM samples WHERE run = ? AND step = ?').run(run, entry.stepIndex);
-        }
-        break;
-      case 'checkpoint':
-        writeCheckpoint(this.#sql, run, entry);
-        break;
-      case 'effect':
-        this.#sql('INSERT OR REPLACE INTO effects VALUES (?, ?, ?)').run(
-          run,
-          entry.stepIndex,
-          JSON.stringify(entry.observation ?? null),
-        );
-        break;
-      case 'note':
-        this.#sql('INSERT INTO notes (run, at_ms, code, detail) VALUES (?, ?, ?, ?)').run(
-          run,
-          entry.atMs,
-          entry.code,
-          JSON.stringify(entry.detail),
-        );
-        break;
-      case 'status':
-        this.#sql('UPDATE runs SET status = ?, reason = ?, settings = ? WHERE id = ?').run(
-          entry.status,
-          entry.reason,
-          JSON.stringify(entry.settings),
-          run,
-        );
+/** What writers do. */
+const WRITES = {
+  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
+  checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
+  effect: 'INSERT OR REPLACE INTO effects VALUES (?, ?, ?)',
+  note: 'INSERT INTO notes (run, at_ms, code, detail) VALUES (?, ?, ?, ?)',
+  status: 'UPDATE runs SET status = ?, reason = ?, settings = ? WHERE id = ?',
+};
+type Row = readonly [write: keyof typeof WRITES, ...values: (string | number | null)[]];
+
+function toRow(run: number, entry: JournalEntry): Row {
+  const { type } = entry;
+  switch (type) {
+    case 'decision':
+      return [
+        type,
+        run,
+        entry.stepIndex,
+        JSON.stringify(entry.action),
+        entry.samples,
+        entry.votes,
+        entry.tally === undefined ? null : JSON.stringify(entry.tally),
+        entry.flags === undefined ? null : JSON.stringify(entry.flags),
+        entry.inputTokens,
+        entry.outputTokens,
+        entry.costUsd,
+        entry.latencyMs,
+        entry.wrong === undefined ? null : Number(entry.wrong),
+        Number(entry.keepSamples),
+      ];
+    case 'sample':
+      return [
+        type,
+        run,
+        entry.stepIndex,
+        entry.draw,
+        entry.model,
+        entry.temperature,
+        entry.text,
+        entry.finishReason,
+        entry.candidate ?? null,
+        entry.flag?.code ?? null,
+        entry.flag?.detail.toWellFormed() ?? null,
+        entry.inputTokens ?? null,
+        entry.outputTokens ?? null,
+        entry.costUsd,
+        entry.latencyMs,
+      ];
+    case 'checkpoint':
+      return [type, run, entry.stepIndex, JSON.stringify(entry.state), JSON.stringify(entry.totals)];
+    case 'effect':
+      return [type, run, entry.stepIndex, JSON.stringify(entry.observation ?? null)];
+    case 'note':
+      return [type, run, entry.atMs, entry.code, JSON.stringify(entry.detail)];
+    case 'status':
+      return [type, entry.status, entry.reason, JSON.stringify(entry.settings), run];
+  }
+}
+
+/**
+ * Rows that wait for a commit, as text outside of V8's heap. As objects they would outlive two collections of the young
+ * generation, and a long run would drag tens of megabytes of dead ones along in the old generation.
+ */
+class Backlog {
+  #buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(row: Row): void {
+    const text = JSON.stringify(row);
+    const most = this.#bytes + LENGTH_BYTES + MOST_BYTES_PER_CHAR * text.length;
+    if (most > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * most);
+      this.#buffer.copy(larger, 0, 0, this.#bytes);
+      this.#buffer = larger;
+    }
+    const length = this.#buffer.write(text, this.#bytes + LENGTH_BYTES);
+    this.#buffer.writeUInt32LE(length, this.#bytes);
+    this.#bytes += LENGTH_BYTES + length;
+  }
+
+  *[Symbol.iterator](): Generator<Row> {
+    for (let at = 0; at < this.#bytes; ) {
+      const start = at + LENGTH_BYTES;
+      at = start + this.#buffer.readUInt32LE(at);
+      yield JSON.parse(this.#buffer.toString('utf8', start, at));
     }
   }
 
-  #writeSample(sample: SampleEntry): void {
-    this.#sql('INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
-      this.#run,
-      sample.stepIndex,
-      sample.draw,
-      sample.model,
-      sample.temperature,
-      sample.text,
-      sample.finishReason,
-      sample.candidate ?? null,
-      sample.flag?.code ?? null,
-      sample.flag?.detail.toWellFormed() ?? null,
-      sample.inputTokens ?? null,
-      sample.outputTokens ?? null,
-      sample.costUsd,
-      sample.latencyMs,
-    );
+  clear(): void {
+    this.#bytes = 0;
   }
 }
 
-function writeCheckpoint(sql: Sql, run: number, entry: CheckpointEntry): void {
-  const values: SQLInputValue[] = [run, entry.stepIndex, JSON.stringify(entry.state), JSON.stringify(entry.totals)];
-  sql('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)').run(...values);
-}
+const LENGTH_BYTES = 4;
+/** In UTF-8, of a UTF-16 code unit. */
+const MOST_BYTES_PER_CHAR = 3;
 
 function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');

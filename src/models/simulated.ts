@@ -41,7 +41,7 @@ const DEFAULTS: Required<Omit<SimulatedModelOptions, 'outputTokens' | 'concentra
   latencySigma: 0,
   inputUsdPerMTok: 0,
   outputUsdPerMTok: 0,
-  seed: 0,
+  seed: 1,
 };
 export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens', 'concentration'];
 
@@ -55,19 +55,19 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
   const { clock, p, v, rho, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
   const concentration = settings.concentration ?? 1 / alternatives;
+  if (!Number.isSafeInteger(alternatives) || alternatives < 1) {
+    throw new UsageError(`simulated: expected alternatives to be a whole number of at least 1, got ${alternatives}.`);
+  }
   share('p', p);
   share('v', v);
   share('rho', rho, { below: 1 });
   share('flagRho', flagRho, { below: 1 });
   share('concentration', concentration, { least: 1 / alternatives });
-  for (const name of ['latencyMs', 'latencySigma', 'inputUsdPerMTok', 'outputUsdPerMTok'] as const) {
-    if (!(settings[name] >= 0))
+  for (const name of ['latencyMs', 'latencySigma', 'inputUsdPerMTok', 'outputUsdPerMTok', 'outputTokens'] as const) {
+    if (settings[name] !== undefined && !(settings[name] >= 0))
       throw new UsageError(`simulated: expected ${name} of at least 0, got ${settings[name]}.`);
   }
   if (!Number.isSafeInteger(seed)) throw new UsageError(`simulated: expected a whole number as seed, got ${seed}.`);
-  if (!Number.isSafeInteger(alternatives) || alternatives < 1) {
-    throw new UsageError(`simulated: expected alternatives to be a whole number of at least 1, got ${alternatives}.`);
-  }
 
   let step: SimulatedStep | undefined;
   // The system prompt is mostly the same text for every step, and hashing it would be the dearest part of a draw.
@@ -75,7 +75,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   let systemHash = hashText(system);
 
   function respond(request: ModelRequest): Sample {
-    if (step?.prompt !== request.prompt) step = simulateStep(request);
+    if (step?.prompt !== request.prompt || step.subject !== request.subject) step = simulateStep(request);
     const random = createRandom(mix(step.seed, request.draw));
     const inputTokens = step.inputTokens;
     if (random() >= step.v) return { ...spoil(rightReply(step), random, request.maxOutputTokens), inputTokens };

@@ -262,6 +262,23 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       await writer.close();
     });
 
+    journalTest('a decision leaves the samples of other steps alone', async (journal) => {
+      const writer = await createAndOpen(journal);
+      // Steps 0 to 3 are open at once; 1 and 3 had a flush in between.
+      await writeAll(writer, [sampleSample(1, 0), sampleSample(3, 0)]);
+      for (const step of [0, 1, 2, 3]) writer.append(sampleSample(step, 1));
+      await writeAll(writer, [sampleDecision(0, { keepSamples: true }), sampleDecision(1)]);
+      const counts = async () => {
+        const numbers = [];
+        for (const step of [0, 1, 2, 3]) numbers.push((await journal.samples(sampleHeader.runId, step)).length);
+        return numbers;
+      };
+      assert.deepEqual(await counts(), [1, 0, 1, 2]);
+      await writeAll(writer, [sampleDecision(2), sampleDecision(3, { keepSamples: true })]);
+      assert.deepEqual(await counts(), [1, 0, 0, 2]);
+      await writer.close();
+    });
+
     journalTest('samples of an earlier writer are dropped too, once the step is decided', async (journal) => {
       const first = await createAndOpen(journal);
       await writeAll(first, [sampleSample(0, 0), sampleSample(0, 1)]);

@@ -1,0 +1,71 @@
+import { simulatedModel, systemClock } from 'mdap';
+import { type HanoiState, hanoi } from 'mdap/processes';
+import { InFlight, vote } from '../src/decide.ts';
+import { createRandom } from '../src/random.ts';
+import { createSampler } from '../src/sampler.ts';
+import { aheadByK, type StopRule } from '../src/vote.ts';
+
+// What every contender works on: the first steps of the 20-disk tower of Hanoi, with a voter that answers at once in text.
+export const INPUT = { disks: 20 };
+export const VOTER = { p: 0.9978, v: 0.968, seed: 1 };
+export const MARGIN = 3;
+export const rule = aheadByK({ margin: MARGIN });
+/** `run`'s defaults. */
+export const MAX_OUTPUT_TOKENS = 750;
+export const MAX_CONCURRENCY = 16;
+
+export const chain = hanoi();
+export const start: HanoiState = chain.start(INPUT);
+
+export interface VotedStep {
+  readonly next: HanoiState;
+  readonly isWrong: boolean;
+  readonly votes: number;
+}
+
+/**
+ * One voted step without a run loop or a journal: the engine's own `vote`, asked as `run` asks it. A step that was decided
+ * wrongly goes on from the right state where `correct` is set, so that each step is a trial of its own.
+ */
+export function createVotedStep(options: {
+  rule: StopRule;
+  voter?: { p: number; v: number; seed: number };
+  correct?: boolean;
+}): (stepIndex: number, state: HanoiState) => Promise<VotedStep> {
+  const { rule, voter = VOTER, correct = false } = options;
+  const context = {
+    settings: {
+      rule,
+      firstTemperature: 0,
+      temperature: 0.1,
+      maxOutputTokens: MAX_OUTPUT_TOKENS,
+      maxConcurrency: MAX_CONCURRENCY,
+    },
+    sampler: createSampler({
+      model: simulatedModel({ ...voter, clock: systemClock }),
+      clock: systemClock,
+      random: createRandom(0),
+      maxRetries: 0,
+    }),
+    inFlight: new InFlight(),
+    monotonicMs: () => systemClock.monotonicMs(),
+    onSample: () => {},
+  };
+  return async (stepIndex, state) => {
+    const decision = await vote(
+      {
+        stepIndex,
+        prompt: chain.prompt(state),
+        subject: { process: chain, state },
+        parse: (text) => chain.parse(text, state),
+        check: (action) => chain.check?.(action, state),
+        key: chain.key,
+      },
+      context,
+    );
+    if (decision.type === 'undecided') throw new Error(`step ${stepIndex} is undecided: ${rule.name}`);
+    const right = chain.reference!(state);
+    const isWrong = chain.key(right) !== chain.key(decision.action);
+    return { next: chain.apply(state, isWrong && correct ? right : decision.action), isWrong, votes: decision.votes };
+  };
+}
