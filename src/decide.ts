@@ -78,7 +78,7 @@ export async function vote<Action>(
   const race = rule.start();
   const actions = new Map<string, Action>();
   const startMs = context.monotonicMs();
-  const queue: Promise<Landed<Action>>[] = [];
+  const queue: Promise<Landed<Action> | Failed>[] = [];
   const draws = new Draws(question, context, recorded);
   let nextDraw = 0;
   let samples = 0;
@@ -102,14 +102,12 @@ export async function vote<Action>(
   try {
     for (;;) {
       const needed = race.needed();
-      const canStillDecide = race.tally.total + needed <= rule.limit && flagged < rule.limit;
-      const wanted = canStillDecide ? Math.min(needed, settings.maxConcurrency) : 0;
-      while (queue.length < wanted) queue.push(draws.land(nextDraw++));
-      const head = queue.shift();
-      if (head === undefined) {
-        return { type: 'undecided', code: flagged >= rule.limit ? 'flag-limit' : 'vote-limit', ...record() };
-      }
-      const { sample, verdict } = await head;
+      if (flagged >= rule.limit) return { type: 'undecided', code: 'flag-limit', ...record() };
+      if (race.tally.total + needed > rule.limit) return { type: 'undecided', code: 'vote-limit', ...record() };
+      while (queue.length < Math.min(needed, settings.maxConcurrency)) queue.push(draws.land(nextDraw++));
+      const landed = await queue.shift()!;
+      if ('failure' in landed) throw landed.failure;
+      const { sample, verdict } = landed;
       samples++;
       inputTokens += sample.inputTokens ?? 0;
       outputTokens += sample.outputTokens ?? 0;
@@ -128,7 +126,7 @@ export async function vote<Action>(
   } finally {
     if (queue.length > 0) {
       draws.abort();
-      await Promise.allSettled(queue);
+      await Promise.all(queue);
     }
   }
 }
@@ -139,6 +137,11 @@ const MOST_FLAGGED_CHARS = 65_536;
 interface Landed<Action> {
   readonly sample: SampleEntry;
   readonly verdict: Valid<Action> | RedFlag;
+}
+
+/** A value, not a rejection: Node would end the program while the draws before it are still awaited. */
+interface Failed {
+  readonly failure: unknown;
 }
 
 /** The draws of one step. */
@@ -157,7 +160,15 @@ class Draws<Action> {
     this.#recorded = recorded;
   }
 
-  async land(number: number): Promise<Landed<Action>> {
+  async land(number: number): Promise<Landed<Action> | Failed> {
+    try {
+      return await this.#draw(number);
+    } catch (failure) {
+      return { failure };
+    }
+  }
+
+  async #draw(number: number): Promise<Landed<Action>> {
     const paid = this.#recorded.find((sample) => sample.draw === number);
     const { settings, sampler, inFlight, onSample } = this.#context;
     if (paid !== undefined) {
@@ -247,6 +258,7 @@ class Draw implements ModelRequest {
   readonly #inFlight: InFlight;
   #controller: AbortController | undefined;
   #abortReason: unknown;
+  #isSettled = false;
 
   constructor(
     question: Pick<Question<unknown>, 'prompt' | 'subject'>,
@@ -272,10 +284,12 @@ class Draw implements ModelRequest {
     return this.#controller.signal;
   }
   abort(reason: Error): void {
+    if (this.#isSettled) return;
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
   settle(): void {
+    this.#isSettled = true;
     if (this.#controller !== undefined) this.#inFlight.delete(this.#controller);
   }
 }

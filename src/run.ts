@@ -229,6 +229,7 @@ class Run<Input, State, Action> {
         clock,
         random,
         maxRetries,
+        startsWithOneCall: true,
         onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
       }),
       onSample: (sample, isRecorded) => {

@@ -17,6 +17,8 @@ export interface SamplerOptions {
   readonly random: Random;
   /** Further tries of a call that failed in a retryable way. */
   readonly maxRetries: number;
+  /** Others wait for the first call to succeed, so that a wrong key or address costs one call, not all that a step draws. */
+  readonly startsWithOneCall?: boolean;
   /** `retryInMs` is null for the last failure of a call. */
   readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
 }
@@ -26,6 +28,32 @@ const LONGEST_BACKOFF_MS = 30_000;
 
 export function createSampler(options: SamplerOptions): Sampler {
   const { model, clock, random, maxRetries, onFailure } = options;
+  let isProven = !options.startsWithOneCall;
+  let scout: Promise<Sample> | undefined;
+
+  const call = (request: ModelRequest): Promise<Sample> =>
+    model.generate(request).catch((thrown: unknown) => retry(request, thrown));
+
+  async function prove(request: ModelRequest): Promise<Sample> {
+    while (scout !== undefined) {
+      try {
+        await scout;
+      } catch (failure) {
+        // What the model said to the first call goes for all; that the first one is no longer wanted does not.
+        if (failure instanceof ModelError) throw failure;
+      }
+      request.signal.throwIfAborted();
+    }
+    if (isProven) return call(request);
+    scout = call(request);
+    try {
+      const sample = await scout;
+      isProven = true;
+      return sample;
+    } finally {
+      scout = undefined;
+    }
+  }
 
   async function retry(request: ModelRequest, firstFailure: unknown): Promise<Sample> {
     let failure = firstFailure;
@@ -48,6 +76,6 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   return {
     model,
-    sample: (request) => model.generate(request).catch((thrown: unknown) => retry(request, thrown)),
+    sample: (request) => (isProven ? call(request) : prove(request)),
   };
 }

@@ -41,7 +41,11 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     return openAiCompatibleModel({ baseUrl, model: name, apiKey, keyName, price, timeoutMs, clock });
   }
   const [scheme, rest] = split(name, ':');
-  if (scheme === 'simulated') return simulatedModel({ ...price, seed, ...parseSimulated(rest), clock });
+  if (scheme === 'simulated') {
+    const named = parseSimulated(rest);
+    // What the name says wins, and comes first in the model's id.
+    return simulatedModel({ ...named, ...price, ...named, seed: named.seed ?? seed, clock });
+  }
   if (scheme === 'gguf') {
     if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');
     const { llamaModel } = await import('./llama.ts');
