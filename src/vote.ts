@@ -48,15 +48,16 @@ export class Tally {
 /** One step's votes as they are counted. */
 export interface Race {
   readonly tally: Tally;
-  /** Counts one vote. */
-  record(candidate: string): void;
+  /** Counts one vote, of a voter of this class (its index; only the evidence rule tells them apart). */
+  record(candidate: string, voterClass?: number): void;
   /** The winner as soon as the rule decides. Never in a tie. */
   decided(): string | undefined;
   /**
    * The least number of further votes that would decide, if they all agreed with each other. Drawing this many at once
-   * never wastes one. 0 when decided.
+   * never wastes one. 0 when decided; infinite where no number within the limit would. `classOf` tells the voter class of
+   * the vote so many ahead.
    */
-  needed(): number;
+  needed(classOf?: (ahead: number) => number): number;
 }
 
 /** When a step's votes suffice. */

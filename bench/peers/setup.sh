@@ -1,10 +1,10 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Installs the bench-only peers into bench/peers/node_modules, from the npm registry alone: no compiler, no headers, no
 # install scripts. Idempotent. better-sqlite3 is overridden in package.json to 13.x, whose prebuilt binaries lie inside
 # the npm package. The 12.x that LangGraph's checkpointer asks for would fetch one from GitHub or compile it, and
 # 12.11.1, compiled, aborts under Node 24 as soon as a statement is garbage-collected.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+set -eu
+cd "$(dirname "$0")"
 
 # The main package brings Node 24 as a dev dependency; the machine's own may be older.
 if [ -x ../../node_modules/.bin/node ]; then
