@@ -11,7 +11,7 @@ import {
   type VoteSettings,
   vote,
 } from './decide.ts';
-import { JournalError, MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
+import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import {
   addDecision,
@@ -100,7 +100,7 @@ export async function execute<Input, State, Action>(
   dependencies: RunDependencies,
 ): Promise<RunResult<State>> {
   const input = await parseInput(process as Process<Input>, rawInput);
-  const writer = await openRun(process, input, dependencies);
+  const writer = await openRun(process, { raw: rawInput, parsed: input }, dependencies);
   return new Run(process, input, dependencies, writer).execute();
 }
 
@@ -120,6 +120,7 @@ class Run<Input, State, Action> {
   #undecided: Undecided | undefined;
   #sinceMs: number;
   #checkpointStep: number;
+  #checkpointState: State;
   #checkpointMs: number;
 
   constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, writer: RunWriter) {
@@ -134,6 +135,7 @@ class Run<Input, State, Action> {
     this.#totals = checkpoint.totals;
     this.#sinceMs = options.clock.monotonicMs();
     this.#checkpointStep = checkpoint.stepIndex;
+    this.#checkpointState = checkpoint.state;
     this.#checkpointMs = this.#sinceMs;
   }
 
@@ -150,7 +152,7 @@ class Run<Input, State, Action> {
       await this.#replay();
       end = await this.#loop();
     } catch (thrown) {
-      end = this.#endOf(thrown);
+      end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -162,15 +164,15 @@ class Run<Input, State, Action> {
   /** J4: from the last checkpoint on, decided steps are applied again, never voted again. */
   async #replay(): Promise<void> {
     const { decisions, samples } = this.#writer.resumePoint;
-    const { runId, settings } = this.#options;
-    const isResumed = this.#stepIndex > 0 || decisions.length > 0 || samples.length > 0;
+    const { runId, settings, onEvent } = this.#options;
+    const stepIndex = this.#stepIndex + decisions.length;
+    this.#open = [...samples];
     this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
+    onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
     for (const decision of decisions) {
       addDecision(this.#totals, decision);
       await this.#transit(decision.action as Action);
     }
-    this.#open = [...samples];
-    this.#options.onEvent?.({ type: 'run-started', runId, stepIndex: this.#stepIndex, isResumed });
   }
 
   async #loop(): Promise<End> {
@@ -192,6 +194,7 @@ class Run<Input, State, Action> {
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
       this.#commit(outcome);
       await this.#transit(outcome.action);
+      this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
       const nowMs = clock.monotonicMs();
       if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
         this.#checkpoint(nowMs);
@@ -277,28 +280,27 @@ class Run<Input, State, Action> {
 
   /** From a decided action to the next state, through the effect where there is one. */
   async #transit(action: Action): Promise<void> {
-    const stepIndex = this.#stepIndex;
     const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
     this.#state = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
     this.#stepIndex++;
-    this.#options.onEvent?.({ type: 'step-applied', stepIndex });
   }
 
   /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
   async #act(action: Action): Promise<unknown> {
-    const { onEvent, runId } = this.#options;
+    const { onEvent, runId, signal } = this.#options;
     const { observations } = this.#writer.resumePoint;
     const stepIndex = this.#stepIndex;
     if (observations.has(stepIndex)) return observations.get(stepIndex);
+    signal?.throwIfAborted();
     await this.#writer.flush();
     onEvent?.({ type: 'decision-durable', stepIndex });
     let observation: unknown;
     try {
       const context = { idempotencyKey: `${runId}/${stepIndex}`, signal: this.#effectAbort.signal };
       // As it would come back from the journal, so that a resumed run sees the same.
-      observation = jsonCopy(await this.#process.effect?.(action, context));
+      observation = jsonCopy((await this.#process.effect?.(action, context)) ?? null);
     } catch (thrown) {
-      if (this.#options.signal?.aborted) throw thrown;
+      if (signal?.aborted) throw thrown;
       throw new ProcessError(
         `the effect of step ${stepIndex} failed: ${messageOf(thrown)}. Its decision is kept; resuming runs the effect again ` +
           `under the same idempotency key ${JSON.stringify(`${runId}/${stepIndex}`)}.`,
@@ -331,53 +333,57 @@ class Run<Input, State, Action> {
   #checkpoint(nowMs: number): void {
     this.#totals.activeMs += nowMs - this.#sinceMs;
     this.#sinceMs = nowMs;
+    requireJson(`the state before step ${this.#stepIndex}`, this.#state, this.#process.name);
     this.#checkpointMs = nowMs;
     this.#checkpointStep = this.#stepIndex;
+    this.#checkpointState = this.#state;
     const totals = structuredClone(this.#totals);
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
   }
 
-  /** Calls the process, naming the part that threw. */
   #call<T>(part: string, work: () => T): T {
-    try {
-      return work();
-    } catch (thrown) {
-      throw new ProcessError(
-        `process ${JSON.stringify(this.#process.name)}: \`${part}\` threw at step ${this.#stepIndex}: ${messageOf(thrown)}`,
-        { code: 'threw', cause: thrown },
-      );
-    }
+    return call(this.#process.name, part, this.#stepIndex, work);
   }
 
   #endOf(thrown: unknown): End {
-    if (this.#options.signal?.aborted) return INTERRUPTED;
-    if (!(thrown instanceof MdapError)) {
-      const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
-      this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'unexpected-error', detail });
-      return { status: 'stopped', reason: `unexpected error at step ${this.#stepIndex}: ${messageOf(thrown)}` };
+    if (thrown instanceof MdapError) {
+      return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
     }
-    return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
+    const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
+    try {
+      this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'unexpected-error', detail });
+    } catch {
+      // A journal that fails says so when it is closed.
+    }
+    return { status: 'stopped', reason: `unexpected error at step ${this.#stepIndex}: ${messageOf(thrown)}` };
   }
 
   /** J1: nothing is reported as done before it is durable. A journal that fails now has the last word. */
   async #close(end: End): Promise<End> {
     const { clock, settings } = this.#options;
-    try {
+    let last = end;
+    const attempt = async (work: () => unknown) => {
+      try {
+        await work();
+      } catch (thrown) {
+        last = this.#endOf(thrown);
+      }
+    };
+    await attempt(async () => {
       // Once more what could not be written before: the disk may have room again.
       await this.#writer.flush();
       this.#checkpoint(clock.monotonicMs());
-      this.#writer.append({ type: 'status', ...end, settings });
-      await this.#writer.close();
-      return end;
-    } catch (thrown) {
-      if (!(thrown instanceof JournalError)) throw thrown;
-      return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
-    }
+    });
+    await attempt(() => this.#writer.append({ type: 'status', ...last, settings }));
+    await attempt(() => this.#writer.close());
+    return last;
   }
 
   #result(end: End): RunResult<State> {
     const totals = structuredClone(this.#totals);
+    // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
+    const state = isJson(this.#state) ? this.#state : this.#checkpointState;
     for (const sample of this.#open) {
       totals.samples++;
       if (sample.flag === undefined) totals.votes++;
@@ -401,10 +407,10 @@ class Run<Input, State, Action> {
       tokens: { input: totals.inputTokens, output: totals.outputTokens },
       costUsd: totals.costUsd,
       wallMs: Math.round(totals.activeMs),
-      stateSha256: createHash('sha256').update(candidateKey(this.#state)).digest('hex'),
+      stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
       wrongSteps: totals.wrongSteps,
       firstWrongStep: totals.firstWrongStep,
-      state: this.#state,
+      state,
     };
   }
 }
@@ -419,20 +425,23 @@ const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };
 /** Creates the run or checks that it is the same one, and takes its writer lock. */
 async function openRun<Input, State, Action>(
   process: Process<Input, State, Action>,
-  input: Input,
+  input: { readonly raw: unknown; readonly parsed: Input },
   options: RunDependencies,
 ): Promise<RunWriter> {
   const { journal, runId, clock, settings, processSource, acceptChange } = options;
-  const start = process.start(input);
+  const start = call(process.name, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
+  // As it was given: when the run is resumed from the journal, it goes through the schema again.
+  const given = input.raw ?? null;
+  requireJson('the input', given, process.name);
   const found = await journal.find(runId);
   if (found === undefined) {
     const header = {
       runId,
       process: process.name,
       processSource,
-      input,
+      input: given,
       fingerprint,
       settings,
       createdAtMs: clock.now(),
@@ -441,7 +450,7 @@ async function openRun<Input, State, Action>(
     await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
     return journal.openWriter(runId);
   }
-  if (candidateKey(found.input) !== candidateKey(jsonCopy(input))) {
+  if (candidateKey(found.input) !== candidateKey(given)) {
     throw new UsageError(
       `run ${JSON.stringify(runId)} has another input (${JSON.stringify(found.input).slice(0, 200)}): resume it without ` +
         'an input, or choose another --run-id.',
@@ -467,15 +476,31 @@ async function openRun<Input, State, Action>(
 }
 
 function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
+  const { name, version, reference, effect } = process;
   const prompts: { system: string; user: string }[] = [];
+  const part = <T>(field: string, work: () => T): T => call(name, field, prompts.length, work);
   let state = start;
-  while (!process.isDone(state)) {
-    const { system = '', user } = process.prompt(state);
+  while (!part('isDone', () => process.isDone(state))) {
+    const { system = '', user } = part('prompt', () => process.prompt(state));
     prompts.push({ system, user });
-    if (process.reference === undefined || process.effect !== undefined || prompts.length === FINGERPRINT_STATES) break;
-    state = process.apply(state, process.reference(state));
+    if (reference === undefined || effect !== undefined || prompts.length === FINGERPRINT_STATES) break;
+    const action = part('reference', () => reference(state));
+    state = part('apply', () => process.apply(state, action));
   }
-  return { name: process.name, version: process.version, prompts };
+  return { name, version, prompts };
+}
+
+/** Calls the process, naming the part that threw. */
+function call<T>(process: string, part: string, stepIndex: number | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
+    throw new ProcessError(`process ${JSON.stringify(process)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
+      code: 'threw',
+      cause: thrown,
+    });
+  }
 }
 
 function describeChanges(before: Fingerprint, after: Fingerprint): string[] {
@@ -511,6 +536,15 @@ function requireJson(what: string, value: unknown, process: string): void {
   }
 }
 
+function isJson(value: unknown): boolean {
+  try {
+    candidateKey(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function jsonCopy<T>(value: T): T {
-  return value === undefined ? value : JSON.parse(JSON.stringify(value));
+  return JSON.parse(JSON.stringify(value));
 }

@@ -31,8 +31,15 @@ export function createSampler(options: SamplerOptions): Sampler {
   let isProven = !options.startsWithOneCall;
   let scout: Promise<Sample> | undefined;
 
-  const call = (request: ModelRequest): Promise<Sample> =>
-    model.generate(request).catch((thrown: unknown) => retry(request, thrown));
+  function call(request: ModelRequest): Promise<Sample> {
+    const onThrown = (thrown: unknown) => retry(request, thrown);
+    try {
+      return model.generate(request).catch(onThrown);
+    } catch (thrown) {
+      // From a `generate` that is not async.
+      return onThrown(thrown);
+    }
+  }
 
   async function prove(request: ModelRequest): Promise<Sample> {
     while (scout !== undefined) {

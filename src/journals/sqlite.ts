@@ -126,9 +126,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
   };
   const db = guard(() => open(options));
   const statements = new Map<string, StatementSync>();
-  /** Tokens of our writers that were closed; on a full disk the row may still name them. */
-  const closed = new Set<string>();
-  const isHeld = (row: RunRow) => !closed.has(row.writer_token ?? '') && isAlive(row, now());
+  const isHeld = (row: RunRow) => !STALE_TOKENS.has(row.writer_token ?? '') && isAlive(row, now());
   const sql = (text: string): StatementSync => {
     let statement = statements.get(text);
     if (statement === undefined) {
@@ -220,7 +218,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
           observations: new Map(effects.map(({ step, observation }) => [step, JSON.parse(observation)])),
           samples: readSamples(row.id, checkpoint.stepIndex + decisions.length),
         };
-        return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options, closed });
+        return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options });
       }),
     decisions: async (runId, range = {}) =>
       guard(() => {
@@ -241,6 +239,12 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
   };
 }
 
+/**
+ * Tokens of this program's writers that are closed while their rows may still name them: on a full disk no run can be
+ * unlocked. Of the program, as the lock is, so that a journal opened anew knows them too.
+ */
+const STALE_TOKENS = new Set<string>();
+
 type Sql = (text: string) => StatementSync;
 
 class SqliteWriter implements RunWriter {
@@ -251,7 +255,6 @@ class SqliteWriter implements RunWriter {
   readonly #runId: string;
   readonly #token: string;
   readonly #options: SqliteJournalOptions;
-  readonly #closed: Set<string>;
   readonly #waiting = new Backlog();
   /** Samples of undecided steps, not yet written: most are dropped when their step is decided unanimously. */
   readonly #open: SampleEntry[] = [];
@@ -268,7 +271,6 @@ class SqliteWriter implements RunWriter {
     token: string;
     resumePoint: ResumePoint;
     options: SqliteJournalOptions;
-    closed: Set<string>;
   }) {
     this.#db = init.db;
     this.#sql = init.sql;
@@ -276,19 +278,19 @@ class SqliteWriter implements RunWriter {
     this.#runId = init.runId;
     this.#token = init.token;
     this.#options = init.options;
-    this.#closed = init.closed;
     this.resumePoint = init.resumePoint;
     const [sample] = init.resumePoint.samples;
     if (sample !== undefined) this.#stepsWithSamples.add(sample.stepIndex);
   }
 
   append(entry: JournalEntry): void {
-    if (this.#failure !== undefined) throw this.#failure;
     if (entry.type === 'sample') this.#open.push(entry);
     else {
       if (entry.type === 'decision') this.#settleSamples(entry);
       this.#waiting.push(toRow(this.#run, entry));
     }
+    // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
+    if (this.#failure !== undefined) throw this.#failure;
     const isDue = entry.type === 'decision' && this.#options.commit === 'step';
     if (isDue || this.#waiting.bytes >= MOST_WAITING_BYTES) this.#commit();
     else if (!this.#isFlushScheduled) this.#scheduleFlush();
@@ -301,13 +303,14 @@ class SqliteWriter implements RunWriter {
 
   async close(): Promise<void> {
     // Whatever happens now, nobody writes here any more.
-    this.#closed.add(this.#token);
+    STALE_TOKENS.add(this.#token);
     await this.flush();
     try {
       this.#sql('UPDATE runs SET writer_token = NULL, writer = NULL WHERE id = ? AND writer_token = ?').run(
         this.#run,
         this.#token,
       );
+      STALE_TOKENS.delete(this.#token);
     } catch (thrown) {
       throw toJournalError(thrown, this.#options.file);
     }
