@@ -17,8 +17,8 @@ async function start() {
   // V8's own choice at two thirds of its memory (BENCHMARKS.md).
   v8.setFlagsFromString('--max-semi-space-size=4');
   v8.setFlagsFromString('--semi-space-growth-factor=1');
-  const source = fileOf('../src/cli/main.ts');
-  const { main } = await import(existsSync(source) ? source : fileOf('../dist/cli/main.js'));
+  const isCheckout = existsSync(fileOf('../src/cli/main.ts'));
+  const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
   process.exitCode = await main(process.argv.slice(2));
 }
 

@@ -95,8 +95,17 @@ export async function run<Input, State, Action>(
   input: unknown,
   options: RunOptions,
 ): Promise<RunResult<State>> {
-  const { clock = systemClock, signal, onEvent, acceptChange = false } = options;
+  const { clock = systemClock, signal, onEvent, acceptChange = false, runId = newRunId(process.name) } = options;
   const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
+  if (runId === '' || /\p{Cc}/u.test(runId)) {
+    throw new UsageError(`runId: expected a text without control characters, got ${JSON.stringify(runId)}.`);
+  }
+  // Read by `k: 'auto'` alone, but journaled all the same.
+  openShare('target', options.target);
+  openShare('p', options.p);
+  if (options.v !== undefined && !(options.v > 0 && options.v <= 1)) {
+    throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
+  }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
   const model = await openModel(options);
   try {
@@ -106,7 +115,7 @@ export async function run<Input, State, Action>(
     const journal = openJournal(options.journal, clock);
     try {
       return await execute(process, input, {
-        runId: options.runId ?? newRunId(process.name),
+        runId,
         model,
         journal,
         clock,
@@ -204,7 +213,9 @@ export async function planRun(
   },
 ): Promise<Plan> {
   if (options.rule !== undefined && options.rule !== 'ahead-by-k') {
-    throw new UsageError(`k: expected a number with the rule ${options.rule}; only ahead-by-k can be planned.`);
+    throw new UsageError(
+      `rule: expected ahead-by-k, the only one that can be planned, got ${options.rule}: give k as a number instead of 'auto'.`,
+    );
   }
   const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });
   const p = options.p ?? model?.rates?.p;
@@ -234,12 +245,21 @@ export function openJournal(
   clock: Clock = systemClock,
   options: { mustExist?: boolean } = {},
 ): Journal {
+  if (journal === '') throw new UsageError('journal: expected the path of a file, got an empty one.');
   return typeof journal === 'string' ? sqliteJournal({ file: journal, now: () => clock.now(), ...options }) : journal;
 }
 
 async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
-  if (typeof model !== 'string') return model;
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    throw new UsageError(`seed: expected a whole number, got ${seed}.`);
+  }
+  if (typeof model !== 'string') {
+    if (typeof model?.generate !== 'function') {
+      throw new UsageError(`model: expected a name or an object with \`generate\`, got ${typeof model}.`);
+    }
+    return model;
+  }
   return resolveModel(model, {
     clock,
     baseUrl,
@@ -264,10 +284,37 @@ function voteSettings(options: Omit<VoteOptions, 'k'> & { readonly k: number | u
   };
 }
 
-/** What the journal keeps of the options, to resume with: what can be written down and says how to decide. */
+/** What the journal keeps of the options, to resume with: how to decide, nothing that lives or is secret. */
+const SETTINGS: Record<
+  Exclude<
+    keyof RunOptions,
+    'model' | 'signal' | 'clock' | 'runId' | 'journal' | 'maxSteps' | 'acceptChange' | 'processSource' | 'onEvent'
+  >,
+  true
+> = {
+  baseUrl: true,
+  price: true,
+  timeoutMs: true,
+  seed: true,
+  rule: true,
+  k: true,
+  maxVotes: true,
+  maxOutputTokens: true,
+  firstTemperature: true,
+  temperature: true,
+  maxConcurrency: true,
+  maxRetries: true,
+  target: true,
+  p: true,
+  v: true,
+  record: true,
+};
+
 function settingsOf(options: RunOptions): Json {
-  const { model, signal, clock, runId, journal, acceptChange, processSource, onEvent, maxSteps, ...settings } = options;
-  return { ...settings, model: typeof model === 'string' ? model : model.id };
+  const { model } = options;
+  // By name: code may pass more than the types say, a key among it.
+  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
+  return { ...Object.fromEntries(given), model: typeof model === 'string' ? model : model.id };
 }
 
 function newRunId(processName: string): string {
@@ -275,14 +322,20 @@ function newRunId(processName: string): string {
 }
 
 function maxRetriesOf({ maxRetries = 5 }: VoteOptions): number {
-  return maxRetries === 0 ? 0 : wholeNumber('maxRetries', maxRetries);
+  return wholeNumber('maxRetries', maxRetries, { least: 0 });
 }
 
-function wholeNumber(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new UsageError(`${name}: expected a whole number of at least 1, got ${value}.`);
+function wholeNumber(name: string, value: number, { least } = { least: 1 }): number {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${name}: expected a whole number of at least ${least}, got ${value}.`);
   }
   return value;
+}
+
+function openShare(name: string, value: number | undefined): void {
+  if (value !== undefined && !(value > 0 && value < 1)) {
+    throw new UsageError(`${name}: expected a number above 0 and below 1, got ${value}.`);
+  }
 }
 
 function atLeastZero(name: string, value: number): number {

@@ -4,12 +4,12 @@ import type { RunResult } from '../run.ts';
 import { byCloseness, describeStep } from './inspect.ts';
 import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';
-import { describeResult, journalFlag, pausable } from './run.ts';
+import { describeResult, exitCodeOf, journalFlag, pausable } from './run.ts';
 
 const DISKS = 10;
 const INPUT = { disks: DISKS };
 /** Slow enough to watch. */
-const MODEL = 'simulated:p=0.99,v=0.97,latencyMs=2,seed=7';
+const MODEL = 'simulated:p=0.99,v=0.97,latencyMs=1,seed=7';
 const TARGET = 0.999;
 
 /** The same model twice on the same process: alone, then voting. */
@@ -37,7 +37,7 @@ export async function demoCommand({ journal: file }: { journal: string }): Promi
     );
     say('1. Unvoted: one sample decides each step.\n');
     const unvoted = await execute(1);
-    if (unvoted.reason === 'interrupted') return 3;
+    if (unvoted.status === 'paused') return exitCodeOf(unvoted, file);
     say(
       unvoted.firstWrongStep === null
         ? 'It came through, by luck: the chance of that is 0.003 %.\n'
@@ -49,7 +49,7 @@ export async function demoCommand({ journal: file }: { journal: string }): Promi
     say(`3. Voted: each step goes to the first answer that leads by ${planned.margin}.\n`);
     const voted = await execute(planned.margin);
     say(describeResult(voted, file));
-    if (voted.status !== 'done') return voted.status === 'paused' ? 3 : 1;
+    if (voted.status !== 'done') return exitCodeOf(voted, file);
     const [closest] = (await journal.decisions(voted.runId, { contested: true })).sort(byCloseness);
     if (closest !== undefined) {
       say('4. The most contested step, as a race:\n');

@@ -1,12 +1,13 @@
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import { type DecisionEntry, type Journal, type RunRecord, type SampleEntry, unknownRun } from '../journal.ts';
-import { journalFlag } from './run.ts';
+import { describeWrongSteps, journalFlag } from './run.ts';
 import {
   plural,
   printable,
   printableJson,
   printableLines,
+  shellWord,
   showCount,
   showDuration,
   showUsd,
@@ -27,13 +28,17 @@ export async function runsCommand(flags: InspectFlags): Promise<number> {
     process.stdout.write(`${printableJson(records.map(summaryOf))}\n`);
     return 0;
   }
+  if (records.length === 0) {
+    process.stdout.write('no runs yet: `mdap run` starts one\n');
+    return 0;
+  }
   const rows = records.map((record) => [
     printable(record.runId),
     printable(record.process),
-    record.isWriting ? 'running' : record.status === 'running' ? 'interrupted' : record.status,
+    statusOf(record),
     showCount(record.totals.steps),
     record.totals.wrongSteps === null ? '-' : showCount(record.totals.wrongSteps),
-    showUsd(record.totals.costUsd),
+    record.totals.costUsd === null ? 'unknown' : showUsd(record.totals.costUsd),
     showDuration(record.totals.activeMs),
     new Date(record.updatedAtMs).toISOString().slice(0, 16).replace('T', ' '),
   ]);
@@ -68,11 +73,13 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
     return 0;
   }
   const { totals } = record;
+  const status = statusOf(record);
+  const run = `${shellWord(record.runId)}${journalFlag(flags.journal)}`;
   const lines = [
-    `run ${printable(record.runId)} of ${printable(record.process)}: ${record.isWriting ? 'running' : record.status}${record.reason === null ? '' : `, ${printable(record.reason)}`}`,
-    `  input      ${truncate(printable(JSON.stringify(record.input)), 100)}`,
-    `  settings   ${truncate(printable(JSON.stringify(record.settings)), 100)}`,
-    `  steps      ${showCount(totals.steps)} at the last checkpoint${totals.wrongSteps === null ? '' : `, ${showCount(totals.wrongSteps)} wrong`}`,
+    `run ${printable(record.runId)} of ${printable(record.process)}: ${status}${record.reason === null ? '' : `: ${printable(record.reason)}`}`,
+    `  input      ${printable(truncate(JSON.stringify(record.input), 100))}`,
+    `  settings   ${printable(truncate(JSON.stringify(record.settings), 100))}`,
+    `  steps      ${showCount(totals.steps)}${record.status === 'running' ? ' at the last checkpoint' : ''}${describeWrongSteps(totals)}`,
     `  samples    ${showCount(totals.samples)} = ${plural(totals.votes, 'vote')} + ${plural(totals.samples - totals.votes, 'red flag')}`,
   ];
   if (contested.length > 0) {
@@ -85,7 +92,7 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
       .map((decision) => [
         `  ${decision.stepIndex}`,
         (decision.tally ?? []).map(([, votes]) => votes).join(' : '),
-        truncate(printable(decision.tally?.[0]?.[0] ?? ''), 40),
+        printable(truncate(decision.tally?.[0]?.[0] ?? '', 40)),
         decision.wrong ? 'wrong' : '',
       ]);
     lines.push(table([['  step', 'votes', 'decided', ''], ...rows]));
@@ -94,14 +101,14 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
     lines.push('', 'notes:');
     for (const note of notes.slice(-MOST_NOTES_SHOWN)) {
       lines.push(
-        `  ${new Date(note.atMs).toISOString().slice(0, 19)} ${printable(note.code)} ${truncate(printable(JSON.stringify(note.detail)), 160)}`,
+        `  ${new Date(note.atMs).toISOString().slice(0, 19)} ${printable(note.code)} ${printable(truncate(JSON.stringify(note.detail), 160))}`,
       );
     }
   }
-  lines.push(
-    '',
-    `one step: mdap inspect ${printable(record.runId)} --step ${contested[0]?.stepIndex ?? 0}${journalFlag(flags.journal)}`,
-  );
+  // A paused run mostly paused because of its next step.
+  const step = contested[0]?.stepIndex ?? (status === 'paused' ? totals.steps : (totals.firstWrongStep ?? 0));
+  lines.push('', `one step: mdap inspect ${run} --step ${step}`);
+  if (status === 'paused' || status === 'interrupted') lines.push(`resume:   mdap resume ${run}`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }
@@ -137,10 +144,10 @@ export function describeStep(
     const votes = tally.length > 1 ? tally.map(([, count]) => count).join(' : ') : `${decision.votes} : 0`;
     lines.push(
       `step ${step}: decided ${votes}${decision.wrong ? ', WRONG against the reference' : ''}`,
-      `  action     ${truncate(printable(JSON.stringify(decision.action)), 100)}`,
+      `  action     ${printable(truncate(JSON.stringify(decision.action), 100))}`,
       ...tally.map(
         ([candidate, count], i) =>
-          `  ${i === 0 ? 'winner' : 'rival '}     ${String(count).padStart(3)} x ${truncate(printable(candidate), 80)}`,
+          `  ${i === 0 ? 'winner' : 'rival '}     ${String(count).padStart(3)} x ${printable(truncate(candidate, 80))}`,
       ),
       `  samples    ${decision.samples} = ${plural(decision.votes, 'vote')} + ${plural(decision.samples - decision.votes, 'red flag')}; ${showUsd(decision.costUsd)}; ${showDuration(decision.latencyMs)}`,
     );
@@ -173,17 +180,23 @@ function leadAfter(tally: Map<string, number>, candidate: string): string {
   tally.set(candidate, (tally.get(candidate) ?? 0) + 1);
   const [first, second] = [...tally].sort(([, a], [, b]) => b - a);
   const lead = first![1] - (second?.[1] ?? 0);
-  const name = (key: string) => truncate(printable(key), 40);
+  const name = (key: string) => printable(truncate(key, 40));
   return `votes ${name(candidate)}; ${lead === 0 ? `tie at ${first![1]}` : `${name(first![0])} leads by ${lead}`}`;
 }
 
-/** The closest race first; among equals the longer one. */
+/** Wrong decisions first, then the closest races; among equals the longer one. */
 export function byCloseness(a: DecisionEntry, b: DecisionEntry): number {
-  return rivalShare(b) - rivalShare(a) || b.votes - a.votes;
+  return Number(b.wrong ?? false) - Number(a.wrong ?? false) || rivalShare(b) - rivalShare(a) || b.votes - a.votes;
 }
 
 function rivalShare({ tally, votes }: DecisionEntry): number {
   return (tally?.[1]?.[1] ?? 0) / votes;
+}
+
+/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
+function statusOf({ isWriting, status }: RunRecord): string {
+  if (isWriting) return 'running';
+  return status === 'running' ? 'interrupted' : status;
 }
 
 function summaryOf({ fingerprint: _, ...record }: RunRecord): Omit<RunRecord, 'fingerprint'> {

@@ -1,5 +1,5 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { demoCommand } from './demo.ts';
@@ -15,7 +15,7 @@ import {
 } from './options.ts';
 import { planCommand } from './plan.ts';
 import { resumeCommand, runCommand } from './run.ts';
-import { printableLines } from './terminal.ts';
+import { printable, printableLines } from './terminal.ts';
 
 /**
  * The command line.
@@ -36,13 +36,27 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     if (thrown instanceof MdapError) {
-      process.stderr.write(`mdap: ${printableLines(thrown.message)}\n`);
-      return thrown instanceof UsageError || thrown.code === 'unknown-run' ? 2 : 1;
+      process.stderr.write(`mdap: ${printable(asFlags(thrown.message, program))}\n`);
+      if (thrown instanceof UsageError || thrown.code === 'unknown-run') return 2;
+      // Later in the run a full disk pauses it; before it, the same command again goes on as well.
+      return thrown.code === 'disk-full' ? 3 : 1;
     }
     const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
     process.stderr.write(`mdap: unexpected error, please report it: ${printableLines(stack)}\n`);
     return 1;
   }
+}
+
+/** Options as the command line calls them: `maxSteps: expected ...` becomes `--max-steps: expected ...`. */
+function asFlags(message: string, program: Command): string {
+  const name = /^(\w+): /.exec(message)?.[1];
+  const option = program.commands.flatMap(({ options }) => options).find((known) => known.attributeName() === name);
+  return option?.long == null ? message : `${option.long}${message.slice(name!.length)}`;
+}
+
+/** Two folders up from src/cli/ and from dist/cli/. */
+function readVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 function createProgram(setExitCode: (code: number) => void): Command {
@@ -53,10 +67,19 @@ function createProgram(setExitCode: (code: number) => void): Command {
     };
   const program = new Command('mdap')
     .description('Runs very long processes on language models without errors: minimal steps, each decided by a vote.')
-    .version(packageJson.version)
+    .version(readVersion())
     .exitOverride()
-    .showHelpAfterError('(--help shows the options, with examples)')
-    .configureHelp({ showGlobalOptions: false });
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `mdap: ${printable(
+            text
+              .trimEnd()
+              .replace(/^error: /, '')
+              .replaceAll('\n', ' '),
+          )} (--help shows what is expected)\n`,
+        ),
+    });
 
   const run = program
     .command('run')

@@ -105,10 +105,11 @@ export function parseK(text: string): number | 'auto' {
   return number;
 }
 
-function parsePrice(text: string): Price {
-  const [input, output, ...rest] = text.split(',').map(Number);
-  if (input === undefined || output === undefined || rest.length > 0 || !(input >= 0) || !(output >= 0)) {
-    throw new InvalidArgumentError('Expected two numbers, as in 0.15,0.60.');
+export function parsePrice(text: string): Price {
+  const [input, output, ...rest] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const isPrice = (number: number | undefined) => number !== undefined && number >= 0 && Number.isFinite(number);
+  if (!isPrice(input) || !isPrice(output) || rest.length > 0) {
+    throw new InvalidArgumentError('Expected two numbers of at least 0, as in 0.15,0.60.');
   }
-  return { inputUsdPerMTok: input, outputUsdPerMTok: output };
+  return { inputUsdPerMTok: input!, outputUsdPerMTok: output! };
 }

@@ -1,8 +1,9 @@
 import { planRun } from '../defaults.ts';
 import { type Plan, plan } from '../plan.ts';
-import { type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
-import { printableJson, showNumber, showShare, showUsd, table } from './terminal.ts';
+import { inputFor } from './run.ts';
+import { printable, printableJson, showNumber, showShare, showUsd, table } from './terminal.ts';
 
 interface PlanFlags extends Partial<RunFlags> {
   readonly input?: string;
@@ -11,11 +12,19 @@ interface PlanFlags extends Partial<RunFlags> {
 }
 
 export async function planCommand(source: string, flags: PlanFlags): Promise<number> {
-  const { process: definition } = await loadProcess(source);
-  const input = flags.input === undefined ? {} : readInput(flags.input);
-  const planned = await planRun(definition, input, { k: 'auto', ...runOptionsOf(flags) });
-  process.stdout.write(flags.json ? `${printableJson(planned)}\n` : describePlan(definition.name, planned));
+  const loaded = await loadProcess(source);
+  const { raw } = await inputFor(loaded, flags.input);
+  const planned = await planRun(loaded.process, raw, { k: 'auto', ...runOptionsOf(flags) });
+  if (flags.json) process.stdout.write(`${printableJson(planned)}\n`);
+  else process.stdout.write(describePlan(loaded.process.name, planned) + costHint(planned, flags));
   return 0;
+}
+
+function costHint({ costUsd }: Plan, { price }: PlanFlags): string {
+  if (costUsd !== null) return '';
+  return price === undefined
+    ? 'the cost needs a price: --price IN,OUT in US dollars per million tokens\n'
+    : 'the cost needs a process with `reference` and `reply`, which tell how long replies are\n';
 }
 
 export function describePlan(processName: string, planned: Plan): string {
@@ -40,7 +49,7 @@ export function describePlan(processName: string, planned: Plan): string {
       costUsd === null ? 'unknown' : showUsd(costUsd),
     ];
   });
-  return `${processName}: ${showNumber(steps)} steps, target ${target}
+  return `${printable(processName)}: ${showNumber(steps)} steps, target ${target}
 a vote is right with p = ${p}; a share v = ${v} of the samples become votes${stepsPerSubtask > 1 ? `; ${stepsPerSubtask} steps a sample` : ''}
 
 ${table([['  k', 'run succeeds', 'votes a step', 'samples', 'cost'], ...rows])}

@@ -10,6 +10,8 @@ export interface LoadedProcess {
   readonly process: AnyProcess;
   /** What finds it again: the built-in name, or the absolute path of the module. */
   readonly source: string;
+  /** For the message that asks for another one. */
+  readonly exampleInput?: unknown;
 }
 
 /**
@@ -18,7 +20,9 @@ export interface LoadedProcess {
  */
 export async function loadProcess(source: string): Promise<LoadedProcess> {
   const builtIn = builtInProcess(source);
-  if (builtIn !== undefined) return { process: builtIn, source };
+  if (builtIn !== undefined) {
+    return { process: builtIn, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
+  }
   const path = resolve(source);
   const isPath = /[\\/]|\.[cm]?[jt]s$/.test(source);
   if (!isPath || !existsSync(path)) {
@@ -37,15 +41,18 @@ async function importProcess(path: string): Promise<AnyProcess> {
     exported = (await import(pathToFileURL(path).href)).default;
   } catch (thrown) {
     const advice = thrown instanceof SyntaxError && path.endsWith('.js') ? ' (an ES module? Name it .mjs or .ts)' : '';
-    throw new UsageError(`process: ${path} cannot be loaded: ${messageOf(thrown)}${advice}`, { cause: thrown });
+    throw new UsageError(`process: ${placeOf(thrown) ?? path} cannot be loaded: ${messageOf(thrown)}${advice}`);
   }
   if (typeof exported !== 'object' || exported === null || !('name' in exported)) {
-    throw new UsageError(
-      `process: expected ${path} to \`export default defineProcess({ ... })\`, its default export is ` +
-        `${exported === null ? 'null' : typeof exported}.`,
-    );
+    const got = exported === undefined ? 'it has no default export' : 'its default export is something else';
+    throw new UsageError(`process: expected ${path} to \`export default defineProcess({ ... })\`, ${got}.`);
   }
   return defineProcess(exported as AnyProcess);
+}
+
+/** File and line of a syntax error in TypeScript, which only its stack tells. */
+function placeOf(thrown: unknown): string | undefined {
+  return thrown instanceof SyntaxError ? /^(\S.*:\d+)\n/.exec(thrown.stack ?? '')?.[1] : undefined;
 }
 
 let isShared = false;

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { OnEvent } from '../events.ts';
-import { plural, printable, showCount, showDuration, showUsd, truncate } from './terminal.ts';
+import { plural, printable, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {
   readonly isTTY?: boolean;
@@ -11,11 +11,13 @@ interface Output {
 const REDRAW_MS = 100;
 /** Where nothing can be redrawn (a log, CI), a line now and then. */
 const LOG_MS = 10_000;
+/** The draws of one step fail together and say the same: once is enough. */
+const SAME_FAILURE_MS = 1_000;
+const ERASE_LINE = '\r\x1b[K';
 
 /** Shows a run while it goes on: one line redrawn on a terminal, a line now and then elsewhere. */
 export function progress(options: { output: Output; clock: Clock; totalSteps: number | undefined }): OnEvent {
   const { output, clock, totalSteps } = options;
-  const intervalMs = output.isTTY ? REDRAW_MS : LOG_MS;
   const startMs = clock.monotonicMs();
   let shownMs = startMs;
   let firstStep = 0;
@@ -23,32 +25,43 @@ export function progress(options: { output: Output; clock: Clock; totalSteps: nu
   let votes = 0;
   let steps = 0;
   let contested = 0;
+  let samples = 0;
+  let flagged = 0;
   let costUsd: number | null = 0;
+  let failure = { message: '', atMs: 0 };
 
-  function line(nowMs: number): string {
-    const seconds = (nowMs - startMs) / 1_000;
-    const perSecond = seconds > 0 ? (step - firstStep) / seconds : 0;
-    const parts = [
-      totalSteps === undefined ? plural(step, 'step') : `${showCount(step)} of ${plural(totalSteps, 'step')}`,
-    ];
-    if (totalSteps !== undefined) parts.push(`${((100 * step) / totalSteps).toFixed(1)} %`);
-    parts.push(`${perSecond < 10 ? perSecond.toFixed(1) : showCount(perSecond)} steps/s`);
-    if (steps > 0) parts.push(`${(votes / steps).toFixed(2)} votes/step`);
-    parts.push(`${showCount(contested)} contested`);
-    if (costUsd !== 0) parts.push(showUsd(costUsd));
-    if (totalSteps !== undefined && perSecond > 0)
+  /** What matters most comes first: a narrow terminal shows no more. */
+  function partsAt(nowMs: number): string[] {
+    const perSecond = (1_000 * (step - firstStep)) / Math.max(1, nowMs - startMs);
+    const parts =
+      totalSteps === undefined
+        ? [plural(step, 'step')]
+        : [`${showCount(step)} of ${plural(totalSteps, 'step')}`, `${((100 * step) / totalSteps).toFixed(1)} %`];
+    const flags = flagged > 0 ? [plural(flagged, 'red flag')] : [];
+    if (steps === 0) return [...parts, samples === 0 ? 'waiting for the model' : plural(samples, 'sample'), ...flags];
+    if (totalSteps !== undefined && totalSteps > step && perSecond > 0)
       parts.push(`${showDuration(((totalSteps - step) / perSecond) * 1_000)} left`);
-    return parts.join(' · ');
+    if (costUsd !== 0) parts.push(showUsd(costUsd));
+    if (perSecond > 0) parts.push(showPace(perSecond));
+    parts.push(`${(votes / steps).toFixed(2)} votes/step`, `${showCount(contested)} contested`);
+    return [...parts, ...flags];
   }
 
   function redraw(nowMs: number): void {
     shownMs = nowMs;
-    if (output.isTTY) output.write(`\r\x1b[K${truncate(line(nowMs), (output.columns ?? 80) - 1)}`);
-    else output.write(`${line(nowMs)}\n`);
+    const parts = partsAt(nowMs);
+    // Some terminals say they have 0 columns.
+    if (output.isTTY) output.write(`${ERASE_LINE}${fit(parts, (output.columns || 80) - 1)}`);
+    else output.write(`${parts.join(SEPARATOR)}\n`);
+  }
+
+  function redrawIfDue(): void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - shownMs >= (output.isTTY ? REDRAW_MS : LOG_MS)) redraw(nowMs);
   }
 
   function say(message: string): void {
-    output.write(`${output.isTTY ? '\r\x1b[K' : ''}${printable(message)}\n`);
+    output.write(`${output.isTTY ? ERASE_LINE : ''}${printable(message)}\n`);
   }
 
   return (event) => {
@@ -57,6 +70,13 @@ export function progress(options: { output: Output; clock: Clock; totalSteps: nu
         firstStep = event.stepIndex;
         step = event.stepIndex;
         if (event.isResumed) say(`resuming at step ${showCount(event.stepIndex)}`);
+        // A large model takes its time for the first reply.
+        if (output.isTTY) redraw(clock.monotonicMs());
+        return;
+      case 'sample-landed':
+        samples++;
+        if (event.sample.flag !== undefined) flagged++;
+        redrawIfDue();
         return;
       case 'step-decided': {
         const { decision } = event;
@@ -66,22 +86,33 @@ export function progress(options: { output: Output; clock: Clock; totalSteps: nu
         costUsd = costUsd === null || decision.costUsd === null ? null : costUsd + decision.costUsd;
         return;
       }
-      case 'step-applied': {
-        step = event.stepIndex;
-        const nowMs = clock.monotonicMs();
-        if (nowMs - shownMs >= intervalMs) redraw(nowMs);
+      case 'step-applied':
+        step = event.stepIndex + 1;
+        redrawIfDue();
+        return;
+      case 'call-failed': {
+        const { stepIndex, message, retryInMs } = event;
+        const atMs = clock.monotonicMs();
+        // The last failure of a call ends the run, which says why.
+        if (retryInMs === null || (failure.message === message && atMs - failure.atMs < SAME_FAILURE_MS)) return;
+        failure = { message, atMs };
+        say(`step ${stepIndex}: ${message} Trying again in ${showDuration(retryInMs)}.`);
         return;
       }
-      case 'call-failed':
-        if (event.retryInMs !== null) {
-          say(`step ${event.stepIndex}: ${event.message} Trying again in ${showDuration(event.retryInMs)}.`);
-        }
-        return;
       case 'run-ended':
-        if (output.isTTY) output.write('\r\x1b[K');
+        if (output.isTTY) output.write(ERASE_LINE);
         return;
       default:
         return;
     }
   };
+}
+
+const SEPARATOR = ' · ';
+
+/** As many parts as fit on one line. */
+function fit(parts: readonly string[], columns: number): string {
+  let count = parts.length;
+  while (count > 1 && parts.slice(0, count).join(SEPARATOR).length > columns) count--;
+  return truncate(parts.slice(0, count).join(SEPARATOR), Math.max(1, columns));
 }

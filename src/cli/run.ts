@@ -1,6 +1,7 @@
 import { DEFAULT_JOURNAL_FILE, openJournal, type RunOptions, resumeOptions, run, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
+import { type Json, unknownRun } from '../journal.ts';
+import { parseInput } from '../process.ts';
 import type { RunResult } from '../run.ts';
 import { type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
@@ -9,9 +10,11 @@ import {
   plural,
   printable,
   printableJson,
+  shellWord,
   showCount,
   showDuration,
   showNumber,
+  showPace,
   showUsd,
   truncate,
 } from './terminal.ts';
@@ -24,7 +27,7 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
     throw new UsageError('--model: expected a model; to try without one: --model simulated:p=0.99,v=0.97.');
   }
   const loaded = await loadProcess(source);
-  const input = flags.input === undefined ? {} : readInput(flags.input);
+  const input = await inputFor(loaded, flags.input);
   return executeAndReport(loaded, input, runOptionsOf(flags) as RunOptions, flags);
 }
 
@@ -39,38 +42,66 @@ export async function resumeCommand(runId: string, flags: RunFlags): Promise<num
     );
   }
   const loaded = await loadProcess(record.processSource);
-  return executeAndReport(loaded, record.input, resumeOptions(record, runOptionsOf(flags)), flags);
+  const input = { raw: record.input, parsed: await parseInput(loaded.process, record.input) };
+  return executeAndReport(loaded, input, resumeOptions(record, runOptionsOf(flags)), flags);
+}
+
+interface Input {
+  readonly raw: Json;
+  /** As the process's schema leaves it. */
+  readonly parsed: Json;
+}
+
+/**
+ * The input of a process from the command line, checked before anything is opened or created.
+ * @throws {UsageError} with an example, where there is one.
+ */
+export async function inputFor({ process: definition, exampleInput }: LoadedProcess, text?: string): Promise<Input> {
+  const raw = text === undefined ? {} : readInput(text);
+  try {
+    return { raw, parsed: await parseInput(definition, raw) };
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError) || exampleInput === undefined) throw thrown;
+    throw new UsageError(`${thrown.message}. Give it as in --input '${JSON.stringify(exampleInput)}'.`);
+  }
 }
 
 async function executeAndReport(
   { process: definition, source }: LoadedProcess,
-  input: unknown,
+  input: Input,
   options: RunOptions,
   flags: RunFlags,
 ): Promise<number> {
-  const totalSteps = stepsOf(() => definition.steps?.(input));
+  const totalSteps = stepsOf(() => definition.steps?.(input.parsed));
   const result = await pausable((signal) =>
-    run(definition, input, {
+    run(definition, input.raw, {
       ...options,
       processSource: source,
       signal,
       onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps }),
     }),
   );
-  if (flags.json) {
-    process.stdout.write(`${printableJson(result)}\n`);
-    if (result.reason !== null) process.stderr.write(`${printable(result.reason)}\n`);
-  } else process.stdout.write(describeResult(result, flags.journal));
-  return EXIT_CODES[result.status];
+  process.stdout.write(flags.json ? `${printableJson(result)}\n` : describeResult(result, flags.journal));
+  return exitCodeOf(result, flags.journal);
 }
 
-/** An input that does not fit is refused by the run itself, with a better message. */
+/** What throws here throws in the run too, which says what and where. */
 function stepsOf(steps: () => number | undefined): number | undefined {
   try {
     return steps();
   } catch {
     return undefined;
   }
+}
+
+/** Says on stderr why a run has not come to its end, and what to do. */
+export function exitCodeOf({ status, reason, runId }: RunResult, journalFile: string): number {
+  if (status !== 'done') {
+    const next = status === 'paused' ? 'Resume: mdap resume' : 'Look closer: mdap inspect';
+    const why = printable(reason ?? status).replace(/[^.?!]$/, '$&.');
+    process.stderr.write(`mdap: ${status}: ${why} ${next} ${shellWord(runId)}${journalFlag(journalFile)}\n`);
+  }
+  return EXIT_CODES[status];
 }
 
 /** Lets Ctrl-C and friends pause the run; the second time, the program ends at once, as after a crash. */
@@ -90,13 +121,12 @@ export async function pausable<T>(work: (signal: AbortSignal) => Promise<T>): Pr
 }
 
 export function describeResult(result: RunResult, journalFile: string): string {
-  const { status, reason, steps, samples, votes, flagged, flags, contestedSteps, wrongSteps } = result;
+  const { status, steps, samples, votes, flagged, flags, contestedSteps, wrongSteps } = result;
   const flagList = Object.entries(flags).map(([code, count]) => `${showCount(count)} ${code}`);
-  const journal = journalFlag(journalFile);
   const perStep = steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
-  const perSecond = result.wallMs > 0 ? `, ${showCount((1_000 * steps) / result.wallMs)} steps/s` : '';
-  const rows: (readonly [string, string] | undefined)[] = [
-    ['run', `${result.runId} of ${result.process}`],
+  const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
+  const rows = [
+    ['run', printable(`${result.runId} of ${result.process}`)],
     ['steps', `${showCount(steps)}${describeWrongSteps(result)}`],
     [
       'samples',
@@ -108,26 +138,20 @@ export function describeResult(result: RunResult, journalFile: string): string {
       `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
     ],
     ['time', `${showDuration(result.wallMs)}${perSecond}`],
-    ['state', truncate(printable(JSON.stringify(result.state)), 100)],
+    ['state', printable(truncate(JSON.stringify(result.state), 100))],
     ['sha256', result.stateSha256],
-  ];
-  const next =
-    status === 'done'
-      ? contestedSteps > 0 || wrongSteps
-        ? `look closer: mdap inspect ${result.runId}${journal}`
-        : undefined
-      : status === 'paused'
-        ? `resume: mdap resume ${result.runId}${journal}`
-        : `look closer: mdap inspect ${result.runId}${journal}`;
-  return [
-    `${status}${reason === null ? '' : `: ${printable(reason)}`}`,
-    ...rows.flatMap((row) => (row === undefined ? [] : [`  ${row[0].padEnd(10)} ${row[1]}`])),
-    ...(next === undefined ? [] : [next]),
-    '',
-  ].join('\n');
+  ] as const;
+  const lines = [status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
+  if (status === 'done' && (contestedSteps > 0 || wrongSteps)) {
+    lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
+  }
+  return `${lines.join('\n')}\n`;
 }
 
-function describeWrongSteps({ wrongSteps, firstWrongStep }: RunResult): string {
+export function describeWrongSteps({
+  wrongSteps,
+  firstWrongStep,
+}: Pick<RunResult, 'wrongSteps' | 'firstWrongStep'>): string {
   if (wrongSteps === null) return '';
   if (wrongSteps === 0) return ', 0 wrong';
   return `, ${showCount(wrongSteps)} wrong, the first at step ${firstWrongStep}`;
@@ -135,5 +159,5 @@ function describeWrongSteps({ wrongSteps, firstWrongStep }: RunResult): string {
 
 /** What to add to a command so that it finds the same journal. */
 export function journalFlag(file: string): string {
-  return file === DEFAULT_JOURNAL_FILE ? '' : ` --journal ${/^[\w./-]+$/.test(file) ? file : JSON.stringify(file)}`;
+  return file === DEFAULT_JOURNAL_FILE ? '' : ` --journal ${shellWord(file)}`;
 }

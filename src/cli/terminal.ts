@@ -1,6 +1,5 @@
-/** Control characters, and those that turn or hide text: a model's reply must not command the terminal. */
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+/** Control and format characters, which turn or hide text: a model's reply must not command the terminal. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Text on one line that shows what it holds and commands nothing. */
 export function printable(text: string): string {
@@ -19,10 +18,19 @@ export function printableJson(value: unknown): string {
   return printableLines(JSON.stringify(value, null, 2));
 }
 
-// The same form in JSON and elsewhere.
+// The same form in JSON and elsewhere: one or two UTF-16 code units.
 function escapeCharacter(character: string): string {
   if (character === '\n') return '\\n';
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
+}
+
+/** One argument of a command to copy into a shell. */
+export function shellWord(text: string): string {
+  const safe = printable(text);
+  return /^[\w./:@%+=,-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
 }
 
 export function truncate(text: string, mostChars: number): string {
@@ -43,6 +51,7 @@ export function showNumber(value: number, digits = 4): string {
 /** A share near 1 by its distance from it: 0.99999988 says more as 1 - 1.2e-7. */
 export function showShare(share: number): string {
   if (share > 0.9999 && share < 1) return `1 - ${(1 - share).toExponential(1)}`;
+  if (share > 0 && share < 0.0001) return share.toExponential(1);
   return share.toFixed(4);
 }
 
@@ -55,12 +64,19 @@ export function showUsd(usd: number | null): string {
 }
 
 export function showDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  // Rounded before it is split, or 119.7 s would be 1 min 60 s.
+  const seconds = Math.round(ms / 1_000);
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${showCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
+}
+
+/** Fast runs by steps a second, slow ones by the time of a step. */
+export function showPace(stepsPerSecond: number): string {
+  if (stepsPerSecond < 1) return `${showDuration(1_000 / stepsPerSecond)} a step`;
+  return `${stepsPerSecond < 10 ? stepsPerSecond.toFixed(1) : showCount(stepsPerSecond)} steps/s`;
 }
 
 export function plural(count: number, noun: string): string {

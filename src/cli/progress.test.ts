@@ -1,0 +1,177 @@
+// Proves, on a virtual clock: a terminal gets one line that is redrawn at most ten times a second and never wraps, with
+// what matters most first; a log gets a line now and then; failures that repeat are said once; what a server says cannot
+// command the terminal; nothing is left behind at the end.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { RunEvent } from '../events.ts';
+import type { DecisionEntry, SampleEntry } from '../journal.ts';
+import { virtualClock } from '../testing/virtual-clock.ts';
+import { progress } from './progress.ts';
+
+const ERASE = '\r\x1b[K';
+
+function watch(options: { isTTY: boolean; columns?: number; totalSteps?: number | undefined }) {
+  const { isTTY, columns } = options;
+  const clock = virtualClock(5_000);
+  const written: string[] = [];
+  const output = { isTTY, columns, write: (text: string) => written.push(text) };
+  const totalSteps = 'totalSteps' in options ? options.totalSteps : 1_000;
+  const onEvent = progress({ output, clock, totalSteps });
+  let stepIndex = 0;
+
+  const step = (decision: Partial<DecisionEntry> = {}) => {
+    const event = { votes: 3, costUsd: 0, tally: undefined, ...decision } as DecisionEntry;
+    onEvent({ type: 'step-decided', decision: event });
+    onEvent({ type: 'step-applied', stepIndex: stepIndex++ });
+  };
+  return {
+    clock,
+    written,
+    onEvent,
+    step,
+    sample: (flag?: SampleEntry['flag']) => onEvent({ type: 'sample-landed', sample: { flag } as SampleEntry }),
+    start: (event: Partial<RunEvent & { type: 'run-started' }> = {}) => {
+      stepIndex = event.stepIndex ?? 0;
+      onEvent({ type: 'run-started', runId: 'r', stepIndex, isResumed: false, ...event });
+    },
+    last: () => written.at(-1)?.replace(ERASE, ''),
+  };
+}
+
+describe('on a terminal', () => {
+  it('says at once that the model is waited for, then counts samples until the first step is decided', async () => {
+    const { clock, start, sample, last } = watch({ isTTY: true });
+    start();
+    assert.equal(last(), '0 of 1,000 steps · 0.0 % · waiting for the model');
+    await clock.sleep(30_000);
+    sample();
+    assert.equal(last(), '0 of 1,000 steps · 0.0 % · 1 sample');
+    await clock.sleep(30_000);
+    sample({ code: 'empty', detail: '' });
+    assert.equal(last(), '0 of 1,000 steps · 0.0 % · 2 samples · 1 red flag');
+  });
+
+  it('shows rate, votes and what is left', async () => {
+    const { clock, start, step, last } = watch({ isTTY: true, columns: 120 });
+    start();
+    for (let i = 0; i < 249; i++) step();
+    await clock.sleep(5_000);
+    step({
+      votes: 5,
+      tally: [
+        ['a', 4],
+        ['b', 1],
+      ],
+    });
+    assert.equal(last(), '250 of 1,000 steps · 25.0 % · 15.0 s left · 50 steps/s · 3.01 votes/step · 1 contested');
+  });
+
+  it('shows a slow model by the time of a step, and the cost where there is one', async () => {
+    const { clock, start, step, last } = watch({ isTTY: true, columns: 120 });
+    start();
+    await clock.sleep(20_000);
+    step({ costUsd: 0.25 });
+    assert.match(last() ?? '', /^1 of 1,000 steps · 0\.1 % · 5 h 33 min left · \$0\.25 · 20\.0 s a step · 3\.00 votes/);
+    await clock.sleep(20_000);
+    step({ costUsd: null });
+    assert.match(last() ?? '', / · cost unknown · /);
+  });
+
+  it('counts the rate of a resumed run from where it went on', async () => {
+    const { clock, start, step, written, last } = watch({ isTTY: true, columns: 120 });
+    start({ stepIndex: 900, isResumed: true });
+    assert.equal(written[0], `${ERASE}resuming at step 900\n`);
+    await clock.sleep(1_000);
+    step();
+    assert.match(last() ?? '', /^901 of 1,000 steps · 90\.1 % · 1 min 39 s left · 1\.0 steps\/s/);
+  });
+
+  it('does without the number of steps', async () => {
+    const { clock, start, step, last } = watch({ isTTY: true, totalSteps: undefined });
+    start();
+    await clock.sleep(1_000);
+    step();
+    assert.equal(last(), '1 step · 1.0 steps/s · 3.00 votes/step · 0 contested');
+  });
+
+  it('never wraps, whatever the width', async () => {
+    for (const columns of [0, 1, 2, 10, 20, 30, 40, 60, 80, 200, undefined]) {
+      const { clock, start, step, last } = watch({ isTTY: true, columns });
+      start();
+      await clock.sleep(1_000);
+      step({ costUsd: 1 });
+      const line = last() ?? '';
+      assert.ok(line.length >= 1 && line.length < Math.max(2, columns || 80), `${columns}: ${line}`);
+      // Whole parts, as long as one fits.
+      if (columns === 40) assert.equal(line, '1 of 1,000 steps · 0.1 %');
+    }
+  });
+
+  it('redraws at most ten times a second', async () => {
+    const { clock, start, step, sample, written } = watch({ isTTY: true });
+    start();
+    for (let i = 0; i < 1_000; i++) {
+      sample();
+      step();
+      await clock.sleep(1);
+    }
+    assert.ok(written.length >= 10 && written.length <= 11, `${written.length} redraws in a second`);
+    assert.ok(written.every((text) => text.startsWith(ERASE) && !text.includes('\n')));
+  });
+
+  it('leaves nothing behind', () => {
+    const { start, onEvent, written } = watch({ isTTY: true });
+    start();
+    onEvent({ type: 'run-ended', status: 'done', reason: null });
+    assert.equal(written.at(-1), ERASE);
+  });
+});
+
+describe('in a log', () => {
+  it('is a plain line every ten seconds', async () => {
+    const { clock, start, step, onEvent, written } = watch({ isTTY: false, columns: 20 });
+    start();
+    for (let i = 0; i < 25; i++) {
+      await clock.sleep(1_000);
+      step();
+    }
+    onEvent({ type: 'run-ended', status: 'done', reason: null });
+    assert.deepEqual(written, [
+      '10 of 1,000 steps · 1.0 % · 16 min 30 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
+      '20 of 1,000 steps · 2.0 % · 16 min 20 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
+    ]);
+  });
+});
+
+describe('a failed call', () => {
+  const failed = (message: string, retryInMs: number | null) =>
+    ({ type: 'call-failed', stepIndex: 7, message, retryInMs }) as const;
+
+  it('is said once for draws that fail together, and again later', async () => {
+    const { clock, start, onEvent, written } = watch({ isTTY: false });
+    start();
+    for (let draw = 0; draw < 3; draw++) onEvent(failed('HTTP 429.', 1_500));
+    onEvent(failed('HTTP 500.', 2_000));
+    await clock.sleep(1_500);
+    onEvent(failed('HTTP 500.', 3_000));
+    assert.deepEqual(written, [
+      'step 7: HTTP 429. Trying again in 1.5 s.\n',
+      'step 7: HTTP 500. Trying again in 2.0 s.\n',
+      'step 7: HTTP 500. Trying again in 3.0 s.\n',
+    ]);
+  });
+
+  it('is left to the result where it ends the run', () => {
+    const { start, onEvent, written } = watch({ isTTY: false });
+    start();
+    onEvent(failed('HTTP 401.', null));
+    assert.deepEqual(written, []);
+  });
+
+  it('cannot command the terminal', () => {
+    const { start, onEvent, written } = watch({ isTTY: true });
+    start();
+    onEvent(failed('\u001b[2J\u202e\u0007 gone.', 10));
+    assert.equal(written.at(-1), `${ERASE}step 7: \\u001b[2J\\u202e\\u0007 gone. Trying again in 10 ms.\n`);
+  });
+});
