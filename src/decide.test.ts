@@ -33,7 +33,7 @@ describe('draws in flight', () => {
         let flagged = 0;
         for (let draw = 0; race.decided() === undefined; draw++) {
           await idle();
-          if (race.tally.total + race.needed() > rule.limit || flagged >= rule.limit) break;
+          if (race.tally.total + race.needed() > rule.limit || flagged >= (rule.flagLimit ?? rule.limit)) break;
           assert.equal(model.held.size, race.needed());
           const isFlagged = random() < 0.2;
           const reply = isFlagged ? 'flag me' : randomReply(random);

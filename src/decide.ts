@@ -75,6 +75,7 @@ export async function vote<Action>(
 ): Promise<Decision<Action> | Undecided> {
   const { settings } = context;
   const { rule } = settings;
+  const { flagLimit = rule.limit } = rule;
   const race = rule.start();
   const actions = new Map<string, Action>();
   const startMs = context.monotonicMs();
@@ -102,7 +103,7 @@ export async function vote<Action>(
   try {
     for (;;) {
       const needed = race.needed();
-      if (flagged >= rule.limit) return { type: 'undecided', code: 'flag-limit', ...record() };
+      if (flagged >= flagLimit) return { type: 'undecided', code: 'flag-limit', ...record() };
       if (race.tally.total + needed > rule.limit) return { type: 'undecided', code: 'vote-limit', ...record() };
       while (queue.length < Math.min(needed, settings.maxConcurrency)) queue.push(draws.land(nextDraw++));
       const landed = await queue.shift()!;

@@ -283,7 +283,7 @@ test('needed() is the least number of agreeing votes that would decide, whoever 
       (classes, shared, history) => {
         const rule = ruleOf({ classes, shared });
         if (rule === undefined) return;
-        const raceAfter = (votes: typeof history): Race => {
+        const raceAfter = (votes: readonly { candidate: string; voterClass: number }[]): Race => {
           const race = rule.start();
           for (const { candidate, voterClass } of votes) race.record(candidate, voterClass);
           return race;

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
-import { UsageError } from './errors.ts';
+import { messageOf, UsageError } from './errors.ts';
 import { RedFlag } from './red-flags.ts';
 
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
@@ -13,6 +13,20 @@ export interface EffectContext {
   /** The same for every execution of this step's effect, also after a crash: pass it to the outside system. */
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
+}
+
+/**
+ * Another wording or encoding of the same step, so that votes err apart: relabelled, reordered or paraphrased. What it does
+ * not give is the process's own.
+ */
+export interface Variant<State, Action> {
+  /** As in the journal and in calibrations. */
+  readonly name: string;
+  readonly prompt: (state: State) => Prompt;
+  /** Back to the same action as the process's own `parse` would give. */
+  readonly parse?: (text: string, state: State) => Action;
+  /** The inverse of `parse`. */
+  readonly reply?: (action: Action, state: State) => string;
 }
 
 /** What a user writes. `State` and `Action` must be plain JSON values. See ARCHITECTURE.md for the words. */
@@ -28,6 +42,8 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly isDone: (state: State) => boolean;
   /** Minimal context for one step. Pure. */
   readonly prompt: (state: State) => Prompt;
+  /** Further forms of the same step, beside `prompt` itself, which is the variant named `main`. */
+  readonly variants?: readonly Variant<State, Action>[];
   /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. Or give `action`. */
   readonly parse?: (text: string, state: State) => Action;
   /** Schema of a reply that is one JSON document and nothing else. Used where there is no `parse`. */
@@ -53,6 +69,13 @@ export interface Process<Input = unknown, State = unknown, Action = unknown>
   extends ProcessDefinition<Input, State, Action> {
   readonly parse: (text: string, state: State) => Action;
   readonly key: (action: Action) => string;
+  /** All forms of a step, `main` first. */
+  readonly forms: readonly Form<State, Action>[];
+}
+
+/** A variant with nothing left to default. */
+export interface Form<State, Action> extends Variant<State, Action> {
+  readonly parse: (text: string, state: State) => Action;
 }
 
 // A process whose type parameters do not matter to the holder. `any` because State and Action stand in both positions.
@@ -63,6 +86,9 @@ export type AnyProcess = Process<any, any, any>;
 export interface StepSubject {
   readonly process: AnyProcess;
   readonly state: unknown;
+  /** The variant it is asked in. */
+  // biome-ignore lint/suspicious/noExplicitAny: as in AnyProcess
+  readonly form: Form<any, any>;
 }
 
 const REQUIRED = ['start', 'isDone', 'prompt', 'apply'] as const;
@@ -93,12 +119,72 @@ export function defineProcess<Input, State, Action>(
   if (definition.parse === undefined && action === undefined) {
     throw new UsageError(`${where}: expected \`parse\` (a function) or \`action\` (a schema), got neither.`);
   }
+  const parse = definition.parse ?? ((text) => parseJson(text, action as StandardSchemaV1<unknown, Action>));
+  const reply = definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined);
+  const main: Form<State, Action> = { name: MAIN_VARIANT, prompt: definition.prompt, parse, reply };
   return {
     ...definition,
-    parse: definition.parse ?? ((text) => parseJson(text, action as StandardSchemaV1<unknown, Action>)),
+    parse,
     key: definition.key ?? candidateKey,
-    reply: definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined),
+    reply,
+    forms: [
+      main,
+      ...checkVariants(definition.variants, where).map((variant) => ({
+        ...variant,
+        parse: variant.parse ?? parse,
+        reply: variant.reply ?? reply,
+      })),
+    ],
   };
+}
+
+/** The name of a process's own `prompt` among its variants. */
+const MAIN_VARIANT = 'main';
+
+function checkVariants<State, Action>(
+  variants: readonly Variant<State, Action>[] = [],
+  where: string,
+): readonly Variant<State, Action>[] {
+  const names = new Set([MAIN_VARIANT]);
+  for (const { name, prompt } of variants) {
+    if (typeof name !== 'string' || name === '' || names.has(name)) {
+      throw new UsageError(
+        `${where}: expected each variant to have a name of its own, not ${JSON.stringify(MAIN_VARIANT)}, got ${JSON.stringify(name)}.`,
+      );
+    }
+    if (typeof prompt !== 'function') {
+      throw new UsageError(
+        `${where}: expected \`prompt\` of variant ${JSON.stringify(name)} to be a function, got ${typeof prompt}.`,
+      );
+    }
+    names.add(name);
+  }
+  return variants;
+}
+
+/**
+ * Whether the variants mean the same: each one's parser must read its own right reply as the reference's action.
+ * @throws {UsageError} naming the first variant that does not.
+ */
+export function testVariants<State, Action>(process: Process<never, State, Action>, state: State): void {
+  const { reference, forms, key, name } = process;
+  if (reference === undefined) return;
+  const right = reference(state);
+  for (const form of forms) {
+    if (form.reply === undefined) continue;
+    let found: string;
+    try {
+      found = key(form.parse(form.reply(right, state), state));
+    } catch (thrown) {
+      found = thrown instanceof RedFlag ? `the red flag ${thrown.code}: ${thrown.detail}` : messageOf(thrown);
+    }
+    if (found !== key(right)) {
+      throw new UsageError(
+        `process ${JSON.stringify(name)}: variant ${JSON.stringify(form.name)} does not read its own right reply as the ` +
+          `reference's action: expected ${key(right)}, got ${found}. Mend its \`parse\` or \`reply\`.`,
+      );
+    }
+  }
 }
 
 function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Action>): Action {

@@ -66,6 +66,8 @@ export interface StopRule {
   readonly name: string;
   /** Votes after which an undecided step stays undecided. A plurality never decides. */
   readonly limit: number;
+  /** Red flags after which it stays undecided; by default as many as votes. */
+  readonly flagLimit?: number;
   start(): Race;
 }
 
@@ -99,7 +101,7 @@ export function aheadByK(options: { margin: number; maxVotes?: number }): StopRu
   const enough = (runnerUpVotes: number) => runnerUpVotes + margin;
   return {
     name: `ahead-by-k(k=${margin})`,
-    limit: voteLimit(options.maxVotes ?? Math.max(100, 20 * margin), margin),
+    limit: voteLimit(options.maxVotes ?? defaultLimit(margin), margin),
     start: () => new ThresholdRace(enough),
   };
 }
@@ -109,7 +111,7 @@ export function firstToK(options: { votes: number; maxVotes?: number }): StopRul
   const votes = positiveInteger('votes (k)', options.votes);
   return {
     name: `first-to-k(k=${votes})`,
-    limit: voteLimit(options.maxVotes ?? Math.max(100, 20 * votes), votes),
+    limit: voteLimit(options.maxVotes ?? defaultLimit(votes), votes),
     start: () => new ThresholdRace(() => votes),
   };
 }
@@ -121,6 +123,7 @@ export function fixedMajority(options: { votes: number }): StopRule {
   return {
     name: `majority(n=${votes})`,
     limit: votes,
+    flagLimit: defaultLimit(votes),
     start() {
       const tally = new Tally();
       return {
@@ -265,6 +268,10 @@ function positiveInteger(what: string, value: number): number {
     throw new UsageError(`${what}: expected a whole number of at least 1, got ${value}.`);
   }
   return value;
+}
+
+function defaultLimit(size: number): number {
+  return Math.max(100, 20 * size);
 }
 
 function voteLimit(maxVotes: number, least: number): number {
