@@ -12,7 +12,9 @@ if (Number.parseInt(process.versions.node, 10) >= LEAST_NODE) await start();
 else handOver();
 
 async function start() {
-  const v8 = await import('node:v8');
+  const [{ enableCompileCache }, v8] = await Promise.all([import('node:module'), import('node:v8')]);
+  // Starting takes a third of the time when the compiled modules are at hand.
+  enableCompileCache();
   // A run makes much short garbage. A young generation that stays small keeps it in the cache: 1.4 times the speed of
   // V8's own choice at two thirds of its memory (BENCHMARKS.md).
   v8.setFlagsFromString('--max-semi-space-size=4');

@@ -1,0 +1,385 @@
+// Proves of the command line, in processes of its own: its contract (names of the options, fields of the JSON documents,
+// exit codes 0, 1 and 3; 2 is in bad-input.test.ts); that a run paused by a limit or a signal goes on to the result of an
+// uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises.
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type Ended, fixture, mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
+import { counts, startChatServer } from './fixtures/cli-server.ts';
+
+const concurrency = 2;
+const HANOI = ['hanoi', '--input', '{"disks":6}', '--model', 'simulated:p=0.9,v=0.9,seed=3'];
+
+function parse({ code, stdout, stderr }: Ended) {
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+/** A command as it is printed for people, in a shell. */
+function inShell(command: string, cwd: string): Promise<Ended> {
+  const launcher = `"${process.execPath}" "${join(ROOT, 'bin', 'mdap.js')}"`;
+  return runChild('/bin/sh', ['-c', command.replace(/^(npx )?mdap/, launcher)], { cwd });
+}
+
+describe('run', { concurrency }, () => {
+  it('--json prints one document with the fields of the contract', async (t) => {
+    const cwd = tempFolder(t);
+    const result = parse(await mdap(['run', ...HANOI, '--json', '--run-id', 'r'], { cwd }));
+    const { status, process, runId, steps, samples, votes, flagged, flags, tokens, costUsd } = result;
+    assert.deepEqual({ status, process, runId, steps }, { status: 'done', process: 'hanoi', runId: 'r', steps: 63 });
+    assert.equal(samples, votes + flagged);
+    assert.equal(
+      flagged,
+      Object.values<number>(flags).reduce((sum, count) => sum + count),
+    );
+    assert.ok(flagged > 0 && tokens.input > 0 && tokens.output > 0);
+    assert.deepEqual([costUsd, result.undecided, result.wrongSteps, result.reason], [0, 0, 0, null]);
+    assert.ok(Number.isSafeInteger(result.wallMs) && result.contestedSteps > 0);
+    assert.match(result.stateSha256, /^[0-9a-f]{64}$/);
+  });
+
+  it('takes its input from a file or from stdin', async (t) => {
+    const cwd = tempFolder(t);
+    writeFileSync(join(cwd, 'input.json'), '{"disks": 3}\n');
+    const args = ['run', 'hanoi', '--model', 'simulated', '--json', '--input'];
+    const [fromFile, fromStdin] = await Promise.all([
+      mdap([...args, '@input.json', '--journal', 'a.db'], { cwd }),
+      mdap([...args, '@-', '--journal', 'b.db'], { cwd, stdin: '{"disks": 4}' }),
+    ]);
+    assert.deepEqual([parse(fromFile).steps, parse(fromStdin).steps], [7, 15]);
+  });
+
+  it('does not know whether it was right without a reference', async (t) => {
+    const cwd = tempFolder(t);
+    const server = await startChatServer(t, counts);
+    const text = readFileSync(fixture('cli-countdown.ts'), 'utf8').replace(/^ {2}reference:.*\n/m, '');
+    writeFileSync(join(cwd, 'process.ts'), text);
+    // As `npm init` writes it.
+    writeFileSync(join(cwd, 'package.json'), '{"type": "commonjs"}');
+    const args = [
+      'run',
+      './process.ts',
+      '--input',
+      '{"from":2}',
+      '--base-url',
+      server.baseUrl,
+      '--model',
+      'm',
+      '--json',
+    ];
+    const { wrongSteps, firstWrongStep, costUsd, steps } = parse(await mdap(args, { cwd }));
+    assert.deepEqual(
+      { wrongSteps, firstWrongStep, costUsd, steps },
+      { wrongSteps: null, firstWrongStep: null, costUsd: null, steps: 2 },
+    );
+  });
+
+  it('that derails stops with exit code 1 and says where to look', async (t) => {
+    const cwd = tempFolder(t);
+    const ended = await mdap(['run', ...HANOI, '--k', '1'], { cwd });
+    assert.equal(ended.code, 1);
+    const said =
+      /^mdap: stopped: not done after the 63 steps that the process takes: .* Look closer: (mdap inspect \S+)\n$/;
+    assert.match(ended.stderr, said);
+    const looked = await inShell(said.exec(ended.stderr)![1]!, cwd);
+    assert.equal(looked.code, 0, looked.stderr);
+    assert.match(looked.stdout, /^run \S+ of hanoi: stopped: not done after/);
+    const { wrongSteps, firstWrongStep } = JSON.parse((await mdap(['runs', '--json'], { cwd })).stdout)[0].totals;
+    assert.match(ended.stdout, new RegExp(`63, ${wrongSteps} wrong, the first at step ${firstWrongStep}`));
+    assert.match(looked.stdout, new RegExp(`--step ${firstWrongStep}\\n`));
+  });
+});
+
+describe('a run that is paused', { concurrency }, () => {
+  async function uninterrupted(t: TestContext) {
+    return parse(await mdap(['run', ...HANOI, '--json'], { cwd: tempFolder(t) }));
+  }
+
+  it('by --max-steps goes on with the command it names, to the result of an uninterrupted run', async (t) => {
+    const cwd = tempFolder(t);
+    const paused = await mdap(['run', ...HANOI, '--max-steps', '20', '--run-id', "it's 1", '--journal', 'my runs.db'], {
+      cwd,
+    });
+    assert.equal(paused.code, 3);
+    const said = /^mdap: paused: reached the limit of 20 steps \(--max-steps\)\. Resume: (mdap resume .*)\n$/;
+    const [, command = ''] = said.exec(paused.stderr) ?? assert.fail(paused.stderr);
+    const { runId, wallMs: _, ...resumed } = parse(await inShell(`${command} --json`, cwd));
+    const { runId: __, wallMs: ___, ...whole } = await uninterrupted(t);
+    assert.equal(runId, "it's 1");
+    assert.deepEqual(resumed, whole);
+  });
+
+  it('by an undecided step shows its evidence, and goes on when the limit is raised', async (t) => {
+    const cwd = tempFolder(t);
+    const limited = ['--k', '3', '--max-votes', '3'];
+    const paused = await mdap(['run', ...HANOI, ...limited, '--run-id', 'r', '--json'], { cwd });
+    const { undecided, status, steps } = JSON.parse(paused.stdout);
+    assert.deepEqual([paused.code, status, undecided], [3, 'paused', 1]);
+    assert.match(
+      paused.stderr,
+      new RegExp(`^mdap: paused: step ${steps} is undecided after .*--max-votes.* Resume: mdap resume r\n$`),
+    );
+    const evidence = await mdap(['inspect', 'r', '--step', String(steps)], { cwd });
+    assert.match(evidence.stdout, new RegExp(`^step ${steps}: not decided; \\d samples so far\n\ndraw 0 .*votes`));
+    const {
+      runId: _,
+      wallMs: __,
+      ...resumed
+    } = parse(await mdap(['resume', 'r', '--max-votes', '100', '--json'], { cwd }));
+    const { runId: ___, wallMs: ____, ...whole } = await uninterrupted(t);
+    assert.deepEqual(resumed, whole);
+  });
+
+  it('by a signal in the middle of a call ends cleanly, and goes on', async (t) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const cwd = tempFolder(t);
+      let calls = 0;
+      const server = await startChatServer(t, (response, prompt) => {
+        // The seventh call is the first of the third step; it is not answered.
+        if (++calls < 7) counts(response, prompt);
+        else if (calls === 7) child?.kill(signal);
+      });
+      let child: ChildProcess | undefined;
+      const args = [
+        'run',
+        fixture('cli-countdown.ts'),
+        '--input',
+        '{"from":4}',
+        '--model',
+        'm',
+        '--base-url',
+        server.baseUrl,
+      ];
+      const paused = await mdap([...args, '--run-id', 'r'], {
+        cwd,
+        onStart: (started) => {
+          child = started;
+        },
+      });
+      assert.deepEqual([paused.code, paused.stderr], [3, 'mdap: paused: interrupted. Resume: mdap resume r\n']);
+      server.mood = counts;
+      server.calls = 0;
+      assert.equal(parse(await mdap(['resume', 'r', '--json'], { cwd })).status, 'done');
+      assert.equal(server.calls, 6, 'only the two steps that were left were paid');
+    }
+  });
+
+  it('for long because its effect does not end can be left at once by a second signal, and goes on', async (t) => {
+    const cwd = tempFolder(t);
+    const text = readFileSync(fixture('cli-countdown.ts'), 'utf8');
+    const hanging = "effect: () => { console.error('acting'); return new Promise(() => setInterval(() => {}, 1e6)); },";
+    const withEffect = (effect: string) => {
+      writeFileSync(
+        join(cwd, 'process.ts'),
+        text.replace('  reference:', `  reply: String,\n  ${effect}\n  reference:`),
+      );
+    };
+    withEffect(hanging);
+    const args = ['run', './process.ts', '--input', '{"from":2}', '--model', 'simulated', '--run-id', 'r'];
+    const left = await mdap(args, {
+      cwd,
+      onStart: (child) => {
+        child.stderr?.once('data', () => {
+          child.kill('SIGINT');
+          child.kill('SIGTERM');
+        });
+      },
+    });
+    assert.deepEqual([left.code, left.stderr], [130, 'acting\n']);
+    withEffect('effect: async () => {},');
+    assert.equal(parse(await mdap(['resume', 'r', '--json'], { cwd })).status, 'done');
+  });
+
+  it('is not resumed under another definition unasked', async (t) => {
+    const cwd = tempFolder(t);
+    const server = await startChatServer(t, counts);
+    const file = join(cwd, 'process.ts');
+    copyFileSync(fixture('cli-countdown.ts'), file);
+    const args = ['run', './process.ts', '--input', '{"from":3}', '--model', 'm', '--base-url', server.baseUrl];
+    assert.equal((await mdap([...args, '--run-id', 'r', '--max-steps', '1'], { cwd })).code, 3);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('What is', 'Say what is'));
+    const refused = await mdap(['resume', 'r'], { cwd });
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.stderr,
+      /^mdap: process "countdown" changed since run "r" .*"What is 3.* is "Say what .*--accept-change\.\n$/,
+    );
+    assert.equal(parse(await mdap(['resume', 'r', '--accept-change', '--json'], { cwd })).status, 'done');
+    const { notes } = parse(await mdap(['inspect', 'r', '--json'], { cwd }));
+    assert.ok(notes.some(({ code }: { code: string }) => code === 'change-accepted'));
+  });
+
+  it('is not resumed while another process runs it', async (t) => {
+    const cwd = tempFolder(t);
+    let second: Promise<Ended> | undefined;
+    const server = await startChatServer(t, async (response, prompt) => {
+      second ??= mdap(['resume', 'r'], { cwd });
+      await second;
+      counts(response, prompt);
+    });
+    const args = [
+      'run',
+      fixture('cli-countdown.ts'),
+      '--input',
+      '{"from":1}',
+      '--model',
+      'm',
+      '--base-url',
+      server.baseUrl,
+    ];
+    const first = await mdap([...args, '--run-id', 'r'], { cwd });
+    const refused = await second!;
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^mdap: run "r" is being written by process \d+ on \S+: wait until it ends, .*\n$/);
+    assert.equal(first.code, 0, first.stderr);
+  });
+});
+
+describe('plan', { concurrency }, () => {
+  it('--json prints exactly the fields of the contract', async () => {
+    const args = [
+      'plan',
+      'hanoi',
+      '--input',
+      '{"disks":20}',
+      '--p',
+      '0.9978',
+      '--v',
+      '0.968',
+      '--price',
+      '0.1,0.4',
+      '--json',
+    ];
+    const planned = parse(await mdap(args));
+    const fields = 'p v steps stepsPerSubtask target margin stepSuccess success votesPerStep samples costUsd';
+    assert.deepEqual(Object.keys(planned), fields.split(' '));
+    assert.deepEqual([planned.steps, planned.margin, planned.stepsPerSubtask, planned.target], [1_048_575, 3, 1, 0.95]);
+    assert.ok(planned.success > 0.98 && planned.costUsd > 0);
+  });
+
+  it('prints a table around the margin it chose, and what the cost needs', async () => {
+    const { code, stdout } = await mdap(['plan', 'hanoi', '--input', '{"disks":20}', '--p', '0.9978', '--v', '0.968']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^hanoi: 1,048,575 steps, target 0\.95\n/);
+    assert.match(
+      stdout,
+      /\n {2}k {2}run succeeds {2}votes a step {4}samples {2}cost\n {2}2 {8}0\.0061 .*\n\* 3 {8}0\.9888 /,
+    );
+    assert.match(stdout, /the cost needs a price: --price IN,OUT in US dollars per million tokens\n$/);
+  });
+});
+
+describe('what was done', { concurrency }, () => {
+  it('is listed and shown, for people and as JSON', async (t) => {
+    const cwd = tempFolder(t);
+    await mdap(['run', ...HANOI, '--run-id', 'first', '--record', 'all'], { cwd });
+    await mdap(['run', ...HANOI, '--run-id', 'second', '--max-steps', '5'], { cwd });
+    const [runs, runsJson, run, runJson] = await Promise.all([
+      mdap(['runs'], { cwd }),
+      mdap(['runs', '--json'], { cwd }),
+      mdap(['inspect', 'first'], { cwd }),
+      mdap(['inspect', 'first', '--json'], { cwd }),
+    ]);
+    assert.match(
+      runs.stdout,
+      /^run +process +status +steps +wrong +cost +time +updated \(UTC\)\nsecond +hanoi +paused +5 .*\nfirst +hanoi +done +63 /,
+    );
+    assert.deepEqual(
+      parse(runsJson).map(({ runId, status }: Record<string, unknown>) => [runId, status]),
+      [
+        ['second', 'paused'],
+        ['first', 'done'],
+      ],
+    );
+    const said =
+      /contested steps: \d+.*\n.*step +votes +decided\n +(\d+) +\d : \d[\s\S]*\none step: (mdap inspect first --step (\d+))\n$/;
+    const [, closest, command = '', step] = said.exec(run.stdout) ?? assert.fail(run.stdout);
+    assert.equal(step, closest);
+    assert.equal(parse(runJson).contested.length, Number(/contested steps: (\d+)/.exec(run.stdout)?.[1]));
+    const [shown, shownJson] = await Promise.all([inShell(command, cwd), inShell(`${command} --json`, cwd)]);
+    const { decision, samples } = parse(shownJson);
+    assert.equal(samples.length, decision.samples);
+    assert.equal(shown.stdout.match(/^draw \d+ /gm)?.length, decision.samples);
+    assert.match(shown.stdout, / {4}move = \[/);
+  });
+
+  it('can be read by a reader that has seen enough', async (t) => {
+    const cwd = tempFolder(t);
+    await mdap(['run', ...HANOI, '--run-id', 'r'], { cwd });
+    const ended = await inShell('mdap inspect r --json | head -c 20', cwd);
+    assert.deepEqual([ended.code, ended.stderr, ended.stdout.length], [0, '', 20]);
+  });
+
+  it('is not there yet, which is said', async (t) => {
+    const cwd = tempFolder(t);
+    await mdap(['run', ...HANOI, '--run-id', 'r', '--max-steps', '5'], { cwd });
+    const [step, run] = await Promise.all([
+      mdap(['inspect', 'r', '--step', '6'], { cwd }),
+      mdap(['inspect', 's'], { cwd }),
+    ]);
+    assert.deepEqual([step.code, step.stderr], [2, 'mdap: --step: run "r" has not come to step 6 yet.\n']);
+    assert.deepEqual(
+      [run.code, run.stderr],
+      [2, 'mdap: there is no run "s" in this journal: `mdap runs` lists them.\n'],
+    );
+  });
+});
+
+describe('--help', { concurrency }, () => {
+  it('of run shows the options of the contract, examples and exit codes', async () => {
+    const { code, stdout } = await mdap(['run', '--help']);
+    assert.equal(code, 0);
+    const options =
+      '--input --model --base-url --k --rule --target --run-id --journal --record --max-concurrency --max-votes ' +
+      '--max-output-tokens --temperature --max-steps --seed --json';
+    for (const option of options.split(' ')) assert.match(stdout, new RegExp(`^ {2}${option}( <|  )`, 'm'));
+    assert.match(stdout, /Exit codes: 0 done, 2 usage, 3 paused .*, 1 stopped\./);
+  });
+
+  it('of every command names only options that exist, and gives examples', async () => {
+    const { code, stdout } = await mdap(['--help']);
+    assert.equal(code, 0);
+    const names = [...stdout.matchAll(/^ {2}(\w+) .*\[options\]/gm)].map(([, name]) => name!);
+    assert.deepEqual(names, ['run', 'resume', 'plan', 'runs', 'inspect', 'demo']);
+    for (const name of names) {
+      const help = (await mdap([name, '--help'])).stdout;
+      const [described = '', examples = ''] = help.split('\nExamples:\n');
+      const known = new Set([...described.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option!));
+      for (const [option] of help.matchAll(/--[a-z][\w-]*/g)) assert.ok(known.has(option), `${name}: ${option}`);
+      assert.ok(name === 'runs' || name === 'demo' || examples.includes(`mdap ${name} `), `${name} has no example`);
+    }
+  });
+
+  it('is shown to who calls without a command, on stderr', async () => {
+    const { code, stdout, stderr } = await mdap([]);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /^Usage: mdap /);
+    const version = await mdap(['--version']);
+    const { version: expected } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    assert.deepEqual([version.code, version.stdout], [0, `${expected}\n`]);
+  });
+});
+
+describe('the demo', () => {
+  it('derails unvoted, comes through voted, and names three commands that work', async (t) => {
+    const cwd = tempFolder(t);
+    const { code, stdout, stderr } = await mdap(['demo'], { cwd });
+    assert.deepEqual([code, stderr.replace(/^.* steps\/s .*\n/gm, '')], [0, '']);
+    assert.match(stdout, /1\. Unvoted: .*\n\nDerailed at step \d+\./);
+    assert.match(stdout, /2\. The plan: .*\n\nhanoi: 1023 steps, target 0\.999\n[\s\S]*\n\* 4 /);
+    assert.match(stdout, /3\. Voted: .*\n\ndone\n.*\n {2}steps {6}1,023, 0 wrong\n/);
+    assert.match(
+      stdout,
+      /4\. The most contested step, as a race:\n\nstep \d+: decided \d+ : \d+\n[\s\S]*draw 0 .*votes/,
+    );
+    const commands = stdout.slice(stdout.indexOf('Try next:\n')).split('\n').slice(1, -1);
+    assert.equal(commands.length, 3);
+    for (const command of commands) {
+      assert.match(command, /^ {2}npx mdap \w+ /);
+      const ended = await inShell(command.trim(), cwd);
+      assert.equal(ended.code, 0, `${command}: ${ended.stderr}`);
+    }
+  });
+});
