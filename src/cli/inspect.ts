@@ -1,6 +1,13 @@
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { type DecisionEntry, type Journal, type RunRecord, type SampleEntry, unknownRun } from '../journal.ts';
+import {
+  type DecisionEntry,
+  type Journal,
+  type NoteEntry,
+  type RunRecord,
+  type SampleEntry,
+  unknownRun,
+} from '../journal.ts';
 import { describeWrongSteps, journalFlag } from './run.ts';
 import {
   plural,
@@ -63,6 +70,7 @@ export async function inspectCommand(runId: string, flags: InspectFlags): Promis
 
 const MOST_CONTESTED_SHOWN = 10;
 const MOST_NOTES_SHOWN = 20;
+const MOST_NOTE_CHARS = 300;
 const MOST_TEXT_CHARS = 2_000;
 
 async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFlags): Promise<number> {
@@ -99,11 +107,7 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   }
   if (notes.length > 0) {
     lines.push('', 'notes:');
-    for (const note of notes.slice(-MOST_NOTES_SHOWN)) {
-      lines.push(
-        `  ${new Date(note.atMs).toISOString().slice(0, 19)} ${printable(note.code)} ${printable(truncate(JSON.stringify(note.detail), 160))}`,
-      );
-    }
+    lines.push(...notes.slice(-MOST_NOTES_SHOWN).map((note) => `  ${describeNote(note)}`));
   }
   // A paused run mostly paused because of its next step.
   const step = contested[0]?.stepIndex ?? (status === 'paused' ? totals.steps : (totals.firstWrongStep ?? 0));
@@ -111,6 +115,13 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   if (status === 'paused' || status === 'interrupted') lines.push(`resume:   mdap resume ${run}`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
+}
+
+function describeNote({ atMs, code, detail }: NoteEntry): string {
+  const { stepIndex, message } = detail ?? {};
+  const text = typeof message === 'string' ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
+  const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
+  return `${time} ${printable(code)}: ${printable(truncate(text, MOST_NOTE_CHARS))}`;
 }
 
 async function inspectStep(journal: Journal, record: RunRecord, step: number, flags: InspectFlags): Promise<number> {

@@ -123,7 +123,8 @@ export async function pausable<T>(work: (signal: AbortSignal) => Promise<T>): Pr
 export function describeResult(result: RunResult, journalFile: string): string {
   const { status, steps, samples, votes, flagged, flags, contestedSteps, wrongSteps } = result;
   const flagList = Object.entries(flags).map(([code, count]) => `${showCount(count)} ${code}`);
-  const perStep = steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
+  // Otherwise there may be votes of a step that is not decided yet.
+  const perStep = status === 'done' && steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
   const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
   const rows = [
     ['run', printable(`${result.runId} of ${result.process}`)],
