@@ -12,12 +12,22 @@ import type { Journal } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { Model } from './model.ts';
 import { scriptedModel } from './models/scripted.ts';
+import { defineProcess, type ProcessDefinition } from './process.ts';
 import { hanoi } from './processes/hanoi.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
 const INPUT = { disks: 3 };
 const SIMULATED = 'simulated:p=0.9,seed=4';
 const QUESTION = { prompt: 'yes or no?', parse: (text: string) => text };
+const COUNTDOWN: ProcessDefinition<{ from: number }, number, number> = {
+  name: 'countdown',
+  version: '1',
+  start: ({ from }) => from,
+  isDone: (state) => state === 0,
+  prompt: (state) => ({ user: `What is ${state} minus 1?` }),
+  parse: Number,
+  apply: (_, action) => action,
+};
 // biome-ignore lint/suspicious/noExplicitAny: code without types passes anything
 type Anything = any;
 
@@ -103,6 +113,11 @@ describe('options that cannot be used', () => {
       [{ p: 0.9, rule: 'first-to-k' }, /^rule: expected ahead-by-k/],
     ];
     for (const [change, message] of cases) await refused(() => planRun(hanoi(), INPUT, change), message);
+    const careless = defineProcess<{ from: number }, number, number>({ ...COUNTDOWN, steps: ({ from }) => from });
+    await assert.rejects(planRun(careless, null, { p: 0.9 }), {
+      code: 'threw',
+      message: /^process "countdown" threw while it was planned: Cannot destructure .* \(input null\)\.$/,
+    });
   });
 });
 

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import { type Decision, InFlight, type Question, type Undecided, type VoteSettings, vote } from './decide.ts';
-import { UsageError } from './errors.ts';
+import { MdapError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import type { Journal, Json, RunRecord } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
@@ -202,6 +202,7 @@ export async function decide<Action>(
 /**
  * Foretells a run of a process before anything is paid for it.
  * @throws {UsageError} where p is not known, and for everything that `plan` refuses.
+ * @throws {ProcessError} `threw`, when the process does not take the input.
  */
 export async function planRun(
   process: AnyProcess,
@@ -230,7 +231,15 @@ export async function planRun(
   }
   const { target, steps, stepsPerSubtask } = options;
   const margin = options.k === 'auto' ? undefined : options.k;
-  return planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask });
+  try {
+    return await planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask });
+  } catch (thrown) {
+    if (thrown instanceof MdapError) throw thrown;
+    throw new ProcessError(
+      `process ${JSON.stringify(process.name)} threw while it was planned: ${messageOf(thrown)} (input ${JSON.stringify(input ?? null).slice(0, 200)}).`,
+      { code: 'threw', cause: thrown },
+    );
+  }
 }
 
 /** The options to resume a journaled run with: those it had, changed by those given now. */

@@ -91,7 +91,7 @@ describe('a call that cannot be meant', { concurrency }, () => {
     {
       what: 'an input that fails its schema',
       args: ['run', 'hanoi', '--input', '{"disks":99}', ...SIMULATED],
-      message: /the input does not fit process "hanoi": disks: .*30.* Give it as in --input '\{"disks":10\}'\./,
+      message: /the input does not fit process "hanoi": disks: .*30.* Give it as --input '\{"disks":10\}'\./,
     },
     {
       what: 'an input that is no JSON',

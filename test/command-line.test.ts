@@ -1,9 +1,10 @@
 // Proves of the command line, in processes of its own: its contract (names of the options, fields of the JSON documents,
 // exit codes 0, 1 and 3; 2 is in bad-input.test.ts); that a run paused by a limit or a signal goes on to the result of an
-// uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises.
+// uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises; that all of
+// it works where the package is installed.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type Ended, fixture, mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
@@ -381,5 +382,43 @@ describe('the demo', () => {
       const ended = await inShell(command.trim(), cwd);
       assert.equal(ended.code, 0, `${command}: ${ended.stderr}`);
     }
+  });
+});
+
+describe('the package', () => {
+  it('works from its build, without sources, beside a process in TypeScript that imports it', async (t) => {
+    const cwd = tempFolder(t);
+    const modules = join(cwd, 'node_modules');
+    const installed = join(modules, 'mdap');
+    mkdirSync(installed, { recursive: true });
+    for (const name of ['bin', 'package.json']) cpSync(join(ROOT, name), join(installed, name), { recursive: true });
+    const { dependencies, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const names = new Set(Object.keys(dependencies).map((name) => name.split('/', 1)[0]!));
+    for (const name of names) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const build = [
+      '-p',
+      join(ROOT, 'tsconfig.build.json'),
+      '--declaration',
+      'false',
+      '--outDir',
+      join(installed, 'dist'),
+    ];
+    // Builds in spite of wrong types, which have a check of their own.
+    await runChild(process.execPath, [tsc, ...build]);
+
+    const launcher = join(installed, 'bin', 'mdap.js');
+    const call = (...args: string[]) => runChild(process.execPath, [launcher, ...args], { cwd });
+    assert.equal((await call('--version')).stdout, `${version}\n`);
+    // With a copy of the package other than its own, red flags would be taken for errors.
+    const source = readFileSync(fixture('cli-countdown.ts'), 'utf8').replace(
+      '  reference:',
+      '  reply: String,\n  reference:',
+    );
+    writeFileSync(join(cwd, 'process.ts'), source);
+    const args = ['run', './process.ts', '--input', '{"from":50}', '--model', 'simulated:v=0.7,seed=2', '--json'];
+    const { status, flags } = parse(await call(...args));
+    assert.equal(status, 'done');
+    assert.ok(flags.malformed > 0, JSON.stringify(flags));
   });
 });

@@ -54,15 +54,16 @@ interface Input {
 
 /**
  * The input of a process from the command line, checked before anything is opened or created.
- * @throws {UsageError} with an example, where there is one.
+ * @throws {UsageError} with an example.
  */
 export async function inputFor({ process: definition, exampleInput }: LoadedProcess, text?: string): Promise<Input> {
   const raw = text === undefined ? {} : readInput(text);
   try {
     return { raw, parsed: await parseInput(definition, raw) };
   } catch (thrown) {
-    if (!(thrown instanceof UsageError) || exampleInput === undefined) throw thrown;
-    throw new UsageError(`${thrown.message}. Give it as in --input '${JSON.stringify(exampleInput)}'.`);
+    if (!(thrown instanceof UsageError)) throw thrown;
+    const example = exampleInput === undefined ? 'JSON or --input @FILE' : `'${JSON.stringify(exampleInput)}'`;
+    throw new UsageError(`${thrown.message}. Give it as --input ${example}.`);
   }
 }
 
