@@ -111,9 +111,8 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addHelpText('after', PLAN_EXAMPLES)
     .action(ending(planCommand));
 
-  addJsonOption(addJournalOption(program.command('runs').description('list the runs of a journal'))).action(
-    ending(runsCommand),
-  );
+  const runs = program.command('runs').description('list the runs of a journal, the newest first');
+  addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
 
   const inspect = program
     .command('inspect')
@@ -122,9 +121,8 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--step <n>', 'this step, from 0', parseNumber);
   addJsonOption(addJournalOption(inspect)).addHelpText('after', INSPECT_EXAMPLES).action(ending(inspectCommand));
 
-  addJournalOption(program.command('demo').description('see it work in ten seconds: no key, no network')).action(
-    ending(demoCommand),
-  );
+  const demo = program.command('demo').description('see it work in ten seconds: no key, no network');
+  addJournalOption(demo).addHelpText('after', DEMO_EXAMPLES).action(ending(demoCommand));
 
   const names = Object.entries(BUILT_IN_PROCESSES).map(([name, { about }]) => `  ${name.padEnd(13)} ${about}`);
   return program.addHelpText('after', `\nBuilt-in processes:\n${names.join('\n')}\n\nStart with: mdap demo`);
@@ -141,14 +139,24 @@ Exit codes: 0 done, 2 usage, 3 paused (mdap resume goes on), 1 stopped.`;
 const RESUME_EXAMPLES = `
 Examples:
   mdap resume sum-1
-  mdap resume sum-1 --max-votes 50
-  mdap resume sum-1 --model openai/gpt-4.1 --accept-change`;
+  mdap resume sum-1 --max-votes 50 --model openai/gpt-4.1
+  mdap resume sum-1 --accept-change`;
 
 const PLAN_EXAMPLES = `
 Examples:
   mdap plan hanoi --input '{"disks":20}' --p 0.9978 --v 0.968
   mdap plan hanoi --input '{"disks":20}' --p 0.9978 --target 0.99 --price 0.10,0.40
   mdap plan ./process.ts --input '{}' --steps 5000 --p 0.98 --json`;
+
+const RUNS_EXAMPLES = `
+Examples:
+  mdap runs
+  mdap runs --journal sums.db --json`;
+
+const DEMO_EXAMPLES = `
+Examples:
+  mdap demo
+  mdap demo --journal /tmp/demo.db`;
 
 const INSPECT_EXAMPLES = `
 Examples:
