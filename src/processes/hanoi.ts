@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { defineProcess, type Process } from '../process.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
 
+const MOST_DISKS = 30;
+
 /** Disk numbers of each peg, bottom to top. */
 export type Pegs = readonly [readonly number[], readonly number[], readonly number[]];
 /** [disk, from peg, to peg] */
@@ -19,10 +21,12 @@ export interface HanoiAction {
 
 /**
  * How a reply is read:
- * - `strict` (default): both fields in full, the last of each; the move must be legal and must lead to the state given.
- * - `flag`: the paper's red-flagging parser (arXiv 2511.09030, appendix C): shapes and the set of disks, nothing else.
- * - `repair`: the paper's repairing parser: the last move and state that can be found, brackets balanced, nothing
- *   validated. An ablation, to measure what red flags are worth.
+ * - `strict` (default): the two lines must end the reply; the move must be legal and must lead to the state given.
+ * - `flag`: the paper's red-flagging parser (arXiv 2511.09030, appendix C): the last move and the last state found, their
+ *   shapes and the set of disks, nothing else.
+ * - `repair`: the paper's repairing parser: the same search, a bracket that is missing at the end is added, and nothing is
+ *   validated but that there are three lists, without which there is no next step. An ablation, to measure what red flags
+ *   are worth.
  */
 export type HanoiParser = 'strict' | 'flag' | 'repair';
 
@@ -31,7 +35,7 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
   return defineProcess<{ disks: number }, HanoiState, HanoiAction>({
     name: parser === 'strict' ? 'hanoi' : `hanoi-${parser}`,
     version: '1',
-    input: z.object({ disks: z.number().int().min(1).max(30) }),
+    input: z.object({ disks: z.number().int().min(1).max(MOST_DISKS) }),
     start: ({ disks }) => ({
       pegs: [Array.from({ length: disks }, (_, i) => disks - i), [], []],
       previousMove: null,
@@ -40,15 +44,15 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     isDone: ({ pegs }) => pegs[0].length === 0 && pegs[1].length === 0,
     prompt: (state) => ({
       system: isEven(state) ? SYSTEM_EVEN : SYSTEM_ODD,
-      user: `Previous move: ${state.previousMove === null ? 'none' : show(state.previousMove)}\nCurrent state: ${show(state.pegs)}`,
+      user: `Previous move: ${state.previousMove === null ? 'none' : showMove(state.previousMove)}\nCurrent state: ${showPegs(state.pegs)}`,
     }),
-    parse: parser === 'repair' ? repairReply : parser === 'flag' ? parseReply : parseStrictReply,
+    parse: parser === 'repair' ? repairReply : parser === 'flag' ? flagReply : parseStrictReply,
     check: parser === 'strict' ? checkMove : undefined,
     // The paper votes on the pair. Where the state is known to follow from the move, the move says it all.
     key: parser === 'strict' ? ({ move }) => `${move[0]},${move[1]},${move[2]}` : undefined,
     apply: (_, { move, nextState }) => ({ pegs: nextState, previousMove: move }),
     reference: (state) => moved(state, referenceMove(state)),
-    reply: ({ move, nextState }) => `move = ${show(move)}\nnext_state = ${show(nextState)}`,
+    reply: ({ move, nextState }) => `move = ${showMove(move)}\nnext_state = ${showPegs(nextState)}`,
     mistakes: (state) => {
       const right = referenceMove(state);
       return legalMoves(state)
@@ -58,9 +62,14 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
   });
 }
 
-const systemPrompt = (
-  cycle: string,
-) => `You carry out one step of a long procedure: moving a tower of disks between three pegs.
+/** The example goes round in the same order as the rule. */
+const systemPrompt = ({
+  order,
+  example,
+}: {
+  order: string;
+  example: string;
+}) => `You carry out one step of a long procedure: moving a tower of disks between three pegs.
 
 Rules of the puzzle:
 - The pegs are numbered 0, 1 and 2. The disks are numbered by size; disk 1 is the smallest.
@@ -71,24 +80,46 @@ A state is a list of three lists, one for each peg, with the disks from bottom t
 [disk, from_peg, to_peg].
 
 How to find the next move:
-- If the previous move did not move disk 1 (or there is no previous move), move disk 1 one peg on in the order ${cycle}.
+- If the previous move did not move disk 1 (or there is no previous move), move disk 1 one peg on in the order ${order}.
 - If the previous move did move disk 1, make the only legal move that does not move disk 1.
 
-Example: in the state [[3, 2], [1], []] after the previous move [1, 0, 1], disk 1 moved last, so another disk must move.
-The only legal one is disk 2, from peg 0 to peg 2:
-move = [2, 0, 2]
-next_state = [[3], [1], [2]]
+${example}
 
 Answer with exactly these two lines at the end, and with nothing after them:
 move = [disk, from_peg, to_peg]
 next_state = [[...], [...], [...]]`;
 
-const SYSTEM_EVEN = systemPrompt('0 -> 1 -> 2 -> 0');
-const SYSTEM_ODD = systemPrompt('0 -> 2 -> 1 -> 0');
+const SYSTEM_EVEN = systemPrompt({
+  order: '0 -> 1 -> 2 -> 0',
+  example: `Example: in the state [[3, 2], [1], []] after the previous move [1, 0, 1], disk 1 moved last, so another disk must move.
+The only legal one is disk 2, from peg 0 to peg 2:
+move = [2, 0, 2]
+next_state = [[3], [1], [2]]`,
+});
+const SYSTEM_ODD = systemPrompt({
+  order: '0 -> 2 -> 1 -> 0',
+  example: `Example: in the state [[3, 2], [], [1]] after the previous move [1, 0, 2], disk 1 moved last, so another disk must move.
+The only legal one is disk 2, from peg 0 to peg 1:
+move = [2, 0, 1]
+next_state = [[3], [2], [1]]`,
+});
 
-/** As a model would write it: a space after each comma. */
-function show(value: Move | Pegs): string {
-  return `[${value.map((part) => (typeof part === 'number' ? part : `[${part.join(', ')}]`)).join(', ')}]`;
+// As a model would write it: a space after each comma. Written out, since these texts are half of a fast model's step.
+function showMove(move: Move): string {
+  return `[${move[0]}, ${move[1]}, ${move[2]}]`;
+}
+
+function showPegs(pegs: Pegs): string {
+  return `[[${showPeg(pegs[0])}], [${showPeg(pegs[1])}], [${showPeg(pegs[2])}]]`;
+}
+
+const AFTER_COMMA = Array.from({ length: MOST_DISKS + 1 }, (_, disk) => `, ${disk}`);
+
+function showPeg(peg: readonly number[]): string {
+  if (peg.length === 0) return '';
+  let text = String(peg[0]);
+  for (let i = 1; i < peg.length; i++) text += AFTER_COMMA[peg[i]!] ?? `, ${peg[i]}`;
+  return text;
 }
 
 function countDisks({ pegs }: HanoiState): number {
@@ -101,21 +132,24 @@ function isEven(state: HanoiState): boolean {
 }
 
 function referenceMove(state: HanoiState): Move {
-  const { pegs, previousMove } = state;
-  const from = pegs.findIndex((peg) => peg.at(-1) === 1);
-  if (previousMove === null || previousMove[0] !== 1) return [1, from, (from + (isEven(state) ? 1 : 2)) % 3];
-  const move = legalMoves(state).find(([disk]) => disk !== 1);
-  // Only after a wrong decision can all disks lie on one peg here.
-  return move ?? [1, from, (from + (isEven(state) ? 1 : 2)) % 3];
+  const isDisk1Next = state.previousMove?.[0] !== 1;
+  const stepOfDisk1 = isEven(state) ? 1 : 2;
+  const moves = legalMoves(state);
+  const move = moves.find(
+    ([disk, from, to]) => (disk === 1) === isDisk1Next && (!isDisk1Next || to === (from + stepOfDisk1) % 3),
+  );
+  // Only after a wrong decision can the rule have no move: disk 1 not on top, or all disks on one peg.
+  return move ?? moves[0]!;
 }
 
+/** Never empty before the end: the smallest of the top disks can go to two pegs, in whatever order the others lie. */
 function legalMoves({ pegs }: HanoiState): Move[] {
   const moves: Move[] = [];
   for (let from = 0; from < 3; from++) {
     const disk = pegs[from]!.at(-1);
     if (disk === undefined) continue;
     for (let to = 0; to < 3; to++) {
-      if (to !== from && disk < (pegs[to]!.at(-1) ?? Number.POSITIVE_INFINITY)) moves.push([disk, from, to]);
+      if (to !== from && disk <= (pegs[to]!.at(-1) ?? Number.POSITIVE_INFINITY)) moves.push([disk, from, to]);
     }
   }
   return moves;
@@ -127,28 +161,34 @@ function moved({ pegs }: HanoiState, move: Move): HanoiAction {
   return { move, nextState: next as unknown as Pegs };
 }
 
-const MOVE = /\bmove\s*=\s*(\[[^[\]]*\])/gi;
-const NEXT_STATE = /\bnext_state\s*=\s*(\[\s*\[[^[\]]*\]\s*,\s*\[[^[\]]*\]\s*,\s*\[[^[\]]*\]\s*\])/gi;
+const STRICT_END =
+  /\bmove = \[(\d+), ?([012]), ?([012])\]\s+next_state = (\[ *\[[\d, ]*\] *, *\[[\d, ]*\] *, *\[[\d, ]*\] *\])\s*$/;
 
-/** The paper's flagging parser: the last match of each field; the move three integers, the state each disk once. */
-function parseReply(text: string, state: HanoiState): HanoiAction {
-  const move = parseList(lastMatch(MOVE, text, 'move'), 'move');
-  if (move.length !== 3 || !move.every(Number.isInteger)) throw redFlag('malformed', 'move: expected three integers');
-  const nextState = parseList(lastMatch(NEXT_STATE, text, 'next_state'), 'next_state') as number[][];
-  const disks = nextState.flat().sort((a, b) => a - b);
-  if (disks.length !== countDisks(state) || !disks.every((disk, i) => disk === i + 1)) {
-    throw redFlag('malformed', `next_state: expected each of the disks 1 to ${countDisks(state)} once`);
+/** The two lines must end the reply: what follows them may take them back. */
+function parseStrictReply(text: string, state: HanoiState): HanoiAction {
+  const found = STRICT_END.exec(text);
+  if (found === null) throw redFlag('malformed', 'expected the reply to end with the lines move and next_state');
+  let nextState: Pegs;
+  try {
+    nextState = JSON.parse(found[4]!);
+  } catch {
+    throw redFlag('malformed', `next_state: expected lists of numbers, got ${found[4]!.slice(0, 80)}`);
   }
-  return { move: move as unknown as Move, nextState: nextState as unknown as Pegs };
+  requireEachDiskOnce(nextState, countDisks(state));
+  return { move: [Number(found[1]), Number(found[2]), Number(found[3])], nextState };
 }
 
-const STRICT_END = /move = \[\d+, ?[012], ?[012]\]\s+next_state = \[[[\]\d, ]*\]\s*$/;
-
-/** As the paper's, but the two lines must end the reply: what follows them may take them back. */
-function parseStrictReply(text: string, state: HanoiState): HanoiAction {
-  if (!STRICT_END.test(text))
-    throw redFlag('malformed', 'expected the reply to end with the lines move and next_state');
-  return parseReply(text, state);
+function requireEachDiskOnce(pegs: Pegs, count: number): void {
+  let length = 0;
+  // One bit a disk.
+  let seen = 0;
+  for (const peg of pegs) {
+    length += peg.length;
+    for (const disk of peg) if (disk >= 1 && disk <= count) seen |= 1 << disk;
+  }
+  if (length !== count || seen !== 2 ** (count + 1) - 2) {
+    throw redFlag('malformed', `next_state: expected each of the disks 1 to ${count} once`);
+  }
 }
 
 function checkMove({ move, nextState }: HanoiAction, state: HanoiState): RedFlag | undefined {
@@ -165,42 +205,61 @@ function checkMove({ move, nextState }: HanoiAction, state: HanoiState): RedFlag
     const before = pegs[peg]!;
     const after = nextState[peg]!;
     const length = before.length + (peg === to ? 1 : 0) - (peg === from ? 1 : 0);
-    if (after.length !== length || after.some((d, i) => d !== (before[i] ?? disk))) {
-      return redFlag('illegal', `peg ${peg} of next_state is not what the move makes of it`);
-    }
+    let isRight = after.length === length;
+    for (let i = 0; i < length && isRight; i++) isRight = after[i] === (before[i] ?? disk);
+    if (!isRight) return redFlag('illegal', `peg ${peg} of next_state is not what the move makes of it`);
   }
   return undefined;
 }
 
-/** The paper's repairing parser: whatever can be found last, with missing brackets closed. */
+const MOVE = /\bmove\s*=\s*(\[[^[\]]*\])/gi;
+const NEXT_STATE = /\bnext_state\s*=\s*(\[\s*\[[^[\]]*\]\s*,\s*\[[^[\]]*\]\s*,\s*\[[^[\]]*\]\s*\])/gi;
+const NEXT_STATE_START = /\bnext_state\s*=\s*(?=\[\s*\[)/gi;
+
+function flagReply(text: string, state: HanoiState): HanoiAction {
+  const move = parseMove(text);
+  if (move.length !== 3) throw redFlag('malformed', 'move: expected three whole numbers');
+  const found = lastMatch(NEXT_STATE, text, 'next_state');
+  const nextState = parseList(found[1]!, 'next_state') as unknown as Pegs;
+  requireEachDiskOnce(nextState, countDisks(state));
+  return { move: move as unknown as Move, nextState };
+}
+
 function repairReply(text: string): HanoiAction {
-  const moveText = /^[^\]\n]*/.exec(text.slice(text.lastIndexOf('move = [') + 'move = '.length))?.[0];
-  const stateStart = text.lastIndexOf('next_state = [[');
-  if (moveText === undefined || stateStart < 0) throw redFlag('malformed', 'no move or next_state to be found');
-  let depth = 0;
-  let stateText = '';
-  for (const character of text.slice(stateStart + 'next_state = '.length)) {
-    if (character === '[') depth++;
-    if (character === ']') depth--;
-    stateText += character;
-    if (depth === 0) break;
+  const move = parseMove(text);
+  const found = lastMatch(NEXT_STATE_START, text, 'next_state');
+  const nextState = parseList(closed(text.slice(found.index + found[0].length)), 'next_state');
+  if (nextState.length !== 3 || !nextState.every((peg) => Array.isArray(peg) && peg.every(Number.isInteger))) {
+    throw redFlag('malformed', 'next_state: expected three lists of whole numbers');
   }
-  const move = parseList(`${moveText}]`, 'move');
-  const nextState = parseList(stateText + ']'.repeat(depth), 'next_state') as number[][];
   return { move: move as unknown as Move, nextState: nextState as unknown as Pegs };
 }
 
-function lastMatch(pattern: RegExp, text: string, field: string): string {
-  let last: string | undefined;
-  for (const match of text.matchAll(pattern)) last = match[1];
+/** The text up to the bracket that closes its first one, or all of it and one bracket more. */
+function closed(text: string): string {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '[') depth++;
+    if (text[i] === ']' && --depth === 0) return text.slice(0, i + 1);
+  }
+  return `${text}]`;
+}
+
+function parseMove(text: string): unknown[] {
+  return parseList(lastMatch(MOVE, text, 'move')[1]!, 'move');
+}
+
+function lastMatch(pattern: RegExp, text: string, field: string): RegExpExecArray {
+  let last: RegExpExecArray | undefined;
+  for (const match of text.matchAll(pattern)) last = match;
   if (last === undefined) throw redFlag('malformed', `no line "${field} = [...]"`);
   return last;
 }
 
+/** Lists of whole numbers as Python reads them, since the paper's parsers do: a comma may trail, and 1.0 is not whole. */
 function parseList(text: string, field: string): unknown[] {
   try {
-    return JSON.parse(text) as unknown[];
-  } catch {
-    throw redFlag('malformed', `${field}: expected a list of numbers, got ${text.slice(0, 80)}`);
-  }
+    if (/^[-\d\s,[\]]*$/.test(text)) return JSON.parse(text.replace(/([\d\]]\s*),(?=\s*\])/g, '$1')) as unknown[];
+  } catch {}
+  throw redFlag('malformed', `${field}: expected lists of whole numbers, got ${text.slice(0, 80)}`);
 }

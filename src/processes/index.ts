@@ -1,6 +1,8 @@
 import type { AnyProcess } from '../process.ts';
+import { dictSum } from './dict-sum.ts';
 import { hanoi } from './hanoi.ts';
 
+export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
@@ -21,6 +23,11 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => hanoi('repair'),
     about: "the same, read by the paper's repairing parser: an ablation",
     exampleInput: { disks: 10 },
+  },
+  'dict-sum': {
+    process: () => dictSum(),
+    about: 'a running sum of the numbers that a dictionary gives for words, one turn of `keysPerTurn` words a step',
+    exampleInput: { turns: 1000, keysPerTurn: 2, seed: 1 },
   },
 };
 
