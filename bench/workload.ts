@@ -1,6 +1,6 @@
 import { simulatedModel, systemClock } from 'mdap';
 import { type HanoiState, hanoi } from 'mdap/processes';
-import { InFlight, vote } from '../src/decide.ts';
+import { InFlight, questionOf, vote } from '../src/decide.ts';
 import { createRandom } from '../src/random.ts';
 import { createSampler } from '../src/sampler.ts';
 import { aheadByK, type StopRule } from '../src/vote.ts';
@@ -33,6 +33,12 @@ export function createVotedStep(options: {
   correct?: boolean;
 }): (stepIndex: number, state: HanoiState) => Promise<VotedStep> {
   const { rule, voter = VOTER, correct = false } = options;
+  const sampler = createSampler({
+    model: simulatedModel({ ...voter, clock: systemClock }),
+    clock: systemClock,
+    random: createRandom(0),
+    maxRetries: 0,
+  });
   const context = {
     settings: {
       rule,
@@ -41,28 +47,13 @@ export function createVotedStep(options: {
       maxOutputTokens: MAX_OUTPUT_TOKENS,
       maxConcurrency: MAX_CONCURRENCY,
     },
-    sampler: createSampler({
-      model: simulatedModel({ ...voter, clock: systemClock }),
-      clock: systemClock,
-      random: createRandom(0),
-      maxRetries: 0,
-    }),
+    voters: [{ sampler, form: 0, variant: 'main' }],
     inFlight: new InFlight(),
     monotonicMs: () => systemClock.monotonicMs(),
     onSample: () => {},
   };
   return async (stepIndex, state) => {
-    const decision = await vote(
-      {
-        stepIndex,
-        prompt: chain.prompt(state),
-        subject: { process: chain, state },
-        parse: (text) => chain.parse(text, state),
-        check: (action) => chain.check?.(action, state),
-        key: chain.key,
-      },
-      context,
-    );
+    const decision = await vote(questionOf(chain, state, stepIndex), context);
     if (decision.type === 'undecided') throw new Error(`step ${stepIndex} is undecided: ${rule.name}`);
     const right = chain.reference!(state);
     const isWrong = chain.key(right) !== chain.key(decision.action);

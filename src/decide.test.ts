@@ -311,7 +311,8 @@ describe('a model that fails', () => {
     const parse = () => {
       throw new UsageError('expected a synchronous schema');
     };
-    await assert.rejects(startVote(scriptedModel(['a', 'a', 'a']), {}, {}, { parse }).outcome, UsageError);
+    const ask = () => ({ prompt: { user: 'What?' }, parse });
+    await assert.rejects(startVote(scriptedModel(['a', 'a', 'a']), {}, {}, { ask }).outcome, UsageError);
   });
 });
 
@@ -417,8 +418,7 @@ function startVote(
   const outcome = vote<unknown>(
     {
       stepIndex: 7,
-      prompt: { user: 'What comes next?' },
-      parse: (text) => JSON.parse(text),
+      ask: () => ({ prompt: { user: 'What comes next?' }, parse: (text) => JSON.parse(text) }),
       check: (action) => (action === 'illegal' ? redFlag('illegal', 'not allowed') : undefined),
       key: candidateKey,
       ...question,
@@ -432,7 +432,13 @@ function startVote(
         maxConcurrency: 100,
         ...settings,
       },
-      sampler: createSampler({ model, clock: virtualClock(), random: createRandom(0), maxRetries: 2 }),
+      voters: [
+        {
+          sampler: createSampler({ model, clock: virtualClock(), random: createRandom(0), maxRetries: 2 }),
+          form: 0,
+          variant: 'main',
+        },
+      ],
       monotonicMs: () => 0,
       onSample: (sample, isRecorded) => (isRecorded ? recorded : reported).push(sample),
       ...context,
@@ -506,6 +512,7 @@ function sample(draw: number, reply: string): SampleEntry {
     stepIndex: 7,
     draw,
     model: 'scripted',
+    variant: 'main',
     temperature: 0,
     costUsd: 0,
   } as const;

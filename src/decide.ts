@@ -1,22 +1,59 @@
 import type { SampleEntry } from './journal.ts';
 import type { ModelRequest, Sample } from './model.ts';
-import type { Prompt, StepSubject } from './process.ts';
+import type { Process, Prompt, StepSubject } from './process.ts';
 import { flagSample, type Reader, RedFlag, type RedFlagCode, readReply, type Valid } from './red-flags.ts';
 import type { Sampler } from './sampler.ts';
 import type { StopRule } from './vote.ts';
 
-/** One step as its vote sees it: what to ask, and how to read the replies. */
-export interface Question<Action> extends Reader<Action> {
+/** One step as its vote sees it: what to ask, and how to judge the actions in the replies. */
+export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly stepIndex: number;
+  /** The step in one of its forms, by index. Asked for once, when the form is first needed. */
+  readonly ask: (form: number) => AskedForm<Action>;
+}
+
+/** The question of one step of a process. */
+export function questionOf<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  state: State,
+  stepIndex: number,
+): Question<Action> {
+  const { check, key, forms } = process;
+  return {
+    stepIndex,
+    ask: (index) => {
+      const form = forms[index]!;
+      return {
+        prompt: form.prompt(state),
+        subject: { process, state, form },
+        parse: (text) => form.parse(text, state),
+      };
+    },
+    check: check && ((action) => check(action, state)),
+    key,
+  };
+}
+
+export interface AskedForm<Action> {
   readonly prompt: Prompt;
   readonly subject?: StepSubject;
+  readonly parse: (text: string) => Action;
+}
+
+/** Samples that share a model and a form of the prompt, and so their mistakes. */
+export interface VoterClass {
+  readonly sampler: Sampler;
+  /** Index of the form. */
+  readonly form: number;
+  /** Name of the form, as in the journal. */
+  readonly variant: string;
 }
 
 export interface VoteSettings {
   readonly rule: StopRule;
-  /** Temperature of the first draw. */
+  /** Temperature of the first draw of each voter class. */
   readonly firstTemperature: number;
-  /** Temperature of all later draws. */
+  /** Temperature of all its later draws. */
   readonly temperature: number;
   readonly maxOutputTokens: number;
   /** Most draws in flight at once. */
@@ -25,7 +62,8 @@ export interface VoteSettings {
 
 export interface VoteContext {
   readonly settings: VoteSettings;
-  readonly sampler: Sampler;
+  /** Asked in turn, from the first vote on. */
+  readonly voters: readonly VoterClass[];
   /** Aborts what the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
@@ -62,6 +100,7 @@ export interface Undecided extends VoteRecord {
  *
  * - Exactly `needed()` draws are in flight, the least number of agreeing votes that would decide, so that no draw is
  *   wasted (bounded by `maxConcurrency`).
+ * - Draw by draw the voter classes take turns.
  * - Samples are counted in the order in which they were asked for, not in which they arrive: the decision is a function
  *   of the draws alone, and fast answers are not favoured.
  * - `recorded` are draws that an earlier execution paid for; they are counted, not drawn again.
@@ -81,6 +120,7 @@ export async function vote<Action>(
   const startMs = context.monotonicMs();
   const queue: Promise<Landed<Action> | Failed>[] = [];
   const draws = new Draws(question, context, recorded);
+  const voterOf = (ahead: number) => (samples + ahead) % context.voters.length;
   let nextDraw = 0;
   let samples = 0;
   let flags: Partial<Record<RedFlagCode, number>> | undefined;
@@ -102,13 +142,13 @@ export async function vote<Action>(
 
   try {
     for (;;) {
-      const needed = race.needed();
+      const needed = race.needed(voterOf);
       if (flagged >= flagLimit) return { type: 'undecided', code: 'flag-limit', ...record() };
       if (race.tally.total + needed > rule.limit) return { type: 'undecided', code: 'vote-limit', ...record() };
       while (queue.length < Math.min(needed, settings.maxConcurrency)) queue.push(draws.land(nextDraw++));
       const landed = await queue.shift()!;
       if ('failure' in landed) throw landed.failure;
-      const { sample, verdict } = landed;
+      const { sample, verdict, voter } = landed;
       samples++;
       inputTokens += sample.inputTokens ?? 0;
       outputTokens += sample.outputTokens ?? 0;
@@ -120,7 +160,7 @@ export async function vote<Action>(
         continue;
       }
       if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
-      race.record(verdict.key);
+      race.record(verdict.key, voter);
       const winner = race.decided();
       if (winner !== undefined) return { type: 'decided', action: actions.get(winner)!, ...record() };
     }
@@ -138,6 +178,8 @@ const MOST_FLAGGED_CHARS = 65_536;
 interface Landed<Action> {
   readonly sample: SampleEntry;
   readonly verdict: Valid<Action> | RedFlag;
+  /** Index of its voter class. */
+  readonly voter: number;
 }
 
 /** A value, not a rejection: Node would end the program while the draws before it are still awaited. */
@@ -151,9 +193,7 @@ class Draws<Action> {
   readonly #context: VoteContext;
   readonly #recorded: readonly SampleEntry[];
   readonly #open: Draw[] = [];
-  // Samples of one step mostly say the same: reading each text once makes the loop 1.8 times faster.
-  #lastText: string | undefined;
-  #lastVerdict: Valid<Action> | RedFlag | undefined;
+  readonly #forms: FormReader<Action>[] = [];
 
   constructor(question: Question<Action>, context: VoteContext, recorded: readonly SampleEntry[]) {
     this.#question = question;
@@ -170,14 +210,18 @@ class Draws<Action> {
   }
 
   async #draw(number: number): Promise<Landed<Action>> {
-    const paid = this.#recorded.find((sample) => sample.draw === number);
-    const { settings, sampler, inFlight, onSample } = this.#context;
+    const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
+    const { settings, voters, inFlight, onSample } = this.#context;
     if (paid !== undefined) {
       onSample(paid, true);
-      return { sample: paid, verdict: this.#rereadVerdict(paid) };
+      const voter = this.#voterOf(paid);
+      return { sample: paid, verdict: this.#rereadVerdict(paid, voter), voter };
     }
-    const temperature = number === 0 ? settings.firstTemperature : settings.temperature;
-    const draw = new Draw(this.#question, number, temperature, settings.maxOutputTokens, inFlight);
+    const voter = number % voters.length;
+    const { sampler, form, variant } = voters[voter]!;
+    const reader = this.#reader(form);
+    const temperature = number < voters.length ? settings.firstTemperature : settings.temperature;
+    const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
     this.#open.push(draw);
     let reply: Sample;
     try {
@@ -185,13 +229,14 @@ class Draws<Action> {
     } finally {
       draw.settle();
     }
-    const verdict = flagSample(reply, settings.maxOutputTokens) ?? this.#read(reply.text);
+    const verdict = flagSample(reply, settings.maxOutputTokens) ?? reader.read(reply.text);
     const isFlagged = verdict instanceof RedFlag;
     const sample: SampleEntry = {
       type: 'sample',
       stepIndex: this.#question.stepIndex,
       draw: number,
       model: sampler.model.id,
+      variant,
       temperature,
       text: isFlagged ? reply.text.slice(0, MOST_FLAGGED_CHARS).toWellFormed() : reply.text,
       finishReason: reply.finishReason,
@@ -203,20 +248,49 @@ class Draws<Action> {
       latencyMs: reply.latencyMs,
     };
     onSample(sample, false);
-    return { sample, verdict };
+    return { sample, verdict, voter };
   }
 
   abort(): void {
     for (const draw of this.#open) draw.abort(new Error('the step no longer needs this draw'));
   }
 
-  #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
-    return paid.flag === undefined ? this.#read(paid.text) : new RedFlag(paid.flag.code, paid.flag.detail);
+  /** The class of a sample that an earlier execution paid for, which may have had other voters. */
+  #voterOf(paid: SampleEntry): number {
+    const { voters } = this.#context;
+    const same = voters.findIndex(
+      ({ sampler, variant }) => sampler.model.id === paid.model && variant === paid.variant,
+    );
+    return same >= 0 ? same : paid.draw % voters.length;
   }
 
-  #read(text: string): Valid<Action> | RedFlag {
+  #rereadVerdict(paid: SampleEntry, voter: number): Valid<Action> | RedFlag {
+    if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
+    return this.#reader(this.#context.voters[voter]!.form).read(paid.text);
+  }
+
+  #reader(form: number): FormReader<Action> {
+    this.#forms[form] ??= new FormReader(this.#question, form);
+    return this.#forms[form];
+  }
+}
+
+/** Reads the replies to one form of a step. */
+class FormReader<Action> {
+  readonly asked: AskedForm<Action>;
+  readonly #reader: Reader<Action>;
+  // Samples of one step mostly say the same: reading each text once makes the loop 1.8 times faster.
+  #lastText: string | undefined;
+  #lastVerdict: Valid<Action> | RedFlag | undefined;
+
+  constructor({ ask, check, key }: Question<Action>, form: number) {
+    this.asked = ask(form);
+    this.#reader = { parse: this.asked.parse, check, key };
+  }
+
+  read(text: string): Valid<Action> | RedFlag {
     if (text !== this.#lastText || this.#lastVerdict === undefined) {
-      this.#lastVerdict = readReply(text, this.#question);
+      this.#lastVerdict = readReply(text, this.#reader);
       this.#lastText = text;
     }
     return this.#lastVerdict;
@@ -262,14 +336,14 @@ class Draw implements ModelRequest {
   #isSettled = false;
 
   constructor(
-    question: Pick<Question<unknown>, 'prompt' | 'subject'>,
+    asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
     number: number,
     temperature: number,
     maxOutputTokens: number,
     inFlight: InFlight,
   ) {
-    this.prompt = question.prompt;
-    this.subject = question.subject;
+    this.prompt = asked.prompt;
+    this.subject = asked.subject;
     this.draw = number;
     this.temperature = temperature;
     this.maxOutputTokens = maxOutputTokens;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
-import { type Decision, InFlight, type Question, type Undecided, type VoteSettings, vote } from './decide.ts';
+import { type Decision, InFlight, questionOf, type Undecided, type VoteSettings, vote } from './decide.ts';
 import { MdapError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import type { Journal, Json, RunRecord } from './journal.ts';
@@ -159,7 +159,7 @@ export async function decide<Action>(
   if (options.k === 'auto') throw new UsageError("k: expected a number for a single decision, got 'auto'.");
   const settings = voteSettings({ ...options, k: options.k });
   const { prompt } = question;
-  const { parse, check, key } = defineProcess<never, null, Action>({
+  const process = defineProcess<never, null, Action>({
     ...question,
     name: 'decide',
     version: '1',
@@ -174,21 +174,15 @@ export async function decide<Action>(
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const asked: Question<Action> = {
-      stepIndex: 0,
-      prompt: typeof prompt === 'string' ? { user: prompt } : prompt,
-      parse: (text) => parse(text, null),
-      check: check && ((action) => check(action, null)),
-      key,
-    };
-    return await vote(asked, {
+    const sampler = createSampler({
+      model,
+      clock,
+      random: createRandom(options.seed ?? 0),
+      maxRetries: maxRetriesOf(options),
+    });
+    return await vote(questionOf(process, null, 0), {
       settings,
-      sampler: createSampler({
-        model,
-        clock,
-        random: createRandom(options.seed ?? 0),
-        maxRetries: maxRetriesOf(options),
-      }),
+      voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
       inFlight,
       monotonicMs: () => clock.monotonicMs(),
       onSample: () => {},

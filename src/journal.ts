@@ -74,6 +74,8 @@ export interface SampleEntry {
   readonly stepIndex: number;
   readonly draw: number;
   readonly model: string;
+  /** Name of the variant it was asked in. */
+  readonly variant: string;
   readonly temperature: number;
   readonly text: string;
   readonly finishReason: string;

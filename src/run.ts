@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import {
   type Decision,
   InFlight,
-  type Question,
+  questionOf,
   type Undecided,
   type VoteContext,
   type VoteSettings,
@@ -208,33 +208,26 @@ class Run<Input, State, Action> {
   }
 
   #decide(): Promise<Decision<Action> | Undecided> {
-    const process = this.#process;
-    const state = this.#state;
-    const question: Question<Action> = {
-      stepIndex: this.#stepIndex,
-      prompt: this.#call('prompt', () => process.prompt(state)),
-      subject: { process, state },
-      parse: (text) => process.parse(text, state),
-      check: process.check && ((action) => process.check?.(action, state)),
-      key: process.key,
-    };
-    return vote(question, this.#context, this.#open.splice(0));
+    const question = questionOf(this.#process, this.#state, this.#stepIndex);
+    const ask = (form: number) => this.#call('prompt', () => question.ask(form));
+    return vote({ ...question, ask }, this.#context, this.#open.splice(0));
   }
 
   #createVoteContext(): VoteContext {
     const { model, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const sampler = createSampler({
+      model,
+      clock,
+      random,
+      maxRetries,
+      startsWithOneCall: true,
+      onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
+    });
     return {
       settings,
+      voters: [{ sampler, form: 0, variant: this.#process.forms[0]!.name }],
       inFlight: this.#inFlight,
       monotonicMs: () => clock.monotonicMs(),
-      sampler: createSampler({
-        model,
-        clock,
-        random,
-        maxRetries,
-        startsWithOneCall: true,
-        onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
-      }),
       onSample: (sample, isRecorded) => {
         this.#open.push(sample);
         if (isRecorded) return;

@@ -11,6 +11,7 @@ function sample(draw: number, candidate: string | undefined, change: Partial<Sam
     stepIndex: 7,
     draw,
     model: 'm',
+    variant: 'main',
     temperature: draw === 0 ? 0 : 0.1,
     text: `reply ${draw}`,
     finishReason: 'stop',

@@ -87,6 +87,7 @@ const SCHEMA = `
     step INTEGER NOT NULL,
     draw INTEGER NOT NULL,
     model TEXT NOT NULL,
+    variant TEXT NOT NULL,
     temperature REAL NOT NULL,
     text TEXT NOT NULL,
     finish_reason TEXT NOT NULL,
@@ -381,7 +382,7 @@ class SqliteWriter implements RunWriter {
 /** What writers do. */
 const WRITES = {
   decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
   checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
   effect: 'INSERT OR REPLACE INTO effects VALUES (?, ?, ?)',
@@ -417,6 +418,7 @@ function toRow(run: number, entry: JournalEntry): Row {
         entry.stepIndex,
         entry.draw,
         entry.model,
+        entry.variant,
         entry.temperature,
         entry.text,
         entry.finishReason,
@@ -696,6 +698,7 @@ interface SampleRow {
   step: number;
   draw: number;
   model: string;
+  variant: string;
   temperature: number;
   text: string;
   finish_reason: string;
@@ -714,6 +717,7 @@ function toSample(row: SampleRow): SampleEntry {
     stepIndex: row.step,
     draw: row.draw,
     model: row.model,
+    variant: row.variant,
     temperature: row.temperature,
     text: row.text,
     finishReason: row.finish_reason,

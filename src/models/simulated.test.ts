@@ -50,7 +50,7 @@ function requestOf(state: unknown, draw: number, process: AnyProcess = HANOI): M
     maxOutputTokens: MAX_OUTPUT_TOKENS,
     draw,
     signal: new AbortController().signal,
-    subject: { process, state },
+    subject: { process, state, form: process.forms[0]! },
   };
 }
 
@@ -391,7 +391,7 @@ function rejectOnAbort(signal: AbortSignal): Promise<void> {
 
 test('a process without reference or reply is refused, with what to do', async () => {
   for (const missing of ['reference', 'reply']) {
-    const request = requestOf(STATES[0], 0, { ...HANOI, [missing]: undefined });
+    const request = requestOf(STATES[0], 0, defineProcess({ ...HANOI, [missing]: undefined }));
     await assert.rejects(modelOf({}).generate(request), (thrown) => {
       assert.ok(thrown instanceof UsageError);
       return /needs a process with `reference` and `reply`: add them, or choose another --model/.test(thrown.message);

@@ -85,7 +85,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
 
   function simulateStep({ prompt, subject }: ModelRequest): SimulatedStep {
-    if (subject?.process.reference === undefined || subject.process.reply === undefined) {
+    if (subject?.process.reference === undefined || subject.form.reply === undefined) {
       throw new UsageError(
         'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
       );
@@ -109,7 +109,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
 
   function wrongReply({ subject, seed: stepSeed }: SimulatedStep, random: Random): string {
-    const { process, state } = subject;
+    const { process, state, form } = subject;
     const mistakes = (process.mistakes?.(state) ?? []).slice(0, alternatives);
     if (mistakes.length === 0) {
       throw new UsageError(
@@ -122,7 +122,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     const isCommonest = mistakes.length === 1 || random() < Math.max(concentration, 1 / mistakes.length);
     const other = Math.floor(random() * (mistakes.length - 1));
     const chosen = isCommonest ? commonest : (commonest + 1 + other) % mistakes.length;
-    return process.reply!(mistakes[chosen], state);
+    return form.reply!(mistakes[chosen], state);
   }
 
   const answer = (request: ModelRequest): Promise<Sample> => {
@@ -159,8 +159,8 @@ interface SimulatedStep {
 }
 
 function rightReply(step: SimulatedStep): string {
-  const { process, state } = step.subject;
-  step.right ??= process.reply!(process.reference!(state), state);
+  const { process, state, form } = step.subject;
+  step.right ??= form.reply!(process.reference!(state), state);
   return step.right;
 }
 

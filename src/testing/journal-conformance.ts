@@ -67,6 +67,7 @@ export function sampleSample(stepIndex: number, draw: number, changes: Partial<S
     stepIndex,
     draw,
     model: 'scripted',
+    variant: 'main',
     temperature: draw === 0 ? 0 : 0.1,
     text: `{"next":${stepIndex + 1}}`,
     finishReason: 'stop',
