@@ -76,6 +76,8 @@ export interface RunOptions extends VoteOptions {
   /** Steps after which the run pauses. */
   readonly maxSteps?: number;
   readonly acceptChange?: boolean;
+  /** How many forms of the process (itself, then its variants) take turns from the first vote on; 1 by default. */
+  readonly variants?: number | 'all';
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
   readonly processSource?: string;
   readonly onEvent?: OnEvent;
@@ -116,7 +118,7 @@ export async function run<Input, State, Action>(
     try {
       return await execute(process, input, {
         runId,
-        model,
+        voters: formsOf(process, options.variants).map((form) => ({ model, form })),
         journal,
         clock,
         random: createRandom(options.seed ?? 0),
@@ -136,6 +138,16 @@ export async function run<Input, State, Action>(
   } finally {
     if (model !== options.model) await model.close?.();
   }
+}
+
+/** Indices of the forms that vote. */
+function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
+  const { forms, name } = process;
+  const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
+  if (count > forms.length) {
+    throw new UsageError(`variants: process ${JSON.stringify(name)} has ${forms.length} in all, got ${count}.`);
+  }
+  return Array.from({ length: count }, (_, form) => form);
 }
 
 /** What a single voted call is about: a prompt, and how its reply is read. */
@@ -307,6 +319,7 @@ const SETTINGS: Record<
   temperature: true,
   maxConcurrency: true,
   maxRetries: true,
+  variants: true,
   target: true,
   p: true,
   v: true,

@@ -32,6 +32,7 @@ const LAYERS: readonly Layer[] = [
       'plan.ts',
       'certificate.ts',
       'process.ts',
+      'fingerprint.ts',
       'model.ts',
       'journal.ts',
       'events.ts',

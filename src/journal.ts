@@ -1,4 +1,5 @@
 import { JournalError } from './errors.ts';
+import type { Fingerprint } from './fingerprint.ts';
 import type { RedFlagCode } from './red-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
@@ -17,14 +18,6 @@ export interface RunHeader {
   /** The options of the run as given, to resume it with. Never a key. */
   readonly settings: Json;
   readonly createdAtMs: number;
-}
-
-/** What must not change under a run unasked: the journaled votes were given to these prompts. */
-export interface Fingerprint {
-  readonly name: string;
-  readonly version: string;
-  /** Prompts of a few states, the start state first. */
-  readonly prompts: readonly { readonly system: string; readonly user: string }[];
 }
 
 /** Sums over a run so far. */

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { messageOf, ProcessError, UsageError } from './errors.ts';
 import { RedFlag } from './red-flags.ts';
 
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
@@ -184,6 +184,27 @@ export function testVariants<State, Action>(process: Process<never, State, Actio
           `reference's action: expected ${key(right)}, got ${found}. Mend its \`parse\` or \`reply\`.`,
       );
     }
+  }
+}
+
+/**
+ * Calls a part of a process.
+ * @throws {ProcessError} `threw`, naming the part and the step, for whatever it throws.
+ */
+export function callPart<T>(
+  process: { readonly name: string },
+  part: string,
+  stepIndex: number | undefined,
+  work: () => T,
+): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
+    throw new ProcessError(`process ${JSON.stringify(process.name)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
+      code: 'threw',
+      cause: thrown,
+    });
   }
 }
 

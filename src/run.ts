@@ -13,11 +13,11 @@ import {
 } from './decide.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
+import { describeChanges, fingerprintOf } from './fingerprint.ts';
 import {
   addDecision,
   type DecisionEntry,
   emptyTotals,
-  type Fingerprint,
   type Journal,
   type Json,
   type RunStatus,
@@ -26,9 +26,9 @@ import {
   type SampleEntry,
 } from './journal.ts';
 import type { Model } from './model.ts';
-import { type Process, parseInput } from './process.ts';
+import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
-import { createSampler } from './sampler.ts';
+import { createSampler, type Sampler } from './sampler.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
 export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
@@ -37,7 +37,8 @@ export type RecordPolicy = (typeof RECORD_POLICIES)[number];
 /** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
 export interface RunDependencies {
   readonly runId: string;
-  readonly model: Model;
+  /** Who votes, in turn: a model, and the form of the process that it is asked in. */
+  readonly voters: readonly { readonly model: Model; readonly form: number }[];
   readonly journal: Journal;
   readonly clock: Clock;
   readonly random: Random;
@@ -86,7 +87,6 @@ const CHECKPOINT_STEPS = 1_000;
 const CHECKPOINT_MS = 5_000;
 /** How long a model that answers at once may keep the event loop (signals, timers, commits) waiting. */
 const YIELD_MS = 20;
-const FINGERPRINT_STATES = 3;
 
 /**
  * Starts or resumes a run: the loop over dependent steps. ARCHITECTURE.md numbers its invariants J1 to J9.
@@ -214,18 +214,29 @@ class Run<Input, State, Action> {
   }
 
   #createVoteContext(): VoteContext {
-    const { model, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
-    const sampler = createSampler({
-      model,
-      clock,
-      random,
-      maxRetries,
-      startsWithOneCall: true,
-      onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
-    });
+    const { voters, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const samplers = new Map<Model, Sampler>();
+    const samplerOf = (model: Model): Sampler => {
+      const found = samplers.get(model);
+      if (found !== undefined) return found;
+      const sampler = createSampler({
+        model,
+        clock,
+        random,
+        maxRetries,
+        startsWithOneCall: true,
+        onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
+      });
+      samplers.set(model, sampler);
+      return sampler;
+    };
     return {
       settings,
-      voters: [{ sampler, form: 0, variant: this.#process.forms[0]!.name }],
+      voters: voters.map(({ model, form }) => ({
+        sampler: samplerOf(model),
+        form,
+        variant: this.#process.forms[form]!.name,
+      })),
       inFlight: this.#inFlight,
       monotonicMs: () => clock.monotonicMs(),
       onSample: (sample, isRecorded) => {
@@ -336,7 +347,7 @@ class Run<Input, State, Action> {
   }
 
   #call<T>(part: string, work: () => T): T {
-    return call(this.#process.name, part, this.#stepIndex, work);
+    return callPart(this.#process, part, this.#stepIndex, work);
   }
 
   #endOf(thrown: unknown): End {
@@ -422,7 +433,7 @@ async function openRun<Input, State, Action>(
   options: RunDependencies,
 ): Promise<RunWriter> {
   const { journal, runId, clock, settings, processSource, acceptChange } = options;
-  const start = call(process.name, 'start', undefined, () => process.start(input.parsed));
+  const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
   // As it was given: when the run is resumed from the journal, it goes through the schema again.
@@ -466,56 +477,6 @@ async function openRun<Input, State, Action>(
     writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
   }
   return writer;
-}
-
-function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
-  const { name, version, reference, effect } = process;
-  const prompts: { system: string; user: string }[] = [];
-  const part = <T>(field: string, work: () => T): T => call(name, field, prompts.length, work);
-  let state = start;
-  while (!part('isDone', () => process.isDone(state))) {
-    const { system = '', user } = part('prompt', () => process.prompt(state));
-    prompts.push({ system, user });
-    if (reference === undefined || effect !== undefined || prompts.length === FINGERPRINT_STATES) break;
-    const action = part('reference', () => reference(state));
-    state = part('apply', () => process.apply(state, action));
-  }
-  return { name, version, prompts };
-}
-
-/** Calls the process, naming the part that threw. */
-function call<T>(process: string, part: string, stepIndex: number | undefined, work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
-    throw new ProcessError(`process ${JSON.stringify(process)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
-      code: 'threw',
-      cause: thrown,
-    });
-  }
-}
-
-function describeChanges(before: Fingerprint, after: Fingerprint): string[] {
-  const changes: string[] = [];
-  for (const field of ['name', 'version'] as const) {
-    if (before[field] !== after[field]) {
-      changes.push(`${field} was ${JSON.stringify(before[field])}, is ${JSON.stringify(after[field])}`);
-    }
-  }
-  const shared = Math.min(before.prompts.length, after.prompts.length);
-  for (let i = 0; i < shared && changes.length < 3; i++) {
-    for (const part of ['system', 'user'] as const) {
-      const was = before.prompts[i]![part];
-      const is = after.prompts[i]![part];
-      if (was === is) continue;
-      let at = 0;
-      while (was[at] === is[at]) at++;
-      const excerpt = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 30));
-      changes.push(`the ${part} prompt of step ${i} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`);
-    }
-  }
-  return changes;
 }
 
 function requireJson(what: string, value: unknown, process: string): void {

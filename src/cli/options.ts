@@ -25,6 +25,11 @@ export function addVoteOptions(command: Command): Command {
       'margin of ahead-by-k, size of other rules; auto: the least that reaches --target (default: 3)',
       parseK,
     )
+    .option(
+      '--variants <n|all>',
+      'forms of the prompt that take turns from the first vote on (default: 1)',
+      countOr('all'),
+    )
     .option('--max-votes <n>', 'votes after which a step is undecided and the run pauses', parseNumber)
     .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: 750)', parseNumber)
     .option('--first-temperature <t>', "of a step's first sample (default: 0)", parseNumber)
@@ -96,13 +101,18 @@ export function parseNumber(text: string): number {
   return number;
 }
 
-export function parseK(text: string): number | 'auto' {
-  if (text === 'auto') return text;
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1) {
-    throw new InvalidArgumentError('Expected a whole number of at least 1, or auto.');
-  }
-  return number;
+export const parseK = countOr('auto');
+
+/** A whole number of at least 1, or this word. */
+function countOr<Word extends string>(word: Word): (text: string) => number | Word {
+  return (text) => {
+    if (text === word) return word;
+    const number = Number(text);
+    if (!Number.isSafeInteger(number) || number < 1) {
+      throw new InvalidArgumentError(`Expected a whole number of at least 1, or ${word}.`);
+    }
+    return number;
+  };
 }
 
 export function parsePrice(text: string): Price {

@@ -467,7 +467,7 @@ describe('a run over a server', () => {
   function dependencies(baseUrl: string): RunDependencies {
     return {
       runId: 'towers',
-      model: connect(baseUrl),
+      voters: [{ model: connect(baseUrl), form: 0 }],
       journal: memoryJournal(),
       clock: virtualClock(),
       random: createRandom(1),

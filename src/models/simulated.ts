@@ -13,6 +13,11 @@ export interface SimulatedModelOptions {
   readonly v?: number;
   /** Intra-step correlation of errors: each step's success rate is a Beta draw with mean p. 0 by default. */
   readonly rho?: number;
+  /**
+   * Share of the steps on which the success rate is one and the same for all variants, and alike for all models; on the
+   * others each variant has its own. 0 by default.
+   */
+  readonly shared?: number;
   /** The same for flags: how much a flagged sample foretells the next one of its step. 0 by default. */
   readonly flagRho?: number;
   /** Most different wrong answers to a step; bounded by the process's own `mistakes`. 1 by default, the worst case. */
@@ -35,6 +40,7 @@ const DEFAULTS: Required<Omit<SimulatedModelOptions, 'outputTokens' | 'concentra
   p: 1,
   v: 1,
   rho: 0,
+  shared: 0,
   flagRho: 0,
   alternatives: 1,
   latencyMs: 0,
@@ -53,7 +59,7 @@ export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens',
  */
 export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model {
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
-  const { clock, p, v, rho, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
+  const { clock, p, v, rho, shared, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
   const concentration = settings.concentration ?? 1 / alternatives;
   if (!Number.isSafeInteger(alternatives) || alternatives < 1) {
     throw new UsageError(`simulated: expected alternatives to be a whole number of at least 1, got ${alternatives}.`);
@@ -61,6 +67,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   share('p', p);
   share('v', v);
   share('rho', rho, { below: 1 });
+  share('shared', shared);
   share('flagRho', flagRho, { below: 1 });
   share('concentration', concentration, { least: 1 / alternatives });
   for (const name of ['latencyMs', 'latencySigma', 'inputUsdPerMTok', 'outputUsdPerMTok', 'outputTokens'] as const) {
@@ -97,18 +104,27 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     }
     const stepSeed = mix(hashText(user, systemHash), seed);
     const random = createRandom(mix(stepSeed, 0x57e9));
+    const common = shared > 0 ? commonFactor(subject) : undefined;
     return {
       prompt,
       subject,
       seed: stepSeed,
-      p: betaDraw({ mean: p, rho }, random),
+      mistakeSeed: common?.seed ?? stepSeed,
+      p: betaDraw({ mean: p, rho }, common?.random ?? random),
       v: betaDraw({ mean: v, rho: flagRho }, random),
       inputTokens: Math.ceil((system.length + user.length) / TYPICAL_CHARS_PER_TOKEN),
       right: undefined,
     };
   }
 
-  function wrongReply({ subject, seed: stepSeed }: SimulatedStep, random: Random): string {
+  /** What makes a step as hard in every form and for every model: a function of the step alone, not of our seed. */
+  function commonFactor({ process, state }: StepSubject): { seed: number; random: Random } | undefined {
+    const common = hashText(process.prompt(state).user);
+    const random = createRandom(common);
+    return random() < shared ? { seed: common, random } : undefined;
+  }
+
+  function wrongReply({ subject, mistakeSeed }: SimulatedStep, random: Random): string {
     const { process, state, form } = subject;
     const mistakes = (process.mistakes?.(state) ?? []).slice(0, alternatives);
     if (mistakes.length === 0) {
@@ -118,7 +134,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
       );
     }
     // Which mistake is the commonest differs from step to step, but not from draw to draw.
-    const commonest = mix(stepSeed, 0xbad) % mistakes.length;
+    const commonest = mix(mistakeSeed, 0xbad) % mistakes.length;
     const isCommonest = mistakes.length === 1 || random() < Math.max(concentration, 1 / mistakes.length);
     const other = Math.floor(random() * (mistakes.length - 1));
     const chosen = isCommonest ? commonest : (commonest + 1 + other) % mistakes.length;
@@ -152,6 +168,7 @@ interface SimulatedStep {
   readonly prompt: Prompt;
   readonly subject: StepSubject;
   readonly seed: number;
+  readonly mistakeSeed: number;
   readonly p: number;
   readonly v: number;
   readonly inputTokens: number;

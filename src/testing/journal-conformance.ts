@@ -32,7 +32,7 @@ export const sampleHeader: RunHeader = {
   process: 'count',
   processSource: '/somewhere/count.ts',
   input: { to: 3, 'näme "quoted"': [null, -1.5e300, '\u0000\u001b[31m😀'] },
-  fingerprint: { name: 'count', version: '1', prompts: [{ system: 'You count.', user: 'After 0?' }] },
+  fingerprint: { name: 'count', version: '1', prompts: [{ system: 'You count.', user: 'After 0?' }], variants: [] },
   settings: { k: 3, model: 'scripted' },
   createdAtMs: 1_700_000_000_000.25,
 };
