@@ -67,6 +67,8 @@ const REFUSED_BY_ALL: readonly [Anything, RegExp][] = [
 
 const REFUSED_BY_RUN: readonly [Anything, RegExp][] = [
   [{ maxSteps: 0 }, /^maxSteps: expected a whole number of at least 1, got 0/],
+  [{ variants: 0 }, /^variants: expected a whole number of at least 1, got 0/],
+  [{ variants: 99 }, /^variants: expected at most \d+, all that process "hanoi" has, got 99/],
   [{ record: 'some' }, /^record: expected one of none, contested, all, got "some"/],
   [{ target: 1 }, /^target: expected a number above 0 and below 1, got 1/],
   [{ p: 0 }, /^p: expected a number above 0 and below 1, got 0/],
@@ -201,6 +203,7 @@ describe('the journaled settings', () => {
       temperature: 0.3,
       maxConcurrency: 3,
       maxRetries: 1,
+      variants: 1,
       seed: 5,
       price: { inputUsdPerMTok: 1, outputUsdPerMTok: 2 },
       timeoutMs: 1_000,

@@ -145,7 +145,9 @@ function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
   const { forms, name } = process;
   const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
   if (count > forms.length) {
-    throw new UsageError(`variants: process ${JSON.stringify(name)} has ${forms.length} in all, got ${count}.`);
+    throw new UsageError(
+      `variants: expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,
+    );
   }
   return Array.from({ length: count }, (_, form) => form);
 }
