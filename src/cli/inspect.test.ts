@@ -78,6 +78,14 @@ describe('a step', () => {
     );
   });
 
+  it('whose voters differ says who voted', () => {
+    const samples = [sample(0, 'a'), sample(1, 'a', { variant: 'other', model: 'm\u001b2' })];
+    assert.match(
+      describeStep(7, undefined, samples, { texts: false }),
+      /\ndraw 0 \(m, variant main, temperature 0, .*\ndraw 1 \(m\\u001b2, variant other, temperature 0\.1, /,
+    );
+  });
+
   it('that is not decided yet says so', () => {
     const shown = describeStep(7, undefined, [sample(0, 'a'), sample(1, 'b')], { texts: false });
     assert.match(shown, /^step 7: not decided; 2 samples so far\n\ndraw 0 .*\ndraw 1 .*tie at 1\n$/);

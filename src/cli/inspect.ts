@@ -171,15 +171,20 @@ export function describeStep(
     return lines.join('\n');
   }
   lines.push('');
+  const differ = (field: 'model' | 'variant') => samples.some((sample) => sample[field] !== samples[0]![field]);
   const tally = new Map<string, number>();
   for (const sample of samples) {
     const verdict =
       sample.flag === undefined
         ? leadAfter(tally, sample.candidate ?? '')
         : `red flag ${sample.flag.code}: ${printable(sample.flag.detail)}`;
-    lines.push(
-      `draw ${sample.draw} (temperature ${sample.temperature}, ${sample.outputTokens ?? '?'} tokens): ${verdict}`,
-    );
+    const asked = [
+      ...(differ('model') ? [printable(sample.model)] : []),
+      ...(differ('variant') ? [`variant ${printable(sample.variant)}`] : []),
+      `temperature ${sample.temperature}`,
+      `${sample.outputTokens ?? '?'} tokens`,
+    ];
+    lines.push(`draw ${sample.draw} (${asked.join(', ')}): ${verdict}`);
     if (!options.texts) continue;
     const text = printableLines(truncate(sample.text, MOST_TEXT_CHARS));
     lines.push(...text.split('\n').map((line) => `    ${line}`));
