@@ -117,6 +117,8 @@ class Run<Input, State, Action> {
   #totals: RunTotals;
   /** Samples of the step being decided: paid for, but in no decision yet. */
   #open: SampleEntry[] = [];
+  /** Decided but not yet applied: what a checkpoint taken now must leave to the replay. */
+  #pending: DecisionEntry | undefined;
   #undecided: Undecided | undefined;
   #sinceMs: number;
   #checkpointStep: number;
@@ -169,10 +171,7 @@ class Run<Input, State, Action> {
     this.#open = [...samples];
     this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
-    for (const decision of decisions) {
-      addDecision(this.#totals, decision);
-      await this.#transit(decision.action as Action);
-    }
+    for (const decision of decisions) await this.#transit(decision);
   }
 
   async #loop(): Promise<End> {
@@ -192,8 +191,7 @@ class Run<Input, State, Action> {
       }
       const outcome = await this.#decide();
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
-      this.#commit(outcome);
-      await this.#transit(outcome.action);
+      await this.#transit(this.#commit(outcome));
       this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
       const nowMs = clock.monotonicMs();
       if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
@@ -256,7 +254,7 @@ class Run<Input, State, Action> {
     this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'call-failed', detail });
   }
 
-  #commit(decision: Decision<Action>): void {
+  #commit(decision: Decision<Action>): DecisionEntry {
     const { reference, key } = this.#process;
     const isContested = decision.tally.length > 1;
     const right = reference && this.#call('reference', () => key(reference(this.#state)));
@@ -279,14 +277,18 @@ class Run<Input, State, Action> {
     this.#options.onEvent?.({ type: 'step-decided', decision: entry });
     this.#writer.append(entry);
     this.#open.length = 0;
-    addDecision(this.#totals, entry);
+    return entry;
   }
 
-  /** From a decided action to the next state, through the effect where there is one. */
-  async #transit(action: Action): Promise<void> {
+  /** From a decision to the next state, through the effect where there is one. */
+  async #transit(decision: DecisionEntry): Promise<void> {
+    this.#pending = decision;
+    const action = decision.action as Action;
     const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
     this.#state = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
     this.#stepIndex++;
+    this.#pending = undefined;
+    addDecision(this.#totals, decision);
   }
 
   /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
@@ -302,7 +304,7 @@ class Run<Input, State, Action> {
     try {
       const context = { idempotencyKey: `${runId}/${stepIndex}`, signal: this.#effectAbort.signal };
       // As it would come back from the journal, so that a resumed run sees the same.
-      observation = jsonCopy((await this.#process.effect?.(action, context)) ?? null);
+      observation = jsonCopy(await this.#process.effect?.(action, context));
     } catch (thrown) {
       if (signal?.aborted) throw thrown;
       throw new ProcessError(
@@ -386,6 +388,7 @@ class Run<Input, State, Action> {
 
   #result(end: End): RunResult<State> {
     const totals = structuredClone(this.#totals);
+    if (this.#pending !== undefined) addDecision(totals, this.#pending);
     // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
     const state = isJson(this.#state) ? this.#state : this.#checkpointState;
     for (const sample of this.#open) {
@@ -499,6 +502,7 @@ function isJson(value: unknown): boolean {
   }
 }
 
+/** What JSON does not carry at all, as `undefined`, is null. */
 function jsonCopy<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value));
+  return JSON.parse(JSON.stringify(value) ?? 'null');
 }
