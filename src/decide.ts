@@ -75,6 +75,8 @@ export interface VoteContext {
 export interface VoteRecord {
   /** Votes by candidate key, strongest first. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[];
+  /** The same votes by voter class, in the same order; undefined where there is one class. */
+  readonly classVotes: readonly (readonly number[])[] | undefined;
   readonly samples: number;
   readonly votes: number;
   readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
@@ -129,8 +131,10 @@ export async function vote<Action>(
   let outputTokens = 0;
   let costUsd: number | null = 0;
 
+  const classVotes = context.voters.length > 1 ? new Map<string, number[]>() : undefined;
   const record = (): VoteRecord => ({
     tally: race.tally.entries(),
+    classVotes: classVotes && race.tally.entries().map(([candidate]) => classVotes.get(candidate)!),
     samples,
     votes: race.tally.total,
     flags,
@@ -161,6 +165,11 @@ export async function vote<Action>(
       }
       if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
       race.record(verdict.key, voter);
+      if (classVotes !== undefined) {
+        const votes = classVotes.get(verdict.key) ?? Array<number>(context.voters.length).fill(0);
+        classVotes.set(verdict.key, votes);
+        votes[voter]!++;
+      }
       const winner = race.decided();
       if (winner !== undefined) return { type: 'decided', action: actions.get(winner)!, ...record() };
     }
@@ -169,6 +178,32 @@ export async function vote<Action>(
       draws.abort();
       await Promise.all(queue);
     }
+  }
+}
+
+/**
+ * So many draws of a step, by the voter classes in turn, flagged and read as for a vote but not counted.
+ * @throws {ModelError} when a draw finally fails; the others in flight are aborted.
+ */
+export async function sampleStep<Action>(
+  question: Question<Action>,
+  context: VoteContext,
+  count: number,
+): Promise<SampleEntry[]> {
+  const draws = new Draws(question, context, []);
+  const samples: SampleEntry[] = [];
+  const queue: Promise<Landed<Action> | Failed>[] = [];
+  try {
+    for (let next = 0; samples.length < count; ) {
+      while (next < count && queue.length < context.settings.maxConcurrency) queue.push(draws.land(next++));
+      const landed = await queue.shift()!;
+      if ('failure' in landed) throw landed.failure;
+      samples.push(landed.sample);
+    }
+    return samples;
+  } finally {
+    draws.abort();
+    await Promise.all(queue);
   }
 }
 

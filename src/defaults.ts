@@ -1,20 +1,43 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type CalibrateResult, calibrate } from './calibrate.ts';
+import { type Calibration, readCalibration, requireSameProcess, voterModelOf } from './calibration.ts';
 import type { Clock } from './clock.ts';
-import { type Decision, InFlight, questionOf, type Undecided, type VoteSettings, vote } from './decide.ts';
+import { type Decision, InFlight, questionOf, type Undecided, vote } from './decide.ts';
 import { MdapError, messageOf, ProcessError, UsageError } from './errors.ts';
-import type { OnEvent } from './events.ts';
-import type { Journal, Json, RunRecord } from './journal.ts';
+import { evidenceRule } from './evidence.ts';
+import type { Journal } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
-import type { Model, Price } from './model.ts';
+import type { Model } from './model.ts';
 import { resolveModel } from './models/resolve.ts';
+import {
+  DEFAULT_TARGET,
+  type ModelOptions,
+  maxRetriesOf,
+  oneOf,
+  openShare,
+  plainRule,
+  type RunOptions,
+  settingsOf,
+  type VoteOptions,
+  voteSettings,
+  wholeNumber,
+} from './options.ts';
 import { type Plan, planProcess } from './plan.ts';
-import { type AnyProcess, defineProcess, type Process, type ProcessDefinition, type Prompt } from './process.ts';
+import {
+  type AnyProcess,
+  defineProcess,
+  type Process,
+  type ProcessDefinition,
+  type Prompt,
+  parseInput,
+} from './process.ts';
 import { createRandom } from './random.ts';
-import { execute, RECORD_POLICIES, type RecordPolicy, type RunResult } from './run.ts';
+import { execute, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
-import { type RuleName, ruleByName } from './vote.ts';
+import type { StopRule } from './vote.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -25,66 +48,7 @@ export const systemClock: Clock = {
     }),
 };
 
-/** Which model answers, named as on the command line or given. */
-export interface ModelOptions {
-  /** `simulated:p=0.99`, `provider/model` (AI SDK), a name that `baseUrl` knows, `gguf:PATH`, or a Model. */
-  readonly model: string | Model;
-  /** An OpenAI-compatible server. Its key comes from MDAP_API_KEY or OPENAI_API_KEY. */
-  readonly baseUrl?: string;
-  readonly price?: Price;
-  /** Longest time of one call, in milliseconds. */
-  readonly timeoutMs?: number;
-  /** Of the simulated model (where its name has none), of sampling on this machine, and of the pauses between tries. */
-  readonly seed?: number;
-}
-
-/** How one step is decided. */
-export interface VoteOptions extends ModelOptions {
-  /** ahead-by-k by default. */
-  readonly rule?: RuleName;
-  /** Size of the rule: the margin k of ahead-by-k. 3 by default; `auto` (runs only): the least k that reaches `target`. */
-  readonly k?: number | 'auto';
-  /** Votes after which a step is undecided. */
-  readonly maxVotes?: number;
-  /** A longer reply is a red flag. 750 by default. */
-  readonly maxOutputTokens?: number;
-  /** Of the first draw of a step; 0 by default. */
-  readonly firstTemperature?: number;
-  /** Of all later draws; 0.1 by default. */
-  readonly temperature?: number;
-  /** Most calls in flight at once; 16 by default. */
-  readonly maxConcurrency?: number;
-  /** Further tries of a call that failed for a reason that may pass; 5 by default. */
-  readonly maxRetries?: number;
-  readonly signal?: AbortSignal;
-  readonly clock?: Clock;
-}
-
-/** Options of a run: those of the command line under the same names, and some that only code can give. */
-export interface RunOptions extends VoteOptions {
-  /** Chance wanted for a run without a wrong decision; 0.95 by default. Only `k: 'auto'` reads it. */
-  readonly target?: number;
-  /** Success rate of a vote and share of samples that become votes, for `k: 'auto'`; a simulated model knows its own. */
-  readonly p?: number;
-  readonly v?: number;
-  /** The same id again resumes the run. By default a new one. */
-  readonly runId?: string;
-  /** A file, or a Journal, which is then left open. `.mdap/journal.db` by default. */
-  readonly journal?: string | Journal;
-  /** Which sampled texts are kept; `contested` by default. */
-  readonly record?: RecordPolicy;
-  /** Steps after which the run pauses. */
-  readonly maxSteps?: number;
-  readonly acceptChange?: boolean;
-  /** How many forms of the process (itself, then its variants) take turns from the first vote on; 1 by default. */
-  readonly variants?: number | 'all';
-  /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
-  readonly processSource?: string;
-  readonly onEvent?: OnEvent;
-}
-
 export const DEFAULT_JOURNAL_FILE = '.mdap/journal.db';
-const DEFAULT_K = 3;
 
 /**
  * Runs a process to its end, or resumes it: the same call with the same `runId`.
@@ -111,14 +75,14 @@ export async function run<Input, State, Action>(
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
   const model = await openModel(options);
   try {
-    const k = options.k === 'auto' ? (await planRun(process, input, { ...options, model })).margin : options.k;
-    const vote = voteSettings({ ...options, k });
+    const voters = formsOf(process, options.variants).map((form) => ({ model, form }));
+    const vote = voteSettings(await ruleOf(process, input, { ...options, model }, voters), options);
     const maxRetries = maxRetriesOf(options);
     const journal = openJournal(options.journal, clock);
     try {
       return await execute(process, input, {
         runId,
-        voters: formsOf(process, options.variants).map((form) => ({ model, form })),
+        voters,
         journal,
         clock,
         random: createRandom(options.seed ?? 0),
@@ -138,6 +102,58 @@ export async function run<Input, State, Action>(
   } finally {
     if (model !== options.model) await model.close?.();
   }
+}
+
+type Voters = readonly { readonly model: Model; readonly form: number }[];
+
+/** The rule that the options ask for; the calibration's, where there is one and nothing else is asked for. */
+async function ruleOf(process: AnyProcess, rawInput: unknown, options: RunOptions, voters: Voters): Promise<StopRule> {
+  const { rule, k, maxVotes } = options;
+  const calibration = openCalibration(process, options);
+  if (rule === 'evidence' || (rule === undefined && k === undefined && calibration !== undefined)) {
+    if (calibration === undefined) return plainRule({ ...options, rule: 'evidence' });
+    const names = voters.map(({ model, form }) => ({ model: model.id, variant: process.forms[form]!.name }));
+    const maxError = await stepErrorOf(process, rawInput, options);
+    return evidenceRule({ ...voterModelOf(calibration, names), maxError, maxVotes });
+  }
+  return plainRule({ ...options, k: k === 'auto' ? (await planRun(process, rawInput, options)).margin : k });
+}
+
+/** eps = 1 - t^(1/s): the error allowed to one of s decisions. */
+async function stepErrorOf(process: AnyProcess, rawInput: unknown, options: RunOptions): Promise<number> {
+  const { target = DEFAULT_TARGET } = options;
+  const steps = options.steps ?? process.steps?.(await parseInput(process, rawInput));
+  if (steps === undefined) {
+    throw new UsageError(
+      `steps: process ${JSON.stringify(process.name)} does not say how many it takes, and the rule evidence must know how ` +
+        'much error one of them is allowed: give the number as --steps.',
+    );
+  }
+  return -Math.expm1(Math.log(target) / steps);
+}
+
+function openCalibration(
+  process: AnyProcess,
+  { calibration, acceptCalibration = false }: Pick<RunOptions, 'calibration' | 'acceptCalibration'>,
+): Calibration | undefined {
+  if (calibration === undefined) return undefined;
+  const found =
+    typeof calibration === 'string' ? readCalibrationFile(calibration) : readCalibration(calibration, 'calibration');
+  requireSameProcess(found, process, { isAccepted: acceptCalibration });
+  return found;
+}
+
+/** @throws {UsageError} for a file that cannot be read or is no calibration. */
+export function readCalibrationFile(file: string): Calibration {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (thrown) {
+    throw new UsageError(
+      `calibration: expected a file that \`mdap calibrate\` wrote at ${file}: ${messageOf(thrown)}.`,
+    );
+  }
+  return readCalibration(value, `calibration ${file}`);
 }
 
 /** Indices of the forms that vote. */
@@ -170,8 +186,7 @@ export async function decide<Action>(
   options: VoteOptions,
 ): Promise<Decision<Action> | Undecided> {
   const { clock = systemClock, signal } = options;
-  if (options.k === 'auto') throw new UsageError("k: expected a number for a single decision, got 'auto'.");
-  const settings = voteSettings({ ...options, k: options.k });
+  const settings = voteSettings(plainRule(options), options);
   const { prompt } = question;
   const process = defineProcess<never, null, Action>({
     ...question,
@@ -183,27 +198,85 @@ export async function decide<Action>(
     apply: () => null,
   });
   const model = await openModel(options);
+  const sampler = createSampler({
+    model,
+    clock,
+    random: createRandom(options.seed ?? 0),
+    maxRetries: maxRetriesOf(options),
+  });
+  try {
+    return await abortable(signal, (inFlight) =>
+      vote(questionOf(process, null, 0), {
+        settings,
+        voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
+        inFlight,
+        monotonicMs: () => clock.monotonicMs(),
+        onSample: () => {},
+      }),
+    );
+  } finally {
+    if (model !== options.model) await model.close?.();
+  }
+}
+
+export interface CalibrateOptions extends Omit<RunOptions, 'runId' | 'journal' | 'record' | 'maxSteps'> {
+  /** How many steps are sampled; 50 by default. */
+  readonly sampleSteps?: number;
+  /** Draws of each variant on each of them; 4 by default, at least 2. */
+  readonly draws?: number;
+  readonly onStep?: (done: number, wanted: number) => void;
+}
+
+/**
+ * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant.
+ * @throws {UsageError} for options or input that cannot be used.
+ * @throws {ModelError} when the model fails before a single step was seen.
+ */
+export async function calibrateProcess(
+  process: AnyProcess,
+  input: unknown,
+  options: CalibrateOptions,
+): Promise<CalibrateResult> {
+  const { clock = systemClock, signal, onStep } = options;
+  const steps = wholeNumber('sampleSteps', options.sampleSteps ?? 50);
+  const draws = wholeNumber('draws', options.draws ?? 4, { least: 2 });
+  const settings = voteSettings(plainRule({ ...options, rule: options.rule ?? 'ahead-by-k' }), options);
+  const model = await openModel(options);
+  const random = createRandom(options.seed ?? 0);
+  const sampler = createSampler({ model, clock, random, maxRetries: maxRetriesOf(options), startsWithOneCall: true });
+  const voters = formsOf(process, options.variants).map((form) => ({
+    sampler,
+    form,
+    variant: process.forms[form]!.name,
+  }));
+  try {
+    return await abortable(signal, (inFlight) =>
+      calibrate(process, input, {
+        context: { settings, voters, inFlight, monotonicMs: () => clock.monotonicMs(), onSample: () => {} },
+        clock,
+        random,
+        steps,
+        draws,
+        settings: settingsOf(options),
+        signal,
+        onStep,
+      }),
+    );
+  } finally {
+    if (model !== options.model) await model.close?.();
+  }
+}
+
+/** Hands an abort on to every call in flight. */
+async function abortable<T>(signal: AbortSignal | undefined, work: (inFlight: InFlight) => Promise<T>): Promise<T> {
   const inFlight = new InFlight();
   const onAbort = () => inFlight.abort(signal?.reason);
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const sampler = createSampler({
-      model,
-      clock,
-      random: createRandom(options.seed ?? 0),
-      maxRetries: maxRetriesOf(options),
-    });
-    return await vote(questionOf(process, null, 0), {
-      settings,
-      voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
-      inFlight,
-      monotonicMs: () => clock.monotonicMs(),
-      onSample: () => {},
-    });
+    return await work(inFlight);
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    if (model !== options.model) await model.close?.();
   }
 }
 
@@ -250,12 +323,6 @@ export async function planRun(
   }
 }
 
-/** The options to resume a journaled run with: those it had, changed by those given now. */
-export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): RunOptions {
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-  return { ...record.settings, processSource: record.processSource ?? undefined, ...given, runId: record.runId };
-}
-
 /** @throws {JournalError} */
 export function openJournal(
   journal: string | Journal = DEFAULT_JOURNAL_FILE,
@@ -288,84 +355,6 @@ async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Mod
   });
 }
 
-function voteSettings(options: Omit<VoteOptions, 'k'> & { readonly k: number | undefined }): VoteSettings {
-  const { rule = 'ahead-by-k', maxVotes } = options;
-  // Adaptive-Consistency has a published default of its own, in place of k.
-  const k = options.k ?? (rule === 'adaptive-consistency' ? undefined : DEFAULT_K);
-  return {
-    rule: ruleByName(rule, { k, maxVotes }),
-    firstTemperature: atLeastZero('firstTemperature', options.firstTemperature ?? 0),
-    temperature: atLeastZero('temperature', options.temperature ?? 0.1),
-    maxOutputTokens: wholeNumber('maxOutputTokens', options.maxOutputTokens ?? 750),
-    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? 16),
-  };
-}
-
-/** What the journal keeps of the options, to resume with: how to decide, nothing that lives or is secret. */
-const SETTINGS: Record<
-  Exclude<
-    keyof RunOptions,
-    'model' | 'signal' | 'clock' | 'runId' | 'journal' | 'maxSteps' | 'acceptChange' | 'processSource' | 'onEvent'
-  >,
-  true
-> = {
-  baseUrl: true,
-  price: true,
-  timeoutMs: true,
-  seed: true,
-  rule: true,
-  k: true,
-  maxVotes: true,
-  maxOutputTokens: true,
-  firstTemperature: true,
-  temperature: true,
-  maxConcurrency: true,
-  maxRetries: true,
-  variants: true,
-  target: true,
-  p: true,
-  v: true,
-  record: true,
-};
-
-function settingsOf(options: RunOptions): Json {
-  const { model } = options;
-  // By name: code may pass more than the types say, a key among it.
-  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
-  return { ...Object.fromEntries(given), model: typeof model === 'string' ? model : model.id };
-}
-
 function newRunId(processName: string): string {
   return `${processName}-${randomBytes(4).toString('hex')}`;
-}
-
-function maxRetriesOf({ maxRetries = 5 }: VoteOptions): number {
-  return wholeNumber('maxRetries', maxRetries, { least: 0 });
-}
-
-function wholeNumber(name: string, value: number, { least } = { least: 1 }): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new UsageError(`${name}: expected a whole number of at least ${least}, got ${value}.`);
-  }
-  return value;
-}
-
-function openShare(name: string, value: number | undefined): void {
-  if (value !== undefined && !(value > 0 && value < 1)) {
-    throw new UsageError(`${name}: expected a number above 0 and below 1, got ${value}.`);
-  }
-}
-
-function atLeastZero(name: string, value: number): number {
-  if (!(value >= 0 && Number.isFinite(value))) {
-    throw new UsageError(`${name}: expected a number of at least 0, got ${value}.`);
-  }
-  return value;
-}
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) {
-    throw new UsageError(`${name}: expected one of ${allowed.join(', ')}, got ${JSON.stringify(value)}.`);
-  }
-  return value;
 }

@@ -31,6 +31,10 @@ const LAYERS: readonly Layer[] = [
       'candidate.ts',
       'plan.ts',
       'certificate.ts',
+      'calibration.ts',
+      'drift.ts',
+      'heterogeneity.ts',
+      'beta-binomial.ts',
       'process.ts',
       'fingerprint.ts',
       'model.ts',
@@ -69,7 +73,7 @@ const LAYERS: readonly Layer[] = [
   ),
   {
     name: 'assembly',
-    files: ['defaults.ts', 'index.ts'],
+    files: ['defaults.ts', 'options.ts', 'index.ts'],
     below: [
       'vocabulary and pure decisions',
       'one decision',

@@ -1,23 +1,24 @@
 // What a user writes
 
+export { type Calibration, type CalibrationFigures, figuresOf } from './calibration.ts';
 export { candidateKey } from './candidate.ts';
 export type { Clock } from './clock.ts';
 export type { Decision, Undecided, VoteRecord } from './decide.ts';
 export {
+  type CalibrateOptions,
+  calibrateProcess,
   type DecideQuestion,
   decide,
-  type ModelOptions,
   openJournal,
   planRun,
-  type RunOptions,
-  resumeOptions,
   run,
   systemClock,
-  type VoteOptions,
 } from './defaults.ts';
 // Errors
 export { JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
 export type { OnEvent, RunEvent } from './events.ts';
+export { type ClassRates, evidenceRule, type VoterModel } from './evidence.ts';
+export type { Fingerprint } from './fingerprint.ts';
 export type * from './journal.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
@@ -28,6 +29,7 @@ export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';
 export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
 export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
+export { type ModelOptions, type RunOptions, resumeOptions, type VoteOptions } from './options.ts';
 // Plan, run, decide
 export { type Plan, type PlanInput, plan, planProcess } from './plan.ts';
 export {

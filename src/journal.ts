@@ -26,6 +26,8 @@ export interface RunTotals {
   samples: number;
   votes: number;
   flags: Partial<Record<RedFlagCode, number>>;
+  /** How many steps ended with which votes, by `tallyKey`. */
+  tallies: Record<string, number>;
   /** Steps with at least one vote for a candidate that lost. */
   contestedSteps: number;
   inputTokens: number;
@@ -49,6 +51,8 @@ export interface DecisionEntry {
   readonly votes: number;
   /** Votes by candidate key, winner first; undefined where the step was unanimous. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
+  /** Votes by voter class, winner first, also where the step was unanimous; undefined where there is one class. */
+  readonly classVotes: readonly (readonly number[])[] | undefined;
   readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -178,6 +182,7 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
     samples: 0,
     votes: 0,
     flags: {},
+    tallies: {},
     contestedSteps: 0,
     inputTokens: 0,
     outputTokens: 0,
@@ -194,6 +199,8 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   totals.samples += decision.samples;
   totals.votes += decision.votes;
   if (decision.tally !== undefined) totals.contestedSteps++;
+  const key = tallyKey(decision);
+  totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
   for (const code in decision.flags) {
     const flag = code as RedFlagCode;
     totals.flags[flag] = (totals.flags[flag] ?? 0) + (decision.flags[flag] ?? 0);
@@ -205,6 +212,17 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
   }
+}
+
+/** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */
+function tallyKey({ votes, tally, classVotes }: DecisionEntry): string {
+  if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
+  return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
+}
+
+/** Votes by voter class of each candidate, winner first. */
+export function parseTally(key: string): number[][] {
+  return key.split(':').map((candidate) => candidate.split(',').map(Number));
 }
 
 export function unknownRun(runId: string): JournalError {

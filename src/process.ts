@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
 import { messageOf, ProcessError, UsageError } from './errors.ts';
-import { RedFlag } from './red-flags.ts';
+import { RedFlag, readReply } from './red-flags.ts';
 
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
 export interface Prompt {
@@ -163,20 +163,26 @@ function checkVariants<State, Action>(
 }
 
 /**
- * Whether the variants mean the same: each one's parser must read its own right reply as the reference's action.
+ * Whether the variants mean the same: each one's parser must read its own right reply as the reference's action, and that
+ * action must pass the check. What a variant's prompt asks for is not seen here.
  * @throws {UsageError} naming the first variant that does not.
  */
-export function testVariants<State, Action>(process: Process<never, State, Action>, state: State): void {
-  const { reference, forms, key, name } = process;
+export function testVariants<Input, State, Action>(process: Process<Input, State, Action>, state: State): void {
+  const { reference, forms, check, key, name } = process;
   if (reference === undefined) return;
   const right = reference(state);
   for (const form of forms) {
     if (form.reply === undefined) continue;
     let found: string;
     try {
-      found = key(form.parse(form.reply(right, state), state));
+      const verdict = readReply(form.reply(right, state), {
+        parse: (text) => form.parse(text, state),
+        check: check && ((action) => check(action, state)),
+        key,
+      });
+      found = verdict instanceof RedFlag ? `the red flag ${verdict.code}: ${verdict.detail}` : verdict.key;
     } catch (thrown) {
-      found = thrown instanceof RedFlag ? `the red flag ${thrown.code}: ${thrown.detail}` : messageOf(thrown);
+      found = messageOf(thrown);
     }
     if (found !== key(right)) {
       throw new UsageError(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { candidateKey } from './candidate.ts';
+import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
 import {
   type Decision,
@@ -80,6 +81,8 @@ export interface RunResult<State = unknown> {
   /** Decisions that differ from the reference; null without one. */
   readonly wrongSteps: number | null;
   readonly firstWrongStep: number | null;
+  /** How sure the decisions are by the run's own votes; null where no step has more than one. */
+  readonly certificate: Certificate | null;
   readonly state: State;
 }
 
@@ -266,6 +269,7 @@ class Run<Input, State, Action> {
       samples: decision.samples,
       votes: decision.votes,
       tally: isContested ? decision.tally : undefined,
+      classVotes: decision.classVotes,
       flags: decision.flags,
       inputTokens: decision.inputTokens,
       outputTokens: decision.outputTokens,
@@ -417,6 +421,7 @@ class Run<Input, State, Action> {
       stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
       wrongSteps: totals.wrongSteps,
       firstWrongStep: totals.firstWrongStep,
+      certificate: certificateOf(totals.tallies) ?? null,
       state,
     };
   }

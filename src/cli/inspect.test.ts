@@ -33,6 +33,7 @@ function decision(change: Partial<DecisionEntry> = {}): DecisionEntry {
     samples: 3,
     votes: 3,
     tally: undefined,
+    classVotes: undefined,
     flags: undefined,
     inputTokens: 30,
     outputTokens: 15,

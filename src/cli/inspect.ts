@@ -1,3 +1,4 @@
+import { certificateOf } from '../certificate.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import {
@@ -8,7 +9,7 @@ import {
   type SampleEntry,
   unknownRun,
 } from '../journal.ts';
-import { describeWrongSteps, journalFlag } from './run.ts';
+import { describeCertificate, describeWrongSteps, journalFlag } from './run.ts';
 import {
   plural,
   printable,
@@ -90,6 +91,7 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
     `  steps      ${showCount(totals.steps)}${record.status === 'running' ? ' at the last checkpoint' : ''}${describeWrongSteps(totals)}`,
     `  samples    ${showCount(totals.samples)} = ${plural(totals.votes, 'vote')} + ${plural(totals.samples - totals.votes, 'red flag')}`,
   ];
+  if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificateOf(totals.tallies) ?? null)}`);
   if (contested.length > 0) {
     lines.push(
       '',

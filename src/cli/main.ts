@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
+import { calibrateCommand } from './calibrate.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
 import {
+  addCalibrationOptions,
   addJournalOption,
   addJsonOption,
   addModelOptions,
@@ -87,7 +89,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .description('start a run, or resume the one with the same --run-id')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--run-id <id>', 'the same id again resumes (default: a new one)');
-  addJsonOption(addJournalOption(addPlanOptions(addVoteOptions(addModelOptions(run)))))
+  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(run))))))
     .addHelpText('after', RUN_EXAMPLES)
     .action(ending(runCommand));
 
@@ -95,7 +97,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .command('resume')
     .argument('<run-id>')
     .description('go on with a run; options given now replace those it had');
-  addJsonOption(addJournalOption(addPlanOptions(addVoteOptions(addModelOptions(resume)))))
+  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(resume))))))
     .addHelpText('after', RESUME_EXAMPLES)
     .action(ending(resumeCommand));
 
@@ -110,6 +112,18 @@ function createProgram(setExitCode: (code: number) => void): Command {
   addJsonOption(addPlanOptions(addModelOptions(plan)))
     .addHelpText('after', PLAN_EXAMPLES)
     .action(ending(planCommand));
+
+  const calibrate = program
+    .command('calibrate')
+    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .description('measure what voting can rest on, before paying for a run')
+    .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
+    .option('--draws <n>', 'draws of each variant on each of them (default: 4)', parseNumber)
+    .option('--output <file>', 'default: calibration-PROCESS.json beside the journal');
+  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(calibrate))))
+    .addHelpText('after', CALIBRATE_EXAMPLES)
+    .action(ending(calibrateCommand));
 
   const runs = program.command('runs').description('list the runs of a journal, the newest first');
   addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
@@ -141,6 +155,12 @@ Examples:
   mdap resume sum-1
   mdap resume sum-1 --max-votes 50 --model openai/gpt-4.1
   mdap resume sum-1 --accept-change`;
+
+const CALIBRATE_EXAMPLES = `
+Examples:
+  mdap calibrate hanoi --input '{"disks":20}' --model openai/gpt-4.1-mini --sample-steps 200
+  mdap calibrate ./process.ts --input '{}' --model qwen --base-url http://localhost:8080/v1 --variants 1
+Then \`mdap run\` with the same model decides by the evidence rule.`;
 
 const PLAN_EXAMPLES = `
 Examples:

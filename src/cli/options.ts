@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_JOURNAL_FILE, type RunOptions } from '../defaults.ts';
+import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Price } from '../model.ts';
+import type { RunOptions } from '../options.ts';
 import { RECORD_POLICIES } from '../run.ts';
 import { RULE_NAMES } from '../vote.ts';
 
@@ -19,7 +21,9 @@ export function addModelOptions(command: Command): Command {
 
 export function addVoteOptions(command: Command): Command {
   return command
-    .addOption(new Option('--rule <name>', 'when a step is decided (default: ahead-by-k)').choices(RULE_NAMES))
+    .addOption(
+      new Option('--rule <name>', 'when a step is decided (default: ahead-by-k)').choices([...RULE_NAMES, 'evidence']),
+    )
     .option(
       '--k <n|auto>',
       'margin of ahead-by-k, size of other rules; auto: the least that reaches --target (default: 3)',
@@ -52,6 +56,22 @@ export function addPlanOptions(command: Command): Command {
     .option('--v <v>', 'share of samples that become votes (default: 1, or as the simulated model)', parseNumber);
 }
 
+export function addCalibrationOptions(command: Command): Command {
+  return command
+    .option(
+      '--calibration <file>',
+      'what `mdap calibrate` wrote; by default the one of this process beside the journal',
+    )
+    .option('--no-calibration', 'decide without one')
+    .option('--accept-calibration', 'use one of another version of the process')
+    .option('--steps <n>', 'number of steps, where the process does not say', parseNumber);
+}
+
+/** Where `mdap calibrate` writes, and `mdap run` and `mdap plan` look. */
+export function calibrationFile(journalFile: string, processName: string): string {
+  return join(dirname(journalFile), `calibration-${processName.replace(/[^\w.-]/g, '_')}.json`);
+}
+
 export function addJournalOption(command: Command): Command {
   return command.option('--journal <file>', 'where runs are kept', DEFAULT_JOURNAL_FILE);
 }
@@ -61,15 +81,17 @@ export function addJsonOption(command: Command): Command {
 }
 
 /** The options of a run as commander gives them. */
-export interface RunFlags extends Omit<RunOptions, 'journal'> {
+export interface RunFlags extends Omit<RunOptions, 'journal' | 'calibration'> {
   readonly journal: string;
+  /** False for --no-calibration. */
+  readonly calibration?: string | false;
   readonly json?: boolean;
 }
 
 /** Only the options of a run, without those of the command line alone. */
 export function runOptionsOf(flags: Partial<RunFlags> & { readonly input?: string }): Partial<RunOptions> {
-  const { json, input, ...options } = flags;
-  return options;
+  const { json, input, calibration, ...options } = flags;
+  return calibration === undefined || calibration === false ? options : { ...options, calibration };
 }
 
 /**

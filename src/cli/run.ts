@@ -1,9 +1,12 @@
-import { DEFAULT_JOURNAL_FILE, openJournal, type RunOptions, resumeOptions, run, systemClock } from '../defaults.ts';
+import { existsSync } from 'node:fs';
+import type { Certificate } from '../certificate.ts';
+import { DEFAULT_JOURNAL_FILE, openJournal, readCalibrationFile, run, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import { type Json, unknownRun } from '../journal.ts';
-import { parseInput } from '../process.ts';
+import { type RunOptions, resumeOptions } from '../options.ts';
+import { type AnyProcess, parseInput } from '../process.ts';
 import type { RunResult } from '../run.ts';
-import { type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { calibrationFile, type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
@@ -15,6 +18,7 @@ import {
   showDuration,
   showNumber,
   showPace,
+  showShare,
   showUsd,
   truncate,
 } from './terminal.ts';
@@ -23,12 +27,39 @@ import {
 const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
 
 export async function runCommand(source: string, flags: RunFlags & { readonly input?: string }): Promise<number> {
+  requireModel(flags);
+  const loaded = await loadProcess(source);
+  const input = await inputFor(loaded, flags.input);
+  const calibration = flags.calibration ?? findCalibration(loaded.process, flags);
+  return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
+}
+
+export function requireModel(flags: RunFlags): void {
   if (flags.model === undefined) {
     throw new UsageError('--model: expected a model; to try without one: --model simulated:p=0.99,v=0.97.');
   }
-  const loaded = await loadProcess(source);
-  const input = await inputFor(loaded, flags.input);
-  return executeAndReport(loaded, input, runOptionsOf(flags) as RunOptions, flags);
+}
+
+/** The calibration beside the journal, where it was made with this model and nothing else is asked for. */
+function findCalibration(definition: AnyProcess, flags: RunFlags): string | undefined {
+  const file = calibrationFile(flags.journal, definition.name);
+  if (flags.rule !== undefined || flags.k !== undefined || !existsSync(file)) return undefined;
+  const { process: known, settings, classes, createdAtMs } = readCalibrationFile(file);
+  const wanted = flags.variants === 'all' ? definition.forms.length : (flags.variants ?? 1);
+  const misfit =
+    settings.model !== flags.model || settings.baseUrl !== flags.baseUrl
+      ? `is of model ${printable(String(settings.model))}`
+      : known.version !== definition.version
+        ? `is of version ${printable(known.version)} of the process`
+        : classes.length < wanted
+          ? `has fewer variants than ${wanted}`
+          : undefined;
+  process.stderr.write(
+    misfit === undefined
+      ? `deciding by the calibration of ${new Date(createdAtMs).toISOString().slice(0, 10)} in ${printable(file)} (--no-calibration: without)\n`
+      : `the calibration in ${printable(file)} ${misfit}: not used\n`,
+  );
+  return misfit === undefined ? file : undefined;
 }
 
 export async function resumeCommand(runId: string, flags: RunFlags): Promise<number> {
@@ -135,6 +166,7 @@ export function describeResult(result: RunResult, journalFile: string): string {
       `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagList.length > 0 ? ` (${flagList.join(', ')})` : ''}`,
     ],
     ['contested', plural(contestedSteps, 'step')],
+    ['certainty', describeCertificate(result.certificate)],
     [
       'tokens',
       `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
@@ -148,6 +180,16 @@ export function describeResult(result: RunResult, journalFile: string): string {
     lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** How sure the decisions are, in a line. */
+export function describeCertificate(certificate: Certificate | null): string {
+  if (certificate === null) return 'not known: a single vote a step contradicts nobody';
+  const { expectedWrong, expectedWrongHigh, chanceOfNone, chanceOfNoneLow } = certificate;
+  const high = `at most ${showNumber(expectedWrongHigh, 2)}, none with at least ${showShare(chanceOfNoneLow)}, at cautious rates`;
+  return expectedWrong === null || chanceOfNone === null
+    ? `no vote dissented; wrong decisions: ${high}`
+    : `${showNumber(expectedWrong, 2)} wrong decisions expected, none with ${showShare(chanceOfNone)} (${high})`;
 }
 
 export function describeWrongSteps({

@@ -72,6 +72,7 @@ const SCHEMA = `
     samples INTEGER NOT NULL,
     votes INTEGER NOT NULL,
     tally TEXT,
+    class_votes TEXT,
     flags TEXT,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
@@ -381,7 +382,7 @@ class SqliteWriter implements RunWriter {
 
 /** What writers do. */
 const WRITES = {
-  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
   checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
@@ -403,6 +404,7 @@ function toRow(run: number, entry: JournalEntry): Row {
         entry.samples,
         entry.votes,
         entry.tally === undefined ? null : JSON.stringify(entry.tally),
+        entry.classVotes === undefined ? null : JSON.stringify(entry.classVotes),
         entry.flags === undefined ? null : JSON.stringify(entry.flags),
         entry.inputTokens,
         entry.outputTokens,
@@ -667,6 +669,7 @@ interface DecisionRow {
   samples: number;
   votes: number;
   tally: string | null;
+  class_votes: string | null;
   flags: string | null;
   input_tokens: number;
   output_tokens: number;
@@ -684,6 +687,7 @@ function toDecision(row: DecisionRow): DecisionEntry {
     samples: row.samples,
     votes: row.votes,
     tally: row.tally === null ? undefined : JSON.parse(row.tally),
+    classVotes: row.class_votes === null ? undefined : JSON.parse(row.class_votes),
     flags: row.flags === null ? undefined : JSON.parse(row.flags),
     inputTokens: row.input_tokens,
     outputTokens: row.output_tokens,

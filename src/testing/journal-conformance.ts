@@ -50,6 +50,7 @@ export function sampleDecision(stepIndex: number, changes: Partial<DecisionEntry
     samples: 3,
     votes: 3,
     tally: undefined,
+    classVotes: undefined,
     flags: undefined,
     inputTokens: 30,
     outputTokens: 6,

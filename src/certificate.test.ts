@@ -1,0 +1,96 @@
+// Proves of the certificate, which sees tallies alone:
+//  1. Over many simulated runs the stated number of wrong decisions and the stated chance of none are those that come true,
+//     without correlation and with much, decided by small margins and large ones, by one voter class and by several.
+//  2. Without a dissent it states a bound and says that the rest is not known; it never states certainty.
+//  3. More dissent never makes it surer.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { certificateOf } from './certificate.ts';
+import { betaDraw, createRandom } from './random.ts';
+import { aheadByK } from './vote.ts';
+
+const STEPS = 1_000;
+
+/** Runs of a chain whose steps' success rates vary; wrong votes all say the same. */
+function simulateRuns(options: { mean: number; rho: number; k: number; runs: number; classes?: number; seed: number }) {
+  const { mean, rho, k, runs, classes = 1, seed } = options;
+  const random = createRandom(seed);
+  const rule = aheadByK({ margin: k, maxVotes: 400 });
+  const totals = { wrong: 0, stated: 0, high: 0, none: 0, statedNone: 0 };
+  for (let run = 0; run < runs; run++) {
+    const tallies: Record<string, number> = {};
+    let wrong = 0;
+    for (let step = 0; step < STEPS; step++) {
+      const chances = Array.from({ length: classes }, () => betaDraw({ mean, rho }, random));
+      const votes = { right: Array(classes).fill(0), wrong: Array(classes).fill(0) };
+      const race = rule.start();
+      for (let i = 0; race.decided() === undefined && i < 400; i++) {
+        const vote = random() < chances[i % classes]! ? 'right' : 'wrong';
+        race.record(vote);
+        votes[vote][i % classes]++;
+      }
+      const winner = race.decided();
+      if (winner === undefined) continue;
+      if (winner === 'wrong') wrong++;
+      const sides = race.tally.entries().map(([side]) => votes[side as 'right' | 'wrong'].join(','));
+      const key = sides.join(':');
+      tallies[key] = (tallies[key] ?? 0) + 1;
+    }
+    const certificate = certificateOf(tallies, { shared: 0 })!;
+    totals.wrong += wrong;
+    totals.stated += certificate.expectedWrong ?? certificate.expectedWrongHigh;
+    totals.high += certificate.expectedWrongHigh;
+    totals.none += wrong === 0 ? 1 : 0;
+    totals.statedNone += certificate.chanceOfNone ?? certificate.chanceOfNoneLow;
+  }
+  return Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / runs])) as typeof totals;
+}
+
+// `within`: how far the stated mean may be from the true one, as a factor; runs are few, and where hardly anything is wrong
+// both means are uncertain.
+const WORKLOADS = [
+  { mean: 0.95, rho: 0, k: 2, within: 1.4 },
+  { mean: 0.95, rho: 0.05, k: 2, within: 1.25 },
+  { mean: 0.95, rho: 0.1, k: 3, within: 1.3 },
+  { mean: 0.95, rho: 0.3, k: 2, runs: 12, within: 1.35 },
+  { mean: 0.95, rho: 0.3, k: 5, runs: 6, within: 1.5 },
+  { mean: 0.9, rho: 0.02, k: 2, within: 1.25 },
+  { mean: 0.95, rho: 0.1, k: 2, classes: 3, within: 1.4 },
+];
+
+for (const { within, ...workload } of WORKLOADS) {
+  const { mean, rho, k, classes = 1 } = workload;
+  test(`p = ${mean}, rho = ${rho}, k = ${k}, ${classes} classes: what is stated comes true`, () => {
+    const found = simulateRuns({ runs: 40, ...workload, seed: 1 });
+    assert.ok(found.stated < found.wrong * within && found.stated > found.wrong / within, JSON.stringify(found));
+    assert.ok(found.high > found.wrong, JSON.stringify(found));
+    assert.ok(Math.abs(found.none - found.statedNone) < 0.2, JSON.stringify(found));
+  });
+}
+
+test('a run without a dissent: a bound, and the statement says that no more is known', () => {
+  const certificate = certificateOf({ '3': 1_000_000 })!;
+  assert.deepEqual([certificate.expectedWrong, certificate.chanceOfNone, certificate.rho.estimate], [null, null, null]);
+  assert.ok(certificate.expectedWrongHigh > 0 && certificate.chanceOfNoneLow < 1);
+  assert.match(certificate.statement, /not known here, since none dissented/);
+  // The same votes on fewer steps say less of each of them.
+  const perStep = (steps: number) => certificateOf({ '3': steps })!.expectedWrongHigh / steps;
+  assert.ok(perStep(100) > perStep(10_000) && perStep(10_000) > perStep(1_000_000));
+});
+
+test('more dissent never makes it surer', () => {
+  let before = 0;
+  for (const dissents of [1, 3, 10, 30, 100]) {
+    const { expectedWrong } = certificateOf({ '3': 1_000 - dissents, '4:1': dissents })!;
+    assert.ok(expectedWrong! > before, `${dissents}: ${expectedWrong} after ${before}`);
+    before = expectedWrong!;
+  }
+});
+
+test('no decision, no certificate; one whose voters changed midway has one', () => {
+  assert.equal(certificateOf({}), undefined);
+  assert.equal(certificateOf({ '1': 1_000 }), undefined, 'a single vote contradicts nobody');
+  const certificate = certificateOf({ '3': 50, '4:1': 3, '1,1,1': 50, '2,1,1:0,1,0': 2 })!;
+  assert.equal(certificate.steps, 105);
+  assert.ok(certificate.expectedWrong! > 0 && certificate.expectedWrong! < 105);
+});

@@ -1,0 +1,136 @@
+import {
+  type BetaBinomialFit,
+  type BetaShape,
+  fitBetaBinomial,
+  type Interval,
+  type StepCount,
+} from './beta-binomial.ts';
+import { Evidence, type VoterModel } from './evidence.ts';
+import { parseTally } from './journal.ts';
+
+/** How sure a run's decisions are, by its own votes. */
+export interface Certificate {
+  readonly steps: number;
+  /** Expected number of wrong decisions at the likeliest rates; null where no vote dissented and they are not known. */
+  readonly expectedWrong: number | null;
+  /** The same at cautious rates. */
+  readonly expectedWrongHigh: number;
+  /** Chance that no decision is wrong: at the likeliest rates, and at cautious ones. */
+  readonly chanceOfNone: number | null;
+  readonly chanceOfNoneLow: number;
+  /** Success rate of a vote and correlation of a step's errors, refitted from the tallies; intervals of 95 %. */
+  readonly p: Interval & { readonly estimate: number };
+  readonly rho: Interval & { readonly estimate: number | null };
+  /** What it rests on, and what it cannot see. */
+  readonly statement: string;
+}
+
+/** Below it, votes of one step say the same of each other as those of different steps. */
+const LEAST_RHO = 1e-9;
+
+/**
+ * From the tallies of a run (`RunTotals.tallies`). The chance that a step's winner is wrong is 1 / (1 + e^E) with the evidence
+ * E of its tally; the expected number of wrong decisions is the sum over the steps. Alpha and beta of each voter class are
+ * refitted to the run's own votes. Which of them were right is not known, so it is done by expectation and maximisation:
+ * each step counts as one whose winner is right and as one whose runner-up is, in shares of 1 - w and w with w the chance
+ * under the rates so far. (With every winner taken for right the errors of a run with alike votes are underrated three
+ * times and more.) Classes are taken for one, unless `shared` says less.
+ * @returns undefined where no step has more than one vote: a single vote contradicts nobody, and nothing is known.
+ */
+export function certificateOf(
+  tallies: Readonly<Record<string, number>>,
+  options: { readonly shared?: number } = {},
+): Certificate | undefined {
+  const groups = Object.entries(tallies).map(([key, steps]) => ({ votes: parseTally(key), steps, wrong: 0 }));
+  const contradictable = groups.filter(({ votes }) => votes.length > 1 || totalOf(votes[0]!) > 1);
+  if (contradictable.length === 0) return undefined;
+  // A run may have gone on with other voters.
+  const classes = Math.max(...groups.map(({ votes }) => votes[0]!.length));
+  const { shared } = options;
+  const fitAll = () => ({
+    each: Array.from({ length: classes }, (_, voterClass) => fitBetaBinomial(countsOf(contradictable, voterClass))),
+    together: fitBetaBinomial(contradictable.flatMap((group) => asRightAndWrong(group, totalOf))),
+  });
+  let fits = fitAll();
+  let likely: Sums | null = null;
+  for (let round = 0; round < MOST_ROUNDS && fits.together.rho !== null; round++) {
+    const before: number | undefined = likely?.expectedWrong;
+    likely = sumOf(groups, {
+      classes: fits.each.map((fit) => likeliest(fit.rho === null ? fits.together : fit)),
+      shared,
+    });
+    if (before !== undefined && Math.abs(likely.expectedWrong - before) <= 1e-4 * likely.expectedWrong) break;
+    fits = fitAll();
+  }
+  const isKnown = likely !== null;
+  const cautious = sumOf(groups, { classes: fits.each.map((fit) => fit.cautious), shared });
+  return {
+    steps: groups.reduce((total, { steps }) => total + steps, 0),
+    expectedWrong: likely?.expectedWrong ?? null,
+    expectedWrongHigh: cautious.expectedWrong,
+    chanceOfNone: likely?.chanceOfNone ?? null,
+    chanceOfNoneLow: cautious.chanceOfNone,
+    p: { estimate: fits.together.mean, ...fits.together.meanInterval },
+    rho: { estimate: fits.together.rho, ...fits.together.rhoInterval },
+    statement:
+      `It rests on how often votes dissented in this run and on how alike the votes of a step are${isKnown ? '' : ' (which is not known here, since none dissented)'}; ` +
+      'a step that every voter gets wrong in the same way leaves no trace in votes: only a check, a reference or another kind of voter sees it.',
+  };
+}
+
+const MOST_ROUNDS = 100;
+
+/** The chance that the winner of these votes (by class, winner first) is wrong. */
+export function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
+  const [winner, ...rivals] = votes;
+  return 1 / (1 + Math.exp(evidence.logOddsAgainstAll(winner!, rivals)));
+}
+
+interface Group {
+  /** By candidate, winner first, and voter class. */
+  readonly votes: readonly (readonly number[])[];
+  readonly steps: number;
+  /** Chance that the winner is wrong, as far as it is known. */
+  wrong: number;
+}
+
+interface Sums {
+  readonly expectedWrong: number;
+  readonly chanceOfNone: number;
+}
+
+/** Sets every group's `wrong`. */
+function sumOf(groups: readonly Group[], model: VoterModel): Sums {
+  const evidence = new Evidence(model);
+  let [expectedWrong, logNone] = [0, 0];
+  for (const group of groups) {
+    group.wrong = wrongChance(evidence, group.votes);
+    expectedWrong += group.steps * group.wrong;
+    logNone += group.steps * Math.log1p(-group.wrong);
+  }
+  return { expectedWrong, chanceOfNone: Math.exp(logNone) };
+}
+
+function countsOf(groups: readonly Group[], voterClass: number): StepCount[] {
+  return groups.flatMap((group) => asRightAndWrong(group, (votes) => votes[voterClass] ?? 0));
+}
+
+/** The group's steps as ones whose winner is right, and ones whose runner-up is. */
+function asRightAndWrong({ votes, steps, wrong }: Group, count: (votes: readonly number[]) => number): StepCount[] {
+  const [winner = 0, runnerUp = 0] = votes.map(count);
+  const trials = votes.map(count).reduce((all, votes) => all + votes, 0);
+  return [
+    { successes: winner, trials, steps: steps * (1 - wrong) },
+    { successes: runnerUp, trials, steps: steps * wrong },
+  ].filter((count) => count.steps > 0);
+}
+
+function totalOf(votes: readonly number[]): number {
+  return votes.reduce((all, count) => all + count, 0);
+}
+
+/** A class of which no vote dissented is taken to be like all together. */
+function likeliest({ mean, rho }: BetaBinomialFit): BetaShape {
+  const size = 1 / Math.max(rho ?? 0, LEAST_RHO) - 1;
+  return { alpha: mean * size, beta: (1 - mean) * size };
+}

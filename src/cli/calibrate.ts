@@ -1,0 +1,153 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Calibration, type CalibrationFigures, type ClassFigures, FEW_STEPS, figuresOf } from '../calibration.ts';
+import { calibrateProcess, systemClock } from '../defaults.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
+import { loadProcess } from './process-source.ts';
+import { inputFor, pausable, requireModel } from './run.ts';
+import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
+
+interface CalibrateFlags extends RunFlags {
+  readonly input?: string;
+  readonly output?: string;
+  readonly sampleSteps?: number;
+  readonly draws?: number;
+}
+
+/** Exit code 3 where it ended early: what was seen is written all the same. */
+export async function calibrateCommand(source: string, flags: CalibrateFlags): Promise<number> {
+  requireModel(flags);
+  const loaded = await loadProcess(source);
+  const { raw } = await inputFor(loaded, flags.input);
+  const file = flags.output ?? calibrationFile(flags.journal, loaded.process.name);
+  const { calibration, reason } = await pausable((signal) =>
+    calibrateProcess(loaded.process, raw, {
+      ...runOptionsOf(flags),
+      model: flags.model,
+      sampleSteps: flags.sampleSteps,
+      draws: flags.draws,
+      variants: flags.variants ?? 'all',
+      signal,
+      onStep: showSteps(),
+    }),
+  );
+  writeCalibration(file, calibration);
+  const figures = figuresOf(calibration);
+  if (flags.json) process.stdout.write(`${printableJson({ file, ...calibration, figures })}\n`);
+  else process.stdout.write(describeCalibration(calibration, figures, file));
+  if (reason === null) return 0;
+  process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(reason)}\n`);
+  return 3;
+}
+
+function showSteps(): ((done: number, wanted: number) => void) | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  let shownMs = Number.NEGATIVE_INFINITY;
+  return (done, wanted) => {
+    const nowMs = systemClock.monotonicMs();
+    if (done === wanted) process.stderr.write('\r\x1b[K');
+    else if (nowMs - shownMs >= 100) {
+      shownMs = nowMs;
+      process.stderr.write(`\r\x1b[Kcalibrating: ${done} of ${plural(wanted, 'step')}`);
+    }
+  };
+}
+
+function writeCalibration(file: string, calibration: Calibration): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // Whole or not at all: the old one is better than half of the new.
+    writeFileSync(`${file}.new`, `${JSON.stringify(calibration)}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (thrown) {
+    throw new UsageError(`--output: expected a file that can be written, ${file} cannot: ${messageOf(thrown)}.`);
+  }
+}
+
+export function describeCalibration(calibration: Calibration, figures: CalibrationFigures, file: string): string {
+  const { steps, truth, runSteps, classes: usage } = calibration;
+  const { classes, pairs } = figures;
+  const samples = usage.reduce((sum, one) => sum + one.samples, 0);
+  const costs = usage.map(({ costUsd }) => costUsd);
+  const costUsd = costs.reduce<number | null>((sum, cost) => (sum === null || cost === null ? null : sum + cost), 0);
+  const lines = [
+    `${printable(calibration.process.name)}: ${plural(samples, 'sample')} on ${plural(steps.length, 'step')}${runSteps === null ? '' : ` of ${showCount(runSteps)}`}, ${showUsd(costUsd)}`,
+    truth === 'reference'
+      ? 'right is what the process’s reference says'
+      : 'there is no reference: right is what a vote decided. A step that the model gets wrong alike every time looks right here',
+  ];
+  if (steps.length < FEW_STEPS) {
+    lines.push(`only ${plural(steps.length, 'step')}: the intervals are wide; ${FEW_STEPS} or more say much more`);
+  }
+  lines.push(
+    '',
+    table([
+      ['voter', 'p', '95 %', 'v', 'rho', '95 %', 'right', 'mixed', 'wrong', 'tokens', 'time', 'cost'],
+      ...classes.map((one) => [
+        printable(classes.every(({ model }) => model === one.model) ? one.variant : `${one.model} ${one.variant}`),
+        showNumber(one.p.estimate),
+        showRange(one.p),
+        showNumber(one.v.estimate, 3),
+        one.rho.estimate === null ? '?' : showNumber(one.rho.estimate, 2),
+        showRange(one.rho),
+        showCount(one.shares.alwaysRight.steps),
+        showCount(one.shares.mixed.steps),
+        showCount(one.shares.alwaysWrong.steps),
+        `${showCount(one.inputTokens)}+${showCount(one.outputTokens)}`,
+        showDuration(one.medianLatencyMs),
+        showUsd(one.costUsd),
+      ]),
+    ]),
+    'right, mixed, wrong: steps on which all votes were right, some, none; tokens, time, cost: of a sample',
+    '',
+    ...classes.flatMap((one) => describeCollisions(one)),
+  );
+  for (const { pair, collisions, shared, sharedHigh } of pairs) {
+    const [first, second] = pair.map((index) => printable(classes[index]!.variant));
+    lines.push(
+      `${first} and ${second} wrong together: ${showPercent(collisions.observed)} of the steps (${showPercent(collisions.independent)} if independent); ` +
+        `shared ${shared === null ? 'not known' : showNumber(shared, 2)}, at most ${showNumber(sharedHigh, 2)}`,
+    );
+  }
+  lines.push('', ...classes.map((one) => whatVotingBuys(one, steps.length)), '', `written to ${printable(file)}`, '');
+  return lines.join('\n');
+}
+
+function describeCollisions({ variant, collisions, topRivalShare }: ClassFigures): string[] {
+  if (collisions === null || topRivalShare === null) return [];
+  return [
+    `${printable(variant)}: two votes of a step are both wrong in ${showPercent(collisions.observed)} (${showPercent(collisions.independent)} if independent); ` +
+      `${showPercent(topRivalShare)} of the wrong votes are for the commonest wrong answer of their step`,
+  ];
+}
+
+/** What more votes of this class can and cannot do. */
+export function whatVotingBuys({ variant, p, rho, shares }: ClassFigures, steps: number): string {
+  const name = printable(variant);
+  const { alwaysWrong, mixed } = shares;
+  if (p.high <= 0.5)
+    return `${name}: wrong more often than right; voting makes it worse. Change the prompt, the step or the model`;
+  if (p.low <= 0.5)
+    return `${name}: p cannot be told from one half with so few votes; sample more steps before you trust a vote`;
+  if (alwaysWrong.steps > 0) {
+    return (
+      `${name}: ceiling about ${showPercent(1 - alwaysWrong.share)}: ${alwaysWrong.steps} of ${plural(steps, 'step')} are always wrong; more votes will not ` +
+      'help there, variants, another model or a check might'
+    );
+  }
+  if (mixed.steps === 0) {
+    return `${name}: no vote was wrong. The error rate is at most ${showPercent(1 - p.low)}, and how much errors are alike is not known: sample more steps to know`;
+  }
+  const alike =
+    rho.estimate !== null && rho.low > 0.001 ? 'errors of a step are alike, so further votes say less and less' : '';
+  return `${name}: every step was right at least once; voting can help${alike === '' ? '' : `; ${alike}`}`;
+}
+
+function showRange({ low, high }: { low: number; high: number }): string {
+  return `${showNumber(low, 3)} to ${showNumber(high, 3)}`;
+}
+
+function showPercent(share: number): string {
+  return `${showNumber(100 * share, 3)} %`;
+}

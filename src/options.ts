@@ -1,0 +1,173 @@
+import type { Calibration } from './calibration.ts';
+import type { Clock } from './clock.ts';
+import type { VoteSettings } from './decide.ts';
+import { UsageError } from './errors.ts';
+import type { OnEvent } from './events.ts';
+import type { Journal, Json, RunRecord } from './journal.ts';
+import type { Model, Price } from './model.ts';
+import type { RecordPolicy } from './run.ts';
+import { type RuleName, ruleByName, type StopRule } from './vote.ts';
+
+/** Which model answers, named as on the command line or given. */
+export interface ModelOptions {
+  /** `simulated:p=0.99`, `provider/model` (AI SDK), a name that `baseUrl` knows, `gguf:PATH`, or a Model. */
+  readonly model: string | Model;
+  /** An OpenAI-compatible server. Its key comes from MDAP_API_KEY or OPENAI_API_KEY. */
+  readonly baseUrl?: string;
+  readonly price?: Price;
+  /** Longest time of one call, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Of the simulated model (where its name has none), of sampling on this machine, and of the pauses between tries. */
+  readonly seed?: number;
+}
+
+/** How one step is decided. */
+export interface VoteOptions extends ModelOptions {
+  /** ahead-by-k by default; runs with a `calibration`, and without a `k`, decide by `evidence`. */
+  readonly rule?: RuleName | 'evidence';
+  /** Size of the rule: the margin k of ahead-by-k. 3 by default; `auto` (runs only): the least k that reaches `target`. */
+  readonly k?: number | 'auto';
+  /** Votes after which a step is undecided. */
+  readonly maxVotes?: number;
+  /** A longer reply is a red flag. 750 by default. */
+  readonly maxOutputTokens?: number;
+  /** Of the first draw of a step; 0 by default. */
+  readonly firstTemperature?: number;
+  /** Of all later draws; 0.1 by default. */
+  readonly temperature?: number;
+  /** Most calls in flight at once; 16 by default. */
+  readonly maxConcurrency?: number;
+  /** Further tries of a call that failed for a reason that may pass; 5 by default. */
+  readonly maxRetries?: number;
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/** Options of a run: those of the command line under the same names, and some that only code can give. */
+export interface RunOptions extends VoteOptions {
+  /** Chance wanted for a run without a wrong decision; 0.95 by default. Read by `k: 'auto'` and the rule `evidence`. */
+  readonly target?: number;
+  /** Number of steps, where the process does not say; for the same. */
+  readonly steps?: number;
+  /** What the voters are known to be like: a file that `mdap calibrate` wrote, or its content. */
+  readonly calibration?: string | Calibration;
+  /** Use a calibration of another version of the process. */
+  readonly acceptCalibration?: boolean;
+  /** Success rate of a vote and share of samples that become votes, for `k: 'auto'`; a simulated model knows its own. */
+  readonly p?: number;
+  readonly v?: number;
+  /** The same id again resumes the run. By default a new one. */
+  readonly runId?: string;
+  /** A file, or a Journal, which is then left open. `.mdap/journal.db` by default. */
+  readonly journal?: string | Journal;
+  /** Which sampled texts are kept; `contested` by default. */
+  readonly record?: RecordPolicy;
+  /** Steps after which the run pauses. */
+  readonly maxSteps?: number;
+  readonly acceptChange?: boolean;
+  /** How many forms of the process (itself, then its variants) take turns from the first vote on; 1 by default. */
+  readonly variants?: number | 'all';
+  /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
+  readonly processSource?: string;
+  readonly onEvent?: OnEvent;
+}
+
+const DEFAULT_K = 3;
+export const DEFAULT_TARGET = 0.95;
+
+/** A rule that needs no calibration. */
+export function plainRule(options: VoteOptions): StopRule {
+  const { rule = 'ahead-by-k', k, maxVotes } = options;
+  if (rule === 'evidence') {
+    throw new UsageError(
+      'rule: evidence needs a calibration: make one with `mdap calibrate`, give it as --calibration FILE.',
+    );
+  }
+  if (k === 'auto') throw new UsageError("k: expected a number for a single decision, got 'auto'.");
+  // Adaptive-Consistency has a published default of its own, in place of k.
+  return ruleByName(rule, { k: k ?? (rule === 'adaptive-consistency' ? undefined : DEFAULT_K), maxVotes });
+}
+
+export function voteSettings(rule: StopRule, options: VoteOptions): VoteSettings {
+  return {
+    rule,
+    firstTemperature: atLeastZero('firstTemperature', options.firstTemperature ?? 0),
+    temperature: atLeastZero('temperature', options.temperature ?? 0.1),
+    maxOutputTokens: wholeNumber('maxOutputTokens', options.maxOutputTokens ?? 750),
+    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? 16),
+  };
+}
+
+/** What the journal keeps of the options, to resume with: how to decide, nothing that lives or is secret. */
+const SETTINGS: Record<
+  Exclude<
+    keyof RunOptions,
+    'model' | 'signal' | 'clock' | 'runId' | 'journal' | 'maxSteps' | 'acceptChange' | 'processSource' | 'onEvent'
+  >,
+  true
+> = {
+  baseUrl: true,
+  price: true,
+  timeoutMs: true,
+  seed: true,
+  rule: true,
+  k: true,
+  maxVotes: true,
+  maxOutputTokens: true,
+  firstTemperature: true,
+  temperature: true,
+  maxConcurrency: true,
+  maxRetries: true,
+  variants: true,
+  calibration: true,
+  acceptCalibration: true,
+  steps: true,
+  target: true,
+  p: true,
+  v: true,
+  record: true,
+};
+
+export function settingsOf(options: RunOptions): Json {
+  const { model } = options;
+  // By name: code may pass more than the types say, a key among it.
+  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
+  return { ...Object.fromEntries(given), model: typeof model === 'string' ? model : model.id };
+}
+
+/** The options to resume a journaled run with: those it had, changed by those given now. */
+export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): RunOptions {
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  return { ...record.settings, processSource: record.processSource ?? undefined, ...given, runId: record.runId };
+}
+
+export function maxRetriesOf({ maxRetries = 5 }: VoteOptions): number {
+  return wholeNumber('maxRetries', maxRetries, { least: 0 });
+}
+
+export function wholeNumber(name: string, value: number, { least } = { least: 1 }): number {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${name}: expected a whole number of at least ${least}, got ${value}.`);
+  }
+  return value;
+}
+
+export function openShare(name: string, value: number | undefined): void {
+  if (value !== undefined && !(value > 0 && value < 1)) {
+    throw new UsageError(`${name}: expected a number above 0 and below 1, got ${value}.`);
+  }
+}
+
+function atLeastZero(name: string, value: number): number {
+  if (!(value >= 0 && Number.isFinite(value))) {
+    throw new UsageError(`${name}: expected a number of at least 0, got ${value}.`);
+  }
+  return value;
+}
+
+export function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) {
+    throw new UsageError(`${name}: expected one of ${allowed.join(', ')}, got ${JSON.stringify(value)}.`);
+  }
+  return value;
+}
