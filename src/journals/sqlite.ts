@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -220,6 +220,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
           observations: new Map(effects.map(({ step, observation }) => [step, JSON.parse(observation)])),
           samples: readSamples(row.id, checkpoint.stepIndex + decisions.length),
         };
+        keepReserve(file);
         return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options });
       }),
     decisions: async (runId, range = {}) =>
@@ -313,6 +314,7 @@ class SqliteWriter implements RunWriter {
         this.#token,
       );
       STALE_TOKENS.delete(this.#token);
+      giveUpReserve(this.#options.file);
     } catch (thrown) {
       throw toJournalError(thrown, this.#options.file);
     }
@@ -353,7 +355,10 @@ class SqliteWriter implements RunWriter {
       });
     } catch (thrown) {
       this.#failure = toJournalError(thrown, this.#options.file);
-      throw this.#failure;
+      if (this.#failure.code !== 'disk-full' || !giveUpReserve(this.#options.file)) throw this.#failure;
+      // What was paid for fits into the place kept for it. The failure stands, so that the run pauses.
+      this.#commit();
+      return;
     }
     this.#waiting.clear();
     for (const { stepIndex } of this.#open) this.#stepsWithSamples.add(stepIndex);
@@ -484,6 +489,33 @@ class Backlog {
 const LENGTH_BYTES = 4;
 /** In UTF-8, of a UTF-16 code unit. */
 const MOST_BYTES_PER_CHAR = 3;
+
+/**
+ * Space beside the journal for what has been paid for when the disk runs full: more than what can wait for a commit. Kept
+ * while a run is written, where the disk has room to spare.
+ */
+const RESERVE_BYTES = 4 * 2 ** 20;
+const reserveOf = (file: string) => `${file}-reserve`;
+
+function keepReserve(file: string): void {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(resolve(file)));
+    if (bavail * bsize < 16 * RESERVE_BYTES) return;
+    writeFileSync(reserveOf(file), Buffer.alloc(RESERVE_BYTES, 'mdap'), { mode: 0o600 });
+  } catch {
+    // Without it a full disk costs the last batch of replies, no more.
+  }
+}
+
+/** @returns whether there was one. */
+function giveUpReserve(file: string): boolean {
+  try {
+    rmSync(reserveOf(file));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');
