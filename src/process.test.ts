@@ -3,13 +3,24 @@
 //  2. Defaults: the key is canonical JSON; with `action` the reply is one JSON document, strictly, and nothing else.
 //  3. A schema that validates asynchronously is refused for actions, and accepted for the input.
 //  4. An input that does not fit is refused with every issue and its path.
+//  5. The forms of a step are the process itself, named main, and its variants, which take from it what they do not give.
+//  6. The self-test of variants finds the first form that does not read its own right reply as the reference's action, or
+//     whose reading the check refuses, and says what it read instead; it asks nothing of a process without reference, nor
+//     of a form without reply.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { z } from 'zod';
 import { UsageError } from './errors.ts';
-import { type AnyProcess, defineProcess, type ProcessDefinition, parseInput } from './process.ts';
-import { RedFlag } from './red-flags.ts';
+import {
+  type AnyProcess,
+  defineProcess,
+  type ProcessDefinition,
+  parseInput,
+  testVariants,
+  type Variant,
+} from './process.ts';
+import { RedFlag, redFlag } from './red-flags.ts';
 
 interface Move {
   readonly from: number;
@@ -174,4 +185,118 @@ test('an input that does not fit is refused with the process, every issue and it
     return true;
   });
   await assert.rejects(parseInput(defined({ input }), undefined), /does not fit process "test": /);
+});
+
+const prompt = () => ({ user: 'go on, please' });
+
+test('the first form is the process itself; variants take from it what they do not give', () => {
+  const parse = () => ({ from: 3, to: 4 });
+  const variants: Variant<number, Move>[] = [
+    { name: 'polite', prompt },
+    { name: 'other', prompt, parse, reply: () => 'other' },
+  ];
+  const process = defined({ variants });
+  const [main, polite, other] = process.forms;
+  assert.deepEqual(
+    process.forms.map(({ name }) => name),
+    ['main', 'polite', 'other'],
+  );
+  assert.deepEqual([main?.prompt, main?.parse, main?.reply], [process.prompt, process.parse, process.reply]);
+  assert.deepEqual([polite?.prompt, polite?.parse, polite?.reply], [prompt, process.parse, process.reply]);
+  assert.deepEqual([other?.parse, other?.reply?.({ from: 1, to: 2 }, 0)], [parse, 'other']);
+  assert.equal(defined({}).forms.length, 1);
+});
+
+test('a variant needs a prompt, and a name of its own', () => {
+  for (const name of [undefined, '', 7, 'main']) {
+    refuses({ variants: [{ name, prompt }] }, /^process "test": expected each variant to have a name of its own/);
+  }
+  const twice = { name: 'twice', prompt };
+  refuses({ variants: [twice, twice] }, /a name of its own, not "main", got "twice"\.$/);
+  refuses({ variants: [{ name: 'mute' }] }, /expected `prompt` of variant "mute" to be a function, got undefined\.$/);
+});
+
+describe('the self-test of variants', () => {
+  const right: Move = { from: 1, to: 2 };
+  const reply = ({ from, to }: Move) => `${from} to ${to}`;
+  const parse = (text: string): Move => {
+    const found = /^(\d) to (\d)$/.exec(text);
+    if (found === null) throw redFlag('malformed', 'expected a move');
+    return { from: Number(found[1]), to: Number(found[2]) };
+  };
+  const withVariant = (variant: Partial<Variant<number, Move>>, changes: object = {}) =>
+    defined({ reference: () => right, variants: [{ name: 'words', prompt, parse, reply, ...variant }], ...changes });
+  const finds = (process: AnyProcess, name: string, got: RegExp) => {
+    assert.throws(
+      () => testVariants(process, 0),
+      (thrown) => {
+        assert.ok(thrown instanceof UsageError);
+        const [, found] =
+          new RegExp(
+            `^process "test": variant "${name}" does not read its own right reply as the reference's action: ` +
+              'expected (?:\\S+), got (.*)\\. Mend its `parse` or `reply`\\.$',
+          ).exec(thrown.message) ?? assert.fail(thrown.message);
+        assert.match(found!, got);
+        return true;
+      },
+    );
+  };
+
+  test('passes where every form reads its own reply', () => {
+    testVariants(withVariant({}), 0);
+    testVariants(defined({ reference: () => right }), 0);
+  });
+
+  test('an action counts by its key', () => {
+    const swapped = { parse: (text: string) => ({ to: parse(text).to, from: parse(text).from }) };
+    testVariants(withVariant(swapped), 0);
+    testVariants(withVariant({ parse: () => ({ from: 9, to: 2 }) }, { key: ({ to }: Move) => String(to) }), 0);
+  });
+
+  test('names the form that reads another action', () => {
+    const backwards = (text: string) => ({ from: parse(text).to, to: parse(text).from });
+    finds(withVariant({ parse: backwards }), 'words', /^\{"from":2,"to":1\}$/);
+    finds(withVariant({ reply: () => '7 to 8' }), 'words', /^\{"from":7,"to":8\}$/);
+    finds(withVariant({}, { parse: backwards, reply }), 'main', /^\{"from":2,"to":1\}$/);
+  });
+
+  test('names the first of several', () => {
+    const variants = ['a', 'b', 'c'].map((name) => ({ name, prompt, parse, reply: name === 'a' ? reply : () => '' }));
+    finds(withVariant({}, { variants }), 'b', /^the red flag malformed: expected a move$/);
+  });
+
+  test('says which red flag it was, of the parser or of the check', () => {
+    finds(withVariant({ reply: () => 'one to two' }), 'words', /^the red flag malformed: expected a move$/);
+    const check = () => redFlag('illegal', 'the way is closed');
+    finds(withVariant({}, { check }), 'main', /^the red flag illegal: the way is closed$/);
+  });
+
+  test('the check sees what the key does not', () => {
+    const changes = {
+      key: ({ to }: Move) => String(to),
+      check: ({ from }: Move, state: number) => (from === state + 1 ? undefined : redFlag('illegal', `from ${from}`)),
+    };
+    testVariants(withVariant({}, changes), 0);
+    finds(withVariant({ parse: () => ({ from: 9, to: 2 }) }, changes), 'words', /^the red flag illegal: from 9$/);
+  });
+
+  test('a parser or reply that throws is named too', () => {
+    const fail = () => {
+      throw new TypeError('no such peg');
+    };
+    finds(withVariant({ parse: fail }), 'words', /no such peg/);
+    finds(withVariant({ reply: fail }), 'words', /no such peg/);
+  });
+
+  test('is about the state it is given', () => {
+    const process = withVariant({ parse: (text, state) => (state === 3 ? right : { ...parse(text), to: 0 }) });
+    testVariants(process, 3);
+    finds(process, 'words', /^\{"from":1,"to":0\}$/);
+  });
+
+  test('asks nothing of a process without reference, nor of a form without reply', () => {
+    testVariants(withVariant({ parse: () => ({ from: 0, to: 0 }) }, { reference: undefined }), 0);
+    const wrong = () => ({ from: 0, to: 0 });
+    testVariants(withVariant({ parse: wrong, reply: undefined }, { action: undefined, parse: wrong }), 0);
+  });
 });

@@ -1,8 +1,8 @@
 // Proves of the running sum:
 //  1. Dictionary and words are functions of the seed: the same again, 100 words with numbers from -99 to 99, every word
 //     and every number about equally often.
-//  2. The reference is the sum of what the dictionary says for the words, computed here from the prompts alone; each step
-//     starts from the sum it was given, right or wrong.
+//  2. The reference is the sum of what the dictionary says for the words; each step starts from the sum it was given, right
+//     or wrong. (That its prompt is enough: dict-sum-wordings.test.ts.)
 //  3. A reply is read back as what was written, in one spelling; everything else is a red flag, differing answers and text
 //     after the answer among them.
 //  4. The check bounds the change of a step, and mistakes are different wrong sums within that bound.
@@ -38,17 +38,6 @@ function walk(input: DictSumInput): DictSumState[] {
     walked.push(PROCESS.apply(state, PROCESS.reference!(state)));
   }
   return walked;
-}
-
-/** What a person would do who has nothing but the prompt. */
-function solveByHand(state: DictSumState): number {
-  const { system = '', user } = PROCESS.prompt(state);
-  const line = (name: string, text: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)![1]!;
-  const entries = line('Dictionary', state.fullDictionary ? system.slice(system.lastIndexOf('\n')) : user).split(', ');
-  const dictionary = new Map(entries.map((entry) => entry.split(' = ') as [string, string]));
-  const words = line('Words', user).split(', ');
-  assert.equal(words.length, state.keysPerTurn);
-  return words.reduce((sum, word) => sum + Number(dictionary.get(word)), Number(line('Running sum', user)));
 }
 
 describe('the generator', () => {
@@ -129,8 +118,13 @@ describe('the chain', () => {
     });
   }
 
-  test('a step needs nothing but its prompt, and starts from the sum it was given', () => {
-    fc.assert(fc.property(states, (state) => assert.equal(PROCESS.reference!(state), solveByHand(state))));
+  test('a step starts from the sum it was given', () => {
+    fc.assert(
+      fc.property(states, fc.integer({ min: -1_000, max: 1_000 }), (state, error) => {
+        const sum = state.sum + error;
+        assert.equal(PROCESS.reference!({ ...state, sum }), PROCESS.reference!(state) + error);
+      }),
+    );
   });
 
   test('the state of a run of a billion turns fits in a line', () => {

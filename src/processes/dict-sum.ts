@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { defineProcess, type Process } from '../process.ts';
+import { defineProcess, type Process, type Prompt } from '../process.ts';
 import { createRandom, mix } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
+import { MAIN, VARIANTS, type Wording } from './dict-sum-wordings.ts';
 
 export interface DictSumInput {
   /** One turn is one step. */
@@ -38,6 +39,18 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     wordsOfTurn(state).map((word) => dictionaryOf(state.seed).get(word)!);
   const reference = (state: DictSumState): number => numbersOf(state).reduce((sum, number) => sum + number, state.sum);
 
+  const promptOf =
+    ({ rules, showDictionary, showStep }: Wording) =>
+    (state: DictSumState): Prompt => {
+      const words = wordsOfTurn(state);
+      const dictionary = dictionaryOf(state.seed);
+      if (state.fullDictionary) {
+        return { system: `${rules}\n\n${showDictionary([...dictionary])}`, user: showStep(state.sum, words) };
+      }
+      const entries = Array.from(new Set(words), (word) => [word, dictionary.get(word)!] as const);
+      return { system: rules, user: showStep(state.sum, words, showDictionary(entries)) };
+    };
+
   return defineProcess<DictSumInput, DictSumState, number>({
     name: 'dict-sum',
     version: '1',
@@ -55,18 +68,13 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     start: (input) => ({ ...input, turn: 0, sum: 0 }),
     steps: ({ turns }) => turns,
     isDone: ({ turn, turns }) => turn >= turns,
-    prompt: (state) => {
-      const words = wordsOfTurn(state);
-      const dictionary = dictionaryOf(state.seed);
-      const step = `Running sum: ${state.sum}\nWords: ${words.join(', ')}`;
-      if (state.fullDictionary) return { system: `${RULES}\n\n${show(dictionary, dictionary.keys())}`, user: step };
-      return { system: RULES, user: `${step}\n${show(dictionary, new Set(words))}` };
-    },
-    parse: parseAnswer,
+    prompt: promptOf(MAIN),
+    variants: VARIANTS.map((wording) => ({ ...wording, prompt: promptOf(wording) })),
+    parse: MAIN.parse,
     check: (action, { sum, keysPerTurn }) => checkReach(action - sum, MOST * keysPerTurn),
     apply: (state, action) => ({ ...state, turn: state.turn + 1, sum: action }),
     reference,
-    reply: (action) => `<answer>${action}</answer>`,
+    reply: MAIN.reply,
     mistakes: (state) => {
       const right = reference(state);
       const last = numbersOf(state).at(-1)!;
@@ -76,24 +84,6 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
       return [...new Set(wrong)].filter((sum) => sum !== right && checkReach(sum - state.sum, reach) === undefined);
     },
   });
-}
-
-const RULES = `You carry out one step of a long procedure: keeping a running sum.
-
-You are given the running sum, a list of words, and a dictionary that has a whole number for each word. Add the number of
-every word in the list to the running sum. A word that is in the list twice counts twice. Numbers may be negative.
-
-Example:
-Running sum: -12
-Words: piano, llama, piano
-Dictionary: piano = 7, llama = -30
--12 + 7 = -5, -5 + (-30) = -35, -35 + 7 = -28
-<answer>-28</answer>
-
-End your reply with the new sum, in digits, between <answer> and </answer>, and write nothing after it.`;
-
-function show(dictionary: ReadonlyMap<string, number>, words: Iterable<string>): string {
-  return `Dictionary: ${Array.from(words, (word) => `${word} = ${dictionary.get(word)}`).join(', ')}`;
 }
 
 /** A number for each word, drawn uniformly. */
@@ -110,27 +100,6 @@ export function wordsOfTurn({
 }: Pick<DictSumState, 'seed' | 'turn' | 'keysPerTurn'>): string[] {
   const random = createRandom(mix(seed, 0x7042, turn));
   return Array.from({ length: keysPerTurn }, () => WORDS[Math.floor(random() * WORDS.length)]!);
-}
-
-const ANSWER = /<answer>([^<]*)<\/answer>/g;
-const ANSWER_TAG = /<\/?answer/i;
-/** One spelling for each number, the one the prompt shows: no plus sign, no leading zero, no -0, no 1e3, no spaces. */
-const WHOLE_NUMBER = /^(?:0|-?[1-9]\d{0,14})$/;
-
-/**
- * The answer ends the reply. Reasoning may stand before it, other answers may not, whole or half: whether the first of
- * them is meant (which the paper takes) or the last is a guess.
- */
-function parseAnswer(text: string): number {
-  const answers = new Set(Array.from(text.matchAll(ANSWER), (match) => match[1]!));
-  if (answers.size > 1 || ANSWER_TAG.test(text.replace(ANSWER, ''))) {
-    throw redFlag('malformed', 'expected one answer, got several or a part of one');
-  }
-  const [answer] = answers;
-  if (answer === undefined) throw redFlag('malformed', 'expected <answer> with a number, got none');
-  if (!WHOLE_NUMBER.test(answer)) throw redFlag('malformed', `expected a whole number, got ${answer.slice(0, 80)}`);
-  if (!text.trimEnd().endsWith('</answer>')) throw redFlag('malformed', 'expected nothing after the answer');
-  return Number(answer);
 }
 
 function checkReach(change: number, reach: number): RedFlag | undefined {

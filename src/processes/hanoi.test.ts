@@ -10,7 +10,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../red-flags.ts';
-import { type HanoiAction, type HanoiParser, type HanoiState, hanoi, type Move, type Pegs } from './hanoi.ts';
+import { type HanoiParser, hanoi } from './hanoi.ts';
+import type { HanoiAction, HanoiState, Move, Pegs } from './hanoi-state.ts';
 
 fc.configureGlobal({ seed: 20 });
 

@@ -1,23 +1,24 @@
 import { z } from 'zod';
 import { defineProcess, type Process } from '../process.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { redFlag } from '../red-flags.ts';
+import {
+  checkMove,
+  countDisks,
+  type HanoiAction,
+  type HanoiState,
+  isEven,
+  legalMoves,
+  MOST_DISKS,
+  type Move,
+  moved,
+  type Pegs,
+  referenceMove,
+  requireEachDiskOnce,
+  startState,
+} from './hanoi-state.ts';
+import { HANOI_VARIANTS } from './hanoi-variants.ts';
 
-const MOST_DISKS = 30;
-
-/** Disk numbers of each peg, bottom to top. */
-export type Pegs = readonly [readonly number[], readonly number[], readonly number[]];
-/** [disk, from peg, to peg] */
-export type Move = readonly [disk: number, from: number, to: number];
-
-export interface HanoiState {
-  readonly pegs: Pegs;
-  readonly previousMove: Move | null;
-}
-
-export interface HanoiAction {
-  readonly move: Move;
-  readonly nextState: Pegs;
-}
+export type { HanoiAction, HanoiState } from './hanoi-state.ts';
 
 /**
  * How a reply is read:
@@ -36,16 +37,15 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     name: parser === 'strict' ? 'hanoi' : `hanoi-${parser}`,
     version: '1',
     input: z.object({ disks: z.number().int().min(1).max(MOST_DISKS) }),
-    start: ({ disks }) => ({
-      pegs: [Array.from({ length: disks }, (_, i) => disks - i), [], []],
-      previousMove: null,
-    }),
+    start: ({ disks }) => startState(disks),
     steps: ({ disks }) => 2 ** disks - 1,
     isDone: ({ pegs }) => pegs[0].length === 0 && pegs[1].length === 0,
     prompt: (state) => ({
       system: isEven(state) ? SYSTEM_EVEN : SYSTEM_ODD,
       user: `Previous move: ${state.previousMove === null ? 'none' : showMove(state.previousMove)}\nCurrent state: ${showPegs(state.pegs)}`,
     }),
+    // The ablations stay as the paper's.
+    variants: parser === 'strict' ? HANOI_VARIANTS : undefined,
     parse: parser === 'repair' ? repairReply : parser === 'flag' ? flagReply : parseStrictReply,
     check: parser === 'strict' ? checkMove : undefined,
     // The paper votes on the pair. Where the state is known to follow from the move, the move says it all.
@@ -122,45 +122,6 @@ function showPeg(peg: readonly number[]): string {
   return text;
 }
 
-function countDisks({ pegs }: HanoiState): number {
-  return pegs[0].length + pegs[1].length + pegs[2].length;
-}
-
-/** With an even number of disks the tower arrives at peg 2 when disk 1 goes up, with an odd one when it goes down. */
-function isEven(state: HanoiState): boolean {
-  return countDisks(state) % 2 === 0;
-}
-
-function referenceMove(state: HanoiState): Move {
-  const isDisk1Next = state.previousMove?.[0] !== 1;
-  const stepOfDisk1 = isEven(state) ? 1 : 2;
-  const moves = legalMoves(state);
-  const move = moves.find(
-    ([disk, from, to]) => (disk === 1) === isDisk1Next && (!isDisk1Next || to === (from + stepOfDisk1) % 3),
-  );
-  // Only after a wrong decision can the rule have no move: disk 1 not on top, or all disks on one peg.
-  return move ?? moves[0]!;
-}
-
-/** Never empty before the end: the smallest of the top disks can go to two pegs, in whatever order the others lie. */
-function legalMoves({ pegs }: HanoiState): Move[] {
-  const moves: Move[] = [];
-  for (let from = 0; from < 3; from++) {
-    const disk = pegs[from]!.at(-1);
-    if (disk === undefined) continue;
-    for (let to = 0; to < 3; to++) {
-      if (to !== from && disk <= (pegs[to]!.at(-1) ?? Number.POSITIVE_INFINITY)) moves.push([disk, from, to]);
-    }
-  }
-  return moves;
-}
-
-function moved({ pegs }: HanoiState, move: Move): HanoiAction {
-  const [disk, from, to] = move;
-  const next = pegs.map((peg, i) => (i === from ? peg.slice(0, -1) : i === to ? [...peg, disk] : peg));
-  return { move, nextState: next as unknown as Pegs };
-}
-
 const STRICT_END =
   /\bmove = \[(\d+), ?([012]), ?([012])\]\s+next_state = (\[ *\[[\d, ]*\] *, *\[[\d, ]*\] *, *\[[\d, ]*\] *\])\s*$/;
 
@@ -176,40 +137,6 @@ function parseStrictReply(text: string, state: HanoiState): HanoiAction {
   }
   requireEachDiskOnce(nextState, countDisks(state));
   return { move: [Number(found[1]), Number(found[2]), Number(found[3])], nextState };
-}
-
-function requireEachDiskOnce(pegs: Pegs, count: number): void {
-  let length = 0;
-  // One bit a disk.
-  let seen = 0;
-  for (const peg of pegs) {
-    length += peg.length;
-    for (const disk of peg) if (disk >= 1 && disk <= count) seen |= 1 << disk;
-  }
-  if (length !== count || seen !== 2 ** (count + 1) - 2) {
-    throw redFlag('malformed', `next_state: expected each of the disks 1 to ${count} once`);
-  }
-}
-
-function checkMove({ move, nextState }: HanoiAction, state: HanoiState): RedFlag | undefined {
-  const [disk, from, to] = move;
-  const { pegs } = state;
-  const target = pegs[to];
-  if (target === undefined || from === to || pegs[from]?.at(-1) !== disk) {
-    return redFlag('illegal', `disk ${disk} is not on top of peg ${from}, or ${to} is no other peg`);
-  }
-  if (disk > (target.at(-1) ?? Number.POSITIVE_INFINITY)) {
-    return redFlag('illegal', `disk ${disk} may not lie on disk ${target.at(-1)}`);
-  }
-  for (let peg = 0; peg < 3; peg++) {
-    const before = pegs[peg]!;
-    const after = nextState[peg]!;
-    const length = before.length + (peg === to ? 1 : 0) - (peg === from ? 1 : 0);
-    let isRight = after.length === length;
-    for (let i = 0; i < length && isRight; i++) isRight = after[i] === (before[i] ?? disk);
-    if (!isRight) return redFlag('illegal', `peg ${peg} of next_state is not what the move makes of it`);
-  }
-  return undefined;
 }
 
 const MOVE = /\bmove\s*=\s*(\[[^[\]]*\])/gi;

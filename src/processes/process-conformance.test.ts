@@ -1,17 +1,24 @@
-// Proves of every built-in process, with its example input and a few more:
+// Proves of every built-in process, with its example input and a few more, in each of its forms:
 //  1. Start, steps, prompt, reference, mistakes, reply, parse, check, key and apply are pure: frozen arguments survive, the
 //     same arguments give the same results, on a second instance too. States and actions are plain JSON.
-//  2. `reply` and `parse` are inverse; the reference and every mistake pass the check, under different keys.
+//  2. `reply` and `parse` are inverse in every form, after wrong turns too; the reference and every mistake pass the check,
+//     under different keys.
 //  3. `steps` is the exact number of reference steps until the end.
 //  4. Prompts do not depend on what was asked before, and what they have in common is in `system`, so that the prompts a
 //     run is recognised by are stable and providers can cache the constant part.
-//  5. Voted runs with an unreliable model decide nothing wrongly, with k chosen for them and with k = 8.
+//  5. The prompts of a step differ from form to form, and a reply in one form, read by another's parser, is a red flag or
+//     the same action.
+//  6. The self-test of variants passes, and names a form whose parser is wrong.
+//  7. Voted runs with an unreliable model decide nothing wrongly, with k chosen for them and with k = 8, with and without
+//     variants. The journal says which variant a sample was asked in: they take turns.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { run } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import { type AnyProcess, parseInput } from '../process.ts';
-import { RedFlag, readReply } from '../red-flags.ts';
+import { type AnyProcess, type Form, parseInput, testVariants } from '../process.ts';
+import { createRandom } from '../random.ts';
+import { RedFlag, readReply, type Valid } from '../red-flags.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from './index.ts';
 
 /** Beside the example inputs. A new process is tested without an entry here. */
@@ -29,6 +36,8 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
 /** Every state of a run is checked up to this many, then one in a hundred. */
 const DENSE_STEPS = 300;
 const VOTED_STEPS = 200;
+const WANDERED_STEPS = 300;
+const MODEL = 'simulated:p=0.9,v=0.9';
 
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {
@@ -63,6 +72,32 @@ function walk(process: AnyProcess, input: unknown): Walk {
   return { states, end: state };
 }
 
+/** States that wrong turns lead to: every other decision is a mistake. From the end it starts again. */
+function wander(process: AnyProcess, input: unknown): unknown[] {
+  const random = createRandom(17);
+  const states: unknown[] = [];
+  let state: unknown = stored(process.start(input));
+  while (states.length < WANDERED_STEPS) {
+    states.push(state);
+    const mistakes = process.mistakes!(state);
+    const wrong = mistakes[Math.floor(random() * mistakes.length * 2)];
+    state = stored(process.apply(state, frozen(wrong ?? process.reference!(state))));
+    if (process.isDone(state)) state = stored(process.start(input));
+  }
+  return states;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as in AnyProcess
+type AnyForm = Form<any, any>;
+
+function readIn(form: AnyForm, { check, key }: AnyProcess, text: string, state: unknown): Valid<unknown> | RedFlag {
+  return readReply(text, {
+    parse: (reply) => form.parse(reply, state),
+    check: (action) => check?.(frozen(action), state),
+    key,
+  });
+}
+
 function sparse<T>(states: readonly T[]): T[] {
   return states.filter((_, i) => i < DENSE_STEPS || i % 100 === 0 || i >= states.length - 10);
 }
@@ -93,6 +128,7 @@ for (const [name, { process: create, exampleInput }] of Object.entries(BUILT_IN_
   for (const input of inputs) {
     describe(`${name} ${JSON.stringify(input)}`, () => {
       const { states, end } = walk(process, input);
+      const visited = [...sparse(states), ...wander(process, input)];
 
       test('has all that the simulated model needs', () => {
         for (const field of ['reference', 'reply', 'mistakes', 'steps'] as const) {
@@ -113,35 +149,72 @@ for (const [name, { process: create, exampleInput }] of Object.entries(BUILT_IN_
       test('is pure: the same arguments give the same results, on another instance too', () => {
         const other = create();
         assert.deepEqual(other.start(input), process.start(input));
-        for (const state of sparse(states)) {
+        for (const state of visited) {
           const reference = frozen(process.reference!(state));
-          for (const { prompt, reference: again, mistakes, reply, apply, isDone } of [process, other]) {
-            assert.deepEqual(prompt(state), process.prompt(state));
+          for (const { reference: again, mistakes, apply, isDone, forms } of [process, other]) {
             assert.deepEqual(again!(state), reference);
             assert.deepEqual(mistakes!(state), process.mistakes!(state));
-            assert.equal(reply!(reference, state), process.reply!(reference, state));
             assert.deepEqual(apply(state, reference), process.apply(state, reference));
             assert.equal(isDone(state), false);
+            for (const [i, { name, prompt, reply }] of forms.entries()) {
+              assert.equal(name, process.forms[i]!.name);
+              assert.deepEqual(prompt(state), process.forms[i]!.prompt(state));
+              assert.equal(reply!(reference, state), process.forms[i]!.reply!(reference, state));
+            }
           }
         }
       });
 
-      test('replies are read back; reference and mistakes pass the check under different keys', () => {
-        for (const state of sparse(states)) {
+      test('replies in every form are read back; reference and mistakes pass the check under different keys', () => {
+        for (const state of visited) {
           const actions = [process.reference!(state), ...process.mistakes!(state)];
           assert.ok(actions.length >= 2, 'every step can go wrong');
-          for (const action of actions) {
-            const text = process.reply!(frozen(action), state);
-            const verdict = readReply(text, {
-              parse: (reply) => process.parse(reply, state),
-              check: (read) => process.check?.(frozen(read), state),
-              key: process.key,
-            });
-            assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);
-            assert.equal(verdict.key, process.key(action), text);
-            assert.deepEqual(verdict.action, stored(action));
-          }
           assert.equal(new Set(actions.map(process.key)).size, actions.length, JSON.stringify(actions));
+          for (const action of actions.map(stored)) {
+            for (const form of process.forms) {
+              const text = form.reply!(action, state);
+              const verdict = readIn(form, process, text, state);
+              assert.ok(!(verdict instanceof RedFlag), `${form.name}: ${text}: ${JSON.stringify(verdict)}`);
+              assert.equal(verdict.key, process.key(action), text);
+              assert.deepEqual(verdict.action, action);
+            }
+          }
+        }
+      });
+
+      test('a reply in one form is never another action in another form', () => {
+        for (const state of visited) {
+          for (const action of [process.reference!(state), ...process.mistakes!(state)]) {
+            for (const form of process.forms) {
+              const text = form.reply!(action, state);
+              for (const other of process.forms) {
+                const verdict = readIn(other, process, text, state);
+                if (!(verdict instanceof RedFlag)) assert.equal(verdict.key, process.key(action), text);
+              }
+            }
+          }
+        }
+      });
+
+      test('the forms of a step are different prompts, in both parts', () => {
+        for (const state of visited) {
+          const prompts = process.forms.map(({ prompt }) => prompt(state));
+          for (const part of ['system', 'user'] as const) {
+            assert.equal(new Set(prompts.map((prompt) => prompt[part])).size, prompts.length, prompts[0]!.user);
+          }
+        }
+      });
+
+      test('the variants pass their self-test, and a wrong parser does not, under its name', () => {
+        for (const state of visited) testVariants(process, state);
+        const [state] = visited;
+        const [mistake] = process.mistakes!(state);
+        for (const wrong of process.forms) {
+          const forms = process.forms.map((form) => (form === wrong ? { ...form, parse: () => mistake } : form));
+          assert.throws(
+            () => testVariants({ ...process, forms }, state),
+            (thrown) => thrown instanceof UsageError && thrown.message.includes(`variant "${wrong.name}" does not`),
+          );
         }
       });
 
@@ -159,29 +232,32 @@ for (const [name, { process: create, exampleInput }] of Object.entries(BUILT_IN_
       test('prompts are stable, whatever was asked before', () => {
         // The states that a run is recognised by.
         const first = states.slice(0, 3);
+        const ask = ({ forms }: AnyProcess, state: unknown) => forms.map(({ prompt }) => prompt(state));
         const fresh = create();
-        const expected = first.map((state) => fresh.prompt(state));
-        for (const state of sparse(states)) process.prompt(state);
-        for (const other of inputs) process.prompt(process.start(other));
-        const lastFirst = first.toReversed().map((state) => process.prompt(state));
+        const expected = first.map((state) => ask(fresh, state));
+        for (const state of sparse(states)) ask(process, state);
+        for (const other of inputs) ask(process, process.start(other));
+        const lastFirst = first.toReversed().map((state) => ask(process, state));
         assert.deepEqual(lastFirst.toReversed(), expected);
       });
 
-      test('what all prompts of a run have in common is in `system`', () => {
-        const prompts = states.map((state) => process.prompt(state));
-        assert.equal(new Set(prompts.map(({ system }) => system)).size, 1);
-        assert.notEqual(prompts[0]!.system ?? '', '');
-        if (prompts.length < 2) return;
-        const users = prompts.map(({ user }) => user);
-        const ends = users.map((user) => [...user].reverse().join(''));
-        for (const texts of [users, ends]) assert.ok(commonStart(texts) <= 40, users[0]);
-      });
+      for (const form of process.forms) {
+        test(`what all prompts of a run in the form ${form.name} have in common is in \`system\``, () => {
+          const prompts = states.map((state) => form.prompt(state));
+          assert.equal(new Set(prompts.map(({ system }) => system)).size, 1);
+          assert.notEqual(prompts[0]!.system ?? '', '');
+          if (prompts.length < 2) return;
+          const users = prompts.map(({ user }) => user);
+          const ends = users.map((user) => [...user].reverse().join(''));
+          for (const texts of [users, ends]) assert.ok(commonStart(texts) <= 40, users[0]);
+        });
+      }
 
       if (input !== inputs[0]) return;
       for (const k of ['auto', 8] as const) {
         test(`${VOTED_STEPS} voted steps with k = ${k}: none is wrong`, async () => {
           const result = await run(process, input, {
-            model: 'simulated:p=0.9,v=0.9,alternatives=3',
+            model: `${MODEL},alternatives=3`,
             k,
             maxSteps: VOTED_STEPS,
             journal: memoryJournal(),
@@ -193,6 +269,38 @@ for (const [name, { process: create, exampleInput }] of Object.entries(BUILT_IN_
           assert.ok(result.contestedSteps > 0 && result.flagged > 0, 'the model did err');
         });
       }
+
+      const names = process.forms.map((form) => form.name);
+      test(`${VOTED_STEPS} voted steps in the forms ${names.join(', ')}, which take turns: none is wrong`, async () => {
+        const journal = memoryJournal();
+        const { steps, wrongSteps, undecided } = await run(process, input, {
+          model: MODEL,
+          k: 8,
+          variants: 'all',
+          maxSteps: VOTED_STEPS,
+          runId: 'variants',
+          record: 'all',
+          journal,
+        });
+        assert.deepEqual([steps, wrongSteps, undecided], [Math.min(VOTED_STEPS, states.length), 0, 0]);
+        const [voted, dissented] = [new Set<string>(), new Set<string>()];
+        for (let stepIndex = 0; stepIndex < steps; stepIndex++) {
+          const state = states[stepIndex];
+          for (const { draw, variant, text, candidate } of await journal.samples('variants', stepIndex)) {
+            const form = process.forms[draw % names.length]!;
+            assert.equal(variant, form.name, `step ${stepIndex}, draw ${draw}`);
+            if (candidate === undefined) continue;
+            assert.equal(process.key(form.parse(text, state)), candidate, text);
+            const isRight = candidate === process.key(process.reference!(state));
+            (isRight ? voted : dissented).add(variant);
+          }
+        }
+        assert.deepEqual(
+          [voted.size, dissented.size],
+          [names.length, names.length],
+          'each form votes, right and wrong',
+        );
+      });
     });
   }
 }
