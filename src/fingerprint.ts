@@ -19,11 +19,12 @@ const STATES = 3;
 export function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
   const { name, version, reference, effect, forms } = process;
   const prompts: Required<Prompt>[] = [];
-  const part = <T>(field: string, work: () => T): T => callPart(process, field, prompts.length, work);
   let state = start;
-  while (!part('isDone', () => process.isDone(state))) {
+  for (let step = 0; step < STATES; step++) {
+    const part = <T>(field: string, work: () => T): T => callPart(process, field, step, work);
+    if (part('isDone', () => process.isDone(state))) break;
     prompts.push(part('prompt', () => complete(process.prompt(state))));
-    if (reference === undefined || effect !== undefined || prompts.length === STATES) break;
+    if (reference === undefined || effect !== undefined) break;
     const action = part('reference', () => reference(state));
     state = part('apply', () => process.apply(state, action));
   }

@@ -145,7 +145,7 @@ export interface RunWriter {
   /**
    * Takes entries in order; they are durable after `flush`, or at the latest when the event loop is next idle. Order is
    * kept: when an entry is durable, so are all before it.
-   * @throws {JournalError} when an earlier entry could not be made durable.
+   * @throws {JournalError} when an earlier entry could not be made durable; this one is kept for the next flush all the same.
    */
   append(entry: JournalEntry): void;
   /** Makes everything appended so far durable. @throws {JournalError} */

@@ -14,13 +14,14 @@ import {
 } from './decide.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
-import { describeChanges, fingerprintOf } from './fingerprint.ts';
+import { describeChanges, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 import {
   addDecision,
   type DecisionEntry,
   emptyTotals,
   type Journal,
   type Json,
+  type RunRecord,
   type RunStatus,
   type RunTotals,
   type RunWriter,
@@ -468,7 +469,7 @@ async function openRun<Input, State, Action>(
         'an input, or choose another --run-id.',
     );
   }
-  const changes = describeChanges(found.fingerprint, fingerprint);
+  const changes = await changesSince(found, fingerprint, journal);
   if (changes.length > 0 && !acceptChange) {
     throw new ProcessError(
       `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
@@ -478,13 +479,23 @@ async function openRun<Input, State, Action>(
   }
   const writer = await journal.openWriter(runId);
   if (changes.length > 0) {
-    writer.append({ type: 'note', atMs: clock.now(), code: 'change-accepted', detail: { changes } });
+    writer.append({ type: 'note', atMs: clock.now(), code: CHANGE_ACCEPTED, detail: { changes, fingerprint } });
   }
   if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
     const detail = { from: found.settings, to: settings };
     writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
   }
   return writer;
+}
+
+const CHANGE_ACCEPTED = 'change-accepted';
+
+/** What changed since the run was started, or since a change was last accepted. */
+async function changesSince(found: RunRecord, now: Fingerprint, journal: Journal): Promise<string[]> {
+  const changes = describeChanges(found.fingerprint, now);
+  if (changes.length === 0) return changes;
+  const accepted = (await journal.notes(found.runId)).findLast(({ code }) => code === CHANGE_ACCEPTED);
+  return accepted === undefined ? changes : describeChanges(accepted.detail.fingerprint, now);
 }
 
 function requireJson(what: string, value: unknown, process: string): void {
