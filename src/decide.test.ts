@@ -341,6 +341,27 @@ describe('recorded draws', () => {
     );
   });
 
+  test('are read in the form that they answered; of a form that is gone they are red flags', async () => {
+    const asked: number[] = [];
+    const ask = (form: number) => {
+      asked.push(form);
+      return { prompt: { user: 'What?' }, parse: (text: string) => `${form}${JSON.parse(text)}` };
+    };
+    const formNamed = (variant: string) => ['main', 'other'].indexOf(variant) + 1 || undefined;
+    const recorded = [
+      { ...sample(0, 'a'), variant: 'other' },
+      { ...sample(1, 'a'), variant: 'gone' },
+    ];
+    const model = scriptedModel(() => '"a"');
+    const outcome = await startVote(model, { rule: firstToK({ votes: 3 }) }, {}, { ask, formNamed }, recorded).outcome;
+    assert.deepEqual(outcome.tally, [
+      ['"0a"', 3],
+      ['"2a"', 1],
+    ]);
+    assert.deepEqual(outcome.flags, { malformed: 1 });
+    assert.deepEqual(asked.sort(), [0, 2]);
+  });
+
   test('that were flagged stay flagged, whatever their text says', async () => {
     const recorded = [{ ...sample(0, 'b'), candidate: undefined, flag: { code: 'too-long', detail: 'x' } as const }];
     const model = scriptedModel(() => '"a"');
@@ -419,6 +440,7 @@ function startVote(
     {
       stepIndex: 7,
       ask: () => ({ prompt: { user: 'What comes next?' }, parse: (text) => JSON.parse(text) }),
+      formNamed: (variant) => (variant === 'main' ? 0 : undefined),
       check: (action) => (action === 'illegal' ? redFlag('illegal', 'not allowed') : undefined),
       key: candidateKey,
       ...question,

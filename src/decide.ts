@@ -10,6 +10,8 @@ export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly stepIndex: number;
   /** The step in one of its forms, by index. Asked for once, when the form is first needed. */
   readonly ask: (form: number) => AskedForm<Action>;
+  /** Index of the form with this name; undefined where there is none. */
+  readonly formNamed: (variant: string) => number | undefined;
 }
 
 /** The question of one step of a process. */
@@ -28,6 +30,10 @@ export function questionOf<Input, State, Action>(
         subject: { process, state, form },
         parse: (text) => form.parse(text, state),
       };
+    },
+    formNamed: (variant) => {
+      const index = forms.findIndex(({ name }) => name === variant);
+      return index >= 0 ? index : undefined;
     },
     check: check && ((action) => check(action, state)),
     key,
@@ -249,8 +255,7 @@ class Draws<Action> {
     const { settings, voters, inFlight, onSample } = this.#context;
     if (paid !== undefined) {
       onSample(paid, true);
-      const voter = this.#voterOf(paid);
-      return { sample: paid, verdict: this.#rereadVerdict(paid, voter), voter };
+      return { sample: paid, verdict: this.#rereadVerdict(paid), voter: this.#voterOf(paid) };
     }
     const voter = number % voters.length;
     const { sampler, form, variant } = voters[voter]!;
@@ -299,9 +304,12 @@ class Draws<Action> {
     return same >= 0 ? same : paid.draw % voters.length;
   }
 
-  #rereadVerdict(paid: SampleEntry, voter: number): Valid<Action> | RedFlag {
+  /** Read again in the form that it answered, which may no longer vote. */
+  #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
-    return this.#reader(this.#context.voters[voter]!.form).read(paid.text);
+    const form = this.#question.formNamed(paid.variant);
+    if (form !== undefined) return this.#reader(form).read(paid.text);
+    return new RedFlag('malformed', `the process has no variant ${JSON.stringify(paid.variant)} any more`);
   }
 
   #reader(form: number): FormReader<Action> {

@@ -132,7 +132,8 @@ export function defineProcess<Input, State, Action>(
       ...checkVariants(definition.variants, where).map((variant) => ({
         ...variant,
         parse: variant.parse ?? parse,
-        reply: variant.reply ?? reply,
+        // The process's own is the inverse of its own parser alone.
+        reply: variant.reply ?? (variant.parse === undefined ? reply : undefined),
       })),
     ],
   };
@@ -146,15 +147,16 @@ function checkVariants<State, Action>(
   where: string,
 ): readonly Variant<State, Action>[] {
   const names = new Set([MAIN_VARIANT]);
-  for (const { name, prompt } of variants) {
+  for (const { name, prompt, parse, reply } of variants) {
     if (typeof name !== 'string' || name === '' || names.has(name)) {
       throw new UsageError(
         `${where}: expected each variant to have a name of its own, not ${JSON.stringify(MAIN_VARIANT)}, got ${JSON.stringify(name)}.`,
       );
     }
-    if (typeof prompt !== 'function') {
+    for (const [field, value] of Object.entries({ prompt, parse, reply })) {
+      if (typeof value === 'function' || (value === undefined && field !== 'prompt')) continue;
       throw new UsageError(
-        `${where}: expected \`prompt\` of variant ${JSON.stringify(name)} to be a function, got ${typeof prompt}.`,
+        `${where}: expected \`${field}\` of variant ${JSON.stringify(name)} to be a function, got ${typeof value}.`,
       );
     }
     names.add(name);

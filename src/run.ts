@@ -28,7 +28,7 @@ import {
   type SampleEntry,
 } from './journal.ts';
 import type { Model } from './model.ts';
-import { callPart, type Process, parseInput } from './process.ts';
+import { callPart, type Process, parseInput, testVariants } from './process.ts';
 import type { Random } from './random.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 
@@ -445,6 +445,7 @@ async function openRun<Input, State, Action>(
   const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
+  if (options.voters.some(({ form }) => form > 0) && fingerprint.prompts.length > 0) testVariants(process, start);
   // As it was given: when the run is resumed from the journal, it goes through the schema again.
   const given = input.raw ?? null;
   requireJson('the input', given, process.name);

@@ -76,13 +76,31 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
   if (!Number.isSafeInteger(seed)) throw new UsageError(`simulated: expected a whole number as seed, got ${seed}.`);
 
-  let step: SimulatedStep | undefined;
-  // The system prompt is mostly the same text for every step, and hashing it would be the dearest part of a draw.
-  let system = '';
-  let systemHash = hashText(system);
+  // The forms of the step that is being voted on, the latest last.
+  const steps: SimulatedStep[] = [];
+  // System prompts are mostly the same texts for every step, and hashing them would be the dearest part of a draw.
+  const systemHashes = new Map<string, number>();
+
+  function stepOf({ prompt, subject }: ModelRequest): SimulatedStep {
+    const known = steps.findLast((step) => step.prompt === prompt && step.subject === subject);
+    if (known !== undefined) return known;
+    if (steps.length === MOST_STEPS_KEPT) steps.shift();
+    const step = simulateStep(prompt, subject);
+    steps.push(step);
+    return step;
+  }
+
+  function hashSystem(system: string): number {
+    const known = systemHashes.get(system);
+    if (known !== undefined) return known;
+    if (systemHashes.size === MOST_HASHES_KEPT) systemHashes.clear();
+    const hash = hashText(system);
+    systemHashes.set(system, hash);
+    return hash;
+  }
 
   function respond(request: ModelRequest): Sample {
-    if (step?.prompt !== request.prompt || step.subject !== request.subject) step = simulateStep(request);
+    const step = stepOf(request);
     const random = createRandom(mix(step.seed, request.draw));
     const inputTokens = step.inputTokens;
     if (random() >= step.v) return { ...spoil(rightReply(step), random, request.maxOutputTokens), inputTokens };
@@ -91,18 +109,14 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     return { text, finishReason: 'stop', inputTokens, outputTokens, latencyMs: 0 };
   }
 
-  function simulateStep({ prompt, subject }: ModelRequest): SimulatedStep {
+  function simulateStep(prompt: Prompt, subject: StepSubject | undefined): SimulatedStep {
     if (subject?.process.reference === undefined || subject.form.reply === undefined) {
       throw new UsageError(
         'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
       );
     }
-    const { user } = prompt;
-    if ((prompt.system ?? '') !== system) {
-      system = prompt.system ?? '';
-      systemHash = hashText(system);
-    }
-    const stepSeed = mix(hashText(user, systemHash), seed);
+    const { system = '', user } = prompt;
+    const stepSeed = mix(hashText(user, hashSystem(system)), seed);
     const random = createRandom(mix(stepSeed, 0x57e9));
     const common = shared > 0 ? commonFactor(subject) : undefined;
     return {
@@ -150,7 +164,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   };
   const answerLater = async (request: ModelRequest): Promise<Sample> => {
     const sample = respond(request);
-    const random = createRandom(mix(step!.seed, request.draw, 0x1a7e));
+    const random = createRandom(mix(stepOf(request).seed, request.draw, 0x1a7e));
     const wait = latencyMs * Math.exp(latencySigma * standardNormal(random));
     await clock.sleep(wait, request.signal);
     return { ...sample, latencyMs: wait };
@@ -163,6 +177,10 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     generate: latencyMs > 0 ? answerLater : answer,
   };
 }
+
+/** Of one step at most; many more voters than this would only cost time. */
+const MOST_STEPS_KEPT = 8;
+const MOST_HASHES_KEPT = 64;
 
 interface SimulatedStep {
   readonly prompt: Prompt;
