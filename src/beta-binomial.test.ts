@@ -10,19 +10,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  betaBelow,
-  clopperPearson,
-  collisions,
-  fitBetaBinomial,
-  logBeta,
-  type StepCount,
-  sharedErrors,
-  stepShares,
-} from './beta-binomial.ts';
+import { collisions, fitBetaBinomial, type StepCount, sharedErrors, stepShares } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
 import { stepOutcome } from './heterogeneity.ts';
 import { betaDraw, createRandom, mix, type Random } from './random.ts';
+import { betaBelow, clopperPearson, logBeta } from './special-functions.ts';
 
 function near(actual: number, expected: number, tolerance: number, what = ''): void {
   const error = Math.abs(actual - expected) / Math.max(Math.abs(expected), Number.MIN_VALUE);

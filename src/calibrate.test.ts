@@ -163,7 +163,7 @@ describe('refused', () => {
   test('a variant that does not read its own right reply', async () => {
     const wrong = defineProcess({
       ...COUNT,
-      variants: [{ name: 'off', prompt: (state) => ({ user: `${state}+1?` }), parse: () => 7 }],
+      variants: [{ name: 'off', prompt: (state) => ({ user: `${state}+1?` }), parse: () => 7, reply: String }],
     });
     await assert.rejects(calibrationOf({ variants: 'all' }, wrong), /variant "off" does not read its own right reply/);
   });

@@ -3,7 +3,6 @@ import {
   type Collisions,
   collisions,
   fitBetaBinomial,
-  type Interval,
   type SharedErrors,
   type StepCount,
   type StepShares,
@@ -14,6 +13,7 @@ import { UsageError } from './errors.ts';
 import type { VoterModel } from './evidence.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Json } from './journal.ts';
+import type { Interval } from './special-functions.ts';
 
 /** What was seen of one voter class on one sampled step. */
 export interface ClassCounts {

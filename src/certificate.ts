@@ -1,12 +1,7 @@
-import {
-  type BetaBinomialFit,
-  type BetaShape,
-  fitBetaBinomial,
-  type Interval,
-  type StepCount,
-} from './beta-binomial.ts';
+import { type BetaShape, fitBetaBinomial, likeliestRates, type StepCount } from './beta-binomial.ts';
 import { Evidence, type VoterModel } from './evidence.ts';
 import { parseTally } from './journal.ts';
+import type { Interval } from './special-functions.ts';
 
 /** How sure a run's decisions are, by its own votes. */
 export interface Certificate {
@@ -47,31 +42,32 @@ export function certificateOf(
   // A run may have gone on with other voters.
   const classes = Math.max(...groups.map(({ votes }) => votes[0]!.length));
   const { shared } = options;
-  const fitAll = () => ({
-    each: Array.from({ length: classes }, (_, voterClass) => fitBetaBinomial(countsOf(contradictable, voterClass))),
-    together: fitBetaBinomial(contradictable.flatMap((group) => asRightAndWrong(group, totalOf))),
-  });
-  let fits = fitAll();
+  const countsOfClass = (voterClass: number) => countsOf(contradictable, voterClass);
+  const countsOfAll = () => contradictable.flatMap((group) => asRightAndWrong(group, totalOf));
   let likely: Sums | null = null;
-  for (let round = 0; round < MOST_ROUNDS && fits.together.rho !== null; round++) {
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const together = likeliestRates(countsOfAll());
+    if (together.rho === null) break;
+    const each = Array.from({ length: classes }, (_, voterClass) =>
+      classes === 1 ? together : likeliestRates(countsOfClass(voterClass)),
+    );
     const before: number | undefined = likely?.expectedWrong;
-    likely = sumOf(groups, {
-      classes: fits.each.map((fit) => likeliest(fit.rho === null ? fits.together : fit)),
-      shared,
-    });
-    if (before !== undefined && Math.abs(likely.expectedWrong - before) <= 1e-4 * likely.expectedWrong) break;
-    fits = fitAll();
+    // A class of which no vote dissented is taken to be like all together.
+    likely = sumOf(groups, { classes: each.map((rates) => shapeOf(rates.rho === null ? together : rates)), shared });
+    if (before !== undefined && Math.abs(likely.expectedWrong - before) <= 1e-3 * likely.expectedWrong) break;
   }
+  const together = fitBetaBinomial(countsOfAll());
+  const each = Array.from({ length: classes }, (_, voterClass) => fitBetaBinomial(countsOfClass(voterClass)));
   const isKnown = likely !== null;
-  const cautious = sumOf(groups, { classes: fits.each.map((fit) => fit.cautious), shared });
+  const cautious = sumOf(groups, { classes: each.map((fit) => fit.cautious), shared });
   return {
     steps: groups.reduce((total, { steps }) => total + steps, 0),
     expectedWrong: likely?.expectedWrong ?? null,
     expectedWrongHigh: cautious.expectedWrong,
     chanceOfNone: likely?.chanceOfNone ?? null,
     chanceOfNoneLow: cautious.chanceOfNone,
-    p: { estimate: fits.together.mean, ...fits.together.meanInterval },
-    rho: { estimate: fits.together.rho, ...fits.together.rhoInterval },
+    p: { estimate: together.mean, ...together.meanInterval },
+    rho: { estimate: together.rho, ...together.rhoInterval },
     statement:
       `It rests on how often votes dissented in this run and on how alike the votes of a step are${isKnown ? '' : ' (which is not known here, since none dissented)'}; ` +
       'a step that every voter gets wrong in the same way leaves no trace in votes: only a check, a reference or another kind of voter sees it.',
@@ -129,8 +125,7 @@ function totalOf(votes: readonly number[]): number {
   return votes.reduce((all, count) => all + count, 0);
 }
 
-/** A class of which no vote dissented is taken to be like all together. */
-function likeliest({ mean, rho }: BetaBinomialFit): BetaShape {
+function shapeOf({ mean, rho }: { mean: number; rho: number | null }): BetaShape {
   const size = 1 / Math.max(rho ?? 0, LEAST_RHO) - 1;
   return { alpha: mean * size, beta: (1 - mean) * size };
 }

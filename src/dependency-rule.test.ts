@@ -35,6 +35,7 @@ const LAYERS: readonly Layer[] = [
       'drift.ts',
       'heterogeneity.ts',
       'beta-binomial.ts',
+      'special-functions.ts',
       'process.ts',
       'fingerprint.ts',
       'model.ts',

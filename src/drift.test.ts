@@ -7,10 +7,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { clopperPearson, logBeta } from './beta-binomial.ts';
 import { type DriftAlarm, type DriftState, DriftTest, logEvidence } from './drift.ts';
 import { UsageError } from './errors.ts';
 import { createRandom, mix, type Random } from './random.ts';
+import { clopperPearson, logBeta } from './special-functions.ts';
 
 test('at rate 1/2 the evidence is 2^n B(a + 1/2, b + 1/2) / B(1/2, 1/2)', () => {
   fc.assert(

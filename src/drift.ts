@@ -1,5 +1,5 @@
-import { logBeta } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
+import { logBeta } from './special-functions.ts';
 
 export interface DriftOptions {
   /**

@@ -9,7 +9,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { betaBelow } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
 import {
   type Boundary,
@@ -23,6 +22,7 @@ import {
 } from './heterogeneity.ts';
 import { decisionSuccess, expectedVotes, plan } from './plan.ts';
 import { betaDraw, createRandom } from './random.ts';
+import { betaBelow } from './special-functions.ts';
 import { aheadByK } from './vote.ts';
 
 function near(actual: number, expected: number, within: number): void {

@@ -1,6 +1,7 @@
-import { type BetaShape, betaBelow, type Interval, logBeta } from './beta-binomial.ts';
+import type { BetaShape } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
 import { expectedVotes } from './plan.ts';
+import { betaBelow, type Interval, logBeta } from './special-functions.ts';
 
 /** Success rates that vary over steps as a Beta with this mean and rho = 1 / (alpha + beta + 1); rho 0: all the same. */
 export interface RateDistribution {
