@@ -1,5 +1,5 @@
 import { UsageError } from './errors.ts';
-import { betaBelow, clopperPearson, type Interval, logBeta } from './special-functions.ts';
+import { betaBelow, clopperPearson, type Interval } from './special-functions.ts';
 
 /** The votes on one step: how many there are, and how many of them are right. */
 export interface StepCount {
