@@ -1,6 +1,7 @@
 import { simulatedModel, systemClock } from 'mdap';
 import { type HanoiState, hanoi } from 'mdap/processes';
-import { InFlight, questionOf, vote } from '../src/decide.ts';
+import { questionOf, vote } from '../src/decide.ts';
+import { InFlight } from '../src/draws.ts';
 import { createRandom } from '../src/random.ts';
 import { createSampler } from '../src/sampler.ts';
 import { aheadByK, type StopRule } from '../src/vote.ts';

@@ -239,6 +239,23 @@ function profileInterval(profile: (x: number) => number, best: number, range: re
   return { low: lastAbove(profile, cut, best, low), high: end === RHO_END ? 1 : end };
 }
 
+/** Chance of at least so many wrong votes among those of a step (Polya's urn: each wrong vote makes the next likelier). */
+export function dissentChance(step: { mean: number; rho: number; votes: number; dissents: number }): number {
+  const { mean, rho, votes, dissents } = step;
+  // Chance of exactly so many wrong votes, by number, after each vote; that of more is counted in the last place.
+  let chances = [1];
+  for (let n = 0; n < votes; n++) {
+    const next: number[] = [];
+    for (const [wrong, chance] of chances.entries()) {
+      const nextIsWrong = wrong === dissents ? 1 : ((1 - mean) * (1 - rho) + wrong * rho) / (1 - rho + n * rho);
+      next[wrong] = (next[wrong] ?? 0) + chance * (wrong === dissents ? 1 : 1 - nextIsWrong);
+      if (wrong < dissents) next[wrong + 1] = (next[wrong + 1] ?? 0) + chance * nextIsWrong;
+    }
+    chances = next;
+  }
+  return chances[dissents] ?? 0;
+}
+
 /** Steps whose votes are all right, partly right, all wrong: each share with its exact 95 % interval. */
 export interface StepShares {
   readonly alwaysRight: SharesOfSteps;

@@ -2,6 +2,7 @@ import {
   type BetaShape,
   type Collisions,
   collisions,
+  dissentChance,
   fitBetaBinomial,
   type SharedErrors,
   type StepCount,
@@ -14,6 +15,7 @@ import type { VoterModel } from './evidence.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Json } from './journal.ts';
 import type { Interval } from './special-functions.ts';
+import type { Tally } from './vote.ts';
 
 /** What was seen of one voter class on one sampled step. */
 export interface ClassCounts {
@@ -181,6 +183,23 @@ export function voterModelOf(calibration: Calibration, voters: readonly VoterNam
     shared: distinct.length > 1 ? Math.max(...shared) : 1,
   };
 }
+
+/**
+ * Tells a dissent that is not to be expected of this voter: so many wrong votes, or more, on a step have a chance of less
+ * than 1 %.
+ */
+export function dissentWatch(calibration: Calibration, voter: VoterName): ((tally: Tally) => boolean) | undefined {
+  const { classes } = figuresOf(calibration);
+  const known = classes.find(({ model, variant }) => model === voter.model && variant === voter.variant);
+  if (known === undefined) return undefined;
+  const { p, rho } = known;
+  return ({ total, leaderVotes }) =>
+    leaderVotes < total &&
+    dissentChance({ mean: p.estimate, rho: rho.estimate ?? 0, votes: total, dissents: total - leaderVotes }) <
+      UNEXPECTED;
+}
+
+const UNEXPECTED = 0.01;
 
 /**
  * Whether a calibration was made for this process.

@@ -48,16 +48,21 @@ export function certificateOf(
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const together = likeliestRates(countsOfAll());
     if (together.rho === null) break;
-    const each = Array.from({ length: classes }, (_, voterClass) =>
-      classes === 1 ? together : likeliestRates(countsOfClass(voterClass)),
-    );
+    const each = Array.from({ length: classes }, (_, voterClass) => {
+      const counts = countsOfClass(voterClass);
+      const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
+      // A class of which no vote dissented is taken to be like all together.
+      return shapeOf(own.rho === null ? together : own);
+    });
     const before: number | undefined = likely?.expectedWrong;
-    // A class of which no vote dissented is taken to be like all together.
-    likely = sumOf(groups, { classes: each.map((rates) => shapeOf(rates.rho === null ? together : rates)), shared });
+    likely = sumOf(groups, { classes: each, shared });
     if (before !== undefined && Math.abs(likely.expectedWrong - before) <= 1e-3 * likely.expectedWrong) break;
   }
   const together = fitBetaBinomial(countsOfAll());
-  const each = Array.from({ length: classes }, (_, voterClass) => fitBetaBinomial(countsOfClass(voterClass)));
+  const each = Array.from({ length: classes }, (_, voterClass) => {
+    const counts = countsOfClass(voterClass);
+    return hasVotes(counts) ? fitBetaBinomial(counts) : together;
+  });
   const isKnown = likely !== null;
   const cautious = sumOf(groups, { classes: each.map((fit) => fit.cautious), shared });
   return {
@@ -109,6 +114,10 @@ function sumOf(groups: readonly Group[], model: VoterModel): Sums {
 
 function countsOf(groups: readonly Group[], voterClass: number): StepCount[] {
   return groups.flatMap((group) => asRightAndWrong(group, (votes) => votes[voterClass] ?? 0));
+}
+
+function hasVotes(counts: readonly StepCount[]): boolean {
+  return counts.some(({ trials }) => trials > 0);
 }
 
 /** The group's steps as ones whose winner is right, and ones whose runner-up is. */

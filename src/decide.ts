@@ -1,15 +1,19 @@
+import { Draws, type Failed, type InFlight, type Landed } from './draws.ts';
+import type { Escalation } from './events.ts';
 import type { SampleEntry } from './journal.ts';
-import type { ModelRequest, Sample } from './model.ts';
-import type { Process, Prompt, StepSubject } from './process.ts';
-import { flagSample, type Reader, RedFlag, type RedFlagCode, readReply, type Valid } from './red-flags.ts';
+import { Ladder, type Rung } from './ladder.ts';
+import { callPartAsync, type Process, type Prompt, type StepSubject } from './process.ts';
+import { type Reader, RedFlag, type RedFlagCode } from './red-flags.ts';
 import type { Sampler } from './sampler.ts';
-import type { StopRule } from './vote.ts';
+import type { StopRule, Tally } from './vote.ts';
 
 /** One step as its vote sees it: what to ask, and how to judge the actions in the replies. */
 export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly stepIndex: number;
   /** The step in one of its forms, by index. Asked for once, when the form is first needed. */
   readonly ask: (form: number) => AskedForm<Action>;
+  /** Whether an action is right: then it is the decision, without a vote. */
+  readonly verify?: (action: Action) => boolean | Promise<boolean>;
   /** Index of the form with this name; undefined where there is none. */
   readonly formNamed: (variant: string) => number | undefined;
 }
@@ -20,7 +24,7 @@ export function questionOf<Input, State, Action>(
   state: State,
   stepIndex: number,
 ): Question<Action> {
-  const { check, key, forms } = process;
+  const { check, verify, key, forms } = process;
   return {
     stepIndex,
     ask: (index) => {
@@ -36,6 +40,7 @@ export function questionOf<Input, State, Action>(
       return index >= 0 ? index : undefined;
     },
     check: check && ((action) => check(action, state)),
+    verify: verify && ((action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))),
     key,
   };
 }
@@ -62,14 +67,20 @@ export interface VoteSettings {
   /** Temperature of all its later draws. */
   readonly temperature: number;
   readonly maxOutputTokens: number;
+  /** Whether votes contradict each other more than is to be expected; by default at the first dissent. */
+  readonly isSuspicious?: (tally: Tally) => boolean;
   /** Most draws in flight at once. */
   readonly maxConcurrency: number;
 }
 
 export interface VoteContext {
   readonly settings: VoteSettings;
-  /** Asked in turn, from the first vote on. */
+  /** All that may vote. */
   readonly voters: readonly VoterClass[];
+  /** By default one rung with all of them. */
+  readonly rungs?: readonly Rung[];
+  /** Called when a step goes to its next rung. */
+  readonly onEscalation?: (escalation: Escalation) => void;
   /** Aborts what the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
@@ -81,8 +92,10 @@ export interface VoteContext {
 export interface VoteRecord {
   /** Votes by candidate key, strongest first. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[];
-  /** The same votes by voter class, in the same order; undefined where there is one class. */
+  /** The same votes by voter class, in the same order; undefined where the first class alone voted. */
   readonly classVotes: readonly (readonly number[])[] | undefined;
+  /** What settled it, or tried to last, where it was not the first rung's votes: a rung, or `verify`. */
+  readonly settledBy: string | undefined;
   readonly samples: number;
   readonly votes: number;
   readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
@@ -108,7 +121,8 @@ export interface Undecided extends VoteRecord {
  *
  * - Exactly `needed()` draws are in flight, the least number of agreeing votes that would decide, so that no draw is
  *   wasted (bounded by `maxConcurrency`).
- * - Draw by draw the voter classes take turns.
+ * - Draw by draw the voter classes of the present rung take turns. A step that they cannot settle, or contest, goes on
+ *   with the next rung, which may give as many votes again; what was voted so far counts on.
  * - Samples are counted in the order in which they were asked for, not in which they arrive: the decision is a function
  *   of the draws alone, and fast answers are not favoured.
  * - `recorded` are draws that an earlier execution paid for; they are counted, not drawn again.
@@ -122,25 +136,44 @@ export async function vote<Action>(
 ): Promise<Decision<Action> | Undecided> {
   const { settings } = context;
   const { rule } = settings;
-  const { flagLimit = rule.limit } = rule;
   const race = rule.start();
   const actions = new Map<string, Action>();
   const startMs = context.monotonicMs();
-  const queue: Promise<Landed<Action> | Failed>[] = [];
+  const queue: { readonly voter: number; readonly landing: Promise<Landed<Action> | Failed> }[] = [];
   const draws = new Draws(question, context, recorded);
-  const voterOf = (ahead: number) => (samples + ahead) % context.voters.length;
+  const ladder = new Ladder(context);
+  const voterAhead = (ahead: number) => queue[ahead]?.voter ?? ladder.voterOf(nextDraw + ahead - queue.length);
   let nextDraw = 0;
   let samples = 0;
   let flags: Partial<Record<RedFlagCode, number>> | undefined;
   let flagged = 0;
+  let flagsInRow = 0;
   let inputTokens = 0;
   let outputTokens = 0;
   let costUsd: number | null = 0;
 
-  const classVotes = context.voters.length > 1 ? new Map<string, number[]>() : undefined;
+  const countFlag = (code: RedFlagCode): void => {
+    flagged++;
+    flagsInRow++;
+    flags ??= {};
+    flags[code] = (flags[code] ?? 0) + 1;
+  };
+  // Made when a second class votes: mostly one class decides a step, and a map a step is dear.
+  let classVotes: Map<string, number[]> | undefined;
+  const countClass = (candidate: string, voter: number): void => {
+    if (classVotes === undefined) {
+      if (voter === 0) return;
+      classVotes = new Map(race.tally.entries().map(([known, votes]) => [known, [votes]]));
+    }
+    const votes = classVotes.get(candidate) ?? [];
+    classVotes.set(candidate, votes);
+    while (votes.length < context.voters.length) votes.push(0);
+    votes[voter]!++;
+  };
   const record = (): VoteRecord => ({
     tally: race.tally.entries(),
-    classVotes: classVotes && race.tally.entries().map(([candidate]) => classVotes.get(candidate)!),
+    classVotes: classVotes && race.tally.entries().map(([candidate]) => classVotes!.get(candidate)!),
+    settledBy: ladder.name,
     samples,
     votes: race.tally.total,
     flags,
@@ -152,11 +185,20 @@ export async function vote<Action>(
 
   try {
     for (;;) {
-      const needed = race.needed(voterOf);
-      if (flagged >= flagLimit) return { type: 'undecided', code: 'flag-limit', ...record() };
-      if (race.tally.total + needed > rule.limit) return { type: 'undecided', code: 'vote-limit', ...record() };
-      while (queue.length < Math.min(needed, settings.maxConcurrency)) queue.push(draws.land(nextDraw++));
-      const landed = await queue.shift()!;
+      const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
+      const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
+      if (reason !== undefined && ladder.climb(nextDraw)) {
+        flagsInRow = 0;
+        const { stepIndex } = question;
+        context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: race.tally.entries() });
+        continue;
+      }
+      if (reason === 'vote-limit' || reason === 'flag-limit') return { type: 'undecided', code: reason, ...record() };
+      while (queue.length < Math.min(needed, settings.maxConcurrency)) {
+        const voter = ladder.voterOf(nextDraw);
+        queue.push({ voter, landing: draws.land(nextDraw++, voter) });
+      }
+      const landed = await queue.shift()!.landing;
       if ('failure' in landed) throw landed.failure;
       const { sample, verdict, voter } = landed;
       samples++;
@@ -164,25 +206,26 @@ export async function vote<Action>(
       outputTokens += sample.outputTokens ?? 0;
       costUsd = costUsd === null || sample.costUsd === null ? null : costUsd + sample.costUsd;
       if (verdict instanceof RedFlag) {
-        flagged++;
-        flags ??= {};
-        flags[verdict.code] = (flags[verdict.code] ?? 0) + 1;
+        countFlag(verdict.code);
         continue;
       }
-      if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
-      race.record(verdict.key, voter);
-      if (classVotes !== undefined) {
-        const votes = classVotes.get(verdict.key) ?? Array<number>(context.voters.length).fill(0);
-        classVotes.set(verdict.key, votes);
-        votes[voter]!++;
+      const isVerified = question.verify === undefined ? undefined : await question.verify(verdict.action);
+      if (isVerified === false) {
+        countFlag('refuted');
+        continue;
       }
+      flagsInRow = 0;
+      if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
+      countClass(verdict.key, voter);
+      race.record(verdict.key, voter);
+      if (isVerified) return { type: 'decided', action: verdict.action, ...record(), settledBy: 'verify' };
       const winner = race.decided();
       if (winner !== undefined) return { type: 'decided', action: actions.get(winner)!, ...record() };
     }
   } finally {
     if (queue.length > 0) {
       draws.abort();
-      await Promise.all(queue);
+      await Promise.all(queue.map(({ landing }) => landing));
     }
   }
 }
@@ -201,7 +244,9 @@ export async function sampleStep<Action>(
   const queue: Promise<Landed<Action> | Failed>[] = [];
   try {
     for (let next = 0; samples.length < count; ) {
-      while (next < count && queue.length < context.settings.maxConcurrency) queue.push(draws.land(next++));
+      while (next < count && queue.length < context.settings.maxConcurrency) {
+        queue.push(draws.land(next, next++ % context.voters.length));
+      }
       const landed = await queue.shift()!;
       if ('failure' in landed) throw landed.failure;
       samples.push(landed.sample);
@@ -210,204 +255,5 @@ export async function sampleStep<Action>(
   } finally {
     draws.abort();
     await Promise.all(queue);
-  }
-}
-
-/** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
-const MOST_FLAGGED_CHARS = 65_536;
-
-interface Landed<Action> {
-  readonly sample: SampleEntry;
-  readonly verdict: Valid<Action> | RedFlag;
-  /** Index of its voter class. */
-  readonly voter: number;
-}
-
-/** A value, not a rejection: Node would end the program while the draws before it are still awaited. */
-interface Failed {
-  readonly failure: unknown;
-}
-
-/** The draws of one step. */
-class Draws<Action> {
-  readonly #question: Question<Action>;
-  readonly #context: VoteContext;
-  readonly #recorded: readonly SampleEntry[];
-  readonly #open: Draw[] = [];
-  readonly #forms: FormReader<Action>[] = [];
-
-  constructor(question: Question<Action>, context: VoteContext, recorded: readonly SampleEntry[]) {
-    this.#question = question;
-    this.#context = context;
-    this.#recorded = recorded;
-  }
-
-  async land(number: number): Promise<Landed<Action> | Failed> {
-    try {
-      return await this.#draw(number);
-    } catch (failure) {
-      return { failure };
-    }
-  }
-
-  async #draw(number: number): Promise<Landed<Action>> {
-    const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
-    const { settings, voters, inFlight, onSample } = this.#context;
-    if (paid !== undefined) {
-      onSample(paid, true);
-      return { sample: paid, verdict: this.#rereadVerdict(paid), voter: this.#voterOf(paid) };
-    }
-    const voter = number % voters.length;
-    const { sampler, form, variant } = voters[voter]!;
-    const reader = this.#reader(form);
-    const temperature = number < voters.length ? settings.firstTemperature : settings.temperature;
-    const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
-    this.#open.push(draw);
-    let reply: Sample;
-    try {
-      reply = await sampler.sample(draw);
-    } finally {
-      draw.settle();
-    }
-    const verdict = flagSample(reply, settings.maxOutputTokens) ?? reader.read(reply.text);
-    const isFlagged = verdict instanceof RedFlag;
-    const sample: SampleEntry = {
-      type: 'sample',
-      stepIndex: this.#question.stepIndex,
-      draw: number,
-      model: sampler.model.id,
-      variant,
-      temperature,
-      text: isFlagged ? reply.text.slice(0, MOST_FLAGGED_CHARS).toWellFormed() : reply.text,
-      finishReason: reply.finishReason,
-      candidate: isFlagged ? undefined : verdict.key,
-      flag: isFlagged ? { code: verdict.code, detail: verdict.detail } : undefined,
-      inputTokens: reply.inputTokens,
-      outputTokens: reply.outputTokens,
-      costUsd: costUsd(reply, sampler),
-      latencyMs: reply.latencyMs,
-    };
-    onSample(sample, false);
-    return { sample, verdict, voter };
-  }
-
-  abort(): void {
-    for (const draw of this.#open) draw.abort(new Error('the step no longer needs this draw'));
-  }
-
-  /** The class of a sample that an earlier execution paid for, which may have had other voters. */
-  #voterOf(paid: SampleEntry): number {
-    const { voters } = this.#context;
-    const same = voters.findIndex(
-      ({ sampler, variant }) => sampler.model.id === paid.model && variant === paid.variant,
-    );
-    return same >= 0 ? same : paid.draw % voters.length;
-  }
-
-  /** Read again in the form that it answered, which may no longer vote. */
-  #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
-    if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
-    const form = this.#question.formNamed(paid.variant);
-    if (form !== undefined) return this.#reader(form).read(paid.text);
-    return new RedFlag('malformed', `the process has no variant ${JSON.stringify(paid.variant)} any more`);
-  }
-
-  #reader(form: number): FormReader<Action> {
-    this.#forms[form] ??= new FormReader(this.#question, form);
-    return this.#forms[form];
-  }
-}
-
-/** Reads the replies to one form of a step. */
-class FormReader<Action> {
-  readonly asked: AskedForm<Action>;
-  readonly #reader: Reader<Action>;
-  // Samples of one step mostly say the same: reading each text once makes the loop 1.8 times faster.
-  #lastText: string | undefined;
-  #lastVerdict: Valid<Action> | RedFlag | undefined;
-
-  constructor({ ask, check, key }: Question<Action>, form: number) {
-    this.asked = ask(form);
-    this.#reader = { parse: this.asked.parse, check, key };
-  }
-
-  read(text: string): Valid<Action> | RedFlag {
-    if (text !== this.#lastText || this.#lastVerdict === undefined) {
-      this.#lastVerdict = readReply(text, this.#reader);
-      this.#lastText = text;
-    }
-    return this.#lastVerdict;
-  }
-}
-
-function costUsd(sample: Sample, sampler: Sampler): number | null {
-  const { price } = sampler.model;
-  if (price === undefined || sample.inputTokens === undefined || sample.outputTokens === undefined) return null;
-  return (sample.inputTokens * price.inputUsdPerMTok + sample.outputTokens * price.outputUsdPerMTok) / 1e6;
-}
-
-/** The abort controllers that exist, so that a pause reaches every call in flight. */
-export class InFlight {
-  readonly #controllers = new Set<AbortController>();
-  #reason: unknown;
-  #isAborted = false;
-
-  add(controller: AbortController): void {
-    if (this.#isAborted) controller.abort(this.#reason);
-    else this.#controllers.add(controller);
-  }
-  delete(controller: AbortController): void {
-    this.#controllers.delete(controller);
-  }
-  abort(reason: unknown): void {
-    this.#isAborted = true;
-    this.#reason = reason;
-    for (const controller of this.#controllers) controller.abort(reason);
-    this.#controllers.clear();
-  }
-}
-
-class Draw implements ModelRequest {
-  readonly prompt: Prompt;
-  readonly subject: StepSubject | undefined;
-  readonly draw: number;
-  readonly temperature: number;
-  readonly maxOutputTokens: number;
-  readonly #inFlight: InFlight;
-  #controller: AbortController | undefined;
-  #abortReason: unknown;
-  #isSettled = false;
-
-  constructor(
-    asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
-    number: number,
-    temperature: number,
-    maxOutputTokens: number,
-    inFlight: InFlight,
-  ) {
-    this.prompt = asked.prompt;
-    this.subject = asked.subject;
-    this.draw = number;
-    this.temperature = temperature;
-    this.maxOutputTokens = maxOutputTokens;
-    this.#inFlight = inFlight;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
-      this.#inFlight.add(this.#controller);
-    }
-    return this.#controller.signal;
-  }
-  abort(reason: Error): void {
-    if (this.#isSettled) return;
-    this.#abortReason = reason;
-    this.#controller?.abort(reason);
-  }
-  settle(): void {
-    this.#isSettled = true;
-    if (this.#controller !== undefined) this.#inFlight.delete(this.#controller);
   }
 }

@@ -3,11 +3,20 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CalibrateResult, calibrate } from './calibrate.ts';
-import { type Calibration, readCalibration, requireSameProcess, voterModelOf } from './calibration.ts';
+import {
+  type Calibration,
+  dissentWatch,
+  readCalibration,
+  requireSameProcess,
+  type VoterName,
+  voterModelOf,
+} from './calibration.ts';
 import type { Clock } from './clock.ts';
-import { type Decision, InFlight, questionOf, type Undecided, vote } from './decide.ts';
+import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
+import { InFlight } from './draws.ts';
 import { MdapError, messageOf, ProcessError, UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
+import { planByRates } from './forecast.ts';
 import type { Journal } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import type { Model } from './model.ts';
@@ -25,7 +34,6 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
-import { type Plan, planProcess } from './plan.ts';
 import {
   type AnyProcess,
   defineProcess,
@@ -38,6 +46,7 @@ import { createRandom } from './random.ts';
 import { execute, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
 import type { StopRule } from './vote.ts';
+import { assembleVoters, formsOf, type Voters } from './voters.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -74,15 +83,32 @@ export async function run<Input, State, Action>(
   }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
   const model = await openModel(options);
+  const panel: Model[] = [];
   try {
-    const voters = formsOf(process, options.variants).map((form) => ({ model, form }));
-    const vote = voteSettings(await ruleOf(process, input, { ...options, model }, voters), options);
+    for (const member of options.panel ?? []) panel.push(await openModel({ ...options, model: member }));
+    const calibration = openCalibration(process, options);
+    const isByEvidence = options.rule === 'evidence' || (calibration !== undefined && isRuleOpen(options));
+    const { voters, rungs } = assembleVoters({
+      process,
+      model,
+      panel,
+      variants: options.variants,
+      // A majority of so many votes cannot be given more.
+      escalate: options.rule === 'majority' ? [] : options.escalate,
+      calibration: isByEvidence ? calibration : undefined,
+    });
+    const vote = {
+      ...voteSettings(await ruleOf(process, input, { ...options, model }, voters, calibration), options),
+      isSuspicious: calibration && dissentWatch(calibration, nameOf(process, voters[0]!)),
+    };
     const maxRetries = maxRetriesOf(options);
     const journal = openJournal(options.journal, clock);
     try {
       return await execute(process, input, {
         runId,
         voters,
+        rungs,
+        answer: options.answer,
         journal,
         clock,
         random: createRandom(options.seed ?? 0),
@@ -100,23 +126,35 @@ export async function run<Input, State, Action>(
       if (journal !== options.journal) await journal.close();
     }
   } finally {
-    if (model !== options.model) await model.close?.();
+    for (const opened of [model, ...panel]) {
+      if (opened !== options.model && !options.panel?.includes(opened)) await opened.close?.();
+    }
   }
 }
 
-type Voters = readonly { readonly model: Model; readonly form: number }[];
+function isRuleOpen({ rule, k }: RunOptions): boolean {
+  return rule === undefined && k === undefined;
+}
+
+function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]): VoterName {
+  return { model: model.id, variant: process.forms[form]!.name };
+}
 
 /** The rule that the options ask for; the calibration's, where there is one and nothing else is asked for. */
-async function ruleOf(process: AnyProcess, rawInput: unknown, options: RunOptions, voters: Voters): Promise<StopRule> {
+async function ruleOf(
+  process: AnyProcess,
+  rawInput: unknown,
+  options: RunOptions & { readonly model: Model },
+  voters: Voters['voters'],
+  calibration: Calibration | undefined,
+): Promise<StopRule> {
   const { rule, k, maxVotes } = options;
-  const calibration = openCalibration(process, options);
-  if (rule === 'evidence' || (rule === undefined && k === undefined && calibration !== undefined)) {
-    if (calibration === undefined) return plainRule({ ...options, rule: 'evidence' });
-    const names = voters.map(({ model, form }) => ({ model: model.id, variant: process.forms[form]!.name }));
+  if (calibration !== undefined && (rule === 'evidence' || isRuleOpen(options))) {
+    const names = voters.map((voter) => nameOf(process, voter));
     const maxError = await stepErrorOf(process, rawInput, options);
     return evidenceRule({ ...voterModelOf(calibration, names), maxError, maxVotes });
   }
-  return plainRule({ ...options, k: k === 'auto' ? (await planRun(process, rawInput, options)).margin : k });
+  return plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
 }
 
 /** eps = 1 - t^(1/s): the error allowed to one of s decisions. */
@@ -132,7 +170,8 @@ async function stepErrorOf(process: AnyProcess, rawInput: unknown, options: RunO
   return -Math.expm1(Math.log(target) / steps);
 }
 
-function openCalibration(
+/** @throws {UsageError} for what is no calibration, and for one of another process. */
+export function openCalibration(
   process: AnyProcess,
   { calibration, acceptCalibration = false }: Pick<RunOptions, 'calibration' | 'acceptCalibration'>,
 ): Calibration | undefined {
@@ -154,18 +193,6 @@ export function readCalibrationFile(file: string): Calibration {
     );
   }
   return readCalibration(value, `calibration ${file}`);
-}
-
-/** Indices of the forms that vote. */
-function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
-  const { forms, name } = process;
-  const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
-  if (count > forms.length) {
-    throw new UsageError(
-      `variants: expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,
-    );
-  }
-  return Array.from({ length: count }, (_, form) => form);
 }
 
 /** What a single voted call is about: a prompt, and how its reply is read. */
@@ -280,49 +307,6 @@ async function abortable<T>(signal: AbortSignal | undefined, work: (inFlight: In
   }
 }
 
-/**
- * Foretells a run of a process before anything is paid for it.
- * @throws {UsageError} where p is not known, and for everything that `plan` refuses.
- * @throws {ProcessError} `threw`, when the process does not take the input.
- */
-export async function planRun(
-  process: AnyProcess,
-  input: unknown,
-  options: Omit<RunOptions, 'model'> & {
-    readonly model?: string | Model;
-    readonly steps?: number;
-    readonly stepsPerSubtask?: number;
-  },
-): Promise<Plan> {
-  if (options.rule !== undefined && options.rule !== 'ahead-by-k') {
-    throw new UsageError(
-      `rule: expected ahead-by-k, the only one that can be planned, got ${options.rule}: give k as a number instead of 'auto'.`,
-    );
-  }
-  const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });
-  const p = options.p ?? model?.rates?.p;
-  const v = options.v ?? model?.rates?.v;
-  const price = options.price ?? model?.price;
-  if (model !== options.model) await model?.close?.();
-  if (p === undefined) {
-    throw new UsageError(
-      'p: expected the success rate of a vote, which is not known of this model: measure it on a sample of steps and ' +
-        'give it as --p 0.99, or choose k yourself with --k 3.',
-    );
-  }
-  const { target, steps, stepsPerSubtask } = options;
-  const margin = options.k === 'auto' ? undefined : options.k;
-  try {
-    return await planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask });
-  } catch (thrown) {
-    if (thrown instanceof MdapError) throw thrown;
-    throw new ProcessError(
-      `process ${JSON.stringify(process.name)} threw while it was planned: ${messageOf(thrown)} (input ${JSON.stringify(input ?? null).slice(0, 200)}).`,
-      { code: 'threw', cause: thrown },
-    );
-  }
-}
-
 /** @throws {JournalError} */
 export function openJournal(
   journal: string | Journal = DEFAULT_JOURNAL_FILE,
@@ -333,7 +317,8 @@ export function openJournal(
   return typeof journal === 'string' ? sqliteJournal({ file: journal, now: () => clock.now(), ...options }) : journal;
 }
 
-async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
+/** By its name, or as it is given; one opened by name is the caller's to close. */
+export async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new UsageError(`seed: expected a whole number, got ${seed}.`);

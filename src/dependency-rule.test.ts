@@ -34,6 +34,7 @@ const LAYERS: readonly Layer[] = [
       'calibration.ts',
       'drift.ts',
       'heterogeneity.ts',
+      'forecast.ts',
       'beta-binomial.ts',
       'special-functions.ts',
       'process.ts',
@@ -51,14 +52,14 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'one decision',
-    files: ['decide.ts', 'sampler.ts'],
+    files: ['decide.ts', 'draws.ts', 'ladder.ts', 'sampler.ts'],
     below: ['vocabulary and pure decisions'],
     packages: 'none',
     nodeModules: 'none',
   },
   {
     name: 'orchestration',
-    files: ['run.ts', 'map.ts', 'solve.ts', 'calibrate.ts'],
+    files: ['run.ts', 'open-run.ts', 'map.ts', 'solve.ts', 'calibrate.ts'],
     below: ['vocabulary and pure decisions', 'one decision'],
     packages: 'none',
     nodeModules: 'any',
@@ -74,7 +75,7 @@ const LAYERS: readonly Layer[] = [
   ),
   {
     name: 'assembly',
-    files: ['defaults.ts', 'options.ts', 'index.ts'],
+    files: ['defaults.ts', 'foretell.ts', 'options.ts', 'voters.ts', 'index.ts'],
     below: [
       'vocabulary and pure decisions',
       'one decision',

@@ -1,5 +1,17 @@
 import type { DecisionEntry, RunStatus, SampleEntry } from './journal.ts';
 
+/** Why a step goes to its next rung: a dissent that is not to be expected, flags in a row, or the limits of its rule. */
+export type EscalationReason = 'dissent' | 'flags' | 'vote-limit' | 'flag-limit';
+
+export interface Escalation {
+  readonly stepIndex: number;
+  /** Name of the rung. */
+  readonly to: string;
+  readonly reason: EscalationReason;
+  /** Votes by candidate key, strongest first. */
+  readonly tally: readonly (readonly [candidate: string, votes: number])[];
+}
+
 /** What happens in a run, as it happens. Handlers run inside the loop: they must be quick and must not throw. */
 export type RunEvent =
   | { readonly type: 'run-started'; readonly runId: string; readonly stepIndex: number; readonly isResumed: boolean }
@@ -12,6 +24,8 @@ export type RunEvent =
       readonly message: string;
       readonly retryInMs: number | null;
     }
+  /** The votes so far could not settle a step, or contradict each other: further voters take over. */
+  | ({ readonly type: 'step-escalated' } & Escalation)
   /** A decision is made, not yet durable. */
   | { readonly type: 'step-decided'; readonly decision: DecisionEntry }
   /** The decision is durable; its effect comes next. Only for processes with effects. */

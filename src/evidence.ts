@@ -210,12 +210,12 @@ class EvidenceRace implements Race {
     return undefined;
   }
 
-  needed(classOf: (ahead: number) => number = () => 0): number {
+  needed(classOf: (ahead: number) => number = () => 0, limit = this.#limit): number {
     if (this.decided() !== undefined) return 0;
     let least = Number.POSITIVE_INFINITY;
     for (const [candidate, votes] of [...this.#votes, [undefined, []] as const]) {
       const more = [...votes];
-      const most = Math.min(least - 1, this.#limit - this.tally.total);
+      const most = Math.min(least - 1, limit - this.tally.total);
       for (let ahead = 0; ahead < most; ahead++) {
         const voterClass = classOf(ahead);
         more[voterClass] = (more[voterClass] ?? 0) + 1;

@@ -10,7 +10,6 @@ export {
   type DecideQuestion,
   decide,
   openJournal,
-  planRun,
   run,
   systemClock,
 } from './defaults.ts';
@@ -19,6 +18,7 @@ export { JournalError, MdapError, ModelError, ProcessError, type Recovery, Usage
 export type { OnEvent, RunEvent } from './events.ts';
 export { type ClassRates, evidenceRule, type VoterModel } from './evidence.ts';
 export type { Fingerprint } from './fingerprint.ts';
+export { planRun } from './foretell.ts';
 export type * from './journal.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';

@@ -26,8 +26,10 @@ export interface RunTotals {
   samples: number;
   votes: number;
   flags: Partial<Record<RedFlagCode, number>>;
-  /** How many steps ended with which votes, by `tallyKey`. */
+  /** How many steps were decided by which votes, by `tallyKey`. */
   tallies: Record<string, number>;
+  /** Decisions by what settled them, where that was not the votes that a step has at first. */
+  settledBy: Record<string, number>;
   /** Steps with at least one vote for a candidate that lost. */
   contestedSteps: number;
   inputTokens: number;
@@ -51,8 +53,10 @@ export interface DecisionEntry {
   readonly votes: number;
   /** Votes by candidate key, winner first; undefined where the step was unanimous. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
-  /** Votes by voter class, winner first, also where the step was unanimous; undefined where there is one class. */
+  /** Votes by voter class, winner first, also where the step was unanimous; undefined where the first class alone voted. */
   readonly classVotes: readonly (readonly number[])[] | undefined;
+  /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: string | undefined;
   readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -183,6 +187,7 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
     votes: 0,
     flags: {},
     tallies: {},
+    settledBy: {},
     contestedSteps: 0,
     inputTokens: 0,
     outputTokens: 0,
@@ -199,8 +204,12 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   totals.samples += decision.samples;
   totals.votes += decision.votes;
   if (decision.tally !== undefined) totals.contestedSteps++;
-  const key = tallyKey(decision);
-  totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
+  const { settledBy } = decision;
+  if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
+  if (settledBy !== 'person' && settledBy !== 'verify') {
+    const key = tallyKey(decision);
+    totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
+  }
   for (const code in decision.flags) {
     const flag = code as RedFlagCode;
     totals.flags[flag] = (totals.flags[flag] ?? 0) + (decision.flags[flag] ?? 0);
@@ -212,6 +221,16 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
   }
+}
+
+/** Adds a sample of a step that is not decided yet. */
+export function addSample(totals: RunTotals, sample: SampleEntry): void {
+  totals.samples++;
+  if (sample.flag === undefined) totals.votes++;
+  else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
+  totals.inputTokens += sample.inputTokens ?? 0;
+  totals.outputTokens += sample.outputTokens ?? 0;
+  totals.costUsd = totals.costUsd === null || sample.costUsd === null ? null : totals.costUsd + sample.costUsd;
 }
 
 /** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */

@@ -5,7 +5,10 @@ import { UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import type { Journal, Json, RunRecord } from './journal.ts';
 import type { Model, Price } from './model.ts';
-import type { RecordPolicy } from './run.ts';
+import type { Answer, RecordPolicy } from './run.ts';
+
+export type { Answer } from './run.ts';
+
 import { type RuleName, ruleByName, type StopRule } from './vote.ts';
 
 /** Which model answers, named as on the command line or given. */
@@ -67,6 +70,12 @@ export interface RunOptions extends VoteOptions {
   readonly acceptChange?: boolean;
   /** How many forms of the process (itself, then its variants) take turns from the first vote on; 1 by default. */
   readonly variants?: number | 'all';
+  /** What takes over when a step is contested: all variants, then the panel; both by default, in this order. */
+  readonly escalate?: readonly ('variants' | 'panel')[];
+  /** Further models, named as `model` is. */
+  readonly panel?: readonly (string | Model)[];
+  /** A person's decision on the step that the run is paused at; it pauses again behind it. */
+  readonly answer?: Answer;
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
   readonly processSource?: string;
   readonly onEvent?: OnEvent;
@@ -102,7 +111,17 @@ export function voteSettings(rule: StopRule, options: VoteOptions): VoteSettings
 const SETTINGS: Record<
   Exclude<
     keyof RunOptions,
-    'model' | 'signal' | 'clock' | 'runId' | 'journal' | 'maxSteps' | 'acceptChange' | 'processSource' | 'onEvent'
+    | 'model'
+    | 'panel'
+    | 'answer'
+    | 'signal'
+    | 'clock'
+    | 'runId'
+    | 'journal'
+    | 'maxSteps'
+    | 'acceptChange'
+    | 'processSource'
+    | 'onEvent'
   >,
   true
 > = {
@@ -119,6 +138,7 @@ const SETTINGS: Record<
   maxConcurrency: true,
   maxRetries: true,
   variants: true,
+  escalate: true,
   calibration: true,
   acceptCalibration: true,
   steps: true,
@@ -129,10 +149,15 @@ const SETTINGS: Record<
 };
 
 export function settingsOf(options: RunOptions): Json {
-  const { model } = options;
+  const { model, panel } = options;
   // By name: code may pass more than the types say, a key among it.
   const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
-  return { ...Object.fromEntries(given), model: typeof model === 'string' ? model : model.id };
+  const named = (one: string | Model) => (typeof one === 'string' ? one : one.id);
+  return {
+    ...Object.fromEntries(given),
+    model: named(model),
+    ...(panel === undefined ? {} : { panel: panel.map(named) }),
+  };
 }
 
 /** The options to resume a journaled run with: those it had, changed by those given now. */

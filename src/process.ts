@@ -50,6 +50,11 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly action?: StandardSchemaV1<unknown, Action>;
   /** Invariants of the process: a returned flag (use `redFlag('illegal', detail)`) keeps the action from being a vote. */
   readonly check?: (action: Action, state: State) => RedFlag | undefined;
+  /**
+   * Whether an action is right, where that can be found out more cheaply than the action itself. It is believed: the first
+   * answer that it accepts is the decision, without a vote.
+   */
+  readonly verify?: (action: Action, state: State) => boolean | Promise<boolean>;
   /** Two actions with equal keys are one candidate. Default: canonical JSON. */
   readonly key?: (action: Action) => string;
   /** The transition. Pure. `observation` is what `effect` returned, if there is one. */
@@ -92,7 +97,7 @@ export interface StepSubject {
 }
 
 const REQUIRED = ['start', 'isDone', 'prompt', 'apply'] as const;
-const OPTIONAL = ['steps', 'parse', 'check', 'key', 'effect', 'reference', 'reply', 'mistakes'] as const;
+const OPTIONAL = ['steps', 'parse', 'check', 'verify', 'key', 'effect', 'reference', 'reply', 'mistakes'] as const;
 
 /**
  * Checks a definition and fills in its defaults.
@@ -208,12 +213,35 @@ export function callPart<T>(
   try {
     return work();
   } catch (thrown) {
-    const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
-    throw new ProcessError(`process ${JSON.stringify(process.name)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
-      code: 'threw',
-      cause: thrown,
-    });
+    throw partThrew(process, part, stepIndex, thrown);
   }
+}
+
+/** The same for a part that may take its time. */
+export async function callPartAsync<T>(
+  process: { readonly name: string },
+  part: string,
+  stepIndex: number,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw partThrew(process, part, stepIndex, thrown);
+  }
+}
+
+function partThrew(
+  { name }: { readonly name: string },
+  part: string,
+  stepIndex: number | undefined,
+  thrown: unknown,
+): ProcessError {
+  const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
+  return new ProcessError(`process ${JSON.stringify(name)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
+    code: 'threw',
+    cause: thrown,
+  });
 }
 
 function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Action>): Action {

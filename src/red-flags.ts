@@ -9,8 +9,9 @@ import type { Sample } from './model.ts';
  * - `empty`: no text
  * - `malformed`: the parser or the schema rejected it
  * - `illegal`: the process's own `check` rejected the action
+ * - `refuted`: the process's own `verify` found the action wrong
  */
-export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal'] as const;
+export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal', 'refuted'] as const;
 export type RedFlagCode = (typeof RED_FLAG_CODES)[number];
 
 /**

@@ -3,44 +3,46 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { candidateKey } from './candidate.ts';
 import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
-import {
-  type Decision,
-  InFlight,
-  questionOf,
-  type Undecided,
-  type VoteContext,
-  type VoteSettings,
-  vote,
-} from './decide.ts';
+import { type Decision, questionOf, type Undecided, type VoteContext, type VoteSettings, vote } from './decide.ts';
+import { InFlight } from './draws.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
-import { describeChanges, type Fingerprint, fingerprintOf } from './fingerprint.ts';
 import {
   addDecision,
+  addSample,
   type DecisionEntry,
   emptyTotals,
   type Journal,
   type Json,
-  type RunRecord,
   type RunStatus,
   type RunTotals,
   type RunWriter,
   type SampleEntry,
 } from './journal.ts';
+import type { Rung } from './ladder.ts';
 import type { Model } from './model.ts';
-import { callPart, type Process, parseInput, testVariants } from './process.ts';
+import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
+import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
+import { RedFlag, type RedFlagCode } from './red-flags.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
 export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
 export type RecordPolicy = (typeof RECORD_POLICIES)[number];
 
+/** What a person decides: an action, or that of one of the step's draws. */
+export type Answer = { readonly stepIndex: number } & ({ readonly action: unknown } | { readonly draw: number });
+
 /** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
 export interface RunDependencies {
   readonly runId: string;
   /** Who votes, in turn: a model, and the form of the process that it is asked in. */
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
+  /** When which of them vote; by default all from the start. */
+  readonly rungs?: readonly Rung[];
+  /** A person's decision on the step that the run is paused at. The run pauses again behind it. */
+  readonly answer?: Answer;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,6 +73,8 @@ export interface RunResult<State = unknown> {
   readonly flagged: number;
   readonly flags: RunTotals['flags'];
   readonly contestedSteps: number;
+  /** Decisions by what settled them, where it was not a step's first voters: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: RunTotals['settledBy'];
   /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
   readonly undecided: number;
   readonly tokens: { readonly input: number; readonly output: number };
@@ -124,6 +128,8 @@ class Run<Input, State, Action> {
   /** Decided but not yet applied: what a checkpoint taken now must leave to the replay. */
   #pending: DecisionEntry | undefined;
   #undecided: Undecided | undefined;
+  /** Of a person's answer: the run stays as it was. */
+  #refusal: UsageError | undefined;
   #sinceMs: number;
   #checkpointStep: number;
   #checkpointState: State;
@@ -146,7 +152,7 @@ class Run<Input, State, Action> {
   }
 
   async execute(): Promise<RunResult<State>> {
-    const { signal } = this.#options;
+    const { signal, answer } = this.#options;
     const onAbort = () => {
       this.#inFlight.abort(signal?.reason);
       this.#effectAbort.abort(signal?.reason);
@@ -156,7 +162,7 @@ class Run<Input, State, Action> {
     let end: End;
     try {
       await this.#replay();
-      end = await this.#loop();
+      end = answer === undefined ? await this.#loop() : await this.#answer(answer);
     } catch (thrown) {
       end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
     } finally {
@@ -164,6 +170,7 @@ class Run<Input, State, Action> {
     }
     end = await this.#close(end);
     this.#options.onEvent?.({ type: 'run-ended', ...end });
+    if (this.#refusal !== undefined) throw this.#refusal;
     return this.#result(end);
   }
 
@@ -206,7 +213,76 @@ class Run<Input, State, Action> {
         yieldedMs = clock.monotonicMs();
       }
     }
-    return { status: 'done', reason: null };
+    return DONE;
+  }
+
+  /** A person decides the step that the vote could not, by the rules that hold for votes: it must be an action, and legal. */
+  async #answer(answer: Answer): Promise<End> {
+    const { stepIndex } = answer;
+    const process = this.#process;
+    const refuse = (message: string): End => {
+      this.#refusal = new UsageError(message);
+      return { status: 'paused', reason: message };
+    };
+    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
+    if (stepIndex !== this.#stepIndex) {
+      return refuse(
+        `step: run ${JSON.stringify(this.#options.runId)} waits at step ${this.#stepIndex}, got ${stepIndex}.`,
+      );
+    }
+    let decided: Action;
+    let key: string;
+    try {
+      // As it will come back from the journal.
+      decided = jsonCopy('draw' in answer ? this.#actionOf(answer.draw) : answer.action) as Action;
+      key = process.key(decided);
+      const flag = process.check?.(decided, this.#state);
+      if (flag !== undefined) return refuse(`action: it is ${flag.code}: ${flag.detail}.`);
+    } catch (thrown) {
+      return refuse(
+        `action: expected one that process ${JSON.stringify(process.name)} can take: ${messageOf(thrown)}.`,
+      );
+    }
+    const votes = new Map([[key, 0]]);
+    const flags: Partial<Record<RedFlagCode, number>> = {};
+    const sums = emptyTotals({ hasReference: false });
+    for (const sample of this.#open) {
+      addSample(sums, sample);
+      if (sample.candidate !== undefined) votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
+      else if (sample.flag !== undefined) flags[sample.flag.code] = (flags[sample.flag.code] ?? 0) + 1;
+    }
+    const tally = [...votes];
+    this.#note('step-decided-by-person', { stepIndex, action: decided, tally });
+    const { samples, inputTokens, outputTokens, costUsd } = sums;
+    const decision: Decision<Action> = {
+      type: 'decided',
+      action: decided,
+      tally,
+      classVotes: undefined,
+      settledBy: 'person',
+      samples,
+      votes: sums.votes,
+      flags: samples > sums.votes ? flags : undefined,
+      inputTokens,
+      outputTokens,
+      costUsd,
+      latencyMs: 0,
+    };
+    await this.#transit(this.#commit(decision));
+    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
+    return { status: 'paused', reason: `step ${stepIndex} was decided by a person` };
+  }
+
+  /** What a draw of the undecided step says. */
+  #actionOf(draw: number): Action {
+    const sample = this.#open.find((one) => one.draw === draw);
+    if (sample === undefined) throw new UsageError(`the step has no draw ${draw}`);
+    const question = questionOf(this.#process, this.#state, this.#stepIndex);
+    try {
+      return question.ask(question.formNamed(sample.variant) ?? 0).parse(sample.text);
+    } catch (thrown) {
+      throw thrown instanceof RedFlag ? new UsageError(`draw ${draw} is ${thrown.code}: ${thrown.detail}`) : thrown;
+    }
   }
 
   #decide(): Promise<Decision<Action> | Undecided> {
@@ -216,7 +292,7 @@ class Run<Input, State, Action> {
   }
 
   #createVoteContext(): VoteContext {
-    const { voters, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const { voters, rungs, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
     const samplers = new Map<Model, Sampler>();
     const samplerOf = (model: Model): Sampler => {
       const found = samplers.get(model);
@@ -239,6 +315,11 @@ class Run<Input, State, Action> {
         form,
         variant: this.#process.forms[form]!.name,
       })),
+      rungs,
+      onEscalation: (escalation) => {
+        onEvent?.({ type: 'step-escalated', ...escalation });
+        this.#note('step-escalated', escalation);
+      },
       inFlight: this.#inFlight,
       monotonicMs: () => clock.monotonicMs(),
       onSample: (sample, isRecorded) => {
@@ -255,7 +336,7 @@ class Run<Input, State, Action> {
     const stepIndex = this.#stepIndex;
     this.#options.onEvent?.({ type: 'call-failed', stepIndex, message, retryInMs });
     const detail = { stepIndex, message, code, statusCode, retryInMs };
-    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'call-failed', detail });
+    this.#note('call-failed', detail);
   }
 
   #commit(decision: Decision<Action>): DecisionEntry {
@@ -271,6 +352,7 @@ class Run<Input, State, Action> {
       votes: decision.votes,
       tally: isContested ? decision.tally : undefined,
       classVotes: decision.classVotes,
+      settledBy: decision.settledBy,
       flags: decision.flags,
       inputTokens: decision.inputTokens,
       outputTokens: decision.outputTokens,
@@ -329,7 +411,7 @@ class Run<Input, State, Action> {
     const stepIndex = this.#stepIndex;
     const { type: _, ...evidence } = outcome;
     const detail = { stepIndex, ...evidence };
-    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'step-undecided', detail });
+    this.#note('step-undecided', detail);
     const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
     const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
     return {
@@ -353,6 +435,10 @@ class Run<Input, State, Action> {
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
   }
 
+  #note(code: string, detail: Json): void {
+    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code, detail });
+  }
+
   #call<T>(part: string, work: () => T): T {
     return callPart(this.#process, part, this.#stepIndex, work);
   }
@@ -363,7 +449,7 @@ class Run<Input, State, Action> {
     }
     const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
     try {
-      this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code: 'unexpected-error', detail });
+      this.#note('unexpected-error', detail);
     } catch {
       // A journal that fails says so when it is closed.
     }
@@ -396,14 +482,7 @@ class Run<Input, State, Action> {
     if (this.#pending !== undefined) addDecision(totals, this.#pending);
     // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
     const state = isJson(this.#state) ? this.#state : this.#checkpointState;
-    for (const sample of this.#open) {
-      totals.samples++;
-      if (sample.flag === undefined) totals.votes++;
-      else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
-      totals.inputTokens += sample.inputTokens ?? 0;
-      totals.outputTokens += sample.outputTokens ?? 0;
-      totals.costUsd = totals.costUsd === null || sample.costUsd === null ? null : totals.costUsd + sample.costUsd;
-    }
+    for (const sample of this.#open) addSample(totals, sample);
     return {
       runId: this.#options.runId,
       process: this.#process.name,
@@ -415,6 +494,7 @@ class Run<Input, State, Action> {
       flagged: totals.samples - totals.votes,
       flags: totals.flags,
       contestedSteps: totals.contestedSteps,
+      settledBy: totals.settledBy,
       undecided: this.#undecided === undefined ? 0 : 1,
       tokens: { input: totals.inputTokens, output: totals.outputTokens },
       costUsd: totals.costUsd,
@@ -433,93 +513,5 @@ interface End {
   readonly reason: string | null;
 }
 
+const DONE: End = { status: 'done', reason: null };
 const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };
-
-/** Creates the run or checks that it is the same one, and takes its writer lock. */
-async function openRun<Input, State, Action>(
-  process: Process<Input, State, Action>,
-  input: { readonly raw: unknown; readonly parsed: Input },
-  options: RunDependencies,
-): Promise<RunWriter> {
-  const { journal, runId, clock, settings, processSource, acceptChange } = options;
-  const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
-  requireJson('the start state', start, process.name);
-  const fingerprint = fingerprintOf(process, start);
-  if (options.voters.some(({ form }) => form > 0) && fingerprint.prompts.length > 0) testVariants(process, start);
-  // As it was given: when the run is resumed from the journal, it goes through the schema again.
-  const given = input.raw ?? null;
-  requireJson('the input', given, process.name);
-  const found = await journal.find(runId);
-  if (found === undefined) {
-    const header = {
-      runId,
-      process: process.name,
-      processSource,
-      input: given,
-      fingerprint,
-      settings,
-      createdAtMs: clock.now(),
-    };
-    const totals = emptyTotals({ hasReference: process.reference !== undefined });
-    await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
-    return journal.openWriter(runId);
-  }
-  if (candidateKey(found.input) !== candidateKey(given)) {
-    throw new UsageError(
-      `run ${JSON.stringify(runId)} has another input (${JSON.stringify(found.input).slice(0, 200)}): resume it without ` +
-        'an input, or choose another --run-id.',
-    );
-  }
-  const changes = await changesSince(found, fingerprint, journal);
-  if (changes.length > 0 && !acceptChange) {
-    throw new ProcessError(
-      `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
-        'Its votes were given to the old definition: start a new run, or go on with --accept-change.',
-      { code: 'changed' },
-    );
-  }
-  const writer = await journal.openWriter(runId);
-  if (changes.length > 0) {
-    writer.append({ type: 'note', atMs: clock.now(), code: CHANGE_ACCEPTED, detail: { changes, fingerprint } });
-  }
-  if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
-    const detail = { from: found.settings, to: settings };
-    writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
-  }
-  return writer;
-}
-
-const CHANGE_ACCEPTED = 'change-accepted';
-
-/** What changed since the run was started, or since a change was last accepted. */
-async function changesSince(found: RunRecord, now: Fingerprint, journal: Journal): Promise<string[]> {
-  const changes = describeChanges(found.fingerprint, now);
-  if (changes.length === 0) return changes;
-  const accepted = (await journal.notes(found.runId)).findLast(({ code }) => code === CHANGE_ACCEPTED);
-  return accepted === undefined ? changes : describeChanges(accepted.detail.fingerprint, now);
-}
-
-function requireJson(what: string, value: unknown, process: string): void {
-  try {
-    candidateKey(value);
-  } catch (thrown) {
-    throw new ProcessError(
-      `process ${JSON.stringify(process)}: expected ${what} to be plain JSON, so that it can be resumed: ${messageOf(thrown)}.`,
-      { code: 'not-json', cause: thrown },
-    );
-  }
-}
-
-function isJson(value: unknown): boolean {
-  try {
-    candidateKey(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What JSON does not carry at all, as `undefined`, is null. */
-function jsonCopy<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value) ?? 'null');
-}

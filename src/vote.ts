@@ -55,9 +55,9 @@ export interface Race {
   /**
    * The least number of further votes that would decide, if they all agreed with each other. Drawing this many at once
    * never wastes one. 0 when decided; infinite where no number within the limit would. `classOf` tells the voter class of
-   * the vote so many ahead.
+   * the vote so many ahead; `limit` replaces the rule's own where a step was given more votes.
    */
-  needed(classOf?: (ahead: number) => number): number;
+  needed(classOf?: (ahead: number) => number, limit?: number): number;
 }
 
 /** When a step's votes suffice. */

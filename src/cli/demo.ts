@@ -1,4 +1,5 @@
-import { openJournal, planRun, run, systemClock } from '../defaults.ts';
+import { openJournal, run, systemClock } from '../defaults.ts';
+import { planRun } from '../foretell.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import type { RunResult } from '../run.ts';
 import { byCloseness, describeStep } from './inspect.ts';

@@ -34,6 +34,7 @@ function decision(change: Partial<DecisionEntry> = {}): DecisionEntry {
     votes: 3,
     tally: undefined,
     classVotes: undefined,
+    settledBy: undefined,
     flags: undefined,
     inputTokens: 30,
     outputTokens: 15,

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { calibrateCommand } from './calibrate.ts';
+import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
 import {
@@ -135,6 +136,15 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--step <n>', 'this step, from 0', parseNumber);
   addJsonOption(addJournalOption(inspect)).addHelpText('after', INSPECT_EXAMPLES).action(ending(inspectCommand));
 
+  const decide = program
+    .command('decide')
+    .argument('<run-id>')
+    .argument('<step>', 'the step that the run is paused at')
+    .description('decide a step by hand that the votes could not')
+    .option('--action <json>', 'what is to be done there')
+    .option('--draw <n>', 'the answer of this draw, as `mdap inspect --step` numbers them', parseNumber);
+  addJsonOption(addJournalOption(decide)).addHelpText('after', DECIDE_EXAMPLES).action(ending(decideCommand));
+
   const demo = program.command('demo').description('see it work in ten seconds: no key, no network');
   addJournalOption(demo).addHelpText('after', DEMO_EXAMPLES).action(ending(demoCommand));
 
@@ -155,6 +165,12 @@ Examples:
   mdap resume sum-1
   mdap resume sum-1 --max-votes 50 --model openai/gpt-4.1
   mdap resume sum-1 --accept-change`;
+
+const DECIDE_EXAMPLES = `
+Examples:
+  mdap inspect sum-1 --step 417
+  mdap decide sum-1 417 --draw 2
+  mdap decide sum-1 417 --action '{"digit":3,"carry":1}'`;
 
 const CALIBRATE_EXAMPLES = `
 Examples:

@@ -7,6 +7,7 @@ import type { Price } from '../model.ts';
 import type { RunOptions } from '../options.ts';
 import { RECORD_POLICIES } from '../run.ts';
 import { RULE_NAMES } from '../vote.ts';
+import { LADDER, type LadderRung } from '../voters.ts';
 
 // The names that commander makes of the flags are those of the library's options, so that they pass through as they are.
 
@@ -33,6 +34,12 @@ export function addVoteOptions(command: Command): Command {
       '--variants <n|all>',
       'forms of the prompt that take turns from the first vote on (default: 1)',
       countOr('all'),
+    )
+    .option('--panel <a,b>', 'further models, for steps that the first one contests', parseList)
+    .option(
+      '--escalate <what>',
+      'who takes over a contested step: variants, panel, none (default: variants,panel)',
+      parseEscalate,
     )
     .option('--max-votes <n>', 'votes after which a step is undecided and the run pauses', parseNumber)
     .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: 750)', parseNumber)
@@ -98,21 +105,21 @@ export function runOptionsOf(flags: Partial<RunFlags> & { readonly input?: strin
  * Input from the command line: JSON, `@file` or `@-` for stdin.
  * @throws {UsageError} with the place where the JSON breaks.
  */
-export function readInput(text: string): unknown {
+export function readInput(text: string, flag = '--input'): unknown {
   let json = text;
   const from = text.startsWith('@') ? (text === '@-' ? 'stdin' : text.slice(1)) : undefined;
   if (from !== undefined) {
     try {
       json = readFileSync(text === '@-' ? 0 : from, 'utf8');
     } catch (thrown) {
-      throw new UsageError(`--input: expected a readable file after @: ${messageOf(thrown)}.`);
+      throw new UsageError(`${flag}: expected a readable file after @: ${messageOf(thrown)}.`);
     }
   }
   try {
     return JSON.parse(json);
   } catch (thrown) {
     throw new UsageError(
-      `--input: expected JSON${from === undefined ? ' (quoted for the shell, as in \'{"disks":10}\') or @FILE' : ` in ${from}`}: ${messageOf(thrown)}.`,
+      `${flag}: expected JSON${from === undefined ? ' (quoted for the shell, as in \'{"disks":10}\') or @FILE' : ` in ${from}`}: ${messageOf(thrown)}.`,
     );
   }
 }
@@ -124,6 +131,17 @@ export function parseNumber(text: string): number {
 }
 
 export const parseK = countOr('auto');
+
+function parseList(text: string): string[] {
+  return text.split(',').filter((part) => part !== '');
+}
+
+function parseEscalate(text: string): LadderRung[] {
+  const names = text === 'none' ? [] : parseList(text);
+  const isRung = (name: string): name is LadderRung => LADDER.some((rung) => rung === name);
+  if (!names.every(isRung)) throw new InvalidArgumentError(`Expected none, or some of ${LADDER.join(',')}.`);
+  return names.filter(isRung);
+}
 
 /** A whole number of at least 1, or this word. */
 function countOr<Word extends string>(word: Word): (text: string) => number | Word {

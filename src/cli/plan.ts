@@ -1,4 +1,4 @@
-import { planRun } from '../defaults.ts';
+import { planRun } from '../foretell.ts';
 import { type Plan, plan } from '../plan.ts';
 import { type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';

@@ -73,6 +73,7 @@ const SCHEMA = `
     votes INTEGER NOT NULL,
     tally TEXT,
     class_votes TEXT,
+    settled_by TEXT,
     flags TEXT,
     input_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
@@ -387,7 +388,7 @@ class SqliteWriter implements RunWriter {
 
 /** What writers do. */
 const WRITES = {
-  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
   checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
@@ -410,6 +411,7 @@ function toRow(run: number, entry: JournalEntry): Row {
         entry.votes,
         entry.tally === undefined ? null : JSON.stringify(entry.tally),
         entry.classVotes === undefined ? null : JSON.stringify(entry.classVotes),
+        entry.settledBy ?? null,
         entry.flags === undefined ? null : JSON.stringify(entry.flags),
         entry.inputTokens,
         entry.outputTokens,
@@ -702,6 +704,7 @@ interface DecisionRow {
   votes: number;
   tally: string | null;
   class_votes: string | null;
+  settled_by: string | null;
   flags: string | null;
   input_tokens: number;
   output_tokens: number;
@@ -720,6 +723,7 @@ function toDecision(row: DecisionRow): DecisionEntry {
     votes: row.votes,
     tally: row.tally === null ? undefined : JSON.parse(row.tally),
     classVotes: row.class_votes === null ? undefined : JSON.parse(row.class_votes),
+    settledBy: row.settled_by ?? undefined,
     flags: row.flags === null ? undefined : JSON.parse(row.flags),
     inputTokens: row.input_tokens,
     outputTokens: row.output_tokens,

@@ -1,8 +1,275 @@
+import { open } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
-import type { Model } from '../model.ts';
+import { ModelError, messageOf, UsageError } from '../errors.ts';
+import type { Model, ModelRequest, Price, Sample } from '../model.ts';
+import type { Prompt } from '../process.ts';
+import { createRandom, hashText, mix } from '../random.ts';
+import { importPackage } from './import-package.ts';
+import { type NextTokens, pickToken, ReplyTrees } from './reply-tree.ts';
 
-/** Stub until the real one lands. */
-export async function llamaModel(options: { file: string; clock: Clock }): Promise<Model> {
-  throw new UsageError(`gguf: models in files are not supported yet, got ${options.file}.`);
+export interface LlamaModelOptions {
+  /** Path of a GGUF file. */
+  readonly file: string;
+  readonly clock: Clock;
+  /** A sample is a function of seed, prompt, temperature and draw number. 1 by default. */
+  readonly seed?: number;
+  /** Nothing by default: it runs on this machine. */
+  readonly price?: Price;
+  /** Where node-llama-cpp is looked for first; by default only beside mdap itself. */
+  readonly folder?: string;
+}
+
+/** Tokens that a draw chooses from; llama.cpp's own default. */
+const TOP_TOKENS = 40;
+/** Tokens of prompt and reply together; less where the model or the memory has less. Prompts of steps are short. */
+const MOST_CONTEXT_TOKENS = 8_192;
+/** Tokens of a prompt that are computed, kept and thrown away together. */
+const BLOCK_TOKENS = 32;
+/** About 1 KB each. */
+const MOST_REPLY_NODES = 20_000;
+
+/**
+ * A model in a GGUF file, through node-llama-cpp. Calls run one after the other on one sequence: what a prompt shares
+ * with the one before stays computed, and so does what replies to it share. (Several sequences at once gain nothing where
+ * all cores work on one already, and the sums of a batch would depend on what else is in it.)
+ * @throws {UsageError} where the file is no model that can be loaded, or node-llama-cpp is not installed.
+ */
+export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
+  const { file, clock, price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }, seed = 1, folder } = options;
+  await requireGguf(file);
+  const library = (await importPackage('node-llama-cpp', {
+    folder,
+    missing: 'gguf: models in files need the package node-llama-cpp; install it: npm install node-llama-cpp.',
+  })) as unknown as LlamaCpp;
+  const loaded = await load(library, file);
+  const { model, wrapper } = loaded;
+  const evaluator = new Evaluator(loaded.sequence);
+  const replies = new ReplyTrees({ mostNodes: MOST_REPLY_NODES });
+  let queue: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+
+  function tokenize({ system, user }: Prompt): number[] {
+    const { contextText } = wrapper.generateContextState({
+      chatHistory: [
+        ...(system === undefined ? [] : [{ type: 'system' as const, text: system }]),
+        { type: 'user', text: user },
+        { type: 'model', response: [] },
+      ],
+    });
+    return contextText.tokenize(model.tokenizer);
+  }
+
+  async function draw(request: ModelRequest): Promise<Omit<Sample, 'latencyMs'>> {
+    const { prompt, temperature, maxOutputTokens, signal } = request;
+    const { system = '', user } = prompt;
+    const key = JSON.stringify([prompt.system, user]);
+    const requireOpen = () => {
+      signal.throwIfAborted();
+      if (isClosed) throw new UsageError(`gguf: the model ${file} is closed.`);
+    };
+    requireOpen();
+    const tree = replies.open(key, () => tokenize(prompt));
+    const inputTokens = tree.prompt.length;
+    const room = evaluator.mostTokens - inputTokens;
+    if (room < 1) {
+      throw new ModelError(
+        `gguf: expected a prompt of less than ${evaluator.mostTokens} tokens, got ${inputTokens}: shorten it, or serve ` +
+          'the model with a larger context (llama-server) and use --base-url.',
+        { code: 'rejected', recovery: 'pause' },
+      );
+    }
+    const random = createRandom(mix(seed, hashText(user, hashText(system)), request.draw));
+    const path: number[] = [];
+    for (let node = tree.root; path.length < Math.min(room, maxOutputTokens); ) {
+      requireOpen();
+      node.next ??= await evaluator.next(tree.prompt, path, requireOpen);
+      const token = pickToken(node.next, temperature, random);
+      path.push(token);
+      if (model.isEogToken(token)) {
+        const text = model.detokenize(path.slice(0, -1), false, tree.prompt);
+        return { text, finishReason: 'stop', inputTokens, outputTokens: path.length };
+      }
+      node = replies.descend(key, node, token);
+    }
+    const text = model.detokenize(path, false, tree.prompt);
+    return { text, finishReason: 'length', inputTokens, outputTokens: path.length };
+  }
+
+  return {
+    id: `gguf:${file}`,
+    price,
+    async generate(request) {
+      const { signal } = request;
+      const startMs = clock.monotonicMs();
+      const reply = queue.then(() => draw(request));
+      queue = reply.catch(() => {});
+      // A draw that waits for its turn ends at once.
+      const sample = await Promise.race([reply, rejectedOnAbort(signal)]);
+      return { ...sample, latencyMs: clock.monotonicMs() - startMs };
+    },
+    async close() {
+      isClosed = true;
+      await queue;
+      await loaded.dispose();
+    },
+  };
+}
+
+function rejectedOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+async function requireGguf(file: string): Promise<void> {
+  const start = Buffer.alloc(4);
+  try {
+    await using handle = await open(file);
+    await handle.read(start, 0, start.length);
+  } catch (thrown) {
+    const isMissing = (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UsageError(
+      `gguf: expected the path of a model file, got ${JSON.stringify(file)}: ${isMissing ? 'there is no such file' : messageOf(thrown)}.`,
+      { cause: thrown },
+    );
+  }
+  if (start.toString('latin1') !== 'GGUF') {
+    throw new UsageError(`gguf: expected a model file in GGUF format, ${JSON.stringify(file)} is none.`);
+  }
+}
+
+async function load(library: LlamaCpp, file: string) {
+  let complaint: string | undefined;
+  try {
+    const llama = await library.getLlama({
+      // Never compiles: a missing binary is said to be missing.
+      build: 'never',
+      logLevel: 'error',
+      logger: (_, message) => {
+        complaint ??= message.trim();
+      },
+    });
+    try {
+      const model = await llama.loadModel({ modelPath: file });
+      // The template in the file is the one that the model was trained with; without one, a guess from its name.
+      const type = model.fileInfo.metadata.tokenizer?.chat_template === undefined ? 'auto' : 'jinjaTemplate';
+      const wrapper = library.resolveChatWrapper(model, { type });
+      // More threads than cores are many times slower.
+      const context = await model.createContext({
+        contextSize: { max: MOST_CONTEXT_TOKENS },
+        threads: llama.cpuMathCores,
+      });
+      return { model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
+    } catch (thrown) {
+      await llama.dispose();
+      throw thrown;
+    }
+  } catch (thrown) {
+    throw new UsageError(
+      `gguf: ${JSON.stringify(file)} cannot be loaded: ${complaint ?? messageOf(thrown)}. If the file is complete, install ` +
+        'node-llama-cpp again, or use a smaller model.',
+      { cause: thrown },
+    );
+  }
+}
+
+/**
+ * Logits behind a prompt and the reply so far. They are the same numbers whatever was computed before: a prompt is computed
+ * in blocks that start at multiples of their size, a reply token by token, and only whole blocks are kept for another
+ * prompt. (Sums over other batches round differently, and a draw near a tie would fall another way.)
+ */
+class Evaluator {
+  readonly #sequence: LlamaSequence;
+  /** How many of the tokens that the sequence holds were computed as a prompt. */
+  #heldPrompt = 0;
+
+  constructor(sequence: LlamaSequence) {
+    this.#sequence = sequence;
+  }
+
+  /** Prompt and reply together; one more, and node-llama-cpp would throw the beginning away. */
+  get mostTokens(): number {
+    return this.#sequence.contextSize - 1;
+  }
+
+  /** @param proceed throws where the answer is no longer wanted; asked before each batch. */
+  async next(prompt: readonly number[], path: readonly number[], proceed: () => void): Promise<NextTokens> {
+    const sequence = this.#sequence;
+    const tokens = [...prompt, ...path];
+    let at = this.#reusable(prompt, tokens);
+    await sequence.adaptStateToTokens(tokens.slice(0, at), false);
+    this.#heldPrompt = prompt.length;
+    for (;;) {
+      proceed();
+      const end = at < prompt.length ? Math.min(prompt.length, nextMultiple(at, BLOCK_TOKENS)) : at + 1;
+      if (end === tokens.length) break;
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, end));
+      at = end;
+    }
+    const last: EvaluatedToken = [tokens.at(-1)!, { generateNext: { logits: { filter: { includeTop: TOP_TOKENS } } } }];
+    const outputs = await sequence.controlledEvaluate([...tokens.slice(at, -1), last]);
+    return [...outputs.at(-1)!.next.logits!];
+  }
+
+  /** How many of the tokens need not be computed again. The last one is, for its logits. */
+  #reusable(prompt: readonly number[], tokens: readonly number[]): number {
+    const held = this.#sequence.contextTokens;
+    let common = 0;
+    while (common < tokens.length - 1 && common < held.length && held[common] === tokens[common]) common++;
+    if (this.#heldPrompt === prompt.length && common >= prompt.length) return common;
+    const asPrompt = Math.min(common, this.#heldPrompt, prompt.length);
+    return asPrompt - (asPrompt % BLOCK_TOKENS);
+  }
+}
+
+function nextMultiple(of: number, size: number): number {
+  return of - (of % size) + size;
+}
+
+/** What is used of node-llama-cpp, whose types are there only where it is installed. */
+interface LlamaCpp {
+  getLlama(options: {
+    build: 'never';
+    logLevel: 'error';
+    logger: (level: string, message: string) => void;
+  }): Promise<Llama>;
+  resolveChatWrapper(model: LlamaCppModel, options: { type: 'auto' | 'jinjaTemplate' }): ChatWrapper;
+}
+
+interface Llama {
+  readonly cpuMathCores: number;
+  loadModel(options: { modelPath: string }): Promise<LlamaCppModel>;
+  /** Its models and their contexts too. */
+  dispose(): Promise<void>;
+}
+
+interface LlamaCppModel {
+  readonly tokenizer: unknown;
+  readonly fileInfo: { readonly metadata: { readonly tokenizer?: { readonly chat_template?: string } } };
+  createContext(options: { contextSize: { max: number }; threads: number }): Promise<LlamaContext>;
+  isEogToken(token: number): boolean;
+  detokenize(tokens: readonly number[], specialTokens: boolean, lastTokens: readonly number[]): string;
+}
+
+interface LlamaContext {
+  getSequence(): LlamaSequence;
+}
+
+type EvaluatedToken = number | [number, { generateNext: { logits: { filter: { includeTop: number } } } }];
+
+interface LlamaSequence {
+  readonly contextSize: number;
+  readonly contextTokens: readonly number[];
+  adaptStateToTokens(tokens: readonly number[], allowShift: boolean): Promise<void>;
+  evaluateWithoutGeneratingNewTokens(tokens: readonly number[]): Promise<void>;
+  controlledEvaluate(
+    tokens: readonly EvaluatedToken[],
+  ): Promise<readonly ({ readonly next: { readonly logits?: ReadonlyMap<number, number> } } | undefined)[]>;
+}
+
+interface ChatWrapper {
+  generateContextState(options: {
+    chatHistory: readonly ({ type: 'system' | 'user'; text: string } | { type: 'model'; response: readonly never[] })[];
+  }): { readonly contextText: { tokenize(tokenizer: unknown): number[] } };
 }

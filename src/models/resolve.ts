@@ -1,11 +1,9 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { Clock } from '../clock.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Model, Price } from '../model.ts';
 import { aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
+import { importPackage } from './import-package.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
 export interface ResolveModelOptions {
@@ -16,7 +14,7 @@ export interface ResolveModelOptions {
   readonly price?: Price;
   /** Longest time of one call, in milliseconds. */
   readonly timeoutMs?: number;
-  /** Of a simulated model whose name has no seed. */
+  /** Of a simulated model whose name has no seed, and of a model on this machine. */
   readonly seed?: number;
   /** Where the keys are: `MDAP_API_KEY` (may be empty: no key) or `OPENAI_API_KEY` with a base URL. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -49,7 +47,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   if (scheme === 'gguf') {
     if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');
     const { llamaModel } = await import('./llama.ts');
-    return llamaModel({ file: rest, clock });
+    return llamaModel({ file: rest, clock, seed, price, folder: options.folder });
   }
   const [provider, model] = split(name, '/');
   if (/^[a-z0-9][a-z0-9-]*$/.test(provider) && model !== '') {
@@ -94,7 +92,12 @@ function parseSimulated(text: string): SimulatedModelOptions {
 
 async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
   const packageName = `@ai-sdk/${provider}`;
-  const exports = await importPackage(packageName, folder);
+  const exports = await importPackage(packageName, {
+    folder,
+    missing:
+      `the package of this provider is not installed; install it: npm install ${packageName} (or use --base-url for an ` +
+      'OpenAI-compatible server).',
+  });
   // The packages export their default provider under their own name: amazon-bedrock as amazonBedrock.
   const exportName = provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   const found = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
@@ -108,33 +111,6 @@ async function providerModel(provider: string, model: string, folder: string | u
     return found.languageModel(model);
   } catch (thrown) {
     throw new UsageError(`${packageName} refuses ${JSON.stringify(model)}: ${messageOf(thrown)}`, { cause: thrown });
-  }
-}
-
-async function importPackage(packageName: string, folder: string | undefined): Promise<Record<string, unknown>> {
-  const importers = [...(folder === undefined ? [] : [join(folder, 'importer.js')]), import.meta.filename];
-  for (const importer of importers) {
-    const file = resolvePackage(packageName, importer);
-    if (file === undefined) continue;
-    try {
-      return await import(pathToFileURL(file).href);
-    } catch (thrown) {
-      throw new UsageError(`${packageName} cannot be loaded: ${messageOf(thrown)}. Install it again.`, {
-        cause: thrown,
-      });
-    }
-  }
-  throw new UsageError(
-    `the package of this provider is not installed; install it: npm install ${packageName} (or use --base-url for an ` +
-      'OpenAI-compatible server).',
-  );
-}
-
-function resolvePackage(packageName: string, importer: string): string | undefined {
-  try {
-    return createRequire(importer).resolve(packageName);
-  } catch {
-    return undefined;
   }
 }
 

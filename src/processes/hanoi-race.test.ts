@@ -4,7 +4,8 @@
 //  3. With the strict check it is no race: both wrong candidates are red flags.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Decision, InFlight, questionOf, vote } from '../decide.ts';
+import { type Decision, questionOf, vote } from '../decide.ts';
+import { InFlight } from '../draws.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { createRandom } from '../random.ts';
 import { createSampler } from '../sampler.ts';

@@ -1,7 +1,11 @@
 import type { AnyProcess } from '../process.ts';
+import { add } from './add.ts';
+import { addCount } from './add-count.ts';
 import { dictSum } from './dict-sum.ts';
 import { hanoi } from './hanoi.ts';
 
+export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
+export { type AddCountState, addCount } from './add-count.ts';
 export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
 
@@ -28,6 +32,16 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => dictSum(),
     about: 'a running sum of the numbers that a dictionary gives for words, one turn of `keysPerTurn` words a step',
     exampleInput: { turns: 1000, keysPerTurn: 2, seed: 1 },
+  },
+  add: {
+    process: () => add(),
+    about: 'addition of two long numbers, one column a step',
+    exampleInput: { digits: 300, seed: 1 },
+  },
+  'add-count': {
+    process: () => addCount(),
+    about: 'the same by counting on, one number a step: for very small models',
+    exampleInput: { digits: 100, seed: 1 },
   },
 };
 

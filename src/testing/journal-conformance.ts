@@ -51,6 +51,7 @@ export function sampleDecision(stepIndex: number, changes: Partial<DecisionEntry
     votes: 3,
     tally: undefined,
     classVotes: undefined,
+    settledBy: undefined,
     flags: undefined,
     inputTokens: 30,
     outputTokens: 6,

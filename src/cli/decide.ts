@@ -1,0 +1,51 @@
+import { openJournal, run, systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { unknownRun } from '../journal.ts';
+import { type Answer, resumeOptions } from '../options.ts';
+import { parseNumber, type RunFlags, readInput } from './options.ts';
+import { loadProcess } from './process-source.ts';
+import { journalFlag } from './run.ts';
+import { printableJson, shellWord } from './terminal.ts';
+
+interface DecideFlags extends Pick<RunFlags, 'journal' | 'json'> {
+  readonly action?: string;
+  readonly draw?: number;
+}
+
+/** A person's decision on the step that a run is paused at. Nothing is asked or paid. */
+export async function decideCommand(runId: string, step: string, flags: DecideFlags): Promise<number> {
+  const answer = readAnswer(parseNumber(step), flags);
+  const journal = openJournal(flags.journal, systemClock, { mustExist: true });
+  try {
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    if (record.processSource === null) {
+      throw new UsageError(
+        `run ${JSON.stringify(runId)} was started from code, which alone knows its process: decide there, with the option ` +
+          '`answer`.',
+      );
+    }
+    const { process: definition } = await loadProcess(record.processSource);
+    const result = await run(definition, record.input, resumeOptions(record, { journal, answer }));
+    if (flags.json) process.stdout.write(`${printableJson(result)}\n`);
+    else {
+      const next =
+        result.status === 'done'
+          ? 'the run is done'
+          : `resume: mdap resume ${shellWord(runId)}${journalFlag(flags.journal)}`;
+      process.stdout.write(`step ${answer.stepIndex} is decided\n${next}\n`);
+    }
+    return 0;
+  } finally {
+    await journal.close();
+  }
+}
+
+function readAnswer(stepIndex: number, { action, draw }: DecideFlags): Answer {
+  if ((action === undefined) === (draw === undefined)) {
+    throw new UsageError(
+      `decide: expected either --action JSON or --draw N (whose answer it is to be), got ${action === undefined ? 'neither' : 'both'}.`,
+    );
+  }
+  return draw === undefined ? { stepIndex, action: readInput(action!, '--action') } : { stepIndex, draw };
+}

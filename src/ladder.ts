@@ -1,0 +1,69 @@
+import type { VoteContext, VoteSettings } from './decide.ts';
+import type { EscalationReason } from './events.ts';
+import type { Race, Tally } from './vote.ts';
+
+/** Who votes on a step, in turn; the first rung from the start, the next ones when the one before could not settle it. */
+export interface Rung {
+  /** As in the journal: `variants`, `panel`. */
+  readonly name: string;
+  /** Indices of voter classes. */
+  readonly voters: readonly number[];
+}
+
+/** So many flags in a row are a sign that the step, not the sample, is at fault. */
+const FLAG_STREAK = 5;
+
+/** The rungs of one step: who votes now, how much they may, and when the next ones take over. */
+export class Ladder {
+  readonly #settings: VoteSettings;
+  readonly #rungs: readonly Rung[];
+  #rung = 0;
+  /** Draw with which the rung began. */
+  #from = 0;
+
+  constructor({ settings, rungs, voters }: VoteContext) {
+    this.#settings = settings;
+    this.#rungs = rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
+  }
+
+  /** Of the present rung; undefined on the first. */
+  get name(): string | undefined {
+    return this.#rung === 0 ? undefined : this.#rungs[this.#rung]!.name;
+  }
+  get votesAllowed(): number {
+    return this.#settings.rule.limit * (this.#rung + 1);
+  }
+
+  voterOf(draw: number): number {
+    const { voters } = this.#rungs[this.#rung]!;
+    return voters[(draw - this.#from) % voters.length]!;
+  }
+
+  /** A limit that is reached, or what is suspicious while there is a rung left. */
+  reasonToClimb(now: {
+    race: Race;
+    needed: number;
+    flagged: number;
+    flagsInRow: number;
+  }): EscalationReason | undefined {
+    const { rule, isSuspicious = hasDissent } = this.#settings;
+    const { tally } = now.race;
+    if (now.flagged >= (rule.flagLimit ?? rule.limit) * (this.#rung + 1)) return 'flag-limit';
+    if (tally.total + now.needed > this.votesAllowed) return 'vote-limit';
+    // Only the first rung gives way before its limits; those above have come to settle a contested step.
+    if (this.#rung > 0 || this.#rungs.length === 1) return undefined;
+    if (isSuspicious(tally)) return 'dissent';
+    return now.flagsInRow >= FLAG_STREAK ? 'flags' : undefined;
+  }
+
+  climb(nextDraw: number): boolean {
+    if (this.#rung + 1 >= this.#rungs.length) return false;
+    this.#rung++;
+    this.#from = nextDraw;
+    return true;
+  }
+}
+
+function hasDissent(tally: Tally): boolean {
+  return tally.leaderVotes < tally.total;
+}

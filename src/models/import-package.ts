@@ -1,0 +1,36 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf, UsageError } from '../errors.ts';
+
+/**
+ * Loads an optional package: the one that `folder` (of the user) has, else the one beside mdap.
+ * @throws {UsageError} `missing` where neither has it, and for a package that is broken.
+ */
+export async function importPackage(
+  packageName: string,
+  options: { folder: string | undefined; missing: string },
+): Promise<Record<string, unknown>> {
+  const { folder, missing } = options;
+  const importers = [...(folder === undefined ? [] : [join(folder, 'importer.js')]), import.meta.filename];
+  for (const importer of importers) {
+    const file = resolvePackage(packageName, importer);
+    if (file === undefined) continue;
+    try {
+      return await import(pathToFileURL(file).href);
+    } catch (thrown) {
+      throw new UsageError(`${packageName} cannot be loaded: ${messageOf(thrown)}. Install it again.`, {
+        cause: thrown,
+      });
+    }
+  }
+  throw new UsageError(missing);
+}
+
+function resolvePackage(packageName: string, importer: string): string | undefined {
+  try {
+    return createRequire(importer).resolve(packageName);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,238 @@
+import { z } from 'zod';
+import { defineProcess, type Process } from '../process.ts';
+import { createRandom, mix, type Random } from '../random.ts';
+import { type RedFlag, redFlag } from '../red-flags.ts';
+
+/** Two numbers in decimal digits, of any lengths; or how long the two are to be that the seed gives. */
+export type AddInput = { readonly a: string; readonly b: string } | { readonly digits: number; readonly seed: number };
+
+export interface AddState {
+  readonly a: string;
+  readonly b: string;
+  /** Columns added so far, from the right. */
+  readonly column: number;
+  /** Into the next column. */
+  readonly carry: 0 | 1;
+  /** Digits of the columns added so far; a string that grows at its front, which costs nothing until it is written. */
+  readonly sum: string;
+}
+
+export interface AddAction {
+  readonly digit: number;
+  readonly carry: 0 | 1;
+}
+
+const MOST_DIGITS = 100_000;
+const numeral = z.string().regex(new RegExp(`^\\d{1,${MOST_DIGITS}}$`));
+
+export const addInput = z.union(
+  [
+    z.strictObject({ a: numeral, b: numeral }),
+    z.strictObject({
+      digits: z.number().int().min(1).max(MOST_DIGITS),
+      seed: z
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 32 - 1)
+        .default(1),
+    }),
+  ],
+  {
+    error: `expected two numbers of at most ${MOST_DIGITS} decimal digits as in {"a": "123", "b": "45"}, or {"digits": 300, "seed": 1}`,
+  },
+);
+
+/** The addition of two long numbers by hand, one column a step. The step sees two digits and a carry. */
+export function add(): Process<AddInput, AddState, AddAction> {
+  return defineProcess<AddInput, AddState, AddAction>({
+    name: 'add',
+    version: '1',
+    input: addInput,
+    start: startAddition,
+    steps: (input) => columnsOf(startAddition(input)),
+    isDone: isAdded,
+    prompt: (state) => {
+      const { upper, lower, carry, place } = columnOf(state);
+      return { system: SYSTEM, user: `Column ${place}: ${upper} + ${lower}, carry ${carry}` };
+    },
+    variants: [
+      {
+        name: 'table',
+        prompt: (state) => {
+          const { upper, lower, carry, place } = columnOf(state);
+          return {
+            system: TABLE_SYSTEM,
+            user: `carried: ${carry}\nupper: ${upper}\nlower: ${lower}\n(place ${place})`,
+          };
+        },
+        parse: (text) => {
+          const [digit, carry] = readLastLine(text, /^write (\d) and carry ([01])$/, 'write D and carry C');
+          return { digit: Number(digit), carry: carry === '1' ? 1 : 0 };
+        },
+        reply: ({ digit, carry }) => `write ${digit} and carry ${carry}`,
+      },
+      {
+        name: 'words',
+        prompt: (state) => {
+          const { upper, lower, carry, place } = columnOf(state);
+          const carried = carry === 1 ? 'one was carried' : 'nothing was carried';
+          return { system: WORDS_SYSTEM, user: `${place}. ${WORDS[upper]} plus ${WORDS[lower]}; ${carried}` };
+        },
+        parse: (text) => {
+          const [word] = readLastLine(text, /^together: ([a-z]+)$/, 'together: WORD');
+          const total = WORDS.indexOf(word!);
+          if (total < 0) throw redFlag('malformed', `expected a number word from zero to nineteen, got ${word}`);
+          return actionOf(total);
+        },
+        reply: ({ digit, carry }) => `together: ${WORDS[10 * carry + digit]}`,
+      },
+    ],
+    parse: (text) => {
+      const [digit, carry] = readLastLine(text, /^digit = (\d), carry = ([01])$/, 'digit = D, carry = C');
+      return { digit: Number(digit), carry: carry === '1' ? 1 : 0 };
+    },
+    check: checkOrder,
+    key: ({ digit, carry }) => `${carry}${digit}`,
+    apply: (state, { digit, carry }) => closeColumn(state, digit, carry),
+    reference: (state) => actionOf(totalOf(state)),
+    reply: ({ digit, carry }) => `digit = ${digit}, carry = ${carry}`,
+    mistakes: (state) => {
+      const right = totalOf(state);
+      // The carry forgotten or made up; miscounted by one or two; the carry not passed on, or passed on for nothing.
+      const wrong = [state.carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2];
+      return [...new Set([...wrong, right - 10, right + 10])]
+        .filter((total) => total >= 0 && total <= 19)
+        .map(actionOf)
+        .filter((action) => checkOrder(action, state) === undefined);
+    },
+  });
+}
+
+const RULES = `Add the two digits and the carry. The last digit of their sum is written down. If the sum is 10 or more, 1 is carried to the
+next column, otherwise 0.`;
+
+// The number of the column makes each prompt of a run another one: a cache on the way would answer the same again.
+const SYSTEM = `You carry out one step of a long procedure: one column of a written addition.
+
+${RULES}
+
+Example:
+Column 12: 7 + 8, carry 1
+7 + 8 + 1 = 16
+digit = 6, carry = 1
+
+End your reply with the line "digit = D, carry = C", and write nothing after it.`;
+
+const TABLE_SYSTEM = `Two long numbers stand one above the other and are added from right to left. Your task is a single place.
+
+${RULES}
+
+For example, to
+
+carried: 0
+upper: 4
+lower: 9
+(place 3)
+
+the answer is
+
+write 3 and carry 1
+
+That line is the last one of your reply.`;
+
+const WORDS_SYSTEM = `Say how much two numbers make together. If one was carried, it counts too.
+
+Example:
+30. eight plus five; one was carried
+eight plus five is thirteen, and one more is fourteen
+together: fourteen
+
+The last line of your reply is "together:" and the number as a word, in small letters.`;
+
+const WORDS = (
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen ' +
+  'eighteen nineteen'
+).split(' ');
+
+/** What stands before the last line may be reasoning, but no other answer: which of the two is meant would be a guess. */
+function readLastLine(text: string, pattern: RegExp, expected: string): string[] {
+  const lines = text.trimEnd().split('\n');
+  const found = pattern.exec(lines.pop()!);
+  if (found === null || lines.some((line) => pattern.test(line))) {
+    throw redFlag('malformed', `expected the line "${expected}" at the end of the reply, and nowhere else`);
+  }
+  return found.slice(1);
+}
+
+/**
+ * What can be said without adding: a sum below 10 is not below any of its terms, and the digit of one from 10 on is not
+ * above any of them, since the other term is at most 9 and the carry at most 1.
+ */
+function checkOrder({ digit, carry }: AddAction, state: AddState): RedFlag | undefined {
+  const { upper, lower } = columnOf(state);
+  if (carry === 0 && digit < Math.max(upper, lower)) {
+    return redFlag('illegal', `without a carry the digit of ${upper} + ${lower} cannot be ${digit}`);
+  }
+  if (carry === 1 && digit > Math.min(upper, lower)) {
+    return redFlag('illegal', `with a carry the digit of ${upper} + ${lower} cannot be ${digit}`);
+  }
+  return undefined;
+}
+
+function actionOf(total: number): AddAction {
+  return { digit: total % 10, carry: total >= 10 ? 1 : 0 };
+}
+
+function totalOf(state: AddState): number {
+  const { upper, lower, carry } = columnOf(state);
+  return upper + lower + carry;
+}
+
+export function startAddition(input: AddInput): AddState {
+  const { a, b } = 'a' in input ? input : randomNumbers(input.digits, createRandom(mix(input.seed, 0xadd)));
+  return { a, b, column: 0, carry: 0, sum: '' };
+}
+
+function randomNumbers(digits: number, random: Random): { a: string; b: string } {
+  const draw = () =>
+    Array.from({ length: digits }, (_, i) => Math.floor(i === 0 ? 1 + random() * 9 : random() * 10)).join('');
+  return { a: draw(), b: draw() };
+}
+
+export function columnsOf({ a, b }: Pick<AddState, 'a' | 'b'>): number {
+  return Math.max(a.length, b.length);
+}
+
+export function isAdded(state: AddState): boolean {
+  return state.column >= columnsOf(state);
+}
+
+/** The next column; missing digits count as 0. */
+export function columnOf({ a, b, column, carry }: AddState): {
+  upper: number;
+  lower: number;
+  carry: 0 | 1;
+  /** From 1, from the right. */
+  place: number;
+} {
+  const digit = (numeral: string) => Number(numeral[numeral.length - 1 - column] ?? '0');
+  return { upper: digit(a), lower: digit(b), carry, place: column + 1 };
+}
+
+/** The last carry is the first digit of the sum. */
+export function closeColumn({ a, b, column, sum }: AddState, digit: number, carry: 0 | 1): AddState {
+  const isLast = column + 1 === columnsOf({ a, b });
+  return {
+    a,
+    b,
+    column: column + 1,
+    carry: isLast ? 0 : carry,
+    sum: `${isLast && carry === 1 ? '1' : ''}${digit}${sum}`,
+  };
+}
+
+/** Whether a finished addition is right, by arithmetic that shares nothing with the steps. */
+export function isRightSum({ a, b, sum }: Pick<AddState, 'a' | 'b' | 'sum'>): boolean {
+  return BigInt(sum) === BigInt(a) + BigInt(b);
+}
