@@ -133,7 +133,7 @@ async function* followVotes<Input, State, Action>(
     if (decision.type === 'undecided') {
       throw new UsageError(
         `calibrate: without a reference the steps are reached by voting, and step ${stepIndex} is undecided: give the ` +
-          'process a `reference`, or a higher --k or --max-votes.',
+          'process a `reference`.',
       );
     }
     yield { stepIndex, state, right: process.key(decision.action) };

@@ -29,19 +29,23 @@ const LEAST_RHO = 1e-9;
  * refitted to the run's own votes. Which of them were right is not known, so it is done by expectation and maximisation:
  * each step counts as one whose winner is right and as one whose runner-up is, in shares of 1 - w and w with w the chance
  * under the rates so far. (With every winner taken for right the errors of a run with alike votes are underrated three
- * times and more.) Classes are taken for one, unless `shared` says less.
+ * times and more.) All votes are taken for those of one class, unless `shared` says less: classes that vote on contested
+ * steps alone have hard steps alone to show for themselves.
  * @returns undefined where no step has more than one vote: a single vote contradicts nobody, and nothing is known.
  */
 export function certificateOf(
   tallies: Readonly<Record<string, number>>,
   options: { readonly shared?: number } = {},
 ): Certificate | undefined {
-  const groups = Object.entries(tallies).map(([key, steps]) => ({ votes: parseTally(key), steps, wrong: 0 }));
+  const { shared = 1 } = options;
+  const groups = Object.entries(tallies).map(([key, steps]) => {
+    const votes = parseTally(key);
+    return { votes: shared === 1 ? votes.map((counts) => [totalOf(counts)]) : votes, steps, wrong: 0 };
+  });
   const contradictable = groups.filter(({ votes }) => votes.length > 1 || totalOf(votes[0]!) > 1);
   if (contradictable.length === 0) return undefined;
   // A run may have gone on with other voters.
   const classes = Math.max(...groups.map(({ votes }) => votes[0]!.length));
-  const { shared } = options;
   const countsOfClass = (voterClass: number) => countsOf(contradictable, voterClass);
   const countsOfAll = () => contradictable.flatMap((group) => asRightAndWrong(group, totalOf));
   let likely: Sums | null = null;

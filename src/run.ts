@@ -252,7 +252,8 @@ class Run<Input, State, Action> {
       else if (sample.flag !== undefined) flags[sample.flag.code] = (flags[sample.flag.code] ?? 0) + 1;
     }
     const tally = [...votes];
-    this.#note('step-decided-by-person', { stepIndex, action: decided, tally });
+    const message = `decided by a person: ${JSON.stringify(decided).slice(0, 100)}`;
+    this.#note('step-decided-by-person', { stepIndex, action: decided, tally, message });
     const { samples, inputTokens, outputTokens, costUsd } = sums;
     const decision: Decision<Action> = {
       type: 'decided',
@@ -318,7 +319,8 @@ class Run<Input, State, Action> {
       rungs,
       onEscalation: (escalation) => {
         onEvent?.({ type: 'step-escalated', ...escalation });
-        this.#note('step-escalated', escalation);
+        const message = `handed on to ${escalation.to} (${escalation.reason})`;
+        this.#note('step-escalated', { ...escalation, message });
       },
       inFlight: this.#inFlight,
       monotonicMs: () => clock.monotonicMs(),

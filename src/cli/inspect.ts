@@ -156,7 +156,7 @@ export function describeStep(
     const tally = decision.tally ?? [];
     const votes = tally.length > 1 ? tally.map(([, count]) => count).join(' : ') : `${decision.votes} : 0`;
     lines.push(
-      `step ${step}: decided ${votes}${decision.wrong ? ', WRONG against the reference' : ''}`,
+      `step ${step}: decided ${votes}${decision.settledBy === undefined ? '' : ` by ${printable(decision.settledBy)}`}${decision.wrong ? ', WRONG against the reference' : ''}`,
       `  action     ${printable(truncate(JSON.stringify(decision.action), 100))}`,
       ...tally.map(
         ([candidate, count], i) =>

@@ -12,6 +12,8 @@ import {
   addJsonOption,
   addModelOptions,
   addPlanOptions,
+  addSamplingOptions,
+  addVariantsOption,
   addVoteOptions,
   parseK,
   parseNumber,
@@ -122,7 +124,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
     .option('--draws <n>', 'draws of each variant on each of them (default: 4)', parseNumber)
     .option('--output <file>', 'default: calibration-PROCESS.json beside the journal');
-  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(calibrate))))
+  addJsonOption(addJournalOption(addSamplingOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'))))
     .addHelpText('after', CALIBRATE_EXAMPLES)
     .action(ending(calibrateCommand));
 

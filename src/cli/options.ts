@@ -20,8 +20,23 @@ export function addModelOptions(command: Command): Command {
     .option('--seed <n>', 'of the simulated model and of the pauses between tries', parseNumber);
 }
 
-export function addVoteOptions(command: Command): Command {
+/** How samples are drawn, for whatever they are. */
+export function addSamplingOptions(command: Command): Command {
   return command
+    .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: 750)', parseNumber)
+    .option('--first-temperature <t>', "of a voter's first sample on a step (default: 0)", parseNumber)
+    .option('--temperature <t>', 'of all its later samples (default: 0.1)', parseNumber)
+    .option('--max-concurrency <n>', 'most calls in flight (default: 16)', parseNumber)
+    .option('--max-retries <n>', 'further tries of a call that failed in passing (default: 5)', parseNumber);
+}
+
+/** `--variants`; what happens without it differs. */
+export function addVariantsOption(command: Command, withoutIt: string): Command {
+  return command.option('--variants <n|all>', `forms of the prompt that take turns ${withoutIt}`, countOr('all'));
+}
+
+export function addVoteOptions(command: Command): Command {
+  command
     .addOption(
       new Option('--rule <name>', 'when a step is decided (default: ahead-by-k)').choices([...RULE_NAMES, 'evidence']),
     )
@@ -29,24 +44,16 @@ export function addVoteOptions(command: Command): Command {
       '--k <n|auto>',
       'margin of ahead-by-k, size of other rules; auto: the least that reaches --target (default: 3)',
       parseK,
-    )
-    .option(
-      '--variants <n|all>',
-      'forms of the prompt that take turns from the first vote on (default: 1)',
-      countOr('all'),
-    )
+    );
+  addVariantsOption(command, 'from the first vote on (default: 1)')
     .option('--panel <a,b>', 'further models, for steps that the first one contests', parseList)
     .option(
       '--escalate <what>',
       'who takes over a contested step: variants, panel, none (default: variants,panel)',
       parseEscalate,
     )
-    .option('--max-votes <n>', 'votes after which a step is undecided and the run pauses', parseNumber)
-    .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: 750)', parseNumber)
-    .option('--first-temperature <t>', "of a step's first sample (default: 0)", parseNumber)
-    .option('--temperature <t>', 'of all later samples (default: 0.1)', parseNumber)
-    .option('--max-concurrency <n>', 'most calls in flight (default: 16)', parseNumber)
-    .option('--max-retries <n>', 'further tries of a call that failed in passing (default: 5)', parseNumber)
+    .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber);
+  return addSamplingOptions(command)
     .option('--max-steps <n>', 'pause after so many steps', parseNumber)
     .addOption(
       new Option('--record <what>', 'sampled texts that the journal keeps (default: contested)').choices(

@@ -165,7 +165,7 @@ export function describeResult(result: RunResult, journalFile: string): string {
       'samples',
       `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagList.length > 0 ? ` (${flagList.join(', ')})` : ''}`,
     ],
-    ['contested', plural(contestedSteps, 'step')],
+    ['contested', `${plural(contestedSteps, 'step')}${describeSettled(result.settledBy)}`],
     ['certainty', describeCertificate(result.certificate)],
     [
       'tokens',
@@ -180,6 +180,11 @@ export function describeResult(result: RunResult, journalFile: string): string {
     lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function describeSettled(settledBy: RunResult['settledBy']): string {
+  const parts = Object.entries(settledBy).map(([what, count]) => `${showCount(count)} by ${printable(what)}`);
+  return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
 }
 
 /** How sure the decisions are, in a line. */
