@@ -14,7 +14,7 @@ import {
 import type { Clock } from './clock.ts';
 import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
-import { MdapError, messageOf, ProcessError, UsageError } from './errors.ts';
+import { messageOf, UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
 import { planByRates } from './forecast.ts';
 import type { Journal } from './journal.ts';

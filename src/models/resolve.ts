@@ -4,13 +4,17 @@ import { messageOf, UsageError } from '../errors.ts';
 import type { Model, Price } from '../model.ts';
 import { aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
 import { importPackage } from './import-package.ts';
+import { catalogPrice } from './prices.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
 export interface ResolveModelOptions {
   readonly clock: Clock;
   /** An OpenAI-compatible server; the model is then any name that it knows. */
   readonly baseUrl?: string;
-  /** What the model costs. Simulated models and models on this machine cost nothing unless it is given. */
+  /**
+   * What the model costs. Where it is not given, that of `provider/model` is looked up in a catalogue; simulated models
+   * and models on this machine cost nothing.
+   */
   readonly price?: Price;
   /** Longest time of one call, in milliseconds. */
   readonly timeoutMs?: number;
@@ -56,7 +60,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     return aiSdkModel({
       model: await providerModel(provider, model, options.folder),
       id: name,
-      price,
+      price: price ?? (await catalogPrice(provider, model, new Date(clock.now()))),
       timeoutMs,
       clock,
       keyName,

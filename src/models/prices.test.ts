@@ -1,0 +1,61 @@
+// Proves: well-known models have the price of the catalogue, by the names that the AI SDK gives their providers; a model or
+// provider that is not in it has none, which is not zero; one whose prices depend on the prompt's length has that of a short
+// one; the catalogue says its version; a model named `provider/model` has its price unless another is given.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { systemClock } from '../defaults.ts';
+import { catalogName, catalogPrice } from './prices.ts';
+import { resolveModel } from './resolve.ts';
+
+const ON = new Date('2026-09-30T12:00:00Z');
+
+it('knows the price of a model by the name of its provider', async () => {
+  assert.deepEqual(await catalogPrice('openai', 'gpt-4.1-mini', ON), { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6 });
+  for (const [provider, model] of [
+    ['google-vertex', 'gemini-2.5-flash'],
+    ['amazon-bedrock', 'anthropic.claude-3-5-haiku-20241022-v1:0'],
+    ['xai', 'grok-4'],
+  ] as const) {
+    const price = await catalogPrice(provider, model, ON);
+    assert.ok(price && price.inputUsdPerMTok > 0 && price.outputUsdPerMTok > price.inputUsdPerMTok, provider);
+  }
+});
+
+it('takes the price of a short prompt where it depends on the length', async () => {
+  assert.deepEqual(await catalogPrice('google', 'gemini-2.5-pro', ON), { inputUsdPerMTok: 1.25, outputUsdPerMTok: 10 });
+});
+
+it('has no price for what it does not know, nor for a model without replies', async () => {
+  for (const [provider, model] of [
+    ['openai', 'no-such-model'],
+    ['no-such-provider', 'gpt-4.1-mini'],
+    ['openai', 'text-embedding-3-small'],
+  ] as const) {
+    assert.equal(await catalogPrice(provider, model, ON), undefined, `${provider}/${model}`);
+  }
+});
+
+it('says its version', () => {
+  assert.match(catalogName(), /^@pydantic\/genai-prices \d+\.\d+\.\d+$/);
+});
+
+it('prices a model named provider/model, unless a price is given', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mdap-test-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const stub = join(folder, 'node_modules', '@ai-sdk', 'openai');
+  mkdirSync(stub, { recursive: true });
+  writeFileSync(join(stub, 'package.json'), '{"name": "@ai-sdk/openai", "main": "index.js", "type": "commonjs"}');
+  writeFileSync(
+    join(stub, 'index.js'),
+    'exports.openai = { languageModel: (modelId) => ({ specificationVersion: "v4", provider: "openai", modelId }) };',
+  );
+  const priceOf = async (name: string, price?: { inputUsdPerMTok: number; outputUsdPerMTok: number }) =>
+    (await resolveModel(name, { clock: systemClock, environment: {}, folder, price })).price;
+  assert.deepEqual(await priceOf('openai/gpt-4.1-mini'), { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6 });
+  assert.equal(await priceOf('openai/no-such-model'), undefined);
+  const given = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
+  assert.deepEqual(await priceOf('openai/gpt-4.1-mini', given), given);
+});

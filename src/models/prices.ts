@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { Price } from '../model.ts';
+
+const CATALOG = '@pydantic/genai-prices';
+
+/**
+ * What a provider asks for a model on a day, from a catalogue that comes with a package: no network, but as old as the
+ * package. Undefined where the catalogue does not have both prices of this model: unknown, not free.
+ *
+ * Prices for longer prompts than usual are left aside: a step's prompt is short.
+ */
+export async function catalogPrice(provider: string, model: string, on: Date): Promise<Price | undefined> {
+  // Half a megabyte, so loaded only where a price is asked for.
+  const { calcPrice } = await import('@pydantic/genai-prices');
+  const prices = calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { providerId: provider, timestamp: on });
+  const inputUsdPerMTok = base(prices?.model_price.input_mtok);
+  const outputUsdPerMTok = base(prices?.model_price.output_mtok);
+  if (inputUsdPerMTok === undefined || outputUsdPerMTok === undefined) return undefined;
+  return { inputUsdPerMTok, outputUsdPerMTok };
+}
+
+function base(price: number | { readonly base: number } | undefined): number | undefined {
+  return typeof price === 'object' ? price.base : price;
+}
+
+/** The package and its version, which tell how old the prices are. */
+export function catalogName(): string {
+  const entry = createRequire(import.meta.filename).resolve(CATALOG);
+  const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8'));
+  return `${CATALOG} ${version}`;
+}
