@@ -30,7 +30,9 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
   requireModel(flags);
   const loaded = await loadProcess(source);
   const input = await inputFor(loaded, flags.input);
-  const calibration = flags.calibration ?? findCalibration(loaded.process, flags);
+  const isRuleOpen = flags.rule === undefined && flags.k === undefined;
+  const calibration =
+    flags.calibration ?? (isRuleOpen ? findCalibration(loaded.process, flags, 'deciding') : undefined);
   return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
 }
 
@@ -40,14 +42,18 @@ export function requireModel(flags: RunFlags): void {
   }
 }
 
-/** The calibration beside the journal, where it was made with this model and nothing else is asked for. */
-function findCalibration(definition: AnyProcess, flags: RunFlags): string | undefined {
+/** The calibration beside the journal, where it was made with this model, or any where none is named; says so on stderr. */
+export function findCalibration(
+  definition: AnyProcess,
+  flags: Pick<RunFlags, 'journal' | 'variants' | 'baseUrl'> & { readonly model?: RunFlags['model'] },
+  doing: string,
+): string | undefined {
   const file = calibrationFile(flags.journal, definition.name);
-  if (flags.rule !== undefined || flags.k !== undefined || !existsSync(file)) return undefined;
+  if (!existsSync(file)) return undefined;
   const { process: known, settings, classes, createdAtMs } = readCalibrationFile(file);
   const wanted = flags.variants === 'all' ? definition.forms.length : (flags.variants ?? 1);
   const misfit =
-    settings.model !== flags.model || settings.baseUrl !== flags.baseUrl
+    flags.model !== undefined && (settings.model !== flags.model || settings.baseUrl !== flags.baseUrl)
       ? `is of model ${printable(String(settings.model))}`
       : known.version !== definition.version
         ? `is of version ${printable(known.version)} of the process`
@@ -56,7 +62,7 @@ function findCalibration(definition: AnyProcess, flags: RunFlags): string | unde
           : undefined;
   process.stderr.write(
     misfit === undefined
-      ? `deciding by the calibration of ${new Date(createdAtMs).toISOString().slice(0, 10)} in ${printable(file)} (--no-calibration: without)\n`
+      ? `${doing} by the calibration of ${new Date(createdAtMs).toISOString().slice(0, 10)} in ${printable(file)} (--no-calibration: without)\n`
       : `the calibration in ${printable(file)} ${misfit}: not used\n`,
   );
   return misfit === undefined ? file : undefined;
