@@ -184,6 +184,22 @@ export function voterModelOf(calibration: Calibration, voters: readonly VoterNam
   };
 }
 
+/** Rates that a drift test may hold a voter to: upper ends of what was found, on a single sample. */
+export function driftRates(
+  calibration: Calibration,
+  voter: VoterName,
+): { readonly dissentRate: number; readonly flagRate: number } | undefined {
+  const known = figuresOf(calibration).classes.find(
+    (one) => one.model === voter.model && one.variant === voter.variant,
+  );
+  return known && { dissentRate: clampRate(1 - known.p.low), flagRate: clampRate(1 - known.v.low) };
+}
+
+/** A rate of 0 or 1 leaves nothing to test. */
+function clampRate(rate: number): number {
+  return Math.min(Math.max(rate, 1e-9), 1 - 1e-9);
+}
+
 /**
  * Tells a dissent that is not to be expected of this voter: so many wrong votes, or more, on a step have a chance of less
  * than 1 %.

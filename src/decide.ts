@@ -96,6 +96,8 @@ export interface VoteRecord {
   readonly classVotes: readonly (readonly number[])[] | undefined;
   /** What settled it, or tried to last, where it was not the first rung's votes: a rung, or `verify`. */
   readonly settledBy: string | undefined;
+  /** Candidate of the first sample; undefined where that was flagged. */
+  readonly firstVote: string | undefined;
   readonly samples: number;
   readonly votes: number;
   readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
@@ -147,6 +149,7 @@ export async function vote<Action>(
   let samples = 0;
   let flags: Partial<Record<RedFlagCode, number>> | undefined;
   let flagged = 0;
+  let firstVote: string | undefined;
   let flagsInRow = 0;
   let inputTokens = 0;
   let outputTokens = 0;
@@ -174,6 +177,7 @@ export async function vote<Action>(
     tally: race.tally.entries(),
     classVotes: classVotes && race.tally.entries().map(([candidate]) => classVotes!.get(candidate)!),
     settledBy: ladder.name,
+    firstVote,
     samples,
     votes: race.tally.total,
     flags,
@@ -216,6 +220,7 @@ export async function vote<Action>(
       }
       flagsInRow = 0;
       if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
+      if (samples === 1) firstVote = verdict.key;
       countClass(verdict.key, voter);
       race.record(verdict.key, voter);
       if (isVerified) return { type: 'decided', action: verdict.action, ...record(), settledBy: 'verify' };

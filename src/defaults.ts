@@ -6,6 +6,7 @@ import { type CalibrateResult, calibrate } from './calibrate.ts';
 import {
   type Calibration,
   dissentWatch,
+  driftRates,
   readCalibration,
   requireSameProcess,
   type VoterName,
@@ -16,7 +17,6 @@ import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
-import { planByRates } from './forecast.ts';
 import type { Journal } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import type { Model } from './model.ts';
@@ -34,6 +34,7 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
+import { planByRates } from './plan.ts';
 import {
   type AnyProcess,
   defineProcess,
@@ -43,7 +44,7 @@ import {
   parseInput,
 } from './process.ts';
 import { createRandom } from './random.ts';
-import { execute, RECORD_POLICIES, type RunResult } from './run.ts';
+import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
 import type { StopRule } from './vote.ts';
 import { assembleVoters, formsOf, type Voters } from './voters.ts';
@@ -101,6 +102,7 @@ export async function run<Input, State, Action>(
       ...voteSettings(await ruleOf(process, input, { ...options, model }, voters, calibration), options),
       isSuspicious: calibration && dissentWatch(calibration, nameOf(process, voters[0]!)),
     };
+    const rates = calibration && driftRates(calibration, nameOf(process, voters[0]!));
     const maxRetries = maxRetriesOf(options);
     const journal = openJournal(options.journal, clock);
     try {
@@ -108,6 +110,7 @@ export async function run<Input, State, Action>(
         runId,
         voters,
         rungs,
+        drift: rates && { ...rates, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
         answer: options.answer,
         journal,
         clock,

@@ -35,6 +35,7 @@ const LAYERS: readonly Layer[] = [
       'drift.ts',
       'heterogeneity.ts',
       'forecast.ts',
+      'simulate.ts',
       'beta-binomial.ts',
       'special-functions.ts',
       'process.ts',
@@ -52,14 +53,14 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'one decision',
-    files: ['decide.ts', 'draws.ts', 'ladder.ts', 'sampler.ts'],
+    files: ['decide.ts', 'draws.ts', 'ladder.ts', 'recount.ts', 'sampler.ts'],
     below: ['vocabulary and pure decisions'],
     packages: 'none',
     nodeModules: 'none',
   },
   {
     name: 'orchestration',
-    files: ['run.ts', 'open-run.ts', 'map.ts', 'solve.ts', 'calibrate.ts'],
+    files: ['run.ts', 'open-run.ts', 'map.ts', 'solve.ts', 'calibrate.ts', 'replay.ts'],
     below: ['vocabulary and pure decisions', 'one decision'],
     packages: 'none',
     nodeModules: 'any',
@@ -75,7 +76,7 @@ const LAYERS: readonly Layer[] = [
   ),
   {
     name: 'assembly',
-    files: ['defaults.ts', 'foretell.ts', 'options.ts', 'voters.ts', 'index.ts'],
+    files: ['defaults.ts', 'foretell.ts', 'options.ts', 'replay-run.ts', 'voters.ts', 'index.ts'],
     below: [
       'vocabulary and pure decisions',
       'one decision',

@@ -26,6 +26,16 @@ export type RunEvent =
     }
   /** The votes so far could not settle a step, or contradict each other: further voters take over. */
   | ({ readonly type: 'step-escalated' } & Escalation)
+  /** Dissents or red flags have become more frequent than calibration found them. */
+  | {
+      readonly type: 'drift-alarmed';
+      readonly stepIndex: number;
+      readonly what: 'dissent' | 'flags';
+      /** So many in the last `steps` steps, at a calibrated rate of at most `rate`. */
+      readonly events: number;
+      readonly steps: number;
+      readonly rate: number;
+    }
   /** A decision is made, not yet durable. */
   | { readonly type: 'step-decided'; readonly decision: DecisionEntry }
   /** The decision is durable; its effect comes next. Only for processes with effects. */

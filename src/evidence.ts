@@ -100,7 +100,7 @@ const NO_VOTES: ClassVotes = [];
  * One class for several: their mean success rate, with the largest correlation among them, since a step that is hard for
  * the most correlated class is hard for all.
  */
-function pool(classes: readonly ClassRates[]): ClassRates {
+export function pool(classes: readonly ClassRates[]): ClassRates {
   const size = Math.min(...classes.map(({ alpha, beta }) => alpha + beta));
   const mean = classes.reduce((sum, { alpha, beta }) => sum + alpha / (alpha + beta), 0) / classes.length;
   return { alpha: mean * size, beta: (1 - mean) * size };

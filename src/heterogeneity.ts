@@ -288,7 +288,7 @@ function aheadVotes(kind: RateDistribution, k: number): number {
 }
 
 /** P(p < 1/2), and half of P(p = 1/2): what the error of ahead-by-k tends to as k grows. */
-function shareBelowHalf(kind: RateDistribution): number {
+export function shareBelowHalf(kind: RateDistribution): number {
   const shape = shapeOf(kind);
   if (shape === undefined) return kind.mean < 0.5 ? 1 : kind.mean === 0.5 ? 0.5 : 0;
   if (shape === 'all-or-nothing') return 1 - kind.mean;

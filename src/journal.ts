@@ -1,3 +1,4 @@
+import type { DriftState } from './drift.ts';
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { RedFlagCode } from './red-flags.ts';
@@ -40,6 +41,8 @@ export interface RunTotals {
   wrongSteps: number | null;
   /** First step whose decision differs from the reference. */
   firstWrongStep: number | null;
+  /** What the drift tests remember; undefined without a calibration. */
+  drift?: { dissent: DriftState; flags: DriftState };
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
 }

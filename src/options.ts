@@ -5,7 +5,7 @@ import { UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import type { Journal, Json, RunRecord } from './journal.ts';
 import type { Model, Price } from './model.ts';
-import type { Answer, RecordPolicy } from './run.ts';
+import type { Answer, DriftPolicy, RecordPolicy } from './run.ts';
 
 export type { Answer } from './run.ts';
 
@@ -72,6 +72,8 @@ export interface RunOptions extends VoteOptions {
   readonly variants?: number | 'all';
   /** What takes over when a step is contested: all variants, then the panel; both by default, in this order. */
   readonly escalate?: readonly ('variants' | 'panel')[];
+  /** What an alarm does, when dissents or red flags become more frequent than the calibration found; `note` by default. */
+  readonly onDrift?: DriftPolicy;
   /** Further models, named as `model` is. */
   readonly panel?: readonly (string | Model)[];
   /** A person's decision on the step that the run is paused at; it pauses again behind it. */
@@ -82,6 +84,7 @@ export interface RunOptions extends VoteOptions {
 }
 
 const DEFAULT_K = 3;
+export const DEFAULT_MAX_CONCURRENCY = 16;
 export const DEFAULT_TARGET = 0.95;
 
 /** A rule that needs no calibration. */
@@ -103,7 +106,7 @@ export function voteSettings(rule: StopRule, options: VoteOptions): VoteSettings
     firstTemperature: atLeastZero('firstTemperature', options.firstTemperature ?? 0),
     temperature: atLeastZero('temperature', options.temperature ?? 0.1),
     maxOutputTokens: wholeNumber('maxOutputTokens', options.maxOutputTokens ?? 750),
-    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? 16),
+    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY),
   };
 }
 
@@ -139,6 +142,7 @@ const SETTINGS: Record<
   maxRetries: true,
   variants: true,
   escalate: true,
+  onDrift: true,
   calibration: true,
   acceptCalibration: true,
   steps: true,

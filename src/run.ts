@@ -5,6 +5,7 @@ import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
 import { type Decision, questionOf, type Undecided, type VoteContext, type VoteSettings, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
+import { DriftTest } from './drift.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
 import {
@@ -34,6 +35,10 @@ export type RecordPolicy = (typeof RECORD_POLICIES)[number];
 /** What a person decides: an action, or that of one of the step's draws. */
 export type Answer = { readonly stepIndex: number } & ({ readonly action: unknown } | { readonly draw: number });
 
+/** What an alarm of the drift tests does, beside being journaled. */
+export const DRIFT_POLICIES = ['note', 'pause'] as const;
+export type DriftPolicy = (typeof DRIFT_POLICIES)[number];
+
 /** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
 export interface RunDependencies {
   readonly runId: string;
@@ -43,6 +48,8 @@ export interface RunDependencies {
   readonly rungs?: readonly Rung[];
   /** A person's decision on the step that the run is paused at. The run pauses again behind it. */
   readonly answer?: Answer;
+  /** Rates that calibration allows for, on the first sample of a step; without it nothing is watched. */
+  readonly drift?: { readonly dissentRate: number; readonly flagRate: number; readonly onAlarm: DriftPolicy };
   readonly journal: Journal;
   readonly clock: Clock;
   readonly random: Random;
@@ -120,6 +127,7 @@ class Run<Input, State, Action> {
   readonly #inFlight = new InFlight();
   readonly #context: VoteContext;
   readonly #effectAbort = new AbortController();
+  readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
   #state: State;
   #stepIndex: number;
   #totals: RunTotals;
@@ -145,6 +153,13 @@ class Run<Input, State, Action> {
     this.#state = checkpoint.state;
     this.#stepIndex = checkpoint.stepIndex;
     this.#totals = checkpoint.totals;
+    if (options.drift !== undefined) {
+      const { dissentRate, flagRate } = options.drift;
+      this.#drift = {
+        dissent: new DriftTest({ rate: dissentRate }, this.#totals.drift?.dissent),
+        flags: new DriftTest({ rate: flagRate }, this.#totals.drift?.flags),
+      };
+    }
     this.#sinceMs = options.clock.monotonicMs();
     this.#checkpointStep = checkpoint.stepIndex;
     this.#checkpointState = checkpoint.state;
@@ -203,6 +218,7 @@ class Run<Input, State, Action> {
       const outcome = await this.#decide();
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
       await this.#transit(this.#commit(outcome));
+      const isDrifting = this.#watchDrift(outcome);
       this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
       const nowMs = clock.monotonicMs();
       if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
@@ -212,6 +228,7 @@ class Run<Input, State, Action> {
         await yieldToEventLoop();
         yieldedMs = clock.monotonicMs();
       }
+      if (isDrifting && this.#options.drift?.onAlarm === 'pause') return DRIFTING;
     }
     return DONE;
   }
@@ -261,6 +278,7 @@ class Run<Input, State, Action> {
       tally,
       classVotes: undefined,
       settledBy: 'person',
+      firstVote: undefined,
       samples,
       votes: sums.votes,
       flags: samples > sums.votes ? flags : undefined,
@@ -290,6 +308,33 @@ class Run<Input, State, Action> {
     const question = questionOf(this.#process, this.#state, this.#stepIndex);
     const ask = (form: number) => this.#call('prompt', () => question.ask(form));
     return vote({ ...question, ask }, this.#context, this.#open.splice(0));
+  }
+
+  /** @returns whether one of the tests has just alarmed. */
+  #watchDrift({ tally, firstVote }: Decision<Action>): boolean {
+    if (this.#drift === undefined) return false;
+    const { dissentRate, flagRate } = this.#options.drift!;
+    const isFlagged = firstVote === undefined;
+    const watched = [
+      { what: 'flags', rate: flagRate, hasEvent: isFlagged },
+      // A flagged sample is no dissent, and no agreement either.
+      ...(isFlagged ? [] : [{ what: 'dissent', rate: dissentRate, hasEvent: firstVote !== tally[0]![0] } as const]),
+    ] as const;
+    let isNew = false;
+    for (const { what, rate, hasEvent } of watched) {
+      const test = this.#drift[what];
+      const before = test.alarm;
+      test.record(hasEvent);
+      const { alarm } = test;
+      if (alarm === null || alarm === before) continue;
+      isNew = true;
+      const { events, steps } = alarm;
+      const stepIndex = this.#stepIndex - 1;
+      this.#options.onEvent?.({ type: 'drift-alarmed', stepIndex, what, events, steps, rate });
+      const message = `${what} on ${events} of the last ${steps} steps; calibration allows for a share of ${rate.toPrecision(2)}`;
+      this.#note('drift-alarmed', { stepIndex, what, events, steps, rate, message });
+    }
+    return isNew;
   }
 
   #createVoteContext(): VoteContext {
@@ -432,9 +477,13 @@ class Run<Input, State, Action> {
     this.#checkpointMs = nowMs;
     this.#checkpointStep = this.#stepIndex;
     this.#checkpointState = this.#state;
-    const totals = structuredClone(this.#totals);
+    const totals = { ...structuredClone(this.#totals), drift: this.#driftState() };
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
+  }
+
+  #driftState(): RunTotals['drift'] {
+    return this.#drift && { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
   }
 
   #note(code: string, detail: Json): void {
@@ -516,4 +565,9 @@ interface End {
 }
 
 const DONE: End = { status: 'done', reason: null };
+const DRIFTING: End = {
+  status: 'paused',
+  reason:
+    'votes dissent, or samples are flagged, more often than calibration found (drift): see the notes of `mdap inspect`',
+};
 const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };

@@ -5,7 +5,7 @@ import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Price } from '../model.ts';
 import type { RunOptions } from '../options.ts';
-import { RECORD_POLICIES } from '../run.ts';
+import { DRIFT_POLICIES, RECORD_POLICIES } from '../run.ts';
 import { RULE_NAMES } from '../vote.ts';
 import { LADDER, type LadderRung } from '../voters.ts';
 
@@ -78,6 +78,11 @@ export function addCalibrationOptions(command: Command): Command {
     )
     .option('--no-calibration', 'decide without one')
     .option('--accept-calibration', 'use one of another version of the process')
+    .addOption(
+      new Option('--on-drift <what>', 'when dissents or flags exceed the calibration (default: note)').choices(
+        DRIFT_POLICIES,
+      ),
+    )
     .option('--steps <n>', 'number of steps, where the process does not say', parseNumber);
 }
 

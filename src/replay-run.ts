@@ -1,0 +1,158 @@
+import { dissentWatch, type VoterName, voterModelOf } from './calibration.ts';
+import type { VoteContext } from './decide.ts';
+import { openCalibration, openJournal, openModel } from './defaults.ts';
+import { InFlight } from './draws.ts';
+import { UsageError } from './errors.ts';
+import { evidenceRule } from './evidence.ts';
+import { planByRates } from './forecast.ts';
+import { type RunRecord, unknownRun } from './journal.ts';
+import type { Model } from './model.ts';
+import {
+  DEFAULT_TARGET,
+  openShare,
+  plainRule,
+  type RunOptions,
+  resumeOptions,
+  voteSettings,
+  wholeNumber,
+} from './options.ts';
+import { type AnyProcess, parseInput } from './process.ts';
+import { outOfSamples } from './recount.ts';
+import { RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
+import { type ReplayedStep, type ReplayResult, replay } from './replay.ts';
+import type { StopRule } from './vote.ts';
+import { assembleVoters } from './voters.ts';
+
+/** What is not given is as the run had it last. */
+export interface ReplayOptions
+  extends Pick<
+    RunOptions,
+    | 'rule'
+    | 'k'
+    | 'maxVotes'
+    | 'maxOutputTokens'
+    | 'calibration'
+    | 'acceptCalibration'
+    | 'target'
+    | 'steps'
+    | 'acceptChange'
+    | 'journal'
+  > {
+  /**
+   * The flags that count; all by default. A sample with no other flag becomes a vote if its text can be parsed. So
+   * `malformed` counts always: there is no action to vote for.
+   */
+  readonly redFlags?: readonly RedFlagCode[];
+  /** Most steps of each kind that the result lists; 10 by default. */
+  readonly mostListed?: number;
+  /** Called for each step that has recorded samples, in order. */
+  readonly onStep?: (step: ReplayedStep) => void;
+}
+
+const DEFAULT_LISTED = 10;
+
+/**
+ * Decides a run's recorded samples again, under another rule, margin or set of red flags. Nothing is asked or paid, and the
+ * journal stays as it is. States are those of the run: each step is judged where the run stood, not where the new
+ * decisions would have led.
+ * @throws {UsageError} for options that cannot be used, and for a process with effects.
+ * @throws {JournalError} `unknown-run`
+ * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
+ */
+export async function replayRun(
+  process: AnyProcess,
+  runId: string,
+  options: ReplayOptions = {},
+): Promise<ReplayResult> {
+  const { redFlags = RED_FLAG_CODES, mostListed = DEFAULT_LISTED, acceptChange = false, onStep } = options;
+  const unknown = redFlags.find((code) => !RED_FLAG_CODES.includes(code));
+  if (unknown !== undefined) {
+    throw new UsageError(`redFlags: expected some of ${RED_FLAG_CODES.join(', ')}, got ${JSON.stringify(unknown)}.`);
+  }
+  if (mostListed !== Number.POSITIVE_INFINITY) wholeNumber('mostListed', mostListed);
+  const journal = openJournal(options.journal, undefined, { mustExist: true });
+  try {
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    const context = await contextOf(process, record, options);
+    return await replay(process, record, {
+      journal,
+      context,
+      redFlags: new Set(redFlags),
+      mostListed,
+      acceptChange,
+      onStep,
+    });
+  } finally {
+    if (journal !== options.journal) await journal.close();
+  }
+}
+
+/** Who voted in the run, and by which rule they are to be counted now. */
+async function contextOf(process: AnyProcess, record: RunRecord, options: ReplayOptions): Promise<VoteContext> {
+  const merged = mergedOptions(record, options);
+  openShare('target', merged.target);
+  const model = await namedModel(merged.model, merged);
+  const panel = await Promise.all((merged.panel ?? []).map((member) => namedModel(member, merged)));
+  const calibration = openCalibration(process, merged);
+  const { rule, k, variants, escalate, target = DEFAULT_TARGET, maxVotes } = merged;
+  const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
+  const { voters, rungs } = assembleVoters({
+    process,
+    model,
+    panel,
+    variants,
+    escalate: rule === 'majority' ? [] : escalate,
+    calibration: isByEvidence ? calibration : undefined,
+  });
+  const names = voters.map((voter): VoterName => ({ model: voter.model.id, variant: process.forms[voter.form]!.name }));
+  let stopRule: StopRule;
+  if (isByEvidence && calibration !== undefined) {
+    const steps = merged.steps ?? process.steps?.(await parseInput(process, record.input));
+    if (steps === undefined) {
+      throw new UsageError(
+        'steps: expected the number of steps of the run, which its process does not say: --steps N.',
+      );
+    }
+    const maxError = -Math.expm1(Math.log(target) / steps);
+    stopRule = evidenceRule({ ...voterModelOf(calibration, names), maxError, maxVotes });
+  } else if (k === 'auto') {
+    const { margin } = await planByRates(process, record.input, { ...merged, model });
+    stopRule = plainRule({ ...merged, k: margin });
+  } else stopRule = plainRule(merged);
+  return {
+    settings: {
+      ...voteSettings(stopRule, merged),
+      isSuspicious: calibration && dissentWatch(calibration, names[0]!),
+    },
+    voters: voters.map((voter, i) => ({
+      sampler: { model: voter.model, sample: outOfSamples },
+      form: voter.form,
+      variant: names[i]!.variant,
+    })),
+    rungs,
+    inFlight: new InFlight(),
+    monotonicMs: () => 0,
+    onSample: () => {},
+  };
+}
+
+/** The options of the run, changed by those given; what these leave open is not filled by what contradicts them. */
+function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
+  const { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps } = options;
+  const given = { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps };
+  const merged = resumeOptions(record, given);
+  if (rule === undefined) {
+    // A margin asks for a rule that has one, a calibration for the rule that reads it.
+    if (k !== undefined) return { ...merged, rule: merged.rule === 'evidence' ? undefined : merged.rule };
+    return calibration === undefined ? merged : { ...merged, rule: 'evidence' };
+  }
+  return merged.k === 'auto' && rule !== 'ahead-by-k' ? { ...merged, k: undefined } : merged;
+}
+
+/** Only for its name, and for the rates of a simulated one: nothing is loaded or asked. */
+async function namedModel(model: string | Model, options: RunOptions): Promise<Model> {
+  if (typeof model !== 'string') return model;
+  if (/^simulated\b/.test(model) && options.baseUrl === undefined) return openModel({ ...options, model });
+  return { id: model, price: options.price, generate: outOfSamples };
+}

@@ -1,0 +1,96 @@
+import { type ClassRates, Evidence, pool, type VoterModel } from './evidence.ts';
+import type { Random } from './random.ts';
+import type { StopRule } from './vote.ts';
+
+export interface SimulationInput {
+  readonly rule: StopRule;
+  /** What is true of the voters here, who take turns; the rule may think otherwise. */
+  readonly world: VoterModel;
+  /** Share of samples that become votes. */
+  readonly v: number;
+  /** Most calls in flight at once. */
+  readonly maxConcurrency: number;
+  /** How many steps are played; fewer where each takes very many votes. */
+  readonly steps: number;
+  readonly random: Random;
+}
+
+export interface Simulation {
+  /** Steps that were played. */
+  readonly steps: number;
+  /** Chance of a wrong decision; smooth, because it is the mean of what is left in doubt rather than a count of errors. */
+  readonly error: number;
+  /** Steps that stayed undecided. */
+  readonly undecided: number;
+  /** Mean votes a step. */
+  readonly votes: number;
+  /** Mean times that a step waits for samples. */
+  readonly rounds: number;
+}
+
+/** Votes after which no further step is begun, so that a hopeless rule does not take minutes. */
+const MOST_VOTES = 2e6;
+
+/**
+ * Plays votes on steps. All wrong votes of a step agree, which is the worst case. A step's success rates are never drawn:
+ * its votes come from Polya's urn, as each vote seen makes the next of its kind likelier. On the steps that the classes have
+ * in common they share one urn, as the model of `evidence.ts` says.
+ */
+export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }: SimulationInput): Simulation {
+  const { classes, shared = 1 } = world;
+  const truth = new Evidence(world);
+  const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
+  const pooled = helpful.length > 0 ? pool(helpful) : undefined;
+  let [played, error, undecided, votes, rounds] = [0, 0, 0, 0, 0];
+  while (played < steps && votes < MOST_VOTES) {
+    played++;
+    const isShared = pooled !== undefined && random() < shared;
+    const common = isShared ? new Urn(pooled) : undefined;
+    const urns = classes.map((rates) => (rates.alpha > rates.beta && common ? common : new Urn(rates)));
+    const race = rule.start();
+    const right = classes.map(() => 0);
+    const wrong = classes.map(() => 0);
+    for (let draw = 0; ; ) {
+      const needed = race.needed((ahead) => (draw + ahead) % classes.length);
+      if (needed === 0) {
+        const [winner, loser] = race.decided() === RIGHT ? [right, wrong] : [wrong, right];
+        error += 1 / (1 + Math.exp(truth.logOdds(winner, loser)));
+        break;
+      }
+      if (race.tally.total + needed > rule.limit) {
+        undecided++;
+        break;
+      }
+      rounds += Math.ceil(needed / maxConcurrency);
+      for (let i = 0; i < needed; i++) {
+        const voter = draw++ % classes.length;
+        if (random() >= v) continue;
+        const isRight = urns[voter]!.draw(random);
+        race.record(isRight ? RIGHT : WRONG, voter);
+        (isRight ? right : wrong)[voter]!++;
+      }
+    }
+    votes += race.tally.total;
+  }
+  return { steps: played, error: error / played, undecided, votes: votes / played, rounds: rounds / played };
+}
+
+const RIGHT = 'right';
+const WRONG = 'wrong';
+
+class Urn {
+  #right: number;
+  #wrong: number;
+
+  constructor({ alpha, beta }: ClassRates) {
+    this.#right = alpha;
+    this.#wrong = beta;
+  }
+
+  draw(random: Random): boolean {
+    const isRight = random() * (this.#right + this.#wrong) < this.#right;
+    if (isRight) this.#right++;
+    else this.#wrong++;
+    return isRight;
+  }
+}
