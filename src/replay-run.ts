@@ -4,7 +4,6 @@ import { openCalibration, openJournal, openModel } from './defaults.ts';
 import { InFlight } from './draws.ts';
 import { UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
-import { planByRates } from './forecast.ts';
 import { type RunRecord, unknownRun } from './journal.ts';
 import type { Model } from './model.ts';
 import {
@@ -16,6 +15,7 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
+import { planByRates } from './plan.ts';
 import { type AnyProcess, parseInput } from './process.ts';
 import { outOfSamples } from './recount.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';

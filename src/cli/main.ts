@@ -19,6 +19,7 @@ import {
   parseNumber,
 } from './options.ts';
 import { planCommand } from './plan.ts';
+import { addReplayOptions, replayCommand } from './replay.ts';
 import { resumeCommand, runCommand } from './run.ts';
 import { printable, printableLines } from './terminal.ts';
 
@@ -147,6 +148,14 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--draw <n>', 'the answer of this draw, as `mdap inspect --step` numbers them', parseNumber);
   addJsonOption(addJournalOption(decide)).addHelpText('after', DECIDE_EXAMPLES).action(ending(decideCommand));
 
+  const replay = program
+    .command('replay')
+    .argument('<run-id>')
+    .description('decide the recorded samples of a run again, by another rule or other red flags, without paying');
+  addJsonOption(addJournalOption(addReplayOptions(replay)))
+    .addHelpText('after', REPLAY_EXAMPLES)
+    .action(ending(replayCommand));
+
   const demo = program.command('demo').description('see it work in ten seconds: no key, no network');
   addJournalOption(demo).addHelpText('after', DEMO_EXAMPLES).action(ending(demoCommand));
 
@@ -173,6 +182,12 @@ Examples:
   mdap inspect sum-1 --step 417
   mdap decide sum-1 417 --draw 2
   mdap decide sum-1 417 --action '{"digit":3,"carry":1}'`;
+
+const REPLAY_EXAMPLES = `
+Examples:
+  mdap replay sum-1 --k 2
+  mdap replay sum-1 --rule evidence --calibration .mdap/calibration-add.json --target 0.99
+  mdap replay sum-1 --red-flags malformed,illegal --json`;
 
 const CALIBRATE_EXAMPLES = `
 Examples:

@@ -1,0 +1,190 @@
+import { type Command, Option } from 'commander';
+import { openJournal, systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { unknownRun } from '../journal.ts';
+import { RED_FLAG_CODES, type RedFlagCode } from '../red-flags.ts';
+import type { ReplayCost, ReplayedStep, ReplayResult } from '../replay.ts';
+import { type ReplayOptions, replayRun } from '../replay-run.ts';
+import { RULE_NAMES } from '../vote.ts';
+import { parseNumber, type RunFlags } from './options.ts';
+import { loadProcess } from './process-source.ts';
+import { journalFlag } from './run.ts';
+import {
+  plural,
+  printable,
+  printableJson,
+  shellWord,
+  showCount,
+  showNumber,
+  showUsd,
+  table,
+  truncate,
+} from './terminal.ts';
+
+interface ReplayFlags extends Omit<ReplayOptions, 'journal' | 'redFlags'>, Pick<RunFlags, 'journal' | 'json'> {
+  readonly redFlags?: string;
+}
+
+export function addReplayOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--rule <name>', 'when a step is decided (default: as the run)').choices([...RULE_NAMES, 'evidence']),
+    )
+    .option('--k <n>', 'margin of ahead-by-k, size of other rules (default: as the run)', parseNumber)
+    .option('--max-votes <n>', 'votes after which a step is undecided (default: as the run)', parseNumber)
+    .option('--calibration <file>', 'what `mdap calibrate` wrote, for the rule evidence')
+    .option('--accept-calibration', 'use one of another version of the process')
+    .option('--target <t>', 'chance wanted for a run without a wrong decision (default: as the run)', parseNumber)
+    .option('--steps <n>', 'number of steps, where the process does not say', parseNumber)
+    .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: as the run)', parseNumber)
+    .option('--red-flags <a,b>', `those that count, or none: ${RED_FLAG_CODES.join(', ')} (default: all)`)
+    .option('--accept-change', 'read the samples by a process definition that has changed');
+}
+
+export async function replayCommand(runId: string, flags: ReplayFlags): Promise<number> {
+  const { json, journal: file, redFlags, ...options } = flags;
+  const codes = redFlags === undefined ? undefined : parseRedFlags(redFlags);
+  const journal = openJournal(file, systemClock, { mustExist: true });
+  try {
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    if (record.processSource === null) {
+      throw new UsageError(
+        `run ${JSON.stringify(runId)} was started from code, which alone knows its process: replay it there, with \`replayRun\`.`,
+      );
+    }
+    const { process: definition } = await loadProcess(record.processSource);
+    const mostListed = json ? Number.POSITIVE_INFINITY : undefined;
+    const result = await replayRun(definition, runId, { ...options, journal, redFlags: codes, mostListed });
+    process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
+    return 0;
+  } finally {
+    await journal.close();
+  }
+}
+
+function parseRedFlags(text: string): RedFlagCode[] {
+  const codes = text === 'none' ? [] : text.split(',').map((code) => code.trim());
+  const unknown = codes.find((code) => !RED_FLAG_CODES.some((known) => known === code));
+  if (unknown === undefined) return codes as RedFlagCode[];
+  throw new UsageError(
+    `redFlags: expected some of ${RED_FLAG_CODES.join(', ')} between commas, or none, got ${JSON.stringify(unknown)}.`,
+  );
+}
+
+const MOST_RANGES_SHOWN = 5;
+
+export function describeReplay(result: ReplayResult, journalFile: string): string {
+  const { before, after, outcomes, replayedSteps, redFlags, withoutSamples } = result;
+  const off = RED_FLAG_CODES.filter((code) => !redFlags.includes(code));
+  const lines = [
+    `run ${printable(result.runId)} of ${printable(result.process)}, decided again by ${result.rule}${off.length > 0 ? `, without the flags ${off.join(', ')}` : ''}`,
+    `${plural(replayedSteps, 'step')} replayed, from ${plural(result.recordedSamples, 'recorded sample')}`,
+  ];
+  if (withoutSamples.steps > 0) lines.push(describeUnrecorded(withoutSamples));
+  if (result.settingsChanged)
+    lines.push('the run was resumed with other options: not all its decisions were made alike');
+  if (replayedSteps === 0) return `${lines.join('\n')}\n`;
+  lines.push(
+    `decisions: ${showCount(outcomes.same)} the same, ${showCount(outcomes.different)} other; ` +
+      `not decided: ${showCount(outcomes.short)} for want of samples, ${showCount(outcomes.undecided)} at a limit`,
+    '',
+    table([['', 'before', 'after'], ...rowsOf(result).map(([name, ...values]) => [`  ${name}`, ...values])]),
+    '',
+    describeSaving(result),
+  );
+  lines.push(...describeSteps('decided otherwise', outcomes.different, result.differentSteps));
+  lines.push(...describeSteps('not decided by the samples that there are', outcomes.short, result.shortSteps));
+  lines.push(...describeSteps('not decided, at a limit', outcomes.undecided, result.undecidedSteps));
+  const [step] = [...result.differentSteps, ...result.shortSteps, ...result.undecidedSteps];
+  if (step !== undefined) {
+    const run = `${shellWord(result.runId)}${journalFlag(journalFile)}`;
+    lines.push('', `one step: mdap inspect ${run} --step ${step.stepIndex}`);
+  }
+  return `${lines.join('\n')}\n`;
+
+  function rowsOf({ before: was, after: is }: ReplayResult): [string, string, string][] {
+    const row = (name: string, of: (sums: typeof before) => string): [string, string, string] => [
+      name,
+      of(was),
+      of(is),
+    ];
+    const codes = RED_FLAG_CODES.filter((code) => (before.flags[code] ?? 0) + (after.flags[code] ?? 0) > 0);
+    return [
+      row('decided', ({ decidedSteps }) => showCount(decidedSteps)),
+      row('wrong', ({ wrongSteps }) => (wrongSteps === null ? '-' : showCount(wrongSteps))),
+      row('expected wrong', ({ certificate }) => showExpected(certificate?.expectedWrong)),
+      row('contested', ({ contestedSteps }) => showCount(contestedSteps)),
+      row('samples', ({ samples }) => showCount(samples)),
+      row('votes', ({ votes }) => showCount(votes)),
+      ...codes.map((code) => row(code, ({ flags }) => showCount(flags[code] ?? 0))),
+      row('tokens in', ({ tokens }) => showCount(tokens.input)),
+      row('tokens out', ({ tokens }) => showCount(tokens.output)),
+      row('cost', ({ costUsd }) => (costUsd === null ? 'unknown' : showUsd(costUsd))),
+    ];
+  }
+}
+
+function showExpected(expected: number | null | undefined): string {
+  return expected === null || expected === undefined ? '-' : showNumber(expected, 2);
+}
+
+function describeUnrecorded({ steps, unanimousSteps, wrongSteps, ranges }: ReplayResult['withoutSamples']): string {
+  const shown = ranges.slice(0, MOST_RANGES_SHOWN).map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
+  const listed = ranges.slice(0, MOST_RANGES_SHOWN).reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  const wrong = wrongSteps ? `, ${showCount(wrongSteps)} wrong` : '';
+  return (
+    `${plural(steps, 'step')} without recorded samples cannot be judged (${shown.join(', ')}${listed < steps ? ', …' : ''}): ` +
+    `${showCount(unanimousSteps)} of them unanimous${wrong}; \`--record all\` keeps the samples of every step`
+  );
+}
+
+function describeSaving({ saved, missing }: ReplayResult): string {
+  const needs =
+    missing.samples > 0
+      ? `; counted in: ${plural(missing.samples, 'sample')} more, the least that the undecided steps need`
+      : '';
+  const isMore = saved.samples < 0;
+  return `${isMore ? `costs ${showCost(negated(saved))} more` : `saves ${showCost(saved)}`}${needs}`;
+}
+
+function negated({ samples, tokens, costUsd }: ReplayCost): ReplayCost {
+  return {
+    samples: -samples,
+    tokens: { input: -tokens.input, output: -tokens.output },
+    costUsd: costUsd === null ? null : -costUsd,
+  };
+}
+
+function showCost({ samples, tokens, costUsd }: ReplayCost): string {
+  return `${plural(samples, 'sample')}, ${showCount(tokens.input)} tokens in, ${showCount(tokens.output)} out, ${showUsd(costUsd)}`;
+}
+
+function describeSteps(title: string, count: number, steps: readonly ReplayedStep[]): string[] {
+  if (steps.length === 0) return [];
+  const rows = steps.map(({ stepIndex, before, after, missingSamples, wrong }) => [
+    `  ${stepIndex}`,
+    before === undefined ? '-' : votesOf(before.tally, before.votes),
+    before === undefined ? 'undecided' : showAction(before.action, wrong.before),
+    votesOf(after.tally, after.votes),
+    after.action === undefined
+      ? missingSamples > 0
+        ? `needs ${showCount(missingSamples)} more`
+        : 'undecided'
+      : showAction(after.action, wrong.after),
+  ]);
+  const more = count > steps.length ? `, the first ${steps.length}` : '';
+  return [
+    '',
+    `${title}: ${showCount(count)}${more}`,
+    table([['  step', 'votes', 'before', 'votes', 'after'], ...rows]),
+  ];
+}
+
+function votesOf(tally: ReplayedStep['after']['tally'] | undefined, votes: number): string {
+  return tally === undefined || tally.length < 2 ? String(votes) : tally.map(([, count]) => count).join(':');
+}
+
+function showAction(action: unknown, wrong: boolean | undefined): string {
+  return `${printable(truncate(JSON.stringify(action), 40))}${wrong ? ' WRONG' : ''}`;
+}
