@@ -3,11 +3,12 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ContenderName, type Rounds, ratioOf, type Spread, spreadOf, timeRounds } from './contenders.ts';
+import { measureCertificates, measureEvidence, measureMixedSteps, measurePaperRun } from './correlation.ts';
 import { measureMemory } from './memory.ts';
 import { measureRules } from './statistics.ts';
 import { printTable } from './table.ts';
 
-const SECTIONS = { limit, peers, memory, statistics };
+const SECTIONS = { limit, peers, memory, statistics, correlation };
 type Section = keyof typeof SECTIONS;
 
 const LABELS: Record<ContenderName, string> = {
@@ -126,6 +127,68 @@ async function statistics() {
     `  ${outside} of ${figures.length} outside their range (x); about ${Math.round(figures.length / 20)} are expected`,
   );
   return { rules, outside };
+}
+
+function correlation() {
+  const paper = measurePaperRun();
+  const rates = `p = ${paper.p.toFixed(6)}, rho = ${paper.rho.toPrecision(2)}, v = 0.968, rho of flags = ${paper.flagRho.toPrecision(2)}`;
+  say(`\ncorrelation: undecided steps of the paper's run, and simulated at ${rates}`);
+  printTable(
+    ['after samples', 'paper', 'simulated', 'if independent'],
+    paper.paper.map((undecided, i) => [
+      i + 3,
+      whole(undecided),
+      whole(paper.correlated[i]!),
+      whole(paper.independent[i]!),
+    ]),
+    say,
+  );
+  const steps = 200_000;
+  const evidence = measureEvidence(steps);
+  say(`\nthe evidence rule at p = .95, eps = .001, at most 150 votes; ${whole(steps)} steps a row`);
+  printTable(
+    ['rho', 'error', 'exact', 'votes', 'exact', 'undecided', 'exact', 'ahead by 3: error', 'votes'],
+    evidence.map(({ rho, simulated, exact, paperError, paperVotes }) => [
+      rho < 1e-6 ? '0' : rho,
+      simulated.error.toExponential(1),
+      exact.error.toExponential(1),
+      simulated.votes.toFixed(2),
+      exact.votes.toFixed(2),
+      simulated.undecided.toFixed(4),
+      exact.undecided.toFixed(4),
+      paperError.toExponential(1),
+      paperVotes.toFixed(2),
+    ]),
+    say,
+  );
+  const mixed = measureMixedSteps();
+  const { planned, actual, byEvidence } = mixed;
+  say('\n1,000 steps of mean p = .95: 90 % at .9944, 10 % at .55 (exact)');
+  say(`  ahead-by-k planned from the mean: k = ${planned.margin}, success ${planned.success.toFixed(4)}`);
+  say(
+    `  the same k on these steps: success ${actual.success.toExponential(1)}, ${actual.votesPerStep.toFixed(2)} votes a step`,
+  );
+  say(
+    `  evidence rule with rho = ${mixed.rho.toFixed(3)}, eps = ${mixed.eps.toExponential(1)}: none wrong with ${byEvidence.success.toFixed(4)}, ` +
+      `${(100 * byEvidence.undecidedPerStep).toFixed(1)} % of the steps undecided at ${mixed.limit} votes, ${byEvidence.votesPerStep.toFixed(1)} votes a step`,
+  );
+  const certificates = measureCertificates(200);
+  say('\ncertificates: 200 runs of 1,000 steps a row, ahead-by-k; stated against true');
+  printTable(
+    ['p', 'rho', 'k', 'wrong a run', 'stated', 'at most', 'none wrong', 'stated'],
+    certificates.map((row) => [
+      row.p,
+      row.rho,
+      row.k,
+      row.wrong.toFixed(3),
+      row.stated.toFixed(3),
+      row.high.toFixed(2),
+      row.none.toFixed(3),
+      row.statedNone.toFixed(3),
+    ]),
+    say,
+  );
+  return { paper, evidence, mixed, certificates };
 }
 
 function printSpeeds(timed: Rounds): void {

@@ -1,0 +1,187 @@
+import { evidenceRule } from 'mdap';
+import { fitBetaBinomial } from '../src/beta-binomial.ts';
+import { certificateOf } from '../src/certificate.ts';
+import { Evidence } from '../src/evidence.ts';
+import { planDistribution, stepOutcome } from '../src/heterogeneity.ts';
+import { plan } from '../src/plan.ts';
+import { betaDraw, createRandom, type Random } from '../src/random.ts';
+import { aheadByK, type StopRule } from '../src/vote.ts';
+
+const PAPER_STEPS = 2 ** 20 - 1;
+/** arXiv 2511.09030, figure 8, read off the labels of the plot. */
+const PAPER_UNDECIDED_BY_SAMPLES = [81_959, 18_461, 3_807, 973, 288, 100, 31, 14, 5, 2, 2, 2, 1, 1, 1, 0];
+
+/** Undecided steps after so many samples, beside the paper's; errors and flags with the correlations of its own counts. */
+export function measurePaperRun() {
+  // After 3 votes 710 steps are undecided, after 5 17, after 6 13, after 7 2: as tallies of the winner and the rest.
+  const votes = fitBetaBinomial([
+    { successes: 3, trials: 3, steps: PAPER_STEPS - 710 },
+    { successes: 4, trials: 5, steps: 693 },
+    { successes: 4, trials: 6, steps: 4 },
+    { successes: 5, trials: 7, steps: 11 },
+    { successes: 11, trials: 18, steps: 2 },
+  ]);
+  // Of the steps with a flag among their first three samples, 18,461 of 81,959 have another one on the fourth.
+  const flags = { mean: 0.968, rho: fitFlagRho() };
+  const correlated = simulateRun({ p: votes.mean, rho: votes.rho!, v: flags.mean, flagRho: flags.rho, seed: 1 });
+  const independent = simulateRun({ p: votes.mean, rho: 0, v: flags.mean, flagRho: 0, seed: 1 });
+  return {
+    p: votes.mean,
+    rho: votes.rho!,
+    flagRho: flags.rho,
+    paper: PAPER_UNDECIDED_BY_SAMPLES,
+    correlated,
+    independent,
+  };
+}
+
+/** rho at which a flag on the fourth sample is as likely, given one among the first three, as the paper's run has it. */
+function fitFlagRho(): number {
+  const observed = 18_461 / 81_959;
+  const mean = 0.968;
+  let [low, high] = [0, 0.99];
+  for (let i = 0; i < 60; i++) {
+    const rho = (low + high) / 2;
+    const at = (i: number) => (mean * (1 - rho) + i * rho) / (1 - rho + i * rho);
+    // Chances that the first three, the first four samples are all votes.
+    const three = mean * at(1) * at(2);
+    const chance = (1 - mean - (three - three * at(3))) / (1 - three);
+    if (chance < observed) low = rho;
+    else high = rho;
+  }
+  return (low + high) / 2;
+}
+
+function simulateRun(options: { p: number; rho: number; v: number; flagRho: number; seed: number }) {
+  const { p, rho, v, flagRho, seed } = options;
+  const random = createRandom(seed);
+  const undecided: number[] = PAPER_UNDECIDED_BY_SAMPLES.map(() => 0);
+  for (let step = 0; step < PAPER_STEPS; step++) {
+    const right = betaDraw({ mean: p, rho }, random);
+    const valid = betaDraw({ mean: v, rho: flagRho }, random);
+    let [lead, samples] = [0, 0];
+    while (Math.abs(lead) < 3 && samples < 1_000) {
+      samples++;
+      if (random() < valid) lead += random() < right ? 1 : -1;
+    }
+    // Undecided after 3, 4, ... samples.
+    for (let after = 3; after < samples && after - 3 < undecided.length; after++) undecided[after - 3]!++;
+  }
+  return undecided;
+}
+
+/** The evidence rule told the truth: error, votes and undecided share, simulated and exact. */
+export function measureEvidence(steps: number) {
+  const eps = 1e-3;
+  const p = 0.95;
+  return [1e-9, 0.01, 0.05, 0.1, 0.3].map((rho) => {
+    const classes = [{ alpha: p * (1 / rho - 1), beta: (1 - p) * (1 / rho - 1) }];
+    const limit = 150;
+    const rule = evidenceRule({ classes, maxError: eps, maxVotes: limit });
+    const evidence = new Evidence({ classes });
+    const enough = Math.log((1 - eps) / eps) - 1e-9;
+    const boundary = { decides: (a: number, b: number) => evidence.logOdds([a], [b]) >= enough, limit };
+    const exact = stepOutcome({ mean: p, rho }, boundary);
+    const simulated = simulateSteps({ rule, rho, p, steps, limit, random: createRandom(7) });
+    const paper = simulateSteps({ rule: aheadByK({ margin: 3 }), rho, p, steps, limit, random: createRandom(7) });
+    return { rho, eps, simulated, exact, paperError: paper.error, paperVotes: paper.votes };
+  });
+}
+
+function simulateSteps(options: {
+  rule: StopRule;
+  p: number;
+  rho: number;
+  steps: number;
+  limit: number;
+  random: Random;
+}) {
+  const { rule, p, rho, steps, limit, random } = options;
+  let [wrong, undecided, votes] = [0, 0, 0];
+  for (let step = 0; step < steps; step++) {
+    const right = betaDraw({ mean: p, rho }, random);
+    const race = rule.start();
+    while (race.decided() === undefined && race.tally.total < limit) race.record(random() < right ? 'right' : 'wrong');
+    if (race.decided() === undefined) undecided++;
+    if (race.decided() === 'wrong') wrong++;
+    votes += race.tally.total;
+  }
+  return { error: wrong / steps, undecided: undecided / steps, votes: votes / steps };
+}
+
+/** Mean p = .95 over 1,000 steps, which are 90 % at .9944 and 10 % at .55: planned from the mean, and as they are. */
+export function measureMixedSteps() {
+  const steps = 1_000;
+  const target = 0.95;
+  const planned = plan({ p: 0.95, steps, target: 0.99 });
+  const distribution = [
+    { share: 0.9, mean: (0.95 - 0.055) / 0.9 },
+    { share: 0.1, mean: 0.55 },
+  ];
+  const actual = planDistribution({ distribution, steps, decideBy: { margin: planned.margin } });
+  // A rule that knows the kind of no step knows the Beta with the same mean and spread at best.
+  const mean = distribution.reduce((sum, kind) => sum + kind.share * kind.mean, 0);
+  const square = distribution.reduce((sum, kind) => sum + kind.share * kind.mean ** 2, 0);
+  const rho = (square - mean ** 2) / (mean * (1 - mean));
+  const classes = [{ alpha: mean * (1 / rho - 1), beta: (1 - mean) * (1 / rho - 1) }];
+  const eps = -Math.expm1(Math.log(target) / steps);
+  const limit = 400;
+  const evidence = new Evidence({ classes });
+  const decides = (a: number, b: number) => evidence.logOdds([a], [b]) >= Math.log((1 - eps) / eps);
+  const byEvidence = planDistribution({ distribution, steps, decideBy: { decides, limit } });
+  return { planned, actual, rho, eps, limit, byEvidence };
+}
+
+/** Stated and true numbers of wrong decisions over many simulated runs of 1,000 steps. */
+export function measureCertificates(runs: number) {
+  const workloads = [
+    { p: 0.95, rho: 0, k: 2 },
+    { p: 0.95, rho: 0.05, k: 2 },
+    { p: 0.95, rho: 0.1, k: 3 },
+    { p: 0.95, rho: 0.3, k: 3 },
+    { p: 0.99, rho: 0.1, k: 2 },
+    { p: 0.998, rho: 0.1, k: 3 },
+    { p: 0.9, rho: 0.02, k: 3 },
+  ];
+  return workloads.map(({ p, rho, k }) => {
+    const random = createRandom(11);
+    const rule = aheadByK({ margin: k, maxVotes: 400 });
+    const sums = { wrong: 0, stated: 0, high: 0, none: 0, statedNone: 0 };
+    for (let run = 0; run < runs; run++) {
+      const tallies: Record<string, number> = {};
+      let wrong = 0;
+      for (let step = 0; step < 1_000; step++) {
+        const right = betaDraw({ mean: p, rho }, random);
+        const race = rule.start();
+        while (race.decided() === undefined && race.tally.total < 400) {
+          race.record(random() < right ? 'right' : 'wrong');
+        }
+        if (race.decided() === undefined) continue;
+        if (race.decided() === 'wrong') wrong++;
+        const key = race.tally
+          .entries()
+          .map(([, votes]) => votes)
+          .join(':');
+        tallies[key] = (tallies[key] ?? 0) + 1;
+      }
+      const certificate = certificateOf(tallies)!;
+      sums.wrong += wrong;
+      sums.stated += certificate.expectedWrong ?? certificate.expectedWrongHigh;
+      sums.high += certificate.expectedWrongHigh;
+      sums.none += wrong === 0 ? 1 : 0;
+      sums.statedNone += certificate.chanceOfNone ?? certificate.chanceOfNoneLow;
+    }
+    const mean = (sum: number) => sum / runs;
+    return {
+      p,
+      rho,
+      k,
+      runs,
+      wrong: mean(sums.wrong),
+      stated: mean(sums.stated),
+      high: mean(sums.high),
+      none: mean(sums.none),
+      statedNone: mean(sums.statedNone),
+    };
+  });
+}
