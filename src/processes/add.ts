@@ -23,7 +23,7 @@ export interface AddAction {
 }
 
 const MOST_DIGITS = 100_000;
-const numeral = z.string().regex(new RegExp(`^\\d{1,${MOST_DIGITS}}$`));
+const numeral = z.string().regex(new RegExp(`^\\d{1,${MOST_DIGITS}}$`), `expected 1 to ${MOST_DIGITS} decimal digits`);
 
 export const addInput = z.union(
   [
