@@ -69,7 +69,7 @@ export async function replayRun(
   if (unknown !== undefined) {
     throw new UsageError(`redFlags: expected some of ${RED_FLAG_CODES.join(', ')}, got ${JSON.stringify(unknown)}.`);
   }
-  if (mostListed !== Number.POSITIVE_INFINITY) wholeNumber('mostListed', mostListed);
+  wholeNumber('mostListed', mostListed, { least: 0 });
   const journal = openJournal(options.journal, undefined, { mustExist: true });
   try {
     const record = await journal.find(runId);

@@ -23,7 +23,7 @@ import { RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
  * - `short`: the recorded samples do not decide it, further ones could
  * - `undecided`: at a limit of the rule
  */
-export type ReplayOutcome = 'same' | 'different' | 'short' | 'undecided';
+type ReplayOutcome = 'same' | 'different' | 'short' | 'undecided';
 
 export interface ReplayedStep {
   readonly stepIndex: number;
@@ -40,7 +40,7 @@ export interface ReplayedStep {
 }
 
 /** Sums over the replayed steps. */
-export interface ReplaySums
+interface ReplaySums
   extends Pick<RunTotals, 'samples' | 'votes' | 'flags' | 'settledBy' | 'contestedSteps' | 'costUsd'> {
   readonly decidedSteps: number;
   /** Decisions that differ from the reference; null without one. */
@@ -82,6 +82,7 @@ export interface ReplayResult {
   readonly missing: ReplayCost;
   /** Of the run's cost, after what is missing; negative where the new rule asks more. */
   readonly saved: ReplayCost;
+  /** Of each kind the first ones; `outcomes` counts all. */
   readonly differentSteps: readonly ReplayedStep[];
   readonly shortSteps: readonly ReplayedStep[];
   readonly undecidedSteps: readonly ReplayedStep[];

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
+import { type Journal, unknownRun } from '../journal.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from '../red-flags.ts';
 import type { ReplayCost, ReplayedStep, ReplayResult } from '../replay.ts';
 import { type ReplayOptions, replayRun } from '../replay-run.ts';
@@ -41,26 +41,31 @@ export function addReplayOptions(command: Command): Command {
     .option('--accept-change', 'read the samples by a process definition that has changed');
 }
 
+/** Of each kind of step: a run of a million steps may differ in all of them, and its outcomes are counted anyway. */
+const MOST_LISTED_IN_JSON = 10_000;
+
 export async function replayCommand(runId: string, flags: ReplayFlags): Promise<number> {
   const { json, journal: file, redFlags, ...options } = flags;
   const codes = redFlags === undefined ? undefined : parseRedFlags(redFlags);
   const journal = openJournal(file, systemClock, { mustExist: true });
   try {
-    const record = await journal.find(runId);
-    if (record === undefined) throw unknownRun(runId);
-    if (record.processSource === null) {
-      throw new UsageError(
-        `run ${JSON.stringify(runId)} was started from code, which alone knows its process: replay it there, with \`replayRun\`.`,
-      );
-    }
-    const { process: definition } = await loadProcess(record.processSource);
-    const mostListed = json ? Number.POSITIVE_INFINITY : undefined;
+    const { process: definition } = await loadProcess(await sourceOf(journal, runId));
+    const mostListed = json ? MOST_LISTED_IN_JSON : undefined;
     const result = await replayRun(definition, runId, { ...options, journal, redFlags: codes, mostListed });
     process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
     return 0;
   } finally {
     await journal.close();
   }
+}
+
+async function sourceOf(journal: Journal, runId: string): Promise<string> {
+  const found = await journal.find(runId);
+  if (found === undefined) throw unknownRun(runId);
+  if (found.processSource !== null) return found.processSource;
+  throw new UsageError(
+    `run ${JSON.stringify(runId)} was started from code, which alone knows its process: replay it there, with \`replayRun\`.`,
+  );
 }
 
 function parseRedFlags(text: string): RedFlagCode[] {
@@ -74,7 +79,7 @@ function parseRedFlags(text: string): RedFlagCode[] {
 
 const MOST_RANGES_SHOWN = 5;
 
-export function describeReplay(result: ReplayResult, journalFile: string): string {
+function describeReplay(result: ReplayResult, journalFile: string): string {
   const { before, after, outcomes, replayedSteps, redFlags, withoutSamples } = result;
   const off = RED_FLAG_CODES.filter((code) => !redFlags.includes(code));
   const lines = [
