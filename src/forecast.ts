@@ -198,7 +198,7 @@ const LARGE_MARGIN = 1000;
 function aheadForecast(context: Context): RuleForecast {
   const { figures, steps, target, maxVotes } = context;
   const main = figures.classes[0]!;
-  const { p, rho } = ratesOf(main);
+  const { p, rho, areBounds } = ratesOf(main);
   const distribution = [{ share: 1, mean: p, rho }];
   const cannot = (why: string): RuleForecast => ({
     rule: 'ahead-by-k',
@@ -213,7 +213,7 @@ function aheadForecast(context: Context): RuleForecast {
   const margin = context.margin ?? leastMarginFor({ distribution, steps, target });
   if (typeof margin !== 'number') {
     return cannot(
-      `no margin reaches ${target}: on a share of ${margin.floor.toPrecision(2)} of the steps the wrong answer is the ` +
+      `no margin reaches ${target}${areBounds ? ' at these bounds' : ''}: on a share of ${margin.floor.toPrecision(2)} of the steps the wrong answer is the ` +
         `commoner one, so that at most ${margin.ceiling.toPrecision(2)} of such runs would be right; use variants, another ` +
         'model, a check, or smaller steps',
     );

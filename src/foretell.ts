@@ -1,7 +1,7 @@
 import type { Calibration } from './calibration.ts';
 import { type CalibrateOptions, calibrateProcess, openCalibration, openModel, systemClock } from './defaults.ts';
 import { messageOf, UsageError } from './errors.ts';
-import { type Forecast, forecast, sampleUse } from './forecast.ts';
+import { type Forecast, forecast, type RuleForecast, sampleUse } from './forecast.ts';
 import type { Model, Price } from './model.ts';
 import { catalogName, catalogPrice } from './models/prices.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
@@ -76,7 +76,7 @@ export async function planByCalibration(
   const context = await forecastContext(process, input, { ...options, model: modelOf(calibration) });
   const foretold = forecast({ ...context, calibration });
   const main = foretold.voters[0]!;
-  const ahead = foretold.rules.find((one) => one.rule === 'ahead-by-k')!;
+  const ahead = aheadOf(foretold);
   const { outlook } = ahead;
   return {
     p: foretold.assumed.p,
@@ -101,7 +101,6 @@ export async function planByCalibration(
 }
 
 export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibration'> {
-  /** Two or more, or one. */
   readonly models: readonly (string | Model)[];
   /** What is known already: models with a calibration here are not asked again. */
   readonly calibrations?: readonly (string | Calibration)[];
@@ -118,6 +117,12 @@ export interface ModelComparison {
   readonly reason: string | null;
   /** From a calibration that was there before. */
   readonly isReused: boolean;
+  /** Of ahead-by-k; null where it cannot reach the target. */
+  readonly margin: number | null;
+  readonly votesPerStep: number | null;
+  /** Of the run; null also where the price is not known. */
+  readonly costUsd: number | null;
+  readonly wallMs: number | null;
   readonly sample: SampleUse | null;
   readonly forecast: Forecast | null;
 }
@@ -156,6 +161,7 @@ export async function compareModels(process: AnyProcess, input: unknown, options
   for (const model of models) {
     const name = nameOf(model);
     const reused = known.find((calibration) => isOf(calibration, name, shared.baseUrl));
+    const row = { model: name, failure: null, reason: null, isReused: reused !== undefined };
     try {
       if (reused === undefined && signal?.aborted) throw signal.reason;
       const { calibration, reason } = reused
@@ -164,32 +170,33 @@ export async function compareModels(process: AnyProcess, input: unknown, options
       if (reused === undefined) onCalibrated?.(name, calibration);
       const context = await forecastContext(process, input, { ...shared, model: name });
       const foretold = forecast({ ...context, calibration });
-      const sample = sampleUse([foretold.voters[0]!], context);
-      compared.push({ model: name, failure: null, reason, isReused: reused !== undefined, sample, forecast: foretold });
+      compared.push({ ...row, reason, ...summaryOf(foretold), sample: sampleUse([foretold.voters[0]!], context) });
     } catch (thrown) {
-      const failure = messageOf(thrown);
-      compared.push({ model: name, failure, reason: null, isReused: false, sample: null, forecast: null });
+      compared.push({ ...row, failure: messageOf(thrown), ...summaryOf(null), sample: null });
     }
   }
   return { models: compared.sort(byCost), steps, target, prices: catalogName() };
 }
 
-/** What ahead-by-k costs with the least margin for the target; undefined where it cannot reach it. */
-export function aheadOf({ rules }: Forecast) {
+function summaryOf(foretold: Forecast | null) {
+  const ahead = foretold === null ? undefined : aheadOf(foretold);
+  return {
+    margin: ahead?.margin ?? null,
+    votesPerStep: ahead?.outlook?.votesPerStep ?? null,
+    costUsd: ahead?.outlook?.costUsd ?? null,
+    wallMs: ahead?.outlook?.wallMs ?? null,
+    forecast: foretold,
+  };
+}
+
+export function aheadOf({ rules }: Forecast): RuleForecast {
   return rules.find(({ rule }) => rule === 'ahead-by-k')!;
 }
 
 function byCost(a: ModelComparison, b: ModelComparison): number {
-  const rank = ({ forecast: foretold }: ModelComparison) => {
-    if (foretold === null) return 3;
-    const { outlook } = aheadOf(foretold);
-    if (outlook === null) return 2;
-    return outlook.costUsd === null ? 1 : 0;
-  };
-  const size = ({ forecast: foretold }: ModelComparison) => {
-    const outlook = foretold && aheadOf(foretold).outlook;
-    return outlook === null ? 0 : (outlook.costUsd ?? outlook.samples);
-  };
+  const rank = ({ failure, margin, costUsd }: ModelComparison) =>
+    failure !== null ? 3 : margin === null ? 2 : costUsd === null ? 1 : 0;
+  const size = ({ costUsd, votesPerStep }: ModelComparison) => costUsd ?? votesPerStep ?? 0;
   return rank(a) - rank(b) || size(a) - size(b);
 }
 

@@ -18,7 +18,17 @@ export { JournalError, MdapError, ModelError, ProcessError, type Recovery, Usage
 export type { OnEvent, RunEvent } from './events.ts';
 export { type ClassRates, evidenceRule, type VoterModel } from './evidence.ts';
 export type { Fingerprint } from './fingerprint.ts';
-export { planRun } from './foretell.ts';
+export type { Forecast, Outlook, RuleForecast } from './forecast.ts';
+export {
+  type CalibratedPlan,
+  type CompareOptions,
+  type Comparison,
+  compareModels,
+  type ModelComparison,
+  type PlanOptions,
+  planByCalibration,
+  planRun,
+} from './foretell.ts';
 export type * from './journal.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';

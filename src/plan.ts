@@ -82,7 +82,7 @@ export function plan(input: PlanInput): Plan {
   };
 }
 
-export interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
+interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
   /** By default what the process says. */
   readonly steps?: number;
   /** Tokens are estimated from the first prompt and, where the process knows it, the right reply to it. */

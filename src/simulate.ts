@@ -28,8 +28,8 @@ export interface Simulation {
   readonly rounds: number;
 }
 
-/** Votes after which no further step is begun, so that a hopeless rule does not take minutes. */
-const MOST_VOTES = 2e6;
+/** Votes for each step that was asked for, after which none is begun, so that a hopeless rule does not take minutes. */
+const VOTES_A_STEP = 50;
 
 /**
  * Plays votes on steps. All wrong votes of a step agree, which is the worst case. A step's success rates are never drawn:
@@ -42,7 +42,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
   const pooled = helpful.length > 0 ? pool(helpful) : undefined;
   let [played, error, undecided, votes, rounds] = [0, 0, 0, 0, 0];
-  while (played < steps && votes < MOST_VOTES) {
+  while (played < steps && votes < VOTES_A_STEP * steps) {
     played++;
     const isShared = pooled !== undefined && random() < shared;
     const common = isShared ? new Urn(pooled) : undefined;

@@ -347,7 +347,18 @@ describe('--help', { concurrency }, () => {
     const { code, stdout } = await mdap(['--help']);
     assert.equal(code, 0);
     const names = [...stdout.matchAll(/^ {2}(\w+) .*\[options\]/gm)].map(([, name]) => name!);
-    assert.deepEqual(names, ['run', 'resume', 'plan', 'calibrate', 'runs', 'inspect', 'decide', 'replay', 'demo']);
+    assert.deepEqual(names, [
+      'run',
+      'resume',
+      'plan',
+      'calibrate',
+      'compare',
+      'runs',
+      'inspect',
+      'decide',
+      'replay',
+      'demo',
+    ]);
     for (const name of names) {
       const help = (await mdap([name, '--help'])).stdout;
       const [described = '', examples = ''] = help.split('\nExamples:\n');

@@ -41,7 +41,7 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   return 3;
 }
 
-function showSteps(): ((done: number, wanted: number) => void) | undefined {
+export function showSteps(): ((done: number, wanted: number) => void) | undefined {
   if (!process.stderr.isTTY) return undefined;
   let shownMs = Number.NEGATIVE_INFINITY;
   return (done, wanted) => {
@@ -54,7 +54,7 @@ function showSteps(): ((done: number, wanted: number) => void) | undefined {
   };
 }
 
-function writeCalibration(file: string, calibration: Calibration): void {
+export function writeCalibration(file: string, calibration: Calibration): void {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     // Whole or not at all: the old one is better than half of the new.

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { calibrateCommand } from './calibrate.ts';
+import { compareCommand } from './compare.ts';
 import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
@@ -16,7 +17,9 @@ import {
   addVariantsOption,
   addVoteOptions,
   parseK,
+  parseModels,
   parseNumber,
+  parsePrice,
 } from './options.ts';
 import { planCommand } from './plan.ts';
 import { addReplayOptions, replayCommand } from './replay.ts';
@@ -112,8 +115,12 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--k <n|auto>', 'margin of ahead-by-k (default: the least that reaches --target)', parseK)
     .option('--steps <n>', 'where the process does not say', parseNumber)
-    .option('--steps-per-subtask <m>', 'steps that one sample answers (default: 1)', parseNumber);
-  addJsonOption(addPlanOptions(addModelOptions(plan)))
+    .option('--steps-per-subtask <m>', 'steps that one sample answers (default: 1)', parseNumber)
+    .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber)
+    .option('--calibration <file>', 'what `mdap calibrate` wrote; by default the one beside the journal')
+    .option('--no-calibration', 'plan from --p and --v, taking errors as independent')
+    .option('--accept-calibration', 'use one of another version of the process, or of another model');
+  addJsonOption(addJournalOption(addPlanOptions(addModelOptions(plan))))
     .addHelpText('after', PLAN_EXAMPLES)
     .action(ending(planCommand));
 
@@ -128,6 +135,28 @@ function createProgram(setExitCode: (code: number) => void): Command {
   addJsonOption(addJournalOption(addSamplingOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'))))
     .addHelpText('after', CALIBRATE_EXAMPLES)
     .action(ending(calibrateCommand));
+
+  const compare = program
+    .command('compare')
+    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .description('which model does it at what cost: measures each on a sample of steps, foretells the run')
+    .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--models <a,b,...>', 'each named as for `mdap run`', parseModels)
+    .option('--target <t>', 'chance wanted for a run without a wrong decision (default: 0.95)', parseNumber)
+    .option('--steps <n>', 'number of steps, where the process does not say', parseNumber)
+    .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
+    .option('--draws <n>', 'draws on each of them (default: 4)', parseNumber)
+    .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber)
+    .option('--base-url <url>', 'an OpenAI-compatible server that knows all of them')
+    .option('--price <in,out>', 'US dollars per million input and output tokens, of every model', parsePrice)
+    .option('--timeout-ms <ms>', 'longest time of one call', parseNumber)
+    .option('--seed <n>', 'of the sample of steps and of simulated models', parseNumber)
+    .option('--calibration <files...>', 'what is known already (default: what is beside the journal)')
+    .option('--no-calibration', 'measure all anew')
+    .option('--accept-calibration', 'use those of another version of the process');
+  addJsonOption(addJournalOption(addSamplingOptions(compare)))
+    .addHelpText('after', COMPARE_EXAMPLES)
+    .action(ending(compareCommand));
 
   const runs = program.command('runs').description('list the runs of a journal, the newest first');
   addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
@@ -195,11 +224,20 @@ Examples:
   mdap calibrate ./process.ts --input '{}' --model qwen --base-url http://localhost:8080/v1 --variants 1
 Then \`mdap run\` with the same model decides by the evidence rule.`;
 
+const COMPARE_EXAMPLES = `
+Examples:
+  mdap compare hanoi --input '{"disks":20}' --models openai/gpt-4.1-mini,anthropic/claude-haiku-4-5
+  mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99,v=0.9,simulated:p=0.95
+  mdap compare ./process.ts --input '{}' --models qwen,llama --base-url http://localhost:8080/v1
+What was measured is written beside the journal and used again: calibration-PROCESS-MODEL.json.`;
+
 const PLAN_EXAMPLES = `
 Examples:
   mdap plan hanoi --input '{"disks":20}' --p 0.9978 --v 0.968
   mdap plan hanoi --input '{"disks":20}' --p 0.9978 --target 0.99 --price 0.10,0.40
-  mdap plan ./process.ts --input '{}' --steps 5000 --p 0.98 --json`;
+  mdap plan ./process.ts --input '{}' --steps 5000 --p 0.98 --json
+  mdap plan hanoi --input '{"disks":20}' --calibration .mdap/calibration-hanoi.json
+Without --p it plans by the calibration beside the journal, where there is one.`;
 
 const RUNS_EXAMPLES = `
 Examples:

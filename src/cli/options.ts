@@ -142,6 +142,13 @@ export function parseNumber(text: string): number {
   return number;
 }
 
+/** Names of models. A simulated one has commas of its own, between its options: `simulated:p=0.9,v=0.8`. */
+export function parseModels(text: string): string[] {
+  const names = text.split(/,(?![a-zA-Z]+=)/).map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('Expected names, with commas between them.');
+  return names;
+}
+
 export const parseK = countOr('auto');
 
 function parseList(text: string): string[] {

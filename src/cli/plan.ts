@@ -1,11 +1,22 @@
-import { planRun } from '../foretell.ts';
+import type { Forecast, Outlook, RuleForecast } from '../forecast.ts';
+import { type CalibratedPlan, planByCalibration, planRun } from '../foretell.ts';
 import { type Plan, plan } from '../plan.ts';
 import { type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
-import { inputFor } from './run.ts';
-import { printable, printableJson, showNumber, showShare, showUsd, table } from './terminal.ts';
+import { findCalibration, inputFor } from './run.ts';
+import {
+  plural,
+  printable,
+  printableJson,
+  showCount,
+  showDuration,
+  showNumber,
+  showShare,
+  showUsd,
+  table,
+} from './terminal.ts';
 
-interface PlanFlags extends Partial<RunFlags> {
+interface PlanFlags extends RunFlags {
   readonly input?: string;
   readonly steps?: number;
   readonly stepsPerSubtask?: number;
@@ -14,8 +25,15 @@ interface PlanFlags extends Partial<RunFlags> {
 export async function planCommand(source: string, flags: PlanFlags): Promise<number> {
   const loaded = await loadProcess(source);
   const { raw } = await inputFor(loaded, flags.input);
-  const planned = await planRun(loaded.process, raw, { k: 'auto', ...runOptionsOf(flags) });
+  const options = { k: 'auto', ...runOptionsOf(flags) } as const;
+  // Rates that are given are planned with.
+  const isAsked = flags.p === undefined && flags.v === undefined && flags.stepsPerSubtask === undefined;
+  const calibration = flags.calibration ?? (isAsked ? findCalibration(loaded.process, flags, 'planning') : undefined);
+  const planned = calibration
+    ? await planByCalibration(loaded.process, raw, { ...options, calibration })
+    : await planRun(loaded.process, raw, options);
   if (flags.json) process.stdout.write(`${printableJson(planned)}\n`);
+  else if ('rules' in planned) process.stdout.write(describeCalibratedPlan(loaded.process.name, planned));
   else process.stdout.write(describePlan(loaded.process.name, planned) + costHint(planned, flags));
   return 0;
 }
@@ -25,6 +43,102 @@ function costHint({ costUsd }: Plan, { price }: PlanFlags): string {
   return price === undefined
     ? 'the cost needs a price: --price IN,OUT in US dollars per million tokens\n'
     : 'the cost needs a process with `reference` and `reply`, which tell how long replies are\n';
+}
+
+function describeCalibratedPlan(processName: string, planned: CalibratedPlan): string {
+  const { steps, target, assumed, voters, v, rules, sample, calibration, doubts } = planned;
+  const { p, rho } = voters[0]!;
+  const columns = rules.map((rule) => describeRule(rule, steps));
+  const rows = columns[0]!.map(([name], row) => [name, ...columns.map((column) => column[row]![1])]);
+  const lines = [
+    `${printable(processName)}: ${plural(steps, 'step')}, target ${target}; by a calibration of ${plural(calibration.sampledSteps, 'step')} with ${printable(calibration.model)}`,
+    `a vote is right with p = ${showNumber(assumed.p)} (${showInterval(p)}); errors of a step are alike by rho = ${showNumber(assumed.rho, 2)} (${showInterval(rho)}); ` +
+      `v = ${showNumber(v, 3)}`,
+    `a sample takes ${showCount(sample.inputTokens)}+${showCount(sample.outputTokens)} tokens, ${showUsd(sample.costUsd)}, ${showDuration(voters[0]!.medianLatencyMs)}`,
+    '',
+    table(rows),
+    'in brackets: at the ends of the 95 % intervals of p, rho and v',
+    ...rules
+      .filter(({ outlook }) => outlook?.simulatedSteps)
+      .map(
+        ({ voters: inTurn, outlook }) =>
+          `with ${inTurn.length} variants in turn: simulated, ${plural(outlook!.simulatedSteps!, 'step')}`,
+      ),
+    '',
+    describeFloor(planned),
+    ...describeCannot(rules).map(printable),
+    ...rules.flatMap((rule) => describeUndecided(rule, steps)),
+    ...doubts.map(printable),
+  ];
+  if (sample.costUsd === null) lines.push('the cost needs a price: --price IN,OUT in US dollars per million tokens');
+  return `${lines.join('\n')}\n`;
+}
+
+/** What votes alone cannot mend. */
+function describeFloor({ floor, floorHigh, ceiling }: Forecast): string {
+  return (
+    `on a share of ${showNumber(floor, 2)} of the steps (at cautious rates ${showNumber(floorHigh, 2)}) the wrong answer is the commoner one, ` +
+    `and more votes make it worse: of runs by ahead-by-k at most ${showShare(ceiling)} can be right`
+  );
+}
+
+/** Which rules cannot reach the target and why, those with the same reason together. */
+export function describeCannot(rules: readonly RuleForecast[]): string[] {
+  const failed = Map.groupBy(
+    rules.filter(({ cannot }) => cannot !== null),
+    ({ cannot }) => cannot!,
+  );
+  return [...failed].map(([why, those]) => `${those.map(nameOf).join(' and ')} cannot: ${why}`);
+}
+
+function describeUndecided(rule: RuleForecast, steps: number): string[] {
+  const undecided = (rule.outlook?.undecidedPerStep ?? 0) * steps;
+  if (undecided < 0.5) return [];
+  return [
+    `${nameOf(rule)}: about ${plural(Math.round(undecided), 'step')} cannot be decided by these votes within ${rule.maxVotes} of them: a run hands them on or pauses there; ` +
+      'a calibration of more steps, variants or a check make them fewer',
+  ];
+}
+
+function nameOf({ rule, voters }: RuleForecast): string {
+  return `${rule}${voters.length > 1 ? ` with ${voters.length} variants` : ''}`;
+}
+
+function describeRule(forecast: RuleForecast, steps: number): [string, string][] {
+  const { outlook, margin } = forecast;
+  const name = margin === null ? nameOf(forecast) : `${nameOf(forecast)}, k = ${margin}`;
+  const show = (of: (outlook: Outlook) => string) => (outlook === null ? 'cannot' : of(outlook));
+  const shown = (value: number, range: { low: number; high: number } | null | undefined, as: (n: number) => string) =>
+    range ? `${as(value)} (${as(range.low)} to ${as(range.high)})` : as(value);
+  return [
+    ['', name],
+    ['run succeeds', show(({ success, range }) => shown(success, range?.success, showShare))],
+    [
+      'by votes alone',
+      show(({ unaidedSuccess, range }) =>
+        unaidedSuccess === null ? 'too rare to see' : shown(unaidedSuccess, range?.unaidedSuccess, showShare),
+      ),
+    ],
+    ['undecided steps', show(({ undecidedPerStep }) => showNumber(undecidedPerStep * steps, 2))],
+    [
+      'votes a step',
+      show(({ votesPerStep, range }) => shown(votesPerStep, range?.votesPerStep, (n) => showNumber(n, 3))),
+    ],
+    ['samples', show(({ samples, range }) => shown(samples, range?.samples, (n) => showNumber(n, 3)))],
+    ['cost', show(({ costUsd, range }) => (costUsd === null ? 'unknown' : shown(costUsd, range?.costUsd, showUsd)))],
+    ['time', show(({ wallMs }) => showDuration(wallMs))],
+    ['margin for target', forecast.rule === 'ahead-by-k' && outlook?.range ? showMargins(outlook.range.margin) : ''],
+  ];
+}
+
+/** From the least margin to the largest that the intervals leave open. */
+export function showMargins({ low, high }: { low: number | null; high: number | null }): string {
+  if (low === null) return 'cannot';
+  return low === high ? `${low}` : `${low} to ${high ?? 'cannot'}`;
+}
+
+function showInterval({ low, high }: { low: number; high: number }): string {
+  return `${showNumber(low, 3)} to ${showNumber(high, 3)}`;
 }
 
 export function describePlan(processName: string, planned: Plan): string {

@@ -1,0 +1,204 @@
+// Proves: a plan by calibration has the fields of a plan, and what is foretold comes true in simulated runs; a calibration of
+// another version or model, and options that contradict one, are refused with what to do; a comparison puts the cheapest
+// that reaches the target first, then unknown cost, then those that cannot, then those that failed; a model that fails does
+// not lose the others; a model that is known is not asked again; what was paid is handed out as soon as it is there.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { calibrationOf } from '../test/fixtures/calibration.ts';
+import type { Calibration } from './calibration.ts';
+import { calibrateProcess, run } from './defaults.ts';
+import { ModelError, UsageError } from './errors.ts';
+import { type CompareOptions, compareModels, planByCalibration, planRun } from './foretell.ts';
+import { memoryJournal } from './journals/memory.ts';
+import type { Model } from './model.ts';
+import { hanoi } from './processes/index.ts';
+
+const INPUT = { disks: 8 };
+const CALIBRATION = calibrationOf({
+  steps: [
+    [300, 4, 0],
+    [30, 3, 1],
+    [4, 2, 2],
+  ],
+  version: hanoi().version,
+});
+
+async function refused(work: () => Promise<unknown>, message: RegExp): Promise<void> {
+  await assert.rejects(work, (error: unknown) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+describe('a plan by calibration', () => {
+  it('has the fields of a plan', async () => {
+    const planned = await planByCalibration(hanoi(), INPUT, { calibration: CALIBRATION });
+    const plain = await planRun(hanoi(), INPUT, { p: 0.9 });
+    for (const field of Object.keys(plain)) assert.ok(field in planned, field);
+    const { steps, stepsPerSubtask, target, v, success, stepSuccess, samples, votesPerStep } = planned;
+    assert.deepEqual({ steps, stepsPerSubtask, target, v }, { steps: 255, stepsPerSubtask: 1, target: 0.95, v: 1 });
+    assert.ok(Math.abs(stepSuccess! ** 255 - success!) < 1e-9 && success! >= 0.95);
+    assert.ok(Math.abs(samples! - 255 * votesPerStep!) < 1e-6);
+    assert.ok(Math.abs(planned.costUsd! - samples! * 1e-3) < 1e-9);
+  });
+
+  it('leaves empty what cannot be had', async () => {
+    const calibration = calibrationOf({
+      steps: [
+        [40, 4, 0],
+        [10, 0, 4],
+      ],
+      version: hanoi().version,
+    });
+    const { margin, success, costUsd, votesPerStep } = await planByCalibration(hanoi(), INPUT, { calibration });
+    assert.deepEqual(
+      { margin, success, costUsd, votesPerStep },
+      { margin: null, success: null, costUsd: null, votesPerStep: null },
+    );
+  });
+
+  it('comes true: votes a step of simulated runs, by both rules', async () => {
+    const model = 'simulated:p=0.9,v=0.9,rho=0.02,alternatives=1,seed=5';
+    const sampled = { model, sampleSteps: 1_000, draws: 8, seed: 3 };
+    const { calibration } = await calibrateProcess(hanoi(), { disks: 11 }, sampled);
+    const [ahead, evidence] = (await planByCalibration(hanoi(), { disks: 11 }, { calibration })).rules;
+    const started = { model, journal: memoryJournal(), record: 'none' } as const;
+    for (const [foretold, rule] of [
+      [ahead!, { k: ahead!.margin! }],
+      [evidence!, { calibration }],
+    ] as const) {
+      const { votes, samples, steps } = await run(hanoi(), { disks: 11 }, { ...started, ...rule, escalate: [] });
+      const { votesPerStep } = foretold.outlook!;
+      assert.ok(
+        Math.abs(votes / steps / votesPerStep - 1) < 0.07,
+        `${foretold.rule}: ${votes / steps}, ${votesPerStep}`,
+      );
+      assert.ok(Math.abs((samples / votes) * 0.9 - 1) < 0.03);
+    }
+  });
+
+  it('refuses a calibration of something else, unless told', async () => {
+    const other = calibrationOf({
+      steps: [
+        [40, 4, 0],
+        [4, 3, 1],
+      ],
+      version: '0',
+    });
+    await refused(() => planByCalibration(hanoi(), INPUT, { calibration: other }), /version "0".*--accept-calibration/);
+    await planByCalibration(hanoi(), INPUT, { calibration: other, acceptCalibration: true });
+    const model = 'simulated:p=0.9';
+    await refused(
+      () => planByCalibration(hanoi(), INPUT, { calibration: CALIBRATION, model }),
+      /made with model m, this is/,
+    );
+    await planByCalibration(hanoi(), INPUT, { calibration: CALIBRATION, model, acceptCalibration: true });
+  });
+
+  it('refuses options that leave no room for it', async () => {
+    const cases = [
+      [{ p: 0.9 }, /^p: .*--no-calibration/],
+      [{ v: 0.9 }, /^v: /],
+      [{ stepsPerSubtask: 2 }, /^stepsPerSubtask: expected 1 with a calibration/],
+      [{ rule: 'majority' }, /^rule: expected ahead-by-k or evidence/],
+      [{ target: 1 }, /^target: /],
+    ] as const;
+    for (const [change, message] of cases) {
+      await refused(() => planByCalibration(hanoi(), INPUT, { calibration: CALIBRATION, ...change }), message);
+    }
+  });
+});
+
+describe('a comparison', () => {
+  const cheap = 'simulated:p=0.95,inputUsdPerMTok=0.1,outputUsdPerMTok=0.4';
+  const dear = 'simulated:p=0.99,inputUsdPerMTok=2,outputUsdPerMTok=8';
+  const hopeless = 'simulated:p=0.3';
+  const broken: Model = {
+    id: 'broken',
+    price: undefined,
+    generate: async () => {
+      throw new ModelError('the key is not valid', { code: 'authentication', recovery: 'pause' });
+    },
+  };
+  const compare = (changes: Partial<CompareOptions>) =>
+    compareModels(hanoi(), INPUT, { models: [cheap], sampleSteps: 200, seed: 1, ...changes });
+
+  it('puts the cheapest first, and a model that fails last, with why', async () => {
+    const seen: string[] = [];
+    const { models, prices, steps } = await compare({
+      models: [broken, hopeless, dear, cheap],
+      onCalibrated: (model) => seen.push(model),
+    });
+    assert.deepEqual(
+      models.map(({ model }) => model),
+      [cheap, dear, hopeless, 'broken'],
+    );
+    assert.deepEqual(seen, [hopeless, dear, cheap]);
+    assert.match(models[3]!.failure!, /the key is not valid/);
+    assert.deepEqual([models[2]!.margin, models[2]!.costUsd, models[2]!.failure], [null, null, null]);
+    assert.ok(models[0]!.costUsd! < models[1]!.costUsd! && models[0]!.margin! > models[1]!.margin!);
+    assert.match(prices, /genai-prices \d/);
+    assert.equal(steps, 255);
+  });
+
+  it('does not take an unknown price for none', async () => {
+    const version = hanoi().version;
+    const known: Calibration[] = ['openai/no-such-model', 'openai/gpt-4.1-mini', 'local'].map((model) =>
+      calibrationOf({
+        steps: [
+          [300, 4, 0],
+          [10, 3, 1],
+        ],
+        model,
+        version,
+        sampleCostUsd: null,
+      }),
+    );
+    const options = { models: known.map(({ settings }) => String(settings.model)), calibrations: known };
+    const { models } = await compare(options);
+    assert.deepEqual(
+      models.map(({ model, costUsd }) => [model, costUsd === null]),
+      [
+        ['openai/gpt-4.1-mini', false],
+        ['openai/no-such-model', true],
+        ['local', true],
+      ],
+    );
+    // 100 tokens in, 10 out
+    assert.equal(models[0]!.sample!.costUsd, (100 * 0.4 + 10 * 1.6) / 1e6);
+    const given = await compare({ ...options, price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 } });
+    assert.deepEqual(
+      given.models.map(({ costUsd }) => costUsd),
+      [0, 0, 0],
+    );
+  });
+
+  it('does not ask again what is known, and takes nothing that is of another model or version', async () => {
+    const { calibration } = await calibrateProcess(hanoi(), INPUT, { model: cheap, sampleSteps: 40 });
+    const seen: string[] = [];
+    const { models } = await compare({ calibrations: [calibration], onCalibrated: (model) => seen.push(model) });
+    assert.deepEqual([models[0]!.isReused, seen], [true, []]);
+    await refused(() => compare({ models: [dear], calibrations: [calibration] }), /^calibration: expected one of/);
+    const old = calibrationOf({ steps: [[40, 4, 0]], version: '0', model: cheap });
+    await refused(() => compare({ calibrations: [old] }), /version "0"/);
+  });
+
+  it('keeps what it has when it is interrupted', async () => {
+    const controller = new AbortController();
+    const { models } = await compare({
+      models: [cheap, dear],
+      signal: controller.signal,
+      onCalibrated: () => controller.abort(new Error('interrupted')),
+    });
+    assert.deepEqual(
+      models.map(({ failure }) => failure),
+      [null, 'interrupted'],
+    );
+  });
+
+  it('refuses no model, and one twice', async () => {
+    await refused(() => compare({ models: [] }), /^models: expected at least one/);
+    await refused(() => compare({ models: [cheap, cheap] }), /^models: expected each once/);
+  });
+});
