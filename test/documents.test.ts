@@ -85,7 +85,7 @@ describe('every document', () => {
 
 describe('the README', () => {
   it('names options that exist', async () => {
-    const commands = ['run', 'resume', 'plan', 'calibrate', 'runs', 'inspect', 'decide', 'demo'];
+    const commands = ['run', 'resume', 'plan', 'calibrate', 'compare', 'runs', 'inspect', 'decide', 'replay', 'demo'];
     const helps = await Promise.all(commands.map((command) => mdap([command, '--help'])));
     const known = new Set(helps.flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []));
     for (const [option] of readme.matchAll(/(?<![\w-])--[a-z][\w-]*/g)) assert.ok(known.has(option), option);
