@@ -51,6 +51,8 @@ export {
   type StepSubject,
 } from './process.ts';
 export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './red-flags.ts';
+export type { ReplayCost, ReplayedStep, ReplayResult } from './replay.ts';
+export { type ReplayOptions, replayRun } from './replay-run.ts';
 export type { RecordPolicy, RunResult } from './run.ts';
 // Stop rules
 export {

@@ -174,7 +174,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('<step>', 'the step that the run is paused at')
     .description('decide a step by hand that the votes could not')
     .option('--action <json>', 'what is to be done there')
-    .option('--draw <n>', 'the answer of this draw, as `mdap inspect --step` numbers them', parseNumber);
+    .option('--draw <n>', 'the answer of this draw, as `mdap inspect` shows them', parseNumber);
   addJsonOption(addJournalOption(decide)).addHelpText('after', DECIDE_EXAMPLES).action(ending(decideCommand));
 
   const replay = program
@@ -208,7 +208,6 @@ Examples:
 
 const DECIDE_EXAMPLES = `
 Examples:
-  mdap inspect sum-1 --step 417
   mdap decide sum-1 417 --draw 2
   mdap decide sum-1 417 --action '{"digit":3,"carry":1}'`;
 
