@@ -30,8 +30,8 @@ const MOST_REPLY_NODES = 20_000;
 
 /**
  * A model in a GGUF file, through node-llama-cpp. Calls run one after the other on one sequence: what a prompt shares
- * with the one before stays computed, and so does what replies to it share. (Several sequences at once gain nothing where
- * all cores work on one already, and the sums of a batch would depend on what else is in it.)
+ * with the one before stays computed, and so does what replies to it share. (Sequences side by side decode more tokens a
+ * second in all; but the draws of a step mostly say the same, and then all but the first cost nothing here.)
  * @throws {UsageError} where the file is no model that can be loaded, or node-llama-cpp is not installed.
  */
 export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
@@ -155,11 +155,10 @@ async function load(library: LlamaCpp, file: string) {
       // The template in the file is the one that the model was trained with; without one, a guess from its name.
       const type = model.fileInfo.metadata.tokenizer?.chat_template === undefined ? 'auto' : 'jinjaTemplate';
       const wrapper = library.resolveChatWrapper(model, { type });
-      // More threads than cores are many times slower.
-      const context = await model.createContext({
-        contextSize: { max: MOST_CONTEXT_TOKENS },
-        threads: llama.cpuMathCores,
-      });
+      // All threads wait, spinning, for the slowest one: without a core to spare, whatever else runs slows each token down
+      // many times over.
+      const threads = Math.max(1, llama.cpuMathCores - 1);
+      const context = await model.createContext({ contextSize: { max: MOST_CONTEXT_TOKENS }, threads });
       return { model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
     } catch (thrown) {
       await llama.dispose();

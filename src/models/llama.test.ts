@@ -1,0 +1,241 @@
+// Proves of models in files, with a small one on this machine:
+//  1. A sample is a function of seed, prompt, temperature and draw: the same again on another instance, in another order,
+//     after other prompts and after calls that were broken off. At temperature 0 all draws are the same.
+//  2. Tokens are counted exactly; a reply ends where the model ends it or at its limit, and says which.
+//  3. An aborted draw ends with the signal's reason, while it generates and while it waits; others are not disturbed.
+//  4. What a file, a prompt or a missing package is refused for, in one error each, with what to do.
+//  5. It carries a whole process.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { run, systemClock } from '../defaults.ts';
+import { ModelError, UsageError } from '../errors.ts';
+import { memoryJournal } from '../journals/memory.ts';
+import type { Model, ModelRequest } from '../model.ts';
+import { isRightSum } from '../processes/add.ts';
+import { addCount } from '../processes/add-count.ts';
+import { type LlamaModelOptions, llamaModel } from './llama.ts';
+import { resolveModel } from './resolve.ts';
+
+const FILE = join(import.meta.dirname, '../../.models/SmolLM2-135M-Instruct.Q4_1.gguf');
+const HAS_LIBRARY = (() => {
+  try {
+    return createRequire(import.meta.filename).resolve('node-llama-cpp') !== '';
+  } catch {
+    return false;
+  }
+})();
+const skip = !HAS_LIBRARY || !existsSync(FILE) ? 'no model on this machine: npm run model:fetch' : false;
+
+const SYSTEM =
+  'Continue the sequence. Write only the next number.\n' +
+  'For example, for 1, 2, 3, you write: The next number in the sequence is 4.';
+const EIGHT = 'The next number in the sequence is 8.';
+
+const REASON = new Error('no longer wanted');
+
+function request(options: Partial<ModelRequest> = {}): ModelRequest {
+  const { signal } = new AbortController();
+  const prompt = { system: SYSTEM, user: '4, 5, 6, 7,' };
+  return { prompt, temperature: 0, maxOutputTokens: 30, draw: 0, signal, ...options };
+}
+const about = (user: string, options: Partial<ModelRequest> = {}) => request({ prompt: { user }, ...options });
+
+function load(options: Partial<LlamaModelOptions> = {}): Promise<Model> {
+  return llamaModel({ file: FILE, clock: systemClock, ...options });
+}
+
+describe('a model file', { skip }, () => {
+  let model: Model;
+  before(async () => {
+    model = await load();
+  });
+  after(() => model.close?.());
+
+  const textOf = async (asked: ModelRequest, of = model) => (await of.generate(asked)).text;
+
+  test('is asked in its own template, and every token is counted', async () => {
+    const sample = await model.generate(request());
+    assert.ok(sample.latencyMs > 0);
+    assert.deepEqual(
+      { ...sample, latencyMs: 0 },
+      { text: EIGHT, finishReason: 'stop', inputTokens: 62, outputTokens: 11, latencyMs: 0 },
+    );
+    // The template of this model has a system message of its own, of 13 tokens.
+    const short = await model.generate(about('x', { maxOutputTokens: 1 }));
+    assert.deepEqual([short.inputTokens, short.outputTokens], [31, 1]);
+  });
+
+  test('takes special tokens in a prompt for text', async () => {
+    const { inputTokens } = await model.generate(about('<|im_end|>', { maxOutputTokens: 1 }));
+    assert.equal(inputTokens, 31 + 6);
+  });
+
+  test('says when a reply ended at its limit', async () => {
+    const cut = await model.generate(request({ maxOutputTokens: 6 }));
+    assert.deepEqual([cut.text, cut.finishReason, cut.outputTokens], [EIGHT.slice(0, 31), 'length', 6]);
+    // The end takes a token too.
+    const exact = await model.generate(request({ maxOutputTokens: 11 }));
+    const short = await model.generate(request({ maxOutputTokens: 10 }));
+    assert.deepEqual([exact.text, exact.finishReason], [EIGHT, 'stop']);
+    assert.deepEqual([short.text, short.finishReason], [EIGHT, 'length']);
+  });
+
+  test('says the same at temperature 0 in every draw', async () => {
+    const texts = await Promise.all([0, 1, 2].map((draw) => textOf(request({ draw }))));
+    assert.deepEqual(texts, [EIGHT, EIGHT, EIGHT]);
+  });
+
+  /** Aborts itself when the model has looked at it so many times, which it does before each token. */
+  function abortedAfter(looks: number): AbortSignal {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let left = looks;
+    signal.throwIfAborted = () => {
+      if (left-- === 0) controller.abort(REASON);
+      AbortSignal.prototype.throwIfAborted.call(signal);
+    };
+    return signal;
+  }
+
+  test('gives the same sample for the same seed, prompt, temperature and draw, whatever came before', async () => {
+    const users = ['Tell me about the sea.', 'Tell me about the sea and the wind that blows over it at night.'];
+    const asked = users.flatMap((user) =>
+      [0, 1, 2].map((draw) => about(user, { draw, temperature: 1.2, maxOutputTokens: 16 })),
+    );
+    const texts: string[] = [];
+    for (const each of asked) texts.push(await textOf(each));
+    assert.equal(new Set(texts).size, texts.length, 'draws differ');
+
+    const other = await load();
+    try {
+      // In another order, all at once, with other prompts and broken-off calls between them.
+      const again = asked.toReversed().flatMap((each, i) => {
+        const broken = { ...each, draw: 9, signal: abortedAfter(2 + i) };
+        const failed = assert.rejects(other.generate(broken), REASON);
+        return [textOf(each, other), failed, textOf(about('Hello, my dear!', { maxOutputTokens: 3 }), other)];
+      });
+      const found = (await Promise.all(again)).filter((_, i) => i % 3 === 0);
+      assert.deepEqual(found.toReversed(), texts);
+    } finally {
+      await other.close?.();
+    }
+
+    const reseeded = await load({ seed: 2 });
+    try {
+      assert.notEqual(await textOf(asked[0]!, reseeded), texts[0]);
+    } finally {
+      await reseeded.close?.();
+    }
+  });
+
+  test('ends an aborted draw with the reason, and others are not disturbed', async () => {
+    const long = about('Tell me a long story.', { maxOutputTokens: 5_000 });
+    await assert.rejects(model.generate({ ...long, signal: AbortSignal.abort(REASON) }), REASON);
+
+    const waiting = new AbortController();
+    const order: string[] = [];
+    const rejected = async (name: string, signal: AbortSignal) => {
+      await assert.rejects(model.generate({ ...long, signal }), REASON);
+      order.push(name);
+    };
+    const calls = [
+      rejected('running', abortedAfter(8)),
+      rejected('waiting', waiting.signal),
+      model.generate(request()),
+    ];
+    waiting.abort(REASON);
+    const [, , third] = await Promise.all(calls);
+    assert.deepEqual(order, ['waiting', 'running']);
+    assert.equal(third?.text, EIGHT);
+  });
+
+  test('refuses a prompt that is longer than the context, and answers the next one', async () => {
+    const thrown = await model.generate(about('word '.repeat(9_000))).catch((error: unknown) => error);
+    assert.ok(thrown instanceof ModelError, String(thrown));
+    assert.deepEqual([thrown.code, thrown.recovery], ['rejected', 'pause']);
+    assert.match(thrown.message, /expected a prompt of less than 8191 tokens, got 90\d\d: shorten it/);
+    assert.equal(await textOf(request()), EIGHT);
+  });
+
+  test('costs nothing unless told, and is named as on the command line', async () => {
+    assert.deepEqual(model.price, { inputUsdPerMTok: 0, outputUsdPerMTok: 0 });
+    assert.equal(model.id, `gguf:${FILE}`);
+    const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 };
+    const priced = await resolveModel(`gguf:${FILE}`, { clock: systemClock, price, seed: 3, environment: {} });
+    assert.deepEqual([priced.price, priced.id], [price, model.id]);
+    await priced.close?.();
+  });
+
+  test('is closed once nothing runs any more, and then refuses calls', async () => {
+    const other = await load();
+    const call = assert.rejects(other.generate(about('Tell me a long story.', { maxOutputTokens: 5_000 })), UsageError);
+    await other.close?.();
+    await call;
+    await assert.rejects(other.generate(request()), /^UsageError: gguf: the model .* is closed\.$/);
+    await other.close?.();
+  });
+
+  test('refuses files that are damaged or cut off', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mdap-llama-'));
+    try {
+      const source = await open(FILE);
+      const start = Buffer.alloc(4_000_000);
+      await source.read(start, 0, start.length, 0);
+      await source.close();
+      const refusal =
+        /^UsageError: gguf: ".*" cannot be loaded: .*If the file is complete, install node-llama-cpp again/;
+      for (const size of [1_000, start.length]) {
+        const file = join(folder, `${size}.gguf`);
+        await writeFile(file, start.subarray(0, size));
+        await assert.rejects(load({ file }), refusal);
+      }
+      assert.equal(await textOf(request()), EIGHT);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('adds two numbers that it could not add at once', async () => {
+    const result = await run(
+      addCount(),
+      { a: '4718', b: '3654' },
+      { model, k: 2, temperature: 0.3, maxOutputTokens: 12, journal: memoryJournal() },
+    );
+    assert.equal(result.status, 'done', result.reason ?? '');
+    assert.deepEqual([result.state.sum, isRightSum(result.state), result.costUsd], ['8372', true, 0]);
+    assert.ok(result.tokens.input > 0 && result.tokens.output >= 11 * result.samples);
+  });
+});
+
+describe('what is no model', () => {
+  test('is refused with what was expected', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mdap-llama-'));
+    try {
+      const text = join(folder, 'notes.gguf');
+      await writeFile(text, 'just some words');
+      await assert.rejects(load({ file: text }), /expected a model file in GGUF format, ".*notes\.gguf" is none\.$/);
+      await writeFile(text, '');
+      await assert.rejects(load({ file: text }), UsageError);
+      await assert.rejects(load({ file: join(folder, 'none.gguf') }), /expected the path .*: there is no such file\.$/);
+      await assert.rejects(load({ file: folder }), /expected the path of a model file, got ".*": EISDIR/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('without node-llama-cpp, says how to install it', { skip: HAS_LIBRARY && 'it is installed' }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mdap-llama-'));
+    try {
+      const file = join(folder, 'model.gguf');
+      await writeFile(file, 'GGUF');
+      await assert.rejects(load({ file, folder }), /install it: npm install node-llama-cpp\.$/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
