@@ -27,7 +27,7 @@ export interface RuleStatistics {
   readonly votesPerStep: Measured;
 }
 
-export interface Measured {
+interface Measured {
   readonly measured: number;
   readonly exact: number;
   /** Where 95 % of measurements of the exact figure lie. */

@@ -13,7 +13,7 @@ export const MARGIN = 3;
 export const rule = aheadByK({ margin: MARGIN });
 /** `run`'s defaults. */
 export const MAX_OUTPUT_TOKENS = 750;
-export const MAX_CONCURRENCY = 16;
+const MAX_CONCURRENCY = 16;
 
 export const chain = hanoi();
 export const start: HanoiState = chain.start(INPUT);

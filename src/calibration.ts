@@ -33,7 +33,7 @@ export interface ObservedStep {
 }
 
 /** What was spent on the samples of a class. */
-export interface ClassUsage {
+interface ClassUsage {
   readonly samples: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -83,7 +83,7 @@ export interface ClassFigures {
   readonly medianLatencyMs: number;
 }
 
-export interface PairFigures extends SharedErrors {
+interface PairFigures extends SharedErrors {
   /** Indices of the two classes. */
   readonly pair: readonly [number, number];
 }

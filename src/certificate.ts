@@ -86,7 +86,7 @@ export function certificateOf(
 const MOST_ROUNDS = 100;
 
 /** The chance that the winner of these votes (by class, winner first) is wrong. */
-export function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
+function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
   const [winner, ...rivals] = votes;
   return 1 / (1 + Math.exp(evidence.logOddsAgainstAll(winner!, rivals)));
 }

@@ -477,13 +477,12 @@ class Run<Input, State, Action> {
     this.#checkpointMs = nowMs;
     this.#checkpointStep = this.#stepIndex;
     this.#checkpointState = this.#state;
-    const totals = { ...structuredClone(this.#totals), drift: this.#driftState() };
+    if (this.#drift !== undefined) {
+      this.#totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
+    }
+    const totals = structuredClone(this.#totals);
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
-  }
-
-  #driftState(): RunTotals['drift'] {
-    return this.#drift && { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
   }
 
   #note(code: string, detail: Json): void {

@@ -65,7 +65,7 @@ export function writeCalibration(file: string, calibration: Calibration): void {
   }
 }
 
-export function describeCalibration(calibration: Calibration, figures: CalibrationFigures, file: string): string {
+function describeCalibration(calibration: Calibration, figures: CalibrationFigures, file: string): string {
   const { steps, truth, runSteps, classes: usage } = calibration;
   const { classes, pairs } = figures;
   const samples = usage.reduce((sum, one) => sum + one.samples, 0);
@@ -123,7 +123,7 @@ function describeCollisions({ variant, collisions, topRivalShare }: ClassFigures
 }
 
 /** What more votes of this class can and cannot do. */
-export function whatVotingBuys({ variant, p, rho, shares }: ClassFigures, steps: number): string {
+function whatVotingBuys({ variant, p, rho, shares }: ClassFigures, steps: number): string {
   const name = printable(variant);
   const { alwaysWrong, mixed } = shares;
   if (p.high <= 0.5)

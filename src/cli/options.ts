@@ -46,7 +46,7 @@ export function addVoteOptions(command: Command): Command {
       parseK,
     );
   addVariantsOption(command, 'from the first vote on (default: 1)')
-    .option('--panel <a,b>', 'further models, for steps that the first one contests', parseList)
+    .option('--panel <a,b>', 'further models, for steps that the first one contests', parseModels)
     .option(
       '--escalate <what>',
       'who takes over a contested step: variants, panel, none (default: variants,panel)',
