@@ -15,8 +15,7 @@ async function start() {
   const [{ enableCompileCache }, v8] = await Promise.all([import('node:module'), import('node:v8')]);
   // Starting takes a third of the time when the compiled modules are at hand.
   enableCompileCache();
-  // A run makes much short garbage. A young generation that stays small keeps it in the cache: 1.4 times the speed of
-  // V8's own choice at two thirds of its memory (BENCHMARKS.md).
+  // A run makes much short garbage. A young generation that stays small costs no speed and saves memory (BENCHMARKS.md).
   v8.setFlagsFromString('--max-semi-space-size=4');
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const isCheckout = existsSync(fileOf('../src/cli/main.ts'));

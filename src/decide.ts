@@ -52,7 +52,7 @@ export interface AskedForm<Action> {
 }
 
 /** Samples that share a model and a form of the prompt, and so their mistakes. */
-export interface VoterClass {
+interface VoterClass {
   readonly sampler: Sampler;
   /** Index of the form. */
   readonly form: number;

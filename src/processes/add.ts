@@ -200,7 +200,7 @@ function randomNumbers(digits: number, random: Random): { a: string; b: string }
   return { a: draw(), b: draw() };
 }
 
-export function columnsOf({ a, b }: Pick<AddState, 'a' | 'b'>): number {
+function columnsOf({ a, b }: Pick<AddState, 'a' | 'b'>): number {
   return Math.max(a.length, b.length);
 }
 
