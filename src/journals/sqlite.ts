@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { JournalError, messageOf } from '../errors.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { JournalError } from '../errors.ts';
 import {
   type CheckpointEntry,
   type DecisionEntry,
@@ -19,6 +17,18 @@ import {
   type SampleEntry,
   unknownRun,
 } from '../journal.ts';
+import { giveUpReserve, inTransaction, keepReserve, open, toJournalError } from './sqlite-file.ts';
+import {
+  Backlog,
+  type CheckpointRow,
+  type DecisionRow,
+  type Row,
+  type SampleRow,
+  toDecision,
+  toRow,
+  toSample,
+  WRITES,
+} from './sqlite-rows.ts';
 
 export interface SqliteJournalOptions {
   /** Path of the database file; created with its folder, readable by its owner only. */
@@ -38,84 +48,10 @@ export interface SqliteJournalOptions {
    */
   readonly synchronous?: 'full' | 'normal';
 }
-
-const SCHEMA_VERSION = 1;
-const APPLICATION_ID = 0x6d646170; // "mdap"
-const BUSY_TIMEOUT_MS = 5_000;
 /** A commit is forced when entries of this size wait, so that memory stays bounded. */
 const MOST_WAITING_BYTES = 512 * 1024;
 /** A writer on another host that has not committed for so long is taken for dead. */
 const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
-
-const SCHEMA = `
-  CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL UNIQUE,
-    header TEXT NOT NULL,
-    settings TEXT NOT NULL,
-    status TEXT NOT NULL,
-    reason TEXT,
-    updated_at_ms REAL NOT NULL,
-    writer_token TEXT,
-    writer TEXT
-  ) STRICT;
-  CREATE TABLE checkpoints (
-    run INTEGER PRIMARY KEY REFERENCES runs(id),
-    step INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    totals TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE decisions (
-    run INTEGER NOT NULL REFERENCES runs(id),
-    step INTEGER NOT NULL,
-    action TEXT NOT NULL,
-    samples INTEGER NOT NULL,
-    votes INTEGER NOT NULL,
-    tally TEXT,
-    class_votes TEXT,
-    settled_by TEXT,
-    flags TEXT,
-    input_tokens INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL,
-    cost_usd REAL,
-    latency_ms REAL NOT NULL,
-    wrong INTEGER,
-    kept_samples INTEGER NOT NULL,
-    PRIMARY KEY (run, step)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX contested_decisions ON decisions (run, step) WHERE tally IS NOT NULL;
-  CREATE TABLE samples (
-    run INTEGER NOT NULL REFERENCES runs(id),
-    step INTEGER NOT NULL,
-    draw INTEGER NOT NULL,
-    model TEXT NOT NULL,
-    variant TEXT NOT NULL,
-    temperature REAL NOT NULL,
-    text TEXT NOT NULL,
-    finish_reason TEXT NOT NULL,
-    candidate TEXT,
-    flag_code TEXT,
-    flag_detail TEXT,
-    input_tokens INTEGER,
-    output_tokens INTEGER,
-    cost_usd REAL,
-    latency_ms REAL NOT NULL,
-    PRIMARY KEY (run, step, draw)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE effects (
-    run INTEGER NOT NULL REFERENCES runs(id),
-    step INTEGER NOT NULL,
-    observation TEXT NOT NULL,
-    PRIMARY KEY (run, step)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE notes (
-    id INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL REFERENCES runs(id),
-    at_ms REAL NOT NULL,
-    code TEXT NOT NULL,
-    detail TEXT NOT NULL
-  ) STRICT;
-`;
 
 /** The default journal: one SQLite file in WAL mode, many runs, one writer a run. */
 export function sqliteJournal(options: SqliteJournalOptions): Journal {
@@ -385,270 +321,6 @@ class SqliteWriter implements RunWriter {
     }
   }
 }
-
-/** What writers do. */
-const WRITES = {
-  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
-  checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
-  effect: 'INSERT OR REPLACE INTO effects VALUES (?, ?, ?)',
-  note: 'INSERT INTO notes (run, at_ms, code, detail) VALUES (?, ?, ?, ?)',
-  status: 'UPDATE runs SET status = ?, reason = ?, settings = ? WHERE id = ?',
-};
-type Row = readonly [write: keyof typeof WRITES, ...values: (string | number | null)[]];
-
-function toRow(run: number, entry: JournalEntry): Row {
-  const { type } = entry;
-  switch (type) {
-    case 'decision':
-      return [
-        type,
-        run,
-        entry.stepIndex,
-        JSON.stringify(entry.action),
-        entry.samples,
-        entry.votes,
-        entry.tally === undefined ? null : JSON.stringify(entry.tally),
-        entry.classVotes === undefined ? null : JSON.stringify(entry.classVotes),
-        entry.settledBy ?? null,
-        entry.flags === undefined ? null : JSON.stringify(entry.flags),
-        entry.inputTokens,
-        entry.outputTokens,
-        entry.costUsd,
-        entry.latencyMs,
-        entry.wrong === undefined ? null : Number(entry.wrong),
-        Number(entry.keepSamples),
-      ];
-    case 'sample':
-      return [
-        type,
-        run,
-        entry.stepIndex,
-        entry.draw,
-        entry.model,
-        entry.variant,
-        entry.temperature,
-        entry.text,
-        entry.finishReason,
-        entry.candidate ?? null,
-        entry.flag?.code ?? null,
-        entry.flag?.detail.toWellFormed() ?? null,
-        entry.inputTokens ?? null,
-        entry.outputTokens ?? null,
-        entry.costUsd,
-        entry.latencyMs,
-      ];
-    case 'checkpoint':
-      return [type, run, entry.stepIndex, JSON.stringify(entry.state), JSON.stringify(entry.totals)];
-    case 'effect':
-      return [type, run, entry.stepIndex, JSON.stringify(entry.observation ?? null)];
-    case 'note':
-      return [type, run, entry.atMs, entry.code, JSON.stringify(entry.detail)];
-    case 'status':
-      return [type, entry.status, entry.reason, JSON.stringify(entry.settings), run];
-  }
-}
-
-/**
- * Rows that wait for a commit, as text outside of V8's heap. As objects they would outlive two collections of the young
- * generation, and a long run would drag tens of megabytes of dead ones along in the old generation.
- */
-class Backlog {
-  #buffer = Buffer.allocUnsafeSlow(64 * 1024);
-  #bytes = 0;
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  push(row: Row): void {
-    const text = JSON.stringify(row);
-    const most = this.#bytes + LENGTH_BYTES + MOST_BYTES_PER_CHAR * text.length;
-    if (most > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * most);
-      this.#buffer.copy(larger, 0, 0, this.#bytes);
-      this.#buffer = larger;
-    }
-    const length = this.#buffer.write(text, this.#bytes + LENGTH_BYTES);
-    this.#buffer.writeUInt32LE(length, this.#bytes);
-    this.#bytes += LENGTH_BYTES + length;
-  }
-
-  *[Symbol.iterator](): Generator<Row> {
-    for (let at = 0; at < this.#bytes; ) {
-      const start = at + LENGTH_BYTES;
-      at = start + this.#buffer.readUInt32LE(at);
-      yield JSON.parse(this.#buffer.toString('utf8', start, at));
-    }
-  }
-
-  clear(): void {
-    this.#bytes = 0;
-  }
-}
-
-const LENGTH_BYTES = 4;
-/** In UTF-8, of a UTF-16 code unit. */
-const MOST_BYTES_PER_CHAR = 3;
-
-/**
- * Space beside the journal for what has been paid for when the disk runs full: more than what can wait for a commit. Kept
- * while a run is written, where the disk has room to spare.
- */
-const RESERVE_BYTES = 4 * 2 ** 20;
-const reserveOf = (file: string) => `${file}-reserve`;
-
-function keepReserve(file: string): void {
-  try {
-    const { bavail, bsize } = statfsSync(dirname(resolve(file)));
-    if (bavail * bsize < 16 * RESERVE_BYTES) return;
-    writeFileSync(reserveOf(file), Buffer.alloc(RESERVE_BYTES, 'mdap'), { mode: 0o600 });
-  } catch {
-    // Without it a full disk costs the last batch of replies, no more.
-  }
-}
-
-/** @returns whether there was one. */
-function giveUpReserve(file: string): boolean {
-  try {
-    rmSync(reserveOf(file));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function inTransaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    const result = work();
-    db.exec('COMMIT');
-    return result;
-  } catch (thrown) {
-    // Some failures (a full disk) have rolled back by themselves.
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw thrown;
-  }
-}
-
-function open(options: SqliteJournalOptions): DatabaseSync {
-  const { file } = options;
-  const exists = existsSync(file);
-  if (!exists && options.mustExist) {
-    throw new JournalError(
-      `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`,
-      {
-        code: 'unknown-run',
-        recovery: 'stop',
-      },
-    );
-  }
-  if (!exists) {
-    makeFolder(dirname(resolve(file)));
-    // Created before SQLite opens it, so that it is never readable by others, nor are the -wal and -shm files beside it.
-    closeSync(openSync(file, 'a', 0o600));
-    chmodSync(file, 0o600);
-  }
-  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-  try {
-    const version = pragma(db, 'user_version');
-    const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
-    if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
-      throw new JournalError(`${file} is an SQLite database, but not an mdap journal: choose another file.`, {
-        code: 'damaged',
-        recovery: 'stop',
-      });
-    }
-    if (version > SCHEMA_VERSION) {
-      throw new JournalError(
-        `${file} was written by a newer mdap (journal schema ${version}, this one knows ${SCHEMA_VERSION}): update mdap.`,
-        { code: 'newer-schema', recovery: 'stop' },
-      );
-    }
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous === 'normal' ? 'NORMAL' : 'FULL'}`);
-    if (isEmpty) {
-      inTransaction(db, () => {
-        // Another process may have been faster.
-        if (db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n !== 0) return;
-        db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};`);
-      });
-    }
-    return db;
-  } catch (thrown) {
-    db.close();
-    throw thrown;
-  }
-}
-
-/** Not `mkdirSync` with `recursive`: where a folder refuses new ones with ENOENT, as /proc does, that never returns. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (thrown) {
-    // Another process may have been faster.
-    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-  }
-}
-
-function pragma(db: DatabaseSync, name: string): number {
-  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-}
-
-/** SQLite's primary result codes. */
-const BUSY = 5;
-const READONLY = 8;
-const IOERR = 10;
-const CORRUPT = 11;
-const FULL = 13;
-const CANTOPEN = 14;
-const NOTADB = 26;
-
-function toJournalError(thrown: unknown, file: string): JournalError {
-  if (thrown instanceof JournalError) return thrown;
-  const { errcode, code, syscall } = thrown as { errcode?: number; code?: string; syscall?: string };
-  const cause = thrown;
-  const said = messageOf(thrown);
-  // A stored value that is not the JSON it was, or a path that the file system refuses.
-  const kind = thrown instanceof SyntaxError ? CORRUPT : syscall !== undefined && code !== 'ENOSPC' ? CANTOPEN : code;
-  switch (errcode === undefined ? kind : errcode & 0xff) {
-    case FULL:
-    case 'ENOSPC':
-      return new JournalError(
-        `the disk is full (journal ${file}): free some space and resume. What was durable is kept.`,
-        { code: 'disk-full', cause },
-      );
-    case BUSY:
-      return new JournalError(
-        `journal ${file} is locked by another program (waited ${BUSY_TIMEOUT_MS / 1000} s): end it, then resume.`,
-        { code: 'not-writable', cause },
-      );
-    case CORRUPT:
-    case NOTADB:
-      return new JournalError(
-        `journal ${file} is damaged or not a journal (${said}): restore a copy, or save what is left with ` +
-          `\`sqlite3 ${file} .recover\`.`,
-        { code: 'damaged', cause },
-      );
-    case READONLY:
-    case CANTOPEN:
-      return new JournalError(
-        `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see \`--journal\`.`,
-        { code: 'not-writable', cause },
-      );
-    case IOERR:
-      return new JournalError(
-        `reading or writing the journal ${file} failed (${said}): check the disk and resume. What was durable is kept.`,
-        { code: 'not-writable', cause },
-      );
-    default:
-      if (errcode === undefined) throw thrown;
-      return new JournalError(`journal ${file}: ${said}`, { code: 'damaged', cause });
-  }
-}
-
 interface Writer {
   readonly host: string;
   readonly pid: number;
@@ -678,7 +350,6 @@ function describeWriter(row: RunRow): string {
   const writer = JSON.parse(row.writer ?? '{}') as Writer;
   return `process ${writer.pid} on ${writer.host}`;
 }
-
 interface RunRow {
   id: number;
   run_id: string;
@@ -689,83 +360,4 @@ interface RunRow {
   updated_at_ms: number;
   writer_token: string | null;
   writer: string | null;
-}
-
-interface CheckpointRow {
-  step: number;
-  state: string;
-  totals: string;
-}
-
-interface DecisionRow {
-  step: number;
-  action: string;
-  samples: number;
-  votes: number;
-  tally: string | null;
-  class_votes: string | null;
-  settled_by: string | null;
-  flags: string | null;
-  input_tokens: number;
-  output_tokens: number;
-  cost_usd: number | null;
-  latency_ms: number;
-  wrong: number | null;
-  kept_samples: number;
-}
-
-function toDecision(row: DecisionRow): DecisionEntry {
-  return {
-    type: 'decision',
-    stepIndex: row.step,
-    action: JSON.parse(row.action),
-    samples: row.samples,
-    votes: row.votes,
-    tally: row.tally === null ? undefined : JSON.parse(row.tally),
-    classVotes: row.class_votes === null ? undefined : JSON.parse(row.class_votes),
-    settledBy: row.settled_by ?? undefined,
-    flags: row.flags === null ? undefined : JSON.parse(row.flags),
-    inputTokens: row.input_tokens,
-    outputTokens: row.output_tokens,
-    costUsd: row.cost_usd,
-    latencyMs: row.latency_ms,
-    wrong: row.wrong === null ? undefined : row.wrong === 1,
-    keepSamples: row.kept_samples === 1,
-  };
-}
-
-interface SampleRow {
-  step: number;
-  draw: number;
-  model: string;
-  variant: string;
-  temperature: number;
-  text: string;
-  finish_reason: string;
-  candidate: string | null;
-  flag_code: SampleEntry['flag'] extends infer F | undefined ? (F extends { code: infer C } ? C : never) | null : never;
-  flag_detail: string | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
-  cost_usd: number | null;
-  latency_ms: number;
-}
-
-function toSample(row: SampleRow): SampleEntry {
-  return {
-    type: 'sample',
-    stepIndex: row.step,
-    draw: row.draw,
-    model: row.model,
-    variant: row.variant,
-    temperature: row.temperature,
-    text: row.text,
-    finishReason: row.finish_reason,
-    candidate: row.candidate ?? undefined,
-    flag: row.flag_code === null ? undefined : { code: row.flag_code, detail: row.flag_detail ?? '' },
-    inputTokens: row.input_tokens ?? undefined,
-    outputTokens: row.output_tokens ?? undefined,
-    costUsd: row.cost_usd,
-    latencyMs: row.latency_ms,
-  };
 }

@@ -1,0 +1,165 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { JournalError, messageOf } from '../errors.ts';
+import type { SqliteJournalOptions } from './sqlite.ts';
+import { SCHEMA } from './sqlite-rows.ts';
+
+const SCHEMA_VERSION = 1;
+const APPLICATION_ID = 0x6d646170; // "mdap"
+const BUSY_TIMEOUT_MS = 5_000;
+
+export function open(options: SqliteJournalOptions): DatabaseSync {
+  const { file } = options;
+  const exists = existsSync(file);
+  if (!exists && options.mustExist) {
+    throw new JournalError(
+      `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`,
+      {
+        code: 'unknown-run',
+        recovery: 'stop',
+      },
+    );
+  }
+  if (!exists) {
+    makeFolder(dirname(resolve(file)));
+    // Created before SQLite opens it, so that it is never readable by others, nor are the -wal and -shm files beside it.
+    closeSync(openSync(file, 'a', 0o600));
+    chmodSync(file, 0o600);
+  }
+  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    const version = pragma(db, 'user_version');
+    const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
+    if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
+      throw new JournalError(`${file} is an SQLite database, but not an mdap journal: choose another file.`, {
+        code: 'damaged',
+        recovery: 'stop',
+      });
+    }
+    if (version > SCHEMA_VERSION) {
+      throw new JournalError(
+        `${file} was written by a newer mdap (journal schema ${version}, this one knows ${SCHEMA_VERSION}): update mdap.`,
+        { code: 'newer-schema', recovery: 'stop' },
+      );
+    }
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous === 'normal' ? 'NORMAL' : 'FULL'}`);
+    if (isEmpty) {
+      inTransaction(db, () => {
+        // Another process may have been faster.
+        if (db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n !== 0) return;
+        db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};`);
+      });
+    }
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+/** Not `mkdirSync` with `recursive`: where a folder refuses new ones with ENOENT, as /proc does, that never returns. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (thrown) {
+    // Another process may have been faster.
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+/** SQLite's primary result codes. */
+const BUSY = 5;
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+export function toJournalError(thrown: unknown, file: string): JournalError {
+  if (thrown instanceof JournalError) return thrown;
+  const { errcode, code, syscall } = thrown as { errcode?: number; code?: string; syscall?: string };
+  const cause = thrown;
+  const said = messageOf(thrown);
+  // A stored value that is not the JSON it was, or a path that the file system refuses.
+  const kind = thrown instanceof SyntaxError ? CORRUPT : syscall !== undefined && code !== 'ENOSPC' ? CANTOPEN : code;
+  switch (errcode === undefined ? kind : errcode & 0xff) {
+    case FULL:
+    case 'ENOSPC':
+      return new JournalError(
+        `the disk is full (journal ${file}): free some space and resume. What was durable is kept.`,
+        { code: 'disk-full', cause },
+      );
+    case BUSY:
+      return new JournalError(
+        `journal ${file} is locked by another program (waited ${BUSY_TIMEOUT_MS / 1000} s): end it, then resume.`,
+        { code: 'not-writable', cause },
+      );
+    case CORRUPT:
+    case NOTADB:
+      return new JournalError(
+        `journal ${file} is damaged or not a journal (${said}): restore a copy, or save what is left with ` +
+          `\`sqlite3 ${file} .recover\`.`,
+        { code: 'damaged', cause },
+      );
+    case READONLY:
+    case CANTOPEN:
+      return new JournalError(
+        `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see \`--journal\`.`,
+        { code: 'not-writable', cause },
+      );
+    case IOERR:
+      return new JournalError(
+        `reading or writing the journal ${file} failed (${said}): check the disk and resume. What was durable is kept.`,
+        { code: 'not-writable', cause },
+      );
+    default:
+      if (errcode === undefined) throw thrown;
+      return new JournalError(`journal ${file}: ${said}`, { code: 'damaged', cause });
+  }
+}
+/**
+ * Space beside the journal for what has been paid for when the disk runs full: more than what can wait for a commit. Kept
+ * while a run is written, where the disk has room to spare.
+ */
+const RESERVE_BYTES = 4 * 2 ** 20;
+const reserveOf = (file: string) => `${file}-reserve`;
+
+export function keepReserve(file: string): void {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(resolve(file)));
+    if (bavail * bsize < 16 * RESERVE_BYTES) return;
+    writeFileSync(reserveOf(file), Buffer.alloc(RESERVE_BYTES, 'mdap'), { mode: 0o600 });
+  } catch {
+    // Without it a full disk costs the last batch of replies, no more.
+  }
+}
+
+/** @returns whether there was one. */
+export function giveUpReserve(file: string): boolean {
+  try {
+    rmSync(reserveOf(file));
+    return true;
+  } catch {
+    return false;
+  }
+}
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    // Some failures (a full disk) have rolled back by themselves.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw thrown;
+  }
+}
