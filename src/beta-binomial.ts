@@ -102,7 +102,7 @@ function maximum(tails: TailCounts) {
 }
 
 /** Mean = alpha / (alpha + beta), rho = 1 / (alpha + beta + 1). */
-function betaShape(mean: number, rho: number): BetaShape {
+export function betaShape(mean: number, rho: number): BetaShape {
   return { alpha: mean * (1 / rho - 1), beta: (1 - mean) * (1 / rho - 1) };
 }
 

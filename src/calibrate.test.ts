@@ -177,7 +177,7 @@ describe('refused', () => {
     );
     requireSameProcess(calibration, other, { isAccepted: true });
     assert.throws(
-      () => voterModelOf(calibration, [{ model: 'other', variant: 'main' }]),
+      () => voterModelOf(figuresOf(calibration), [{ model: 'other', variant: 'main' }]),
       /expected figures for other \(variant main\), it has those of simulated:p=0\.9,v=0\.9,rho=0\.1 \(main\)/,
     );
   });

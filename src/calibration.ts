@@ -163,11 +163,11 @@ export interface VoterName {
  * them share.
  * @throws {UsageError} naming a voter that was not calibrated.
  */
-export function voterModelOf(calibration: Calibration, voters: readonly VoterName[]): VoterModel {
-  const figures = figuresOf(calibration);
-  const indices = voters.map(({ model, variant }) => {
-    const index = figures.classes.findIndex((known) => known.model === model && known.variant === variant);
-    if (index >= 0) return index;
+export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): VoterModel {
+  const indices = voters.map((voter) => {
+    const found = classOf(figures, voter);
+    if (found !== undefined) return figures.classes.indexOf(found);
+    const { model, variant } = voter;
     const known = figures.classes.map((one) => `${one.model} (${one.variant})`).join(', ');
     throw new UsageError(
       `calibration: expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the ` +
@@ -184,14 +184,16 @@ export function voterModelOf(calibration: Calibration, voters: readonly VoterNam
   };
 }
 
+function classOf({ classes }: CalibrationFigures, voter: VoterName): ClassFigures | undefined {
+  return classes.find(({ model, variant }) => model === voter.model && variant === voter.variant);
+}
+
 /** Rates that a drift test may hold a voter to: upper ends of what was found, on a single sample. */
 export function driftRates(
-  calibration: Calibration,
+  figures: CalibrationFigures,
   voter: VoterName,
 ): { readonly dissentRate: number; readonly flagRate: number } | undefined {
-  const known = figuresOf(calibration).classes.find(
-    (one) => one.model === voter.model && one.variant === voter.variant,
-  );
+  const known = classOf(figures, voter);
   return known && { dissentRate: clampRate(1 - known.p.low), flagRate: clampRate(1 - known.v.low) };
 }
 
@@ -204,9 +206,8 @@ function clampRate(rate: number): number {
  * Tells a dissent that is not to be expected of this voter: so many wrong votes, or more, on a step have a chance of less
  * than 1 %.
  */
-export function dissentWatch(calibration: Calibration, voter: VoterName): ((tally: Tally) => boolean) | undefined {
-  const { classes } = figuresOf(calibration);
-  const known = classes.find(({ model, variant }) => model === voter.model && variant === voter.variant);
+export function dissentWatch(figures: CalibrationFigures, voter: VoterName): ((tally: Tally) => boolean) | undefined {
+  const known = classOf(figures, voter);
   if (known === undefined) return undefined;
   const { p, rho } = known;
   return ({ total, leaderVotes }) =>

@@ -1,4 +1,4 @@
-import { type BetaShape, fitBetaBinomial, likeliestRates, type StepCount } from './beta-binomial.ts';
+import { betaShape, fitBetaBinomial, likeliestRates, type StepCount } from './beta-binomial.ts';
 import { Evidence, type VoterModel } from './evidence.ts';
 import { parseTally } from './journal.ts';
 import type { Interval } from './special-functions.ts';
@@ -56,7 +56,8 @@ export function certificateOf(
       const counts = countsOfClass(voterClass);
       const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
       // A class of which no vote dissented is taken to be like all together.
-      return shapeOf(own.rho === null ? together : own);
+      const { mean, rho } = own.rho === null ? together : own;
+      return betaShape(mean, Math.max(rho ?? 0, LEAST_RHO));
     });
     const before: number | undefined = likely?.expectedWrong;
     likely = sumOf(groups, { classes: each, shared });
@@ -136,9 +137,4 @@ function asRightAndWrong({ votes, steps, wrong }: Group, count: (votes: readonly
 
 function totalOf(votes: readonly number[]): number {
   return votes.reduce((all, count) => all + count, 0);
-}
-
-function shapeOf({ mean, rho }: { mean: number; rho: number | null }): BetaShape {
-  const size = 1 / Math.max(rho ?? 0, LEAST_RHO) - 1;
-  return { alpha: mean * size, beta: (1 - mean) * size };
 }

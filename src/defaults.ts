@@ -7,6 +7,7 @@ import {
   type Calibration,
   dissentWatch,
   driftRates,
+  figuresOf,
   readCalibration,
   requireSameProcess,
   type VoterName,
@@ -34,7 +35,7 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
-import { planByRates } from './plan.ts';
+import { planByRates, requireSteps, stepError } from './plan.ts';
 import {
   type AnyProcess,
   defineProcess,
@@ -87,22 +88,8 @@ export async function run<Input, State, Action>(
   const panel: Model[] = [];
   try {
     for (const member of options.panel ?? []) panel.push(await openModel({ ...options, model: member }));
-    const calibration = openCalibration(process, options);
-    const isByEvidence = options.rule === 'evidence' || (calibration !== undefined && isRuleOpen(options));
-    const { voters, rungs } = assembleVoters({
-      process,
-      model,
-      panel,
-      variants: options.variants,
-      // A majority of so many votes cannot be given more.
-      escalate: options.rule === 'majority' ? [] : options.escalate,
-      calibration: isByEvidence ? calibration : undefined,
-    });
-    const vote = {
-      ...voteSettings(await ruleOf(process, input, { ...options, model }, voters, calibration), options),
-      isSuspicious: calibration && dissentWatch(calibration, nameOf(process, voters[0]!)),
-    };
-    const rates = calibration && driftRates(calibration, nameOf(process, voters[0]!));
+    const { voters, rungs, vote, figures } = await assembleVote(process, input, { ...options, model, panel });
+    const rates = figures && driftRates(figures, nameOf(process, voters[0]!));
     const maxRetries = maxRetriesOf(options);
     const journal = openJournal(options.journal, clock);
     try {
@@ -135,42 +122,41 @@ export async function run<Input, State, Action>(
   }
 }
 
-function isRuleOpen({ rule, k }: RunOptions): boolean {
-  return rule === undefined && k === undefined;
+/** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
+export async function assembleVote(
+  process: AnyProcess,
+  rawInput: unknown,
+  options: RunOptions & { readonly model: Model; readonly panel: readonly Model[] },
+) {
+  const { model, panel, rule, k, variants, escalate, maxVotes } = options;
+  const calibration = openCalibration(process, options);
+  const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
+  const assembled = assembleVoters({
+    process,
+    model,
+    panel,
+    variants,
+    // A majority of so many votes cannot be given more.
+    escalate: rule === 'majority' ? [] : escalate,
+    calibration: isByEvidence ? calibration : undefined,
+  });
+  const names = assembled.voters.map((voter) => nameOf(process, voter));
+  const figures = calibration && figuresOf(calibration);
+  let stopRule: StopRule;
+  if (isByEvidence && figures !== undefined) {
+    const { target = DEFAULT_TARGET } = options;
+    const why = ', and the rule evidence must know how much error one of them is allowed';
+    const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput), why);
+    stopRule = evidenceRule({ ...voterModelOf(figures, names), maxError: stepError({ target, steps }), maxVotes });
+  } else {
+    stopRule = plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
+  }
+  const isSuspicious = figures && dissentWatch(figures, names[0]!);
+  return { ...assembled, vote: { ...voteSettings(stopRule, options), isSuspicious }, figures };
 }
 
 function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]): VoterName {
   return { model: model.id, variant: process.forms[form]!.name };
-}
-
-/** The rule that the options ask for; the calibration's, where there is one and nothing else is asked for. */
-async function ruleOf(
-  process: AnyProcess,
-  rawInput: unknown,
-  options: RunOptions & { readonly model: Model },
-  voters: Voters['voters'],
-  calibration: Calibration | undefined,
-): Promise<StopRule> {
-  const { rule, k, maxVotes } = options;
-  if (calibration !== undefined && (rule === 'evidence' || isRuleOpen(options))) {
-    const names = voters.map((voter) => nameOf(process, voter));
-    const maxError = await stepErrorOf(process, rawInput, options);
-    return evidenceRule({ ...voterModelOf(calibration, names), maxError, maxVotes });
-  }
-  return plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
-}
-
-/** eps = 1 - t^(1/s): the error allowed to one of s decisions. */
-async function stepErrorOf(process: AnyProcess, rawInput: unknown, options: RunOptions): Promise<number> {
-  const { target = DEFAULT_TARGET } = options;
-  const steps = options.steps ?? process.steps?.(await parseInput(process, rawInput));
-  if (steps === undefined) {
-    throw new UsageError(
-      `steps: process ${JSON.stringify(process.name)} does not say how many it takes, and the rule evidence must know how ` +
-        'much error one of them is allowed: give the number as --steps.',
-    );
-  }
-  return -Math.expm1(Math.log(target) / steps);
 }
 
 /** @throws {UsageError} for what is no calibration, and for one of another process. */

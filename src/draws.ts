@@ -6,7 +6,7 @@ import { flagSample, type Reader, RedFlag, readReply, type Valid } from './red-f
 import type { Sampler } from './sampler.ts';
 
 /** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
-const MOST_FLAGGED_CHARS = 65_536;
+export const MOST_FLAGGED_CHARS = 65_536;
 
 export interface Landed<Action> {
   readonly sample: SampleEntry;

@@ -1,4 +1,4 @@
-import type { BetaShape } from './beta-binomial.ts';
+import { type BetaShape, betaShape } from './beta-binomial.ts';
 import {
   type Calibration,
   type CalibrationFigures,
@@ -18,6 +18,7 @@ import {
   shareBelowHalf,
 } from './heterogeneity.ts';
 import type { Price } from './model.ts';
+import { stepError } from './plan.ts';
 import { createRandom } from './random.ts';
 import { simulateSteps } from './simulate.ts';
 import type { Interval } from './special-functions.ts';
@@ -112,7 +113,7 @@ export function forecast(input: ForecastInput): Forecast {
   const main = figures.classes[0]!;
   const assumed = ratesOf(main);
   const floor = shareBelowHalf({ mean: assumed.p, rho: assumed.rho });
-  const context: Context = { ...input, figures, maxError: -Math.expm1(Math.log(target) / steps) };
+  const context: Context = { ...input, figures, maxError: stepError({ target, steps }) };
   const rules = [aheadForecast(context), evidenceForecast(context, [main])];
   if (figures.classes.length > 1) rules.push(evidenceForecast(context, figures.classes));
   return {
@@ -231,9 +232,9 @@ function aheadForecast(context: Context): RuleForecast {
 }
 
 function evidenceForecast(context: Context, voters: readonly ClassFigures[]): RuleForecast {
-  const { calibration, maxError, maxVotes } = context;
+  const { figures, maxError, maxVotes } = context;
   const names = voters.map(({ variant }) => variant);
-  const known = voterModelOf(calibration, voters);
+  const known = voterModelOf(figures, voters);
   let rule: StopRule | undefined;
   let cannot = voters.map(hopeless).find((why) => why !== null) ?? null;
   if (cannot === null && known.classes.every(({ alpha, beta }) => alpha <= beta)) {
@@ -360,7 +361,5 @@ function play(
 
 /** Without a division by 0 where all steps are alike or each is all or nothing. */
 function shapeOf(mean: number, rho: number): ClassRates {
-  const size = 1 / Math.min(Math.max(rho, 1e-9), 1 - 1e-6) - 1;
-  const p = Math.min(Math.max(mean, 1e-12), 1 - 1e-12);
-  return { alpha: p * size, beta: (1 - p) * size };
+  return betaShape(Math.min(Math.max(mean, 1e-12), 1 - 1e-12), Math.min(Math.max(rho, 1e-9), 1 - 1e-6));
 }

@@ -5,7 +5,7 @@ import { type Forecast, forecast, type RuleForecast, sampleUse } from './forecas
 import type { Model, Price } from './model.ts';
 import { catalogName, catalogPrice } from './models/prices.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
-import { type Plan, planByRates } from './plan.ts';
+import { type Plan, planByRates, requireSteps } from './plan.ts';
 import { type AnyProcess, parseInput } from './process.ts';
 
 export interface PlanOptions extends Omit<RunOptions, 'model'> {
@@ -211,12 +211,7 @@ interface ContextOptions extends Pick<RunOptions, 'steps' | 'target' | 'k' | 'ma
 async function forecastContext(process: AnyProcess, rawInput: unknown, options: ContextOptions) {
   const { target = DEFAULT_TARGET, k, maxVotes, price, model, baseUrl, seed = 0, clock = systemClock } = options;
   openShare('target', target);
-  const steps = options.steps ?? process.steps?.(await parseInput(process, rawInput));
-  if (steps === undefined) {
-    throw new UsageError(
-      `steps: process ${JSON.stringify(process.name)} does not say how many it takes; give the number as --steps.`,
-    );
-  }
+  const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput));
   return {
     steps: wholeNumber('steps', steps),
     target,

@@ -1,4 +1,4 @@
-import type { BetaShape } from './beta-binomial.ts';
+import { type BetaShape, betaShape } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
 import { expectedVotes } from './plan.ts';
 import { betaBelow, type Interval, logBeta } from './special-functions.ts';
@@ -302,7 +302,7 @@ export function shareBelowHalf(kind: RateDistribution): number {
 function shapeOf({ mean, rho = 0 }: RateDistribution): BetaShape | 'all-or-nothing' | undefined {
   if (mean <= 0 || mean >= 1 || rho < 1e-10) return undefined;
   if (rho >= 1) return 'all-or-nothing';
-  return { alpha: mean * (1 / rho - 1), beta: (1 - mean) * (1 / rho - 1) };
+  return betaShape(mean, rho);
 }
 
 /**

@@ -96,13 +96,27 @@ interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
 export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
   const input = await parseInput(process, rawInput);
   const { price, ...rest } = options;
-  const steps = options.steps ?? process.steps?.(input);
+  const steps = options.steps ?? requireSteps(process, input);
+  return plan({ ...rest, steps, sampleCostUsd: price && estimateSampleCostUsd(process, input, price) });
+}
+
+/**
+ * How many steps the process takes with an input, as its schema leaves it; `why` goes on the sentence that it does not say.
+ * @throws {UsageError} where it does not say.
+ */
+export function requireSteps(process: AnyProcess, input: unknown, why = ''): number {
+  const steps = process.steps?.(input);
   if (steps === undefined) {
     throw new UsageError(
-      `steps: process ${JSON.stringify(process.name)} does not say how many it takes; give the number as --steps.`,
+      `steps: process ${JSON.stringify(process.name)} does not say how many it takes${why}; give the number as --steps.`,
     );
   }
-  return plan({ ...rest, steps, sampleCostUsd: price && estimateSampleCostUsd(process, input, price) });
+  return steps;
+}
+
+/** eps = 1 - t^(1/s): the error allowed to one of s decisions, for a chance t that none is wrong. */
+export function stepError(options: { readonly target: number; readonly steps: number }): number {
+  return -Math.expm1(Math.log(options.target) / options.steps);
 }
 
 export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {

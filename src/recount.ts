@@ -1,4 +1,5 @@
 import { type Question, type VoteContext, type VoteRecord, vote } from './decide.ts';
+import { MOST_FLAGGED_CHARS } from './draws.ts';
 import { addSample, emptyTotals, type Json, type SampleEntry } from './journal.ts';
 import type { FinishReason } from './model.ts';
 import { flagSample, RedFlag, type RedFlagCode, readReply, type Valid } from './red-flags.ts';
@@ -108,8 +109,7 @@ export class Recounter {
   }
 }
 
-/** As draws.ts cuts the texts of flagged samples, and what it puts for half a surrogate pair. */
-const MOST_FLAGGED_CHARS = 65_536;
+/** What draws.ts puts for half a surrogate pair. */
 const REPLACEMENT = '\uFFFD';
 
 /** A rule that tells of its last race, and of what that needed last. */

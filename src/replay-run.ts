@@ -1,27 +1,14 @@
-import { dissentWatch, type VoterName, voterModelOf } from './calibration.ts';
 import type { VoteContext } from './decide.ts';
-import { openCalibration, openJournal, openModel } from './defaults.ts';
+import { assembleVote, openJournal, openModel } from './defaults.ts';
 import { InFlight } from './draws.ts';
 import { UsageError } from './errors.ts';
-import { evidenceRule } from './evidence.ts';
 import { type RunRecord, unknownRun } from './journal.ts';
 import type { Model } from './model.ts';
-import {
-  DEFAULT_TARGET,
-  openShare,
-  plainRule,
-  type RunOptions,
-  resumeOptions,
-  voteSettings,
-  wholeNumber,
-} from './options.ts';
-import { planByRates } from './plan.ts';
-import { type AnyProcess, parseInput } from './process.ts';
+import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
+import type { AnyProcess } from './process.ts';
 import { outOfSamples } from './recount.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
 import { type ReplayedStep, type ReplayResult, replay } from './replay.ts';
-import type { StopRule } from './vote.ts';
-import { assembleVoters } from './voters.ts';
 
 /** What is not given is as the run had it last. */
 export interface ReplayOptions
@@ -94,41 +81,13 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
   openShare('target', merged.target);
   const model = await namedModel(merged.model, merged);
   const panel = await Promise.all((merged.panel ?? []).map((member) => namedModel(member, merged)));
-  const calibration = openCalibration(process, merged);
-  const { rule, k, variants, escalate, target = DEFAULT_TARGET, maxVotes } = merged;
-  const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
-  const { voters, rungs } = assembleVoters({
-    process,
-    model,
-    panel,
-    variants,
-    escalate: rule === 'majority' ? [] : escalate,
-    calibration: isByEvidence ? calibration : undefined,
-  });
-  const names = voters.map((voter): VoterName => ({ model: voter.model.id, variant: process.forms[voter.form]!.name }));
-  let stopRule: StopRule;
-  if (isByEvidence && calibration !== undefined) {
-    const steps = merged.steps ?? process.steps?.(await parseInput(process, record.input));
-    if (steps === undefined) {
-      throw new UsageError(
-        'steps: expected the number of steps of the run, which its process does not say: --steps N.',
-      );
-    }
-    const maxError = -Math.expm1(Math.log(target) / steps);
-    stopRule = evidenceRule({ ...voterModelOf(calibration, names), maxError, maxVotes });
-  } else if (k === 'auto') {
-    const { margin } = await planByRates(process, record.input, { ...merged, model });
-    stopRule = plainRule({ ...merged, k: margin });
-  } else stopRule = plainRule(merged);
+  const { voters, rungs, vote } = await assembleVote(process, record.input, { ...merged, model, panel });
   return {
-    settings: {
-      ...voteSettings(stopRule, merged),
-      isSuspicious: calibration && dissentWatch(calibration, names[0]!),
-    },
-    voters: voters.map((voter, i) => ({
+    settings: vote,
+    voters: voters.map((voter) => ({
       sampler: { model: voter.model, sample: outOfSamples },
       form: voter.form,
-      variant: names[i]!.variant,
+      variant: process.forms[voter.form]!.name,
     })),
     rungs,
     inFlight: new InFlight(),

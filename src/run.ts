@@ -25,7 +25,7 @@ import type { Model } from './model.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
 import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
-import { RedFlag, type RedFlagCode } from './red-flags.ts';
+import { RedFlag } from './red-flags.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
@@ -261,17 +261,15 @@ class Run<Input, State, Action> {
       );
     }
     const votes = new Map([[key, 0]]);
-    const flags: Partial<Record<RedFlagCode, number>> = {};
     const sums = emptyTotals({ hasReference: false });
     for (const sample of this.#open) {
       addSample(sums, sample);
       if (sample.candidate !== undefined) votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
-      else if (sample.flag !== undefined) flags[sample.flag.code] = (flags[sample.flag.code] ?? 0) + 1;
     }
     const tally = [...votes];
     const message = `decided by a person: ${JSON.stringify(decided).slice(0, 100)}`;
     this.#note('step-decided-by-person', { stepIndex, action: decided, tally, message });
-    const { samples, inputTokens, outputTokens, costUsd } = sums;
+    const { samples, flags, inputTokens, outputTokens, costUsd } = sums;
     const decision: Decision<Action> = {
       type: 'decided',
       action: decided,
