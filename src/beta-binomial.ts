@@ -268,7 +268,12 @@ interface SharesOfSteps extends Interval {
   readonly share: number;
 }
 
-/** More votes help the mixed steps alone. Steps without a vote are left out; steps with more votes are mixed more often. */
+/**
+ * More votes help the mixed steps alone. Steps without a vote are left out. Where some have more votes than others, because
+ * one of their first ones was wrong, the shares are still those of one and the same question: whether the first votes were
+ * all right, and whether they and as many further ones would be all wrong. The further votes are missing only where the
+ * first already say no to that.
+ */
 export function stepShares(counts: readonly StepCount[]): StepShares {
   const voted = counts.filter(({ trials }) => trials > 0);
   const all = stepsOf(voted);
@@ -329,6 +334,12 @@ function collisionsOf(all: readonly ErrorShares[]): Collisions {
   };
 }
 
+/** The votes of two voter classes on one step. */
+interface StepPair {
+  readonly first: StepCount;
+  readonly second: StepCount;
+}
+
 /** Errors that two voter classes share, from votes of both on the same steps. */
 export interface SharedErrors {
   readonly collisions: Collisions;
@@ -342,15 +353,16 @@ export interface SharedErrors {
  * The model: a share of the steps is hard or easy for both classes alike (their success rates have the same rank), on the
  * others the rates are independent. Where the classes have the same rates, this share is cov(p_c, p_d) / sqrt(var var),
  * and for others it is not below that. Few steps with errors give a bound of 1: then the classes are to be taken as one.
- * Each pair is one step.
+ * Each pair is one step. Where a step has more votes because of those that it has, `early` are the votes before that: of
+ * them are the collisions.
  */
-export function sharedErrors(
-  steps: readonly { readonly first: StepCount; readonly second: StepCount }[],
-): SharedErrors {
-  const both = steps.filter(({ first, second }) => first.trials > 0 && second.trials > 0);
+export function sharedErrors(steps: readonly StepPair[], early: readonly StepPair[] = steps): SharedErrors {
+  const votedByBoth = (pairs: readonly StepPair[]) =>
+    pairs.filter(({ first, second }) => first.trials > 0 && second.trials > 0);
+  const both = votedByBoth(steps);
   const errorsOf = ({ successes, trials }: StepCount) => (trials - successes) / trials;
   const observed = collisionsOf(
-    both.map((step) => {
+    votedByBoth(early).map((step) => {
       const [first, second] = [errorsOf(step.first), errorsOf(step.second)];
       return { both: first * second, first, second, steps: 1 };
     }),
@@ -400,7 +412,7 @@ function ranksOf(first: BetaBinomialFit, second: BetaBinomialFit): Ranks {
 }
 
 /** The chance of a step's votes with both rates at the same rank, against that with independent rates. */
-function likelihoodRatio(ranks: Ranks, step: { readonly first: StepCount; readonly second: StepCount }): number {
+function likelihoodRatio(ranks: Ranks, step: StepPair): number {
   const chance = ({ successes, trials }: StepCount, p: number) => p ** successes * (1 - p) ** (trials - successes);
   let [together, firstAlone, secondAlone] = [0, 0, 0];
   for (const { first, second, weight } of ranks) {

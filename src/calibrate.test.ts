@@ -65,12 +65,12 @@ test('a random sample of the steps, each at most once, with the wanted draws of 
   assert.ok(indices.some((index) => index >= 200) && indices.some((index) => index < 200));
   for (const { classes } of calibration.steps) {
     assert.deepEqual(
-      classes.map(({ right, wrong, flagged }) => right + wrong + flagged),
+      classes.map(({ first }) => first.right + first.wrong + first.flagged),
       [3, 3],
     );
   }
   assert.deepEqual(
-    calibration.classes.map(({ variant, samples }) => [variant, samples]),
+    calibration.classes.map(({ variant, first }) => [variant, first.samples]),
     [
       ['main', 180],
       ['words', 180],
@@ -120,7 +120,7 @@ describe('without a reference', () => {
     const calibration = await calibrationOf({ model, sampleSteps: 10, draws: 4, k: 2 }, blind);
     assert.equal(calibration.truth, 'agreement');
     assert.deepEqual(
-      calibration.steps.map(({ stepIndex, classes }) => [stepIndex, classes[0]!.right, classes[0]!.wrong]),
+      calibration.steps.map(({ stepIndex, classes }) => [stepIndex, classes[0]!.first.right, classes[0]!.first.wrong]),
       Array.from({ length: 10 }, (_, step) => [step, 3, 1]),
     );
   });

@@ -1,6 +1,13 @@
-import { CALIBRATION_FORMAT, type Calibration, type ClassCounts, type ObservedStep } from './calibration.ts';
+import {
+  CALIBRATION_FORMAT,
+  type Calibration,
+  type ObservedStep,
+  type SampleCounts,
+  type SampleUsage,
+} from './calibration.ts';
 import type { Clock } from './clock.ts';
-import { questionOf, sampleStep, type VoteContext, vote } from './decide.ts';
+import { questionOf, type VoteContext, vote } from './decide.ts';
+import { Draws, type Failed, type Landed } from './draws.ts';
 import { MdapError, messageOf, UsageError } from './errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { Json, SampleEntry } from './journal.ts';
@@ -14,8 +21,10 @@ export interface CalibrateDependencies {
   readonly random: Random;
   /** How many steps are sampled. */
   readonly steps: number;
-  /** Draws of each voter class on each of them. */
+  /** First draws of each voter class on each of them. */
   readonly draws: number;
+  /** Further draws of a class on a step where one of its first votes is wrong. */
+  readonly extraDraws: number;
   /** Kept with what was seen. */
   readonly settings: Json;
   readonly signal: AbortSignal | undefined;
@@ -32,7 +41,8 @@ export interface CalibrateResult {
 const MOST_WALKED_STEPS = 2 ** 21;
 
 /**
- * Draws from every voter class on a random sample of a run's steps. What was paid for is kept: where the model fails or the
+ * Draws from every voter class on a random sample of a run's steps, and again on those where it was wrong: how much the
+ * errors of a step are alike is learnt from these alone. What was paid for is kept: where the model fails or the
  * caller aborts, the steps seen so far are the calibration.
  * @throws {UsageError} for input that does not fit, and where a variant does not read its own right reply.
  * @throws {MdapError} what ended it, where not a single step was seen.
@@ -47,7 +57,7 @@ export async function calibrate<Input, State, Action>(
   if (process.isDone(start)) throw new UsageError('calibrate: with this input the process is done at its start.');
   const { reference } = process;
   const observed: ObservedStep[] = [];
-  const samples: SampleEntry[][] = dependencies.context.voters.map(() => []);
+  const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
   let reason: string | null = null;
   try {
     const targets =
@@ -57,8 +67,15 @@ export async function calibrate<Input, State, Action>(
     for await (const target of targets) {
       if (dependencies.signal?.aborted) throw dependencies.signal.reason;
       const drawn = await drawStep(process, target, dependencies);
-      for (const [voter, list] of drawn.entries()) samples[voter]!.push(...list);
-      observed.push({ stepIndex: target.stepIndex, classes: drawn.map((list) => countSamples(list, target.right)) });
+      for (const [voter, { first, all }] of drawn.entries()) {
+        samples[voter]!.first.push(...first);
+        samples[voter]!.all.push(...all);
+      }
+      const counted = drawn.map(({ first, all }) => ({
+        first: countSamples(first, target.right),
+        all: countSamples(all, target.right),
+      }));
+      observed.push({ stepIndex: target.stepIndex, classes: counted });
       dependencies.onStep?.(observed.length, dependencies.steps);
     }
   } catch (thrown) {
@@ -73,7 +90,8 @@ export async function calibrate<Input, State, Action>(
     classes: dependencies.context.voters.map(({ sampler, variant }, voter) => ({
       model: sampler.model.id,
       variant,
-      ...usageOf(samples[voter]!),
+      first: usageOf(samples[voter]!.first),
+      all: usageOf(samples[voter]!.all),
     })),
     steps: observed,
     settings: dependencies.settings,
@@ -109,8 +127,9 @@ async function* sampleReference<Input, State, Action>(
     // An effect is not run: its observation is not known here.
     state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
   }
+  // All of them before the first is paid for
+  for (const { state } of reservoir) testVariants(process, state);
   for (const { stepIndex, state } of reservoir.sort((a, b) => a.stepIndex - b.stepIndex)) {
-    testVariants(process, state);
     yield { stepIndex, state, right: process.key(reference(state)) };
   }
 }
@@ -141,18 +160,56 @@ async function* followVotes<Input, State, Action>(
   }
 }
 
-/** The samples of each voter class. */
-async function drawStep<Input, State, Action>(
-  process: Process<Input, State, Action>,
-  { state, stepIndex }: Target<State>,
-  { context, draws }: CalibrateDependencies,
-): Promise<SampleEntry[][]> {
-  const { voters } = context;
-  const drawn = await sampleStep(questionOf(process, state, stepIndex), context, draws * voters.length);
-  return voters.map((_, voter) => drawn.filter(({ draw }) => draw % voters.length === voter));
+/** What one voter class was asked for: `all` begins with `first`. */
+interface DrawnSamples {
+  readonly first: SampleEntry[];
+  readonly all: SampleEntry[];
 }
 
-function countSamples(samples: readonly SampleEntry[], right: string): ClassCounts {
+/** The samples of each voter class: as many of each, then more of those that were wrong. */
+async function drawStep<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  { state, stepIndex, right }: Target<State>,
+  { context, draws, extraDraws }: CalibrateDependencies,
+): Promise<DrawnSamples[]> {
+  const { voters, settings } = context;
+  const step = new Draws(questionOf(process, state, stepIndex), context, []);
+  const draw = async (asked: readonly number[], times: number, from: number): Promise<SampleEntry[][]> => {
+    const turns = Array.from({ length: asked.length * times }, (_, i) => asked[i % asked.length]!);
+    const landed = await landInTurn(step, { turns, from, maxConcurrency: settings.maxConcurrency });
+    return voters.map((_, voter) => landed.filter((one) => one.voter === voter).map(({ sample }) => sample));
+  };
+  const everyone = [...voters.keys()];
+  const first = await draw(everyone, draws, 0);
+  const wrong = everyone.filter((voter) => countSamples(first[voter]!, right).wrong > 0);
+  const further = await draw(wrong, extraDraws, draws * voters.length);
+  return first.map((samples, voter) => ({ first: samples, all: [...samples, ...further[voter]!] }));
+}
+
+/** The draws of these voters, in this order. */
+async function landInTurn<Action>(
+  step: Draws<Action>,
+  { turns, from, maxConcurrency }: { turns: readonly number[]; from: number; maxConcurrency: number },
+): Promise<Landed<Action>[]> {
+  const done: Landed<Action>[] = [];
+  const queue: Promise<Landed<Action> | Failed>[] = [];
+  try {
+    for (let next = 0; done.length < turns.length; ) {
+      for (; next < turns.length && queue.length < maxConcurrency; next++) {
+        queue.push(step.land(from + next, turns[next]!));
+      }
+      const landed = await queue.shift()!;
+      if ('failure' in landed) throw landed.failure;
+      done.push(landed);
+    }
+    return done;
+  } finally {
+    step.abort();
+    await Promise.all(queue);
+  }
+}
+
+function countSamples(samples: readonly SampleEntry[], right: string): SampleCounts {
   const rivals = new Map<string, number>();
   let [rightVotes, wrong, flagged] = [0, 0, 0];
   for (const { candidate } of samples) {
@@ -166,7 +223,7 @@ function countSamples(samples: readonly SampleEntry[], right: string): ClassCoun
   return { right: rightVotes, wrong, flagged, topRival: Math.max(0, ...rivals.values()) };
 }
 
-function usageOf(samples: readonly SampleEntry[]) {
+function usageOf(samples: readonly SampleEntry[]): SampleUsage {
   const latencies = samples.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
   return {
     samples: samples.length,

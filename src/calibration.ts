@@ -17,13 +17,21 @@ import type { Json } from './journal.ts';
 import type { Interval } from './special-functions.ts';
 import type { Tally } from './vote.ts';
 
-/** What was seen of one voter class on one sampled step. */
-export interface ClassCounts {
+/** Votes and flags of one voter class on one sampled step. */
+export interface SampleCounts {
   readonly right: number;
   readonly wrong: number;
   readonly flagged: number;
   /** Votes for the commonest wrong candidate. */
   readonly topRival: number;
+}
+
+/** What was seen of one voter class on one sampled step. */
+export interface ClassCounts {
+  /** Of its first draws, as many on every step. */
+  readonly first: SampleCounts;
+  /** Of all its draws: with the further ones that it had where a vote of its first ones was wrong. */
+  readonly all: SampleCounts;
 }
 
 export interface ObservedStep {
@@ -32,14 +40,19 @@ export interface ObservedStep {
   readonly classes: readonly ClassCounts[];
 }
 
-/** What was spent on the samples of a class. */
-interface ClassUsage {
+/** What was spent on samples of a class. */
+export interface SampleUsage {
   readonly samples: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   /** Null where the price is not known. */
   readonly costUsd: number | null;
   readonly medianLatencyMs: number;
+}
+
+interface CalibratedClass extends VoterName {
+  readonly first: SampleUsage;
+  readonly all: SampleUsage;
 }
 
 /** A calibration as it is written to its file: what was seen. Everything else is computed from it. */
@@ -50,14 +63,14 @@ export interface Calibration {
   readonly runSteps: number | null;
   /** `reference`: right is what the reference says; `agreement`: what a vote decided, for want of one. */
   readonly truth: 'reference' | 'agreement';
-  readonly classes: readonly (ClassUsage & { readonly model: string; readonly variant: string })[];
+  readonly classes: readonly CalibratedClass[];
   readonly steps: readonly ObservedStep[];
   /** The options that it was made with: model, variants, temperatures. */
   readonly settings: Json;
   readonly createdAtMs: number;
 }
 
-export const CALIBRATION_FORMAT = 'mdap-calibration-1';
+export const CALIBRATION_FORMAT = 'mdap-calibration-2';
 /** With fewer steps the intervals are so wide that they say little. */
 export const FEW_STEPS = 30;
 
@@ -76,7 +89,7 @@ export interface ClassFigures {
   readonly collisions: Collisions | null;
   /** Share of the wrong votes that are for the commonest wrong candidate of their step; null where none is wrong. */
   readonly topRivalShare: number | null;
-  /** Means over the samples. */
+  /** Means over the first samples of the steps: the further ones are of hard steps more often. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
@@ -93,48 +106,58 @@ export interface CalibrationFigures {
   readonly pairs: readonly PairFigures[];
 }
 
-/** Everything that a calibration says, computed from what was seen. */
+/**
+ * Everything that a calibration says, computed from what was seen. How many draws a class has on a step depends on its own
+ * votes there and on nothing else, so its likelihood takes them all. Of the first draws alone are those figures that would
+ * be biased by more draws on hard steps: v, collisions, means.
+ */
 export function figuresOf(calibration: Calibration): CalibrationFigures {
   const { classes, steps } = calibration;
-  const countsOf = (index: number): StepCount[] =>
-    steps.map((step) => {
-      const { right, wrong } = step.classes[index]!;
-      return { successes: right, trials: right + wrong };
-    });
   const pairs: PairFigures[] = [];
   for (const first of classes.keys()) {
     for (let second = first + 1; second < classes.length; second++) {
-      const [a, b] = [countsOf(first), countsOf(second)];
-      const both = a.map((count, i) => ({ first: count, second: b[i]! }));
-      if (!both.some((step) => step.first.trials > 0 && step.second.trials > 0)) continue;
-      pairs.push({ pair: [first, second], ...sharedErrors(both) });
+      const both = (draws: keyof ClassCounts) => {
+        const others = votesOf(steps, second, draws);
+        return votesOf(steps, first, draws).map((count, i) => ({ first: count, second: others[i]! }));
+      };
+      const early = both('first');
+      if (!early.some((step) => step.first.trials > 0 && step.second.trials > 0)) continue;
+      pairs.push({ pair: [first, second], ...sharedErrors(both('all'), early) });
     }
   }
-  return { classes: classes.map((one, index) => classFigures(one, steps, countsOf(index), index)), pairs };
+  return { classes: classes.map((_, index) => classFigures(calibration, index)), pairs };
 }
 
-function classFigures(
-  { model, variant, samples, inputTokens, outputTokens, costUsd, medianLatencyMs }: Calibration['classes'][number],
-  steps: Calibration['steps'],
-  counts: readonly StepCount[],
-  index: number,
-): ClassFigures {
-  const voted = counts.filter(({ trials }) => trials > 0);
-  if (voted.length === 0) {
+/** Right votes among the votes of a class, by step. */
+function votesOf(steps: Calibration['steps'], index: number, draws: keyof ClassCounts): StepCount[] {
+  return steps.map(({ classes }) => {
+    const { right, wrong } = classes[index]![draws];
+    return { successes: right, trials: right + wrong };
+  });
+}
+
+function classFigures({ classes, steps }: Calibration, index: number): ClassFigures {
+  const { model, variant, first } = classes[index]!;
+  const hasVotes = ({ trials }: StepCount) => trials > 0;
+  const early = votesOf(steps, index, 'first').filter(hasVotes);
+  if (early.length === 0) {
     throw new UsageError(
       `calibration: every sample of ${model} (${variant}) was red-flagged: expected at least one vote. Look at its replies, ` +
-        'then change the prompt, the parser or the model.',
+        'then change the prompt, the parser or the model, or calibrate without it.',
     );
   }
-  const fit = fitBetaBinomial(voted);
+  const all = votesOf(steps, index, 'all').filter(hasVotes);
+  const fit = fitBetaBinomial(all);
   const valid = fitBetaBinomial(
     steps.map((step) => {
-      const { right, wrong, flagged } = step.classes[index]!;
+      const { right, wrong, flagged } = step.classes[index]!.first;
       return { successes: right + wrong, trials: right + wrong + flagged };
     }),
   );
-  const sum = (of: (seen: ClassCounts) => number) => steps.reduce((total, step) => total + of(step.classes[index]!), 0);
+  const sum = (of: (seen: SampleCounts) => number) =>
+    steps.reduce((total, step) => total + of(step.classes[index]!.all), 0);
   const wrong = sum((seen) => seen.wrong);
+  const { samples, inputTokens, outputTokens, costUsd, medianLatencyMs } = first;
   return {
     model,
     variant,
@@ -142,8 +165,8 @@ function classFigures(
     v: { estimate: valid.mean, ...valid.meanInterval },
     rho: { estimate: fit.rho, ...fit.rhoInterval },
     cautious: fit.cautious,
-    shares: stepShares(voted),
-    collisions: voted.some(({ trials }) => trials > 1) ? collisions(voted) : null,
+    shares: stepShares(all),
+    collisions: early.some(({ trials }) => trials > 1) ? collisions(early) : null,
     topRivalShare: wrong === 0 ? null : sum((seen) => seen.topRival) / wrong,
     inputTokens: inputTokens / samples,
     outputTokens: outputTokens / samples,
@@ -164,24 +187,29 @@ export interface VoterName {
  * @throws {UsageError} naming a voter that was not calibrated.
  */
 export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): VoterModel {
-  const indices = voters.map((voter) => {
-    const found = classOf(figures, voter);
-    if (found !== undefined) return figures.classes.indexOf(found);
-    const { model, variant } = voter;
-    const known = figures.classes.map((one) => `${one.model} (${one.variant})`).join(', ');
-    throw new UsageError(
-      `calibration: expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the ` +
-        'same --model and --variants.',
-    );
-  });
+  const indices = voters.map((voter) => figures.classes.indexOf(requireClass(figures, voter)));
   const distinct = [...new Set(indices)];
   const shared = figures.pairs
     .filter(({ pair }) => pair.every((index) => distinct.includes(index)))
     .map(({ sharedHigh }) => sharedHigh);
+  // Of two that never voted on the same step nothing is known.
+  const isMeasured = distinct.length > 1 && shared.length === (distinct.length * (distinct.length - 1)) / 2;
   return {
     classes: indices.map((index) => figures.classes[index]!.cautious),
-    shared: distinct.length > 1 ? Math.max(...shared) : 1,
+    shared: isMeasured ? Math.max(...shared) : 1,
   };
+}
+
+/** @throws {UsageError} naming a voter that was not calibrated. */
+export function requireClass(figures: CalibrationFigures, voter: VoterName): ClassFigures {
+  const found = classOf(figures, voter);
+  if (found !== undefined) return found;
+  const { model, variant } = voter;
+  const known = figures.classes.map((one) => `${one.model} (${one.variant})`).join(', ');
+  throw new UsageError(
+    `calibration: expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the ` +
+      'same --model, --panel and --variants, or take those of the calibrated model for it with --accept-calibration.',
+  );
 }
 
 function classOf({ classes }: CalibrationFigures, voter: VoterName): ClassFigures | undefined {
@@ -218,6 +246,25 @@ export function dissentWatch(figures: CalibrationFigures, voter: VoterName): ((t
 
 const UNEXPECTED = 0.01;
 
+/** Without the classes of other models than the first: those vote only where the first cannot settle a step. */
+export function withoutPanel(calibration: Calibration): Calibration {
+  const { classes, steps } = calibration;
+  const isMain = (_: unknown, index: number) => classes[index]!.model === classes[0]!.model;
+  return {
+    ...calibration,
+    classes: classes.filter(isMain),
+    steps: steps.map((step) => ({ ...step, classes: step.classes.filter(isMain) })),
+  };
+}
+
+/** What was found of its first model, taken for figures of this one, where it has none of it. */
+export function takenFor(calibration: Calibration, model: string): Calibration {
+  const { classes } = calibration;
+  if (classes.some((known) => known.model === model)) return calibration;
+  const main = classes[0]!.model;
+  return { ...calibration, classes: classes.map((known) => (known.model === main ? { ...known, model } : known)) };
+}
+
 /**
  * Whether a calibration was made for this process.
  * @throws {UsageError} saying what differs, unless `isAccepted`.
@@ -242,19 +289,35 @@ export function requireSameProcess(
  */
 export function readCalibration(value: unknown, where: string): Calibration {
   const calibration = value as Calibration | null;
-  if (typeof calibration !== 'object' || calibration?.format !== CALIBRATION_FORMAT) {
+  const format = typeof calibration === 'object' ? (calibration?.format as unknown) : undefined;
+  if (format !== CALIBRATION_FORMAT) {
     throw new UsageError(
-      `${where}: expected a calibration (${CALIBRATION_FORMAT}), as \`mdap calibrate\` writes it; make one with that command.`,
+      typeof format === 'string' && /^mdap-calibration-\d+$/.test(format)
+        ? `${where}: expected a calibration of the format ${CALIBRATION_FORMAT}, got ${format}, of another version of mdap: ` +
+            'calibrate again (`mdap calibrate`), or do without (--no-calibration).'
+        : `${where}: expected a calibration (${CALIBRATION_FORMAT}), as \`mdap calibrate\` writes it; make one with that command.`,
     );
   }
-  const { classes, steps, process } = calibration;
+  const { classes, steps, process } = calibration!;
   const isWhole =
     typeof process?.name === 'string' &&
     Array.isArray(classes) &&
     classes.length > 0 &&
+    classes.every((one) => areNumbers(one?.first, ['samples', 'inputTokens', 'outputTokens', 'medianLatencyMs'])) &&
     Array.isArray(steps) &&
     steps.length > 0 &&
-    steps.every((step) => Array.isArray(step?.classes) && step.classes.length === classes.length);
+    steps.every((step: Partial<ObservedStep> | null) => {
+      const seen = step?.classes;
+      return Array.isArray(seen) && seen.length === classes.length && seen.every(isCounted);
+    });
   if (!isWhole) throw new UsageError(`${where}: the calibration is damaged: make it again with \`mdap calibrate\`.`);
-  return calibration;
+  return calibration!;
+}
+
+function isCounted(seen: Partial<ClassCounts> | null): boolean {
+  return [seen?.first, seen?.all].every((counts) => areNumbers(counts, ['right', 'wrong', 'flagged', 'topRival']));
+}
+
+function areNumbers(value: object | undefined, names: readonly string[]): boolean {
+  return names.every((name) => Number.isFinite((value as Record<string, unknown> | undefined)?.[name]));
 }

@@ -5,11 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type CalibrateResult, calibrate } from './calibrate.ts';
 import {
   type Calibration,
+  type ClassFigures,
   dissentWatch,
   driftRates,
   figuresOf,
   readCalibration,
+  requireClass,
   requireSameProcess,
+  takenFor,
   type VoterName,
   voterModelOf,
 } from './calibration.ts';
@@ -18,6 +21,7 @@ import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
+import { marginFor } from './forecast.ts';
 import type { Journal } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import type { Model } from './model.ts';
@@ -48,7 +52,7 @@ import { createRandom } from './random.ts';
 import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
 import type { StopRule } from './vote.ts';
-import { assembleVoters, formsOf, type Voters } from './voters.ts';
+import { assembleVoters, calibratedVoters, type Voters } from './voters.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -84,10 +88,7 @@ export async function run<Input, State, Action>(
     throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
   }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
-  const model = await openModel(options);
-  const panel: Model[] = [];
-  try {
-    for (const member of options.panel ?? []) panel.push(await openModel({ ...options, model: member }));
+  return withModels(options, async ({ model, panel }) => {
     const { voters, rungs, vote, figures } = await assembleVote(process, input, { ...options, model, panel });
     const rates = figures && driftRates(figures, nameOf(process, voters[0]!));
     const maxRetries = maxRetriesOf(options);
@@ -115,10 +116,28 @@ export async function run<Input, State, Action>(
     } finally {
       if (journal !== options.journal) await journal.close();
     }
+  });
+}
+
+/** The model and its panel for as long as the work takes. What is opened here by its name is closed again. */
+async function withModels<T>(
+  options: ModelOptions & Pick<RunOptions, 'panel' | 'clock'>,
+  work: (models: { readonly model: Model; readonly panel: readonly Model[] }) => Promise<T>,
+): Promise<T> {
+  const opened: Model[] = [];
+  const open = async (wanted: ModelOptions) => {
+    const model = await openModel({ clock: options.clock, ...wanted });
+    if (model !== wanted.model) opened.push(model);
+    return model;
+  };
+  try {
+    const model = await open(options);
+    const panel: Model[] = [];
+    // A price that is given is that of the model.
+    for (const member of options.panel ?? []) panel.push(await open({ ...options, model: member, price: undefined }));
+    return await work({ model, panel });
   } finally {
-    for (const opened of [model, ...panel]) {
-      if (opened !== options.model && !options.panel?.includes(opened)) await opened.close?.();
-    }
+    for (const model of opened) await model.close?.();
   }
 }
 
@@ -129,7 +148,7 @@ export async function assembleVote(
   options: RunOptions & { readonly model: Model; readonly panel: readonly Model[] },
 ) {
   const { model, panel, rule, k, variants, escalate, maxVotes } = options;
-  const calibration = openCalibration(process, options);
+  const calibration = openCalibrationFor(process, model, options);
   const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
   const assembled = assembleVoters({
     process,
@@ -142,12 +161,18 @@ export async function assembleVote(
   });
   const names = assembled.voters.map((voter) => nameOf(process, voter));
   const figures = calibration && figuresOf(calibration);
+  const stepsBecause = async (why: string) =>
+    wholeNumber('steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
+  const { target = DEFAULT_TARGET } = options;
   let stopRule: StopRule;
   if (isByEvidence && figures !== undefined) {
-    const { target = DEFAULT_TARGET } = options;
-    const why = ', and the rule evidence must know how much error one of them is allowed';
-    const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput), why);
+    const steps = await stepsBecause(', and the rule evidence must know how much error one of them is allowed');
     stopRule = evidenceRule({ ...voterModelOf(figures, names), maxError: stepError({ target, steps }), maxVotes });
+  } else if (k === 'auto' && figures !== undefined) {
+    requireNoRates(options);
+    const steps = await stepsBecause(', and the margin depends on it');
+    const inTurn = assembled.rungs[0]!.voters.map((voter) => requireClass(figures, names[voter]!));
+    stopRule = plainRule({ ...options, k: requireMargin(inTurn, { target, steps }) });
   } else {
     stopRule = plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
   }
@@ -157,6 +182,38 @@ export async function assembleVote(
 
 function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]): VoterName {
   return { model: model.id, variant: process.forms[form]!.name };
+}
+
+/** The largest margin that one of the voters needs, who take turns. */
+function requireMargin(voters: readonly ClassFigures[], run: { readonly target: number; readonly steps: number }) {
+  const margins = voters.map((voter) => {
+    const found = marginFor(voter, run);
+    if (typeof found === 'number') return found;
+    throw new UsageError(
+      `k: auto finds no margin by the calibration of ${voter.model} (${voter.variant}): ${found.cannot}.`,
+    );
+  });
+  return Math.max(...margins);
+}
+
+/** What a calibration measured need not be given; which of the two would be meant? */
+function requireNoRates({ p, v, rule }: RunOptions): void {
+  if (rule !== undefined && rule !== 'ahead-by-k') {
+    throw new UsageError(
+      `rule: expected ahead-by-k, the only one whose k can be chosen, got ${rule}: give k as a number instead of 'auto'.`,
+    );
+  }
+  if (p === undefined && v === undefined) return;
+  throw new UsageError(
+    `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: choose k by one or the other ` +
+      '(--no-calibration).',
+  );
+}
+
+/** A calibration of another model, where that is accepted, is taken for one of this. */
+function openCalibrationFor(process: AnyProcess, model: Model, options: RunOptions): Calibration | undefined {
+  const calibration = openCalibration(process, options);
+  return calibration !== undefined && options.acceptCalibration ? takenFor(calibration, model.id) : calibration;
 }
 
 /** @throws {UsageError} for what is no calibration, and for one of another process. */
@@ -213,15 +270,10 @@ export async function decide<Action>(
     prompt: () => (typeof prompt === 'string' ? { user: prompt } : prompt),
     apply: () => null,
   });
-  const model = await openModel(options);
-  const sampler = createSampler({
-    model,
-    clock,
-    random: createRandom(options.seed ?? 0),
-    maxRetries: maxRetriesOf(options),
-  });
-  try {
-    return await abortable(signal, (inFlight) =>
+  return withModels(options, ({ model }) => {
+    const random = createRandom(options.seed ?? 0);
+    const sampler = createSampler({ model, clock, random, maxRetries: maxRetriesOf(options) });
+    return abortable(signal, (inFlight) =>
       vote(questionOf(process, null, 0), {
         settings,
         voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
@@ -230,21 +282,22 @@ export async function decide<Action>(
         onSample: () => {},
       }),
     );
-  } finally {
-    if (model !== options.model) await model.close?.();
-  }
+  });
 }
 
 export interface CalibrateOptions extends Omit<RunOptions, 'runId' | 'journal' | 'record' | 'maxSteps'> {
   /** How many steps are sampled; 50 by default. */
   readonly sampleSteps?: number;
-  /** Draws of each variant on each of them; 4 by default, at least 2. */
+  /** First draws of each voter on each of them; 4 by default, at least 2. */
   readonly draws?: number;
+  /** Further draws of a voter on a step where one of its first votes was wrong; 8 by default. */
+  readonly extraDraws?: number;
   readonly onStep?: (done: number, wanted: number) => void;
 }
 
 /**
- * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant.
+ * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant, and from the
+ * models of the panel.
  * @throws {UsageError} for options or input that cannot be used.
  * @throws {ModelError} when the model fails before a single step was seen.
  */
@@ -256,31 +309,35 @@ export async function calibrateProcess(
   const { clock = systemClock, signal, onStep } = options;
   const steps = wholeNumber('sampleSteps', options.sampleSteps ?? 50);
   const draws = wholeNumber('draws', options.draws ?? 4, { least: 2 });
+  const extraDraws = wholeNumber('extraDraws', options.extraDraws ?? 8, { least: 0 });
   const settings = voteSettings(plainRule({ ...options, rule: options.rule ?? 'ahead-by-k' }), options);
-  const model = await openModel(options);
-  const random = createRandom(options.seed ?? 0);
-  const sampler = createSampler({ model, clock, random, maxRetries: maxRetriesOf(options), startsWithOneCall: true });
-  const voters = formsOf(process, options.variants).map((form) => ({
-    sampler,
-    form,
-    variant: process.forms[form]!.name,
-  }));
-  try {
-    return await abortable(signal, (inFlight) =>
+  return withModels(options, ({ model, panel }) => {
+    const random = createRandom(options.seed ?? 0);
+    const maxRetries = maxRetriesOf(options);
+    const voters = calibratedVoters({ process, model, panel, variants: options.variants }).map(({ forms, ...one }) => {
+      const sampler = createSampler({ ...one, clock, random, maxRetries, startsWithOneCall: true });
+      return forms.map((form) => ({ sampler, form, variant: process.forms[form]!.name }));
+    });
+    return abortable(signal, (inFlight) =>
       calibrate(process, input, {
-        context: { settings, voters, inFlight, monotonicMs: () => clock.monotonicMs(), onSample: () => {} },
+        context: {
+          settings,
+          voters: voters.flat(),
+          inFlight,
+          monotonicMs: () => clock.monotonicMs(),
+          onSample: () => {},
+        },
         clock,
         random,
         steps,
         draws,
+        extraDraws,
         settings: settingsOf(options),
         signal,
         onStep,
       }),
     );
-  } finally {
-    if (model !== options.model) await model.close?.();
-  }
+  });
 }
 
 /** Hands an abort on to every call in flight. */

@@ -139,7 +139,8 @@ describe('the ladder', () => {
     const counts = (wrongSteps: number) =>
       Array.from({ length: 200 }, (_, stepIndex) => {
         const isWrong = stepIndex < wrongSteps ? 1 : 0;
-        return { stepIndex, classes: [{ right: 4 - isWrong, wrong: isWrong, flagged: 0, topRival: isWrong }] };
+        const seen = { right: 4 - isWrong, wrong: isWrong, flagged: 0, topRival: isWrong };
+        return { stepIndex, classes: [{ first: seen, all: seen }] };
       });
     const usage = { samples: 800, inputTokens: 1, outputTokens: 1, costUsd: 0, medianLatencyMs: 1 };
     for (const [wrongSteps, expected] of [
@@ -153,11 +154,11 @@ describe('the ladder', () => {
         },
         k: 4,
         calibration: {
-          format: 'mdap-calibration-1',
+          format: 'mdap-calibration-2',
           process: { name: 'count', version: '1', prompts: [], variants: [] },
           runSteps: STEPS,
           truth: 'reference',
-          classes: [{ ...usage, model: 'wavering', variant: 'main' }],
+          classes: [{ first: usage, all: usage, model: 'wavering', variant: 'main' }],
           steps: counts(wrongSteps),
           settings: {},
           createdAtMs: 0,

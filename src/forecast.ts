@@ -6,9 +6,10 @@ import {
   FEW_STEPS,
   figuresOf,
   voterModelOf,
+  withoutPanel,
 } from './calibration.ts';
 import { UsageError } from './errors.ts';
-import { type ClassRates, Evidence, evidenceRule, type VoterModel } from './evidence.ts';
+import { Evidence, evidenceRule, type VoterModel } from './evidence.ts';
 import {
   type Boundary,
   leastMarginFor,
@@ -108,7 +109,9 @@ interface OutlookRange {
  * one voter the figures are exact for the fitted Beta; rounds, and everything with several voters, are simulated.
  */
 export function forecast(input: ForecastInput): Forecast {
-  const { calibration, steps, target } = input;
+  const { steps, target } = input;
+  // What the panel settles is not foretold.
+  const calibration = withoutPanel(input.calibration);
   const figures = figuresOf(calibration);
   const main = figures.classes[0]!;
   const assumed = ratesOf(main);
@@ -196,11 +199,27 @@ function hopeless({ p }: Pick<ClassFigures, 'p'>): string | null {
 /** Margins from here on take too long to follow vote by vote; the formula without a vote limit takes over. */
 const LARGE_MARGIN = 1000;
 
+/** The least margin of ahead-by-k with which a run by this voter reaches the target, or why there is none. */
+export function marginFor(
+  voter: ClassFigures,
+  run: { readonly steps: number; readonly target: number },
+): number | { readonly cannot: string } {
+  const noHope = hopeless(voter);
+  if (noHope !== null) return { cannot: noHope };
+  const { p, rho, areBounds } = ratesOf(voter);
+  const margin = leastMarginFor({ ...run, distribution: [{ share: 1, mean: p, rho }] });
+  if (typeof margin === 'number') return margin;
+  return {
+    cannot:
+      `no margin reaches ${run.target}${areBounds ? ' at these bounds' : ''}: on a share of ${margin.floor.toPrecision(2)} of the steps the wrong answer is the ` +
+      `commoner one, so that at most ${margin.ceiling.toPrecision(2)} of such runs would be right; use variants, another ` +
+      'model, a check, or smaller steps',
+  };
+}
+
 function aheadForecast(context: Context): RuleForecast {
-  const { figures, steps, target, maxVotes } = context;
+  const { figures, maxVotes } = context;
   const main = figures.classes[0]!;
-  const { p, rho, areBounds } = ratesOf(main);
-  const distribution = [{ share: 1, mean: p, rho }];
   const cannot = (why: string): RuleForecast => ({
     rule: 'ahead-by-k',
     voters: [main.variant],
@@ -209,16 +228,8 @@ function aheadForecast(context: Context): RuleForecast {
     cannot: why,
     outlook: null,
   });
-  const noHope = hopeless(main);
-  if (noHope !== null) return cannot(noHope);
-  const margin = context.margin ?? leastMarginFor({ distribution, steps, target });
-  if (typeof margin !== 'number') {
-    return cannot(
-      `no margin reaches ${target}${areBounds ? ' at these bounds' : ''}: on a share of ${margin.floor.toPrecision(2)} of the steps the wrong answer is the ` +
-        `commoner one, so that at most ${margin.ceiling.toPrecision(2)} of such runs would be right; use variants, another ` +
-        'model, a check, or smaller steps',
-    );
-  }
+  const margin = hopeless(main) === null && context.margin !== undefined ? context.margin : marginFor(main, context);
+  if (typeof margin !== 'number') return cannot(margin.cannot);
   const rule = aheadByK({ margin, maxVotes });
   const boundary: Boundary = { decides: (leader, runnerUp) => leader - runnerUp >= margin, limit: rule.limit };
   return {
@@ -360,6 +371,6 @@ function play(
 }
 
 /** Without a division by 0 where all steps are alike or each is all or nothing. */
-function shapeOf(mean: number, rho: number): ClassRates {
+function shapeOf(mean: number, rho: number): BetaShape {
   return betaShape(Math.min(Math.max(mean, 1e-12), 1 - 1e-12), Math.min(Math.max(rho, 1e-9), 1 - 1e-6));
 }

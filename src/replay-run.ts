@@ -80,7 +80,9 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
   const merged = mergedOptions(record, options);
   openShare('target', merged.target);
   const model = await namedModel(merged.model, merged);
-  const panel = await Promise.all((merged.panel ?? []).map((member) => namedModel(member, merged)));
+  const panel = await Promise.all(
+    (merged.panel ?? []).map((member) => namedModel(member, { ...merged, price: undefined })),
+  );
   const { voters, rungs, vote } = await assembleVote(process, record.input, { ...merged, model, panel });
   return {
     settings: vote,

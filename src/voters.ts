@@ -16,8 +16,8 @@ export interface Voters {
 
 /**
  * Who votes: some forms of the process in turn, put to one model; then, on a contested step, all of its forms; then the
- * further models of the panel. With a calibration only those that it knows.
- * @throws {UsageError} for more variants than there are.
+ * further models of the panel. With a calibration only the forms that it knows.
+ * @throws {UsageError} for more variants than there are, and for a panel that the calibration does not know.
  */
 export function assembleVoters(options: {
   readonly process: AnyProcess;
@@ -35,6 +35,13 @@ export function assembleVoters(options: {
     calibration.classes.some(
       (known) => known.model === voter.model.id && known.variant === process.forms[voter.form]!.name,
     );
+  const stranger = panel.find((member) => !isKnown({ model: member, form: 0 }));
+  if (stranger !== undefined && escalate.includes('panel')) {
+    throw new UsageError(
+      `panel: expected models that the calibration knows, as its rule must know how far to trust them, got ${stranger.id}: ` +
+        'calibrate with the same --panel, or decide by --k.',
+    );
+  }
   const add = (name: LadderRung, more: typeof voters, others: readonly number[]) => {
     const known = more.filter(isKnown);
     if (known.length === 0) return;
@@ -58,8 +65,25 @@ export function assembleVoters(options: {
   return { voters, rungs };
 }
 
+/**
+ * Who is calibrated: a model in some forms of the process, and each of its panel in the process's own, as they vote in a run.
+ * @throws {UsageError} for more variants than there are, and for a model that is named twice.
+ */
+export function calibratedVoters(options: {
+  readonly process: AnyProcess;
+  readonly model: Model;
+  readonly panel: readonly Model[];
+  readonly variants: number | 'all' | undefined;
+}): { readonly model: Model; readonly forms: readonly number[] }[] {
+  const { process, model, panel, variants } = options;
+  const names = [model, ...panel].map(({ id }) => id);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`panel: expected models other than each other, got ${twice} twice.`);
+  return [{ model, forms: formsOf(process, variants) }, ...panel.map((member) => ({ model: member, forms: [0] }))];
+}
+
 /** Indices of the forms that vote from the start. */
-export function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
+function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
   const { forms, name } = process;
   const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
   if (count > forms.length) {

@@ -1,6 +1,13 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Calibration, type CalibrationFigures, type ClassFigures, FEW_STEPS, figuresOf } from '../calibration.ts';
+import {
+  type Calibration,
+  type CalibrationFigures,
+  type ClassFigures,
+  FEW_STEPS,
+  figuresOf,
+  type VoterName,
+} from '../calibration.ts';
 import { calibrateProcess, systemClock } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
@@ -13,6 +20,7 @@ interface CalibrateFlags extends RunFlags {
   readonly output?: string;
   readonly sampleSteps?: number;
   readonly draws?: number;
+  readonly extraDraws?: number;
 }
 
 /** Exit code 3 where it ended early: what was seen is written all the same. */
@@ -27,6 +35,7 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
       model: flags.model,
       sampleSteps: flags.sampleSteps,
       draws: flags.draws,
+      extraDraws: flags.extraDraws,
       variants: flags.variants ?? 'all',
       signal,
       onStep: showSteps(),
@@ -68,11 +77,12 @@ export function writeCalibration(file: string, calibration: Calibration): void {
 function describeCalibration(calibration: Calibration, figures: CalibrationFigures, file: string): string {
   const { steps, truth, runSteps, classes: usage } = calibration;
   const { classes, pairs } = figures;
-  const samples = usage.reduce((sum, one) => sum + one.samples, 0);
-  const costs = usage.map(({ costUsd }) => costUsd);
-  const costUsd = costs.reduce<number | null>((sum, cost) => (sum === null || cost === null ? null : sum + cost), 0);
+  const nameOf = namer(classes);
+  const samples = usage.reduce((sum, { all }) => sum + all.samples, 0);
+  const further = samples - usage.reduce((sum, { first }) => sum + first.samples, 0);
   const lines = [
-    `${printable(calibration.process.name)}: ${plural(samples, 'sample')} on ${plural(steps.length, 'step')}${runSteps === null ? '' : ` of ${showCount(runSteps)}`}, ${showUsd(costUsd)}`,
+    `${printable(calibration.process.name)}: ${plural(samples, 'sample')} on ${plural(steps.length, 'step')}${runSteps === null ? '' : ` of ${showCount(runSteps)}`}, ${describeCost(usage)}`,
+    ...(further === 0 ? [] : [`${showCount(further)} of them drawn further on the steps where a voter was wrong`]),
     truth === 'reference'
       ? 'right is what the process’s reference says'
       : 'there is no reference: right is what a vote decided. A step that the model gets wrong alike every time looks right here',
@@ -85,7 +95,7 @@ function describeCalibration(calibration: Calibration, figures: CalibrationFigur
     table([
       ['voter', 'p', '95 %', 'v', 'rho', '95 %', 'right', 'mixed', 'wrong', 'tokens', 'time', 'cost'],
       ...classes.map((one) => [
-        printable(classes.every(({ model }) => model === one.model) ? one.variant : `${one.model} ${one.variant}`),
+        nameOf(one),
         showNumber(one.p.estimate),
         showRange(one.p),
         showNumber(one.v.estimate, 3),
@@ -101,30 +111,52 @@ function describeCalibration(calibration: Calibration, figures: CalibrationFigur
     ]),
     'right, mixed, wrong: steps on which all votes were right, some, none; tokens, time, cost: of a sample',
     '',
-    ...classes.flatMap((one) => describeCollisions(one)),
+    ...classes.flatMap((one) => describeCollisions(nameOf(one), one)),
   );
   for (const { pair, collisions, shared, sharedHigh } of pairs) {
-    const [first, second] = pair.map((index) => printable(classes[index]!.variant));
+    const [first, second] = pair.map((index) => nameOf(classes[index]!));
     lines.push(
       `${first} and ${second} wrong together: ${showPercent(collisions.observed)} of the steps (${showPercent(collisions.independent)} if independent); ` +
         `shared ${shared === null ? 'not known' : showNumber(shared, 2)}, at most ${showNumber(sharedHigh, 2)}`,
     );
   }
-  lines.push('', ...classes.map((one) => whatVotingBuys(one, steps.length)), '', `written to ${printable(file)}`, '');
+  lines.push(
+    '',
+    ...classes.map((one) => whatVotingBuys(nameOf(one), one, steps.length)),
+    '',
+    `written to ${printable(file)}`,
+    '',
+  );
   return lines.join('\n');
 }
 
-function describeCollisions({ variant, collisions, topRivalShare }: ClassFigures): string[] {
+/** Names of the voters: the variant, and the model where there are several. */
+function namer(classes: readonly VoterName[]): (voter: VoterName) => string {
+  const isOneModel = classes.every(({ model }) => model === classes[0]!.model);
+  return ({ model, variant }) => printable(isOneModel ? variant : `${model} (${variant})`);
+}
+
+/** What was spent. A price that is not known is named, not taken for nothing. */
+function describeCost(usage: Calibration['classes']): string {
+  const unknown = [...new Set(usage.filter(({ all }) => all.costUsd === null).map(({ model }) => model))];
+  const paid = usage.filter(({ all }) => all.costUsd !== null);
+  const paidUsd = paid.reduce((sum, { all }) => sum + all.costUsd!, 0);
+  if (unknown.length === 0) return showUsd(paidUsd);
+  return paid.length === 0
+    ? showUsd(null)
+    : `${showUsd(paidUsd)} and what ${printable(unknown.join(' and '))} took (price not known)`;
+}
+
+function describeCollisions(name: string, { collisions, topRivalShare }: ClassFigures): string[] {
   if (collisions === null || topRivalShare === null) return [];
   return [
-    `${printable(variant)}: two votes of a step are both wrong in ${showPercent(collisions.observed)} (${showPercent(collisions.independent)} if independent); ` +
+    `${name}: two votes of a step are both wrong in ${showPercent(collisions.observed)} (${showPercent(collisions.independent)} if independent); ` +
       `${showPercent(topRivalShare)} of the wrong votes are for the commonest wrong answer of their step`,
   ];
 }
 
 /** What more votes of this class can and cannot do. */
-function whatVotingBuys({ variant, p, rho, shares }: ClassFigures, steps: number): string {
-  const name = printable(variant);
+function whatVotingBuys(name: string, { p, rho, shares }: ClassFigures, steps: number): string {
   const { alwaysWrong, mixed } = shares;
   if (p.high <= 0.5)
     return `${name}: wrong more often than right; voting makes it worse. Change the prompt, the step or the model`;

@@ -130,7 +130,9 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .description('measure what voting can rest on, before paying for a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
-    .option('--draws <n>', 'draws of each variant on each of them (default: 4)', parseNumber)
+    .option('--draws <n>', 'draws of each voter on each of them (default: 4)', parseNumber)
+    .option('--extra-draws <n>', 'further draws of a voter where one of these was wrong (default: 8)', parseNumber)
+    .option('--panel <a,b>', 'further models to measure with it', parseModels)
     .option('--output <file>', 'default: calibration-PROCESS.json beside the journal');
   addJsonOption(addJournalOption(addSamplingOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'))))
     .addHelpText('after', CALIBRATE_EXAMPLES)
@@ -146,6 +148,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--steps <n>', 'number of steps, where the process does not say', parseNumber)
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
     .option('--draws <n>', 'draws on each of them (default: 4)', parseNumber)
+    .option('--extra-draws <n>', 'further draws where one of these was wrong (default: 8)', parseNumber)
     .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber)
     .option('--base-url <url>', 'an OpenAI-compatible server that knows all of them')
     .option('--price <in,out>', 'US dollars per million input and output tokens, of every model', parsePrice)
@@ -221,6 +224,7 @@ const CALIBRATE_EXAMPLES = `
 Examples:
   mdap calibrate hanoi --input '{"disks":20}' --model openai/gpt-4.1-mini --sample-steps 200
   mdap calibrate ./process.ts --input '{}' --model qwen --base-url http://localhost:8080/v1 --variants 1
+  mdap calibrate hanoi --input '{"disks":20}' --model openai/gpt-4.1-mini --panel anthropic/claude-haiku-4-5
 Then \`mdap run\` with the same model decides by the evidence rule.`;
 
 const COMPARE_EXAMPLES = `

@@ -30,7 +30,10 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
   requireModel(flags);
   const loaded = await loadProcess(source);
   const input = await inputFor(loaded, flags.input);
-  const isRuleOpen = flags.rule === undefined && flags.k === undefined;
+  const { rule, k, p, v } = flags;
+  const isMarginOpen =
+    k === 'auto' && (rule === undefined || rule === 'ahead-by-k') && p === undefined && v === undefined;
+  const isRuleOpen = (rule === undefined && k === undefined) || isMarginOpen;
   const calibration =
     flags.calibration ?? (isRuleOpen ? findCalibration(loaded.process, flags, 'deciding') : undefined);
   return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
@@ -57,7 +60,7 @@ export function findCalibration(
       ? `is of model ${printable(String(settings.model))}`
       : known.version !== definition.version
         ? `is of version ${printable(known.version)} of the process`
-        : classes.length < wanted
+        : classes.filter(({ model }) => model === classes[0]!.model).length < wanted
           ? `has fewer variants than ${wanted}`
           : undefined;
   process.stderr.write(
