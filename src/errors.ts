@@ -21,7 +21,13 @@ export class UsageError extends MdapError {
   readonly recovery = 'stop';
 }
 
-export type ModelErrorCode = 'authentication' | 'rate-limit' | 'unavailable' | 'rejected' | 'bad-response';
+export type ModelErrorCode =
+  | 'authentication'
+  | 'no-credit'
+  | 'rate-limit'
+  | 'unavailable'
+  | 'rejected'
+  | 'bad-response';
 
 /** A model call that gave no sample. It is never a vote and never a red flag. */
 export class ModelError extends MdapError {
@@ -30,7 +36,7 @@ export class ModelError extends MdapError {
   readonly recovery: Recovery;
   /** HTTP status, where there was an HTTP answer. */
   readonly statusCode: number | undefined;
-  /** How long the server asked us to wait before the next try, in milliseconds. */
+  /** How long the server asked us to wait before the next try, in milliseconds; undefined also for what is no time. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -41,7 +47,29 @@ export class ModelError extends MdapError {
     this.code = options.code;
     this.recovery = options.recovery;
     this.statusCode = options.statusCode;
-    this.retryAfterMs = options.retryAfterMs;
+    const { retryAfterMs } = options;
+    this.retryAfterMs = retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : undefined;
+  }
+}
+
+/** What a budget may be in. */
+export type BudgetUnit = 'usd' | 'tokens' | 'calls' | 'wall-clock';
+
+/** A budget is reached: the call was not made. The run can be resumed with a higher one. */
+export class BudgetError extends MdapError {
+  override readonly name = 'BudgetError';
+  readonly code = 'budget';
+  readonly recovery = 'pause';
+  readonly unit: BudgetUnit;
+  /** In US dollars, tokens, calls or milliseconds. */
+  readonly limit: number;
+  readonly spent: number;
+
+  constructor(message: string, options: { unit: BudgetUnit; limit: number; spent: number }) {
+    super(message);
+    this.unit = options.unit;
+    this.limit = options.limit;
+    this.spent = options.spent;
   }
 }
 

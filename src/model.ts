@@ -4,6 +4,10 @@ import type { Prompt, StepSubject } from './process.ts';
 export interface Price {
   readonly inputUsdPerMTok: number;
   readonly outputUsdPerMTok: number;
+  /** Input that the provider had in its prompt cache; by default the price of any other. */
+  readonly cachedInputUsdPerMTok?: number;
+  /** Input that the provider put into its prompt cache; by default the price of any other. */
+  readonly cacheWriteUsdPerMTok?: number;
 }
 
 /** One draw of one step. */
@@ -24,13 +28,21 @@ export interface ModelRequest {
 
 export type FinishReason = 'stop' | 'length' | 'refused' | 'other';
 
-/** One model response with its usage. */
-export interface Sample {
-  readonly text: string;
-  readonly finishReason: FinishReason;
-  /** Tokens as the provider counted them; undefined where it does not say. */
+/** Tokens as the provider counted them; undefined where it does not say. */
+export interface Usage {
+  /** All of the prompt, cached or not. */
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
+  /** Of the input tokens, those read from the provider's prompt cache. */
+  readonly cachedInputTokens?: number;
+  /** Of the input tokens, those written to it. */
+  readonly cacheWriteTokens?: number;
+}
+
+/** One model response with its usage. */
+export interface Sample extends Usage {
+  readonly text: string;
+  readonly finishReason: FinishReason;
   /** Time from request to the full reply, in milliseconds. */
   readonly latencyMs: number;
 }
@@ -41,6 +53,11 @@ export interface Model {
   readonly id: string;
   /** Undefined where the price is unknown: the cost is then reported as unknown, never as zero. */
   readonly price: Price | undefined;
+  /**
+   * Whose limits its calls count against: a server and who calls it, in a text that holds no key. All models of one
+   * account share a queue (`accounts.ts`). Undefined for a model on this machine, which nobody limits.
+   */
+  readonly account?: string;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };
   /**
@@ -50,4 +67,21 @@ export interface Model {
   generate(request: ModelRequest): Promise<Sample>;
   /** Frees what the model holds (weights, sockets). */
   close?(): Promise<void>;
+}
+
+/** What a sample cost, in US dollars; null where its price or its tokens are not known, which is not zero. */
+export function costOf(price: Price | undefined, usage: Usage): number | null {
+  const { inputTokens, outputTokens } = usage;
+  if (price === undefined || inputTokens === undefined || outputTokens === undefined) return null;
+  const { inputUsdPerMTok, outputUsdPerMTok } = price;
+  // Not more than there is: a server that counts its cache beside the input must not make the rest negative.
+  const cached = Math.min(usage.cachedInputTokens ?? 0, inputTokens);
+  const written = Math.min(usage.cacheWriteTokens ?? 0, inputTokens - cached);
+  return (
+    ((inputTokens - cached - written) * inputUsdPerMTok +
+      cached * (price.cachedInputUsdPerMTok ?? inputUsdPerMTok) +
+      written * (price.cacheWriteUsdPerMTok ?? inputUsdPerMTok) +
+      outputTokens * outputUsdPerMTok) /
+    1e6
+  );
 }

@@ -1,6 +1,7 @@
 // Proves, over real sockets: what is sent and how a reply is read; that each failure is classed by what the run must do
 // about it, in a bounded number of calls; that no message holds a key or a control character; that nothing a server sends
-// crashes or hangs a call; that a run survives an outage without asking a decided step again (J3, J6, J9).
+// crashes or hangs a call; that the constant part of a prompt is marked for caching and cached tokens are read; that an
+// account tells servers and keys apart without giving a key away; that a run survives an outage without asking a decided step again (J3, J6, J9).
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -128,6 +129,17 @@ describe('a call', () => {
     assert.deepEqual(calls[0]?.body.messages, [{ role: 'user', content: 'Really?' }]);
   });
 
+  it('reads how much of the prompt was cached', async (t) => {
+    const cached = [{ cached_tokens: 9 }, { cached_tokens: 0 }, { cached_tokens: null }, null, undefined];
+    const { baseUrl } = await serve(t, (response, _, index) =>
+      sendReply(response, 'yes', { usage: { ...USAGE, prompt_tokens_details: cached[index] } }),
+    );
+    const model = connect(baseUrl);
+    const found = [];
+    for (const _ of cached) found.push((await model.generate(request())).cachedInputTokens);
+    assert.deepEqual(found, [9, 0, undefined, undefined, undefined]);
+  });
+
   it('leaves a count undefined that the server does not give', async (t) => {
     const usages = [undefined, null, {}, { prompt_tokens: 5 }, { completion_tokens: 0 }];
     const { baseUrl } = await serve(t, (response, _, index) =>
@@ -182,7 +194,7 @@ describe('a failed call', () => {
   it('is classed by its HTTP status', async (t) => {
     const expected = [
       [400, 'rejected', 'pause'],
-      [402, 'rejected', 'pause'],
+      [402, 'no-credit', 'pause'],
       [404, 'rejected', 'pause'],
       [408, 'unavailable', 'retry'],
       [409, 'unavailable', 'retry'],
@@ -204,7 +216,7 @@ describe('a failed call', () => {
   it('pauses on a 429 that waiting does not cure', async (t) => {
     const error = { message: 'You exceeded your current quota', code: 'insufficient_quota' };
     const failure = await verdictOn(t, (response) => sendJson(response, { error }, 429));
-    assert.deepEqual([failure.code, failure.recovery], ['rejected', 'pause']);
+    assert.deepEqual([failure.code, failure.recovery], ['no-credit', 'pause']);
   });
 
   it('is tried again when the server says so, not earlier', async (t) => {
@@ -219,21 +231,23 @@ describe('a failed call', () => {
     assert.equal(calls.length, 3);
   });
 
-  it('reads the wait in every form, and pauses where it is very long', async (t) => {
+  it('reads the wait in every form', async (t) => {
     const now = Date.UTC(2026, 0, 1);
     const cases = [
-      [{ 'retry-after': '1.5' }, 1_500, 'retry'],
-      [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }, 30_000, 'retry'],
-      [{ 'retry-after': 'Wed, 31 Dec 2025 00:00:00 GMT' }, 0, 'retry'],
-      [{ 'retry-after': '9', 'retry-after-ms': '250' }, 250, 'retry'],
-      [{ 'retry-after': 'soon' }, undefined, 'retry'],
-      [{ 'retry-after': '86400' }, 86_400_000, 'pause'],
-      [{ 'retry-after': '1e300' }, 1e303, 'pause'],
+      [{ 'retry-after': '1.5' }, 1_500],
+      [{ 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }, 30_000],
+      [{ 'retry-after': 'Wed, 31 Dec 2025 00:00:00 GMT' }, 0],
+      [{ 'retry-after': '9', 'retry-after-ms': '250' }, 250],
+      [{ 'retry-after': 'soon' }, undefined],
+      [{ 'retry-after': 'NaN' }, undefined],
+      [{ 'retry-after': '-5' }, 0],
+      [{ 'retry-after': '86400' }, 86_400_000],
+      [{ 'retry-after': '1e300' }, 1e303],
     ] as const;
     const clock = { ...systemClock, now: () => now };
-    for (const [headers, waitMs, recovery] of cases) {
+    for (const [headers, waitMs] of cases) {
       const failure = await verdictOn(t, (response) => sendJson(response, {}, 429, headers), { clock });
-      assert.deepEqual([failure.retryAfterMs, failure.recovery, failure.code], [waitMs, recovery, 'rate-limit']);
+      assert.deepEqual([failure.retryAfterMs, failure.recovery, failure.code], [waitMs, 'retry', 'rate-limit']);
     }
   });
 
@@ -373,6 +387,25 @@ describe('openAiCompatibleModel', () => {
   });
 });
 
+describe('the account of a model', () => {
+  const account = (baseUrl: string, apiKey?: string) => connect(baseUrl, { apiKey }).account;
+
+  it('is its server and its key, and does not hold the key', () => {
+    const first = account('http://host/v1', KEY);
+    assert.ok(first && !first.includes(KEY) && !first.includes('sk-test'));
+    assert.equal(account('http://host/v1/', KEY), first);
+    assert.equal(connect('http://host/v1', { model: 'other' }).account, first);
+    const accounts = [
+      first,
+      account('http://other/v1', KEY),
+      account('http://host/v1', `${KEY}0`),
+      account('http://host/v1'),
+    ];
+    assert.equal(new Set(accounts).size, 4);
+    assert.equal(account('http://host/v1', ''), account('http://host/v1'));
+  });
+});
+
 describe('aiSdkModel', () => {
   const reply: LanguageModelV4GenerateResult = {
     content: [{ type: 'text', text: 'hello' }],
@@ -401,6 +434,33 @@ describe('aiSdkModel', () => {
     assert.equal((await model.generate(request())).text, 'hello');
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(clock.now(), 0);
+  });
+
+  it('marks the constant part of the prompt for the cache, and reads what it gave', async () => {
+    const prompts: unknown[] = [];
+    const usage = { ...reply.usage, inputTokens: { total: 90, noCache: 5, cacheRead: 60, cacheWrite: 25 } };
+    const model = languageModel(async ({ prompt }) => {
+      prompts.push(prompt);
+      return { ...reply, usage };
+    });
+    const sample = await aiSdkModel({ model, clock: systemClock }).generate(request());
+    assert.deepEqual([sample.inputTokens, sample.cachedInputTokens, sample.cacheWriteTokens], [90, 60, 25]);
+    assert.deepEqual(prompts, [
+      [
+        {
+          role: 'system',
+          content: 'Be brief.',
+          providerOptions: { anthropic: { cacheControl: { type: 'ephemeral' } } },
+        },
+        { role: 'user', content: [{ type: 'text', text: 'What is next?' }] },
+      ],
+    ]);
+  });
+
+  it('has the account that is given, or that of its provider', () => {
+    const model = { ...languageModel(async () => reply), provider: 'anthropic.messages' };
+    assert.equal(aiSdkModel({ model, clock: systemClock }).account, 'anthropic');
+    assert.equal(aiSdkModel({ model, clock: systemClock, account: 'mine' }).account, 'mine');
   });
 
   it('times out and aborts although the model heeds no signal', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LanguageModelV4, LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/provider';
 import type { Clock } from '../clock.ts';
 import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../errors.ts';
@@ -17,6 +18,8 @@ export interface AiSdkModelOptions extends CallOptions {
   readonly model: LanguageModelV4;
   /** By default provider and model id as the SDK has them. */
   readonly id?: string;
+  /** See `Model.account`; by default the provider, so that two keys of one provider want to be told apart here. */
+  readonly account?: string;
   /** Texts that must appear in no message: API keys that a server might send back. */
   readonly secrets?: readonly string[];
 }
@@ -24,11 +27,14 @@ export interface AiSdkModelOptions extends CallOptions {
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** Timers of Node hold 31 bits. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-/** A server that asks for a longer wait is not waited for: the run pauses. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** No reply that could become a vote is as large; a body without end must not fill the memory. */
 const MOST_BODY_BYTES = 16 * 2 ** 20;
 const MOST_EXCERPT_CHARS = 200;
+/**
+ * Anthropic caches what ends with this mark, wherever its models are served; the others cache by themselves, and ignore
+ * what is meant for Anthropic.
+ */
+const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
 
 /**
  * Any model of the AI SDK. Its `doGenerate` is called directly, so the only retries are ours, which are journaled.
@@ -51,6 +57,7 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
   return {
     id,
     price,
+    account: options.account ?? model.provider.split('.')[0]!,
     async generate({ prompt, temperature, maxOutputTokens, signal }) {
       signal.throwIfAborted();
       const call = new AbortController();
@@ -63,19 +70,24 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
       const startMs = clock.monotonicMs();
       try {
         const user = { role: 'user' as const, content: [{ type: 'text' as const, text: prompt.user }] };
+        // First what is the same for every step, so that the provider's prompt cache has it.
+        const system = { role: 'system' as const, content: prompt.system ?? '', providerOptions: CACHE_MARK };
         const reply = model.doGenerate({
-          prompt: prompt.system === undefined ? [user] : [{ role: 'system', content: prompt.system }, user],
+          prompt: prompt.system === undefined ? [user] : [system, user],
           temperature,
           maxOutputTokens,
           abortSignal: call.signal,
         });
         // Not every provider heeds its signal.
         const { content, finishReason, usage } = await Promise.race([reply, rejectedOnAbort(call.signal)]);
+        const { total, cacheRead, cacheWrite } = usage.inputTokens;
         return {
           text: content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
           finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
-          inputTokens: usage.inputTokens.total,
+          inputTokens: total,
           outputTokens: usage.outputTokens.total,
+          ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
+          ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
           latencyMs: clock.monotonicMs() - startMs,
         };
       } catch (thrown) {
@@ -110,6 +122,11 @@ export interface OpenAiCompatibleModelOptions extends CallOptions {
   readonly apiKey?: string;
 }
 
+/** `Model.account` of a server and the key it is called with: a digest tells keys apart, and does not give them away. */
+export function accountOf(server: string, key: string | undefined): string {
+  return key ? `${server} ${createHash('sha256').update(key).digest('hex').slice(0, 16)}` : server;
+}
+
 /**
  * Any server that speaks OpenAI's chat completions: llama.cpp, vLLM, Ollama, LM Studio, OpenRouter and others.
  * @throws {UsageError} for a base URL or key that cannot be used.
@@ -121,6 +138,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey)) {
     throw new UsageError(`expected ${keyName} to be printable ASCII without spaces, as a request header needs it.`);
   }
+  const account = accountOf(baseURL.replace(/\/+$/, ''), apiKey);
   let model: Promise<Model> | undefined;
 
   // Loaded with the first call: the command line starts three times as fast without it.
@@ -128,12 +146,13 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
     const server = createOpenAICompatible({ name: 'server', baseURL, apiKey, fetch: boundedFetch, convertUsage });
     const secrets = apiKey ? [apiKey] : [];
-    return aiSdkModel({ ...others, price, keyName, id: name, model: server.chatModel(name), secrets });
+    return aiSdkModel({ ...others, price, keyName, id: name, account, model: server.chatModel(name), secrets });
   }
 
   return {
     id: name,
     price,
+    account,
     async generate(request) {
       model ??= load();
       return (await model).generate(request);
@@ -156,12 +175,20 @@ function checkBaseUrl(text: string): string {
 
 /** The SDK makes 0 of a count that the server left out; to us it is unknown. */
 function convertUsage(
-  usage: { prompt_tokens?: number | null; completion_tokens?: number | null } | null | undefined,
+  usage:
+    | {
+        prompt_tokens?: number | null;
+        completion_tokens?: number | null;
+        prompt_tokens_details?: { cached_tokens?: number | null } | null;
+      }
+    | null
+    | undefined,
 ): LanguageModelV4Usage {
   const input = usage?.prompt_tokens ?? undefined;
   const output = usage?.completion_tokens ?? undefined;
+  const cacheRead = usage?.prompt_tokens_details?.cached_tokens ?? undefined;
   return {
-    inputTokens: { total: input, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
+    inputTokens: { total: input, noCache: undefined, cacheRead, cacheWrite: undefined },
     outputTokens: { total: output, text: undefined, reasoning: undefined },
   };
 }
@@ -255,11 +282,7 @@ class Failures {
 
   #fromAnswer(failure: CallFailure, statusCode: number): ModelError {
     const retryAfterMs = readRetryAfter(failure.responseHeaders, this.#clock.now());
-    let { code, recovery, advice } = this.#judge(statusCode, failure);
-    if (recovery === 'retry' && retryAfterMs !== undefined && retryAfterMs > LONGEST_RETRY_AFTER_MS) {
-      recovery = 'pause';
-      advice = `it asks to wait ${Math.ceil(retryAfterMs / 60_000)} minutes: resume then`;
-    }
+    const { code, recovery, advice } = this.#judge(statusCode, failure);
     const where = failure.url === undefined ? 'the server' : showUrl(failure.url);
     const message = `${where} answered HTTP ${statusCode} with ${this.#describeBody(failure)}: ${advice}.`;
     return this.#error(message, { code, recovery, statusCode, retryAfterMs });
@@ -275,7 +298,7 @@ class Failures {
     }
     // The one 429 that waiting does not cure.
     if (statusCode === 402 || (statusCode === 429 && responseBody.includes('insufficient_quota'))) {
-      return { code: 'rejected', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
+      return { code: 'no-credit', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
     }
     if (statusCode === 429) {
       return { code: 'rate-limit', recovery: 'retry', advice: 'lower --max-concurrency if this goes on' };

@@ -11,9 +11,10 @@ import { catalogName, catalogPrice } from './prices.ts';
 import { resolveModel } from './resolve.ts';
 
 const ON = new Date('2026-09-30T12:00:00Z');
+const GPT = { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6, cachedInputUsdPerMTok: 0.1 };
 
 it('knows the price of a model by the name of its provider', async () => {
-  assert.deepEqual(await catalogPrice('openai', 'gpt-4.1-mini', ON), { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6 });
+  assert.deepEqual(await catalogPrice('openai', 'gpt-4.1-mini', ON), GPT);
   for (const [provider, model] of [
     ['google-vertex', 'gemini-2.5-flash'],
     ['amazon-bedrock', 'anthropic.claude-3-5-haiku-20241022-v1:0'],
@@ -25,7 +26,21 @@ it('knows the price of a model by the name of its provider', async () => {
 });
 
 it('takes the price of a short prompt where it depends on the length', async () => {
-  assert.deepEqual(await catalogPrice('google', 'gemini-2.5-pro', ON), { inputUsdPerMTok: 1.25, outputUsdPerMTok: 10 });
+  assert.deepEqual(await catalogPrice('google', 'gemini-2.5-pro', ON), {
+    inputUsdPerMTok: 1.25,
+    outputUsdPerMTok: 10,
+    cachedInputUsdPerMTok: 0.125,
+  });
+});
+
+it('has prices of cached input where the provider has them', async () => {
+  assert.deepEqual(await catalogPrice('anthropic', 'claude-sonnet-4-0', ON), {
+    inputUsdPerMTok: 3,
+    outputUsdPerMTok: 15,
+    cachedInputUsdPerMTok: 0.3,
+    cacheWriteUsdPerMTok: 3.75,
+  });
+  assert.deepEqual(await catalogPrice('openai', 'gpt-3.5-turbo', ON), { inputUsdPerMTok: 0.5, outputUsdPerMTok: 1.5 });
 });
 
 it('has no price for what it does not know, nor for a model without replies', async () => {
@@ -54,7 +69,7 @@ it('prices a model named provider/model, unless a price is given', async (t) => 
   );
   const priceOf = async (name: string, price?: { inputUsdPerMTok: number; outputUsdPerMTok: number }) =>
     (await resolveModel(name, { clock: systemClock, environment: {}, folder, price })).price;
-  assert.deepEqual(await priceOf('openai/gpt-4.1-mini'), { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6 });
+  assert.deepEqual(await priceOf('openai/gpt-4.1-mini'), GPT);
   assert.equal(await priceOf('openai/no-such-model'), undefined);
   const given = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
   assert.deepEqual(await priceOf('openai/gpt-4.1-mini', given), given);

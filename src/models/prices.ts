@@ -6,8 +6,9 @@ import type { Price } from '../model.ts';
 const CATALOG = '@pydantic/genai-prices';
 
 /**
- * What a provider asks for a model on a day, from a catalogue that comes with a package: no network, but as old as the
- * package. Undefined where the catalogue does not have both prices of this model: unknown, not free.
+ * What a provider asks for a model on a day, and for cached input where that has a price of its own, from a catalogue
+ * that comes with a package: no network, but as old as the package. Undefined where the catalogue does not have the prices
+ * of input and output: unknown, not free.
  *
  * Prices for longer prompts than usual are left aside: a step's prompt is short.
  */
@@ -18,7 +19,14 @@ export async function catalogPrice(provider: string, model: string, on: Date): P
   const inputUsdPerMTok = base(prices?.model_price.input_mtok);
   const outputUsdPerMTok = base(prices?.model_price.output_mtok);
   if (inputUsdPerMTok === undefined || outputUsdPerMTok === undefined) return undefined;
-  return { inputUsdPerMTok, outputUsdPerMTok };
+  const cachedInputUsdPerMTok = base(prices?.model_price.cache_read_mtok);
+  const cacheWriteUsdPerMTok = base(prices?.model_price.cache_write_mtok);
+  return {
+    inputUsdPerMTok,
+    outputUsdPerMTok,
+    ...(cachedInputUsdPerMTok !== undefined && { cachedInputUsdPerMTok }),
+    ...(cacheWriteUsdPerMTok !== undefined && { cacheWriteUsdPerMTok }),
+  };
 }
 
 function base(price: number | { readonly base: number } | undefined): number | undefined {

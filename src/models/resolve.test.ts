@@ -133,6 +133,7 @@ describe('provider/model', () => {
     const environment = { SOME_CLOUD_ACCESS_KEY: SECRET };
     const model = await resolve('some-cloud/family/model-1', { folder, environment });
     assert.equal(model.id, 'some-cloud/family/model-1');
+    assert.match(model.account!, /^some-cloud [0-9a-f]{16}$/);
     assert.equal(model.price, undefined);
     await assert.rejects(ask(model), /"family\/model-1 refused: \[key\]": set SOME_CLOUD_ACCESS_KEY/);
   });

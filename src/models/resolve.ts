@@ -2,7 +2,7 @@ import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { Clock } from '../clock.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Model, Price } from '../model.ts';
-import { aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
+import { accountOf, aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
 import { importPackage } from './import-package.ts';
 import { catalogPrice } from './prices.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
@@ -60,6 +60,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     return aiSdkModel({
       model: await providerModel(provider, model, options.folder),
       id: name,
+      account: accountOf(provider, environment[keyName]),
       price: price ?? (await catalogPrice(provider, model, new Date(clock.now()))),
       timeoutMs,
       clock,
