@@ -4,13 +4,17 @@
 //  3. What variants share is found: nothing where they err apart, all where they err alike.
 //  4. Without a reference a vote stands in for it. Nothing is kept from a process with effects and no reference.
 //  5. What was paid for is kept when the model fails; with nothing seen the failure is thrown.
-//  6. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
+//  6. Where a class was wrong, and only there, it has further draws; they lead to fewer votes and bias no figure.
+//  7. The models of a panel are measured beside the main one; a price that is not known is no price of zero.
+//  8. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Calibration, figuresOf, readCalibration, requireSameProcess, voterModelOf } from './calibration.ts';
 import { type CalibrateOptions, calibrateProcess } from './defaults.ts';
 import { ModelError, UsageError } from './errors.ts';
-import type { Model } from './model.ts';
+import { evidenceBoundary, forecast } from './forecast.ts';
+import { stepOutcome } from './heterogeneity.ts';
+import type { Model, ModelRequest } from './model.ts';
 import { scriptedModel } from './models/scripted.ts';
 import { defineProcess } from './process.ts';
 import { redFlag } from './red-flags.ts';
@@ -108,6 +112,139 @@ test('what variants share: nothing where they err apart, all where they err alik
   assert.ok(alike.collisions.observed > 2 * alike.collisions.independent);
 });
 
+/** The number that the prompt asks for. */
+const next = ({ prompt }: ModelRequest) => Number(/\d+/.exec(prompt.user)![0]) + 1;
+
+describe('further draws', () => {
+  const total = ({ right, wrong, flagged }: { right: number; wrong: number; flagged: number }) =>
+    right + wrong + flagged;
+
+  test('of the classes that were wrong, on the steps where they were; each draw once', async () => {
+    const { steps, classes } = await calibrationOf({ draws: 3, extraDraws: 5, variants: 'all', sampleSteps: 200 });
+    const further = [0, 0];
+    for (const step of steps) {
+      for (const [index, { first, all }] of step.classes.entries()) {
+        assert.equal(total(first), 3);
+        assert.equal(total(all), first.wrong > 0 ? 8 : 3);
+        for (const name of ['right', 'wrong', 'flagged', 'topRival'] as const) assert.ok(all[name] >= first[name]);
+        further[index]! += total(all) - 3;
+      }
+    }
+    assert.ok(further[0]! > 0 && further[0] !== further[1]);
+    assert.deepEqual(
+      classes.map(({ all }) => all.samples),
+      further.map((more) => 600 + more),
+    );
+    const seen = new Map<string, number[]>();
+    const model = scriptedModel((request) => {
+      const draws = seen.get(request.prompt.user) ?? [];
+      seen.set(request.prompt.user, [...draws, request.draw]);
+      return String(next(request) + (request.draw === 1 ? 1 : 0));
+    });
+    await calibrationOf({ model, draws: 2, sampleSteps: 5, variants: 1 });
+    for (const draws of seen.values()) assert.deepEqual(draws, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test('none with 0 of them', async () => {
+    const { steps, classes } = await calibrationOf({ draws: 3, extraDraws: 0, sampleSteps: 100 });
+    for (const { first, all } of [...steps.flatMap((step) => step.classes), ...classes]) assert.deepEqual(all, first);
+    assert.ok(steps.some((step) => step.classes[0]!.first.wrong > 0));
+    await assert.rejects(calibrationOf({ extraDraws: -1 }), /^UsageError: extraDraws: expected a whole number/);
+  });
+
+  test('let the evidence rule do with fewer votes', async () => {
+    const votes = [];
+    for (const extraDraws of [0, 8]) {
+      const options = { model: 'simulated:p=0.98,seed=4', sampleSteps: 400, draws: 2, extraDraws };
+      const { cautious } = figuresOf(await calibrationOf(options)).classes[0]!;
+      votes.push(stepOutcome({ mean: 0.98 }, evidenceBoundary({ classes: [cautious] }, 1e-3, 100)).votes);
+    }
+    assert.ok(votes[1]! < votes[0]! / 2, `${votes}`);
+  });
+
+  test('bias neither v nor collisions nor the means, where the hard steps are also the long and the flagged ones', async () => {
+    // On every fourth step one of two votes is wrong, half of the later samples are flagged, and replies are long.
+    const isHard = (request: ModelRequest) => next(request) % 4 === 0;
+    const text = (request: ModelRequest) => {
+      if (!isHard(request)) return String(next(request));
+      return request.draw % 2 === 0 ? String(next(request) + 1) : request.draw > 1 ? '?' : String(next(request));
+    };
+    const scripted = scriptedModel(text);
+    const model: Model = {
+      ...scripted,
+      price: { inputUsdPerMTok: 0, outputUsdPerMTok: 1e6 },
+      generate: async (request) => ({
+        ...(await scripted.generate(request)),
+        inputTokens: 10,
+        outputTokens: isHard(request) ? 100 : 20,
+      }),
+    };
+    const calibration = await calibrationOf({ model, sampleSteps: 400, draws: 2 });
+    const [figures] = figuresOf(calibration).classes;
+    assert.equal(calibration.classes[0]!.all.samples, 800 + 100 * 8);
+    assert.equal(figures!.v.estimate, 1);
+    assert.deepEqual([figures!.outputTokens, figures!.costUsd], [40, 40]);
+    assert.equal(figures!.collisions!.observed, 0);
+    assert.equal(figures!.collisions!.independent, (1 / 8) ** 2);
+    assert.deepEqual([figures!.shares.alwaysRight.steps, figures!.shares.mixed.steps], [300, 100]);
+  });
+});
+
+describe('a panel', () => {
+  const MAIN = 'simulated:p=0.9,rho=0.3,seed=2';
+
+  test('is measured beside the model, in the own form of the process; what the models share is found', async () => {
+    for (const shared of [0, 1]) {
+      const panel = [`simulated:p=0.85,rho=0.3,seed=3,shared=${shared}`, `simulated:p=0.95,seed=4`];
+      const model = `${MAIN},shared=${shared}`;
+      const calibration = await calibrationOf({ model, panel, variants: 'all', sampleSteps: 400, draws: 6 });
+      assert.deepEqual(
+        calibration.classes.map((one) => [one.model, one.variant]),
+        [
+          [model, 'main'],
+          [model, 'words'],
+          [panel[0], 'main'],
+          [panel[1], 'main'],
+        ],
+      );
+      assert.deepEqual(calibration.settings.panel, panel);
+      const figures = figuresOf(calibration);
+      assert.equal(figures.pairs.length, 6);
+      const between = figures.pairs.find(({ pair }) => pair.join() === '0,2')!;
+      assert.ok(shared === 1 ? between.shared! > 0.8 : between.sharedHigh < 0.5, JSON.stringify(between));
+      for (const [index, p] of [0.9, 0.9, 0.85, 0.95].entries()) {
+        const { low, high } = figures.classes[index]!.p;
+        assert.ok(low < p && p < high, `${index}: ${low} to ${high}`);
+      }
+      // Foretold is what the model and its forms do before the panel is asked.
+      const { voters } = forecast({ calibration, steps: 100, target: 0.9, maxConcurrency: 4, seed: 1 });
+      assert.deepEqual(
+        voters.map((voter) => voter.variant),
+        ['main', 'words'],
+      );
+    }
+  });
+
+  test('whose price is not known costs an unknown sum; a price that is given is that of the model', async () => {
+    const dear: Model = { ...scriptedModel((request) => String(next(request))), id: 'dear', price: undefined };
+    const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 1 };
+    const options = { model: 'simulated:p=0.9', panel: [dear, 'simulated:p=0.8'], price, sampleSteps: 40 };
+    const { classes } = await calibrationOf(options);
+    assert.deepEqual(
+      classes.map(({ all }) => (all.costUsd === null ? null : all.costUsd > 0)),
+      [true, null, false],
+    );
+    assert.equal(figuresOf(await calibrationOf(options)).classes[1]!.costUsd, null);
+  });
+
+  test('with a model twice is refused', async () => {
+    await assert.rejects(
+      calibrationOf({ model: MAIN, panel: [MAIN] }),
+      /^UsageError: panel: expected models other than/,
+    );
+  });
+});
+
 describe('without a reference', () => {
   const { reference: _, ...rest } = COUNT;
 
@@ -166,6 +303,21 @@ describe('refused', () => {
       variants: [{ name: 'off', prompt: (state) => ({ user: `${state}+1?` }), parse: () => 7, reply: String }],
     });
     await assert.rejects(calibrationOf({ variants: 'all' }, wrong), /variant "off" does not read its own right reply/);
+    // On a single step it is found before anything is paid for the others.
+    const late = defineProcess({
+      ...COUNT,
+      variants: [
+        {
+          name: 'off',
+          prompt: (state) => ({ user: `${state}+1?` }),
+          parse: (text) => (text === '400' ? 7 : Number(text)),
+          reply: String,
+        },
+      ],
+    });
+    const model = scriptedModel((request) => String(next(request)));
+    await assert.rejects(calibrationOf({ model, sampleSteps: 400 }, late), /variant "off" does not read its own right/);
+    assert.equal(model.requests.length, 0);
   });
 
   test('another process or version, unless accepted; a voter that was not calibrated', async () => {
@@ -188,7 +340,22 @@ describe('refused', () => {
     for (const value of [null, 1, {}, { ...calibration, format: 'x' }]) {
       assert.throws(() => readCalibration(value, 'here'), /^UsageError: here: expected a calibration/);
     }
-    for (const change of [{ steps: [] }, { classes: [] }, { steps: [{ stepIndex: 0, classes: [] }] }]) {
+    assert.throws(
+      () => readCalibration({ ...calibration, format: 'mdap-calibration-1' }, 'here'),
+      /^UsageError: here: expected .* mdap-calibration-2, got mdap-calibration-1, .*calibrate again/,
+    );
+    const counts = { right: 1, wrong: 0, flagged: 0, topRival: 0 };
+    const [one] = calibration.classes;
+    for (const change of [
+      { steps: [] },
+      { classes: [] },
+      { classes: [{ model: 'm', variant: 'main' }] },
+      { classes: [{ ...one, first: { ...one!.first, samples: '4' } }] },
+      { steps: [{ stepIndex: 0, classes: [] }] },
+      { steps: [{ stepIndex: 0, classes: [counts] }] },
+      { steps: [{ stepIndex: 0, classes: [{ first: counts }] }] },
+      { steps: [null] },
+    ]) {
       assert.throws(() => readCalibration({ ...calibration, ...change }, 'here'), /the calibration is damaged/);
     }
     await assert.rejects(calibrationOf({ draws: 1 }), UsageError);
