@@ -6,9 +6,10 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { decide, openJournal, run } from './defaults.ts';
+import { calibrationOf } from '../test/fixtures/calibration.ts';
+import { calibrateProcess, decide, openJournal, run } from './defaults.ts';
 import { ModelError, UsageError } from './errors.ts';
-import { planRun } from './foretell.ts';
+import { planByCalibration, planRun } from './foretell.ts';
 import type { Journal } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { Model } from './model.ts';
@@ -39,6 +40,10 @@ const options = (change: Anything = {}): RunOptions => ({
   journal: memoryJournal(),
   ...change,
 });
+
+/** Says what the reference of Hanoi says. */
+const scriptedRight = () =>
+  scriptedModel(({ subject }) => subject!.form.reply!(subject!.process.reference!(subject!.state), subject!.state));
 
 const refused = (work: () => unknown, message: RegExp) =>
   assert.rejects(
@@ -147,6 +152,103 @@ describe('a plan', () => {
   });
 });
 
+describe('with a calibration', () => {
+  const { version } = hanoi();
+  const model = SIMULATED;
+  const calibration = calibrationOf({
+    model,
+    version,
+    steps: [
+      [300, 12, 0],
+      [60, 11, 1],
+      [2, 4, 8],
+    ],
+  });
+  const auto = { model, k: 'auto', calibration, target: 0.9, steps: 1_000 } as const;
+
+  it('k: auto is the margin of its plan, not that of independent errors', async () => {
+    const planned = await planByCalibration(hanoi(), INPUT, { calibration, target: 0.9, steps: 1_000 });
+    const independent = await planRun(hanoi(), INPUT, { p: planned.p, target: 0.9, steps: 1_000 });
+    assert.ok(planned.margin! > independent.margin, `${planned.margin} against ${independent.margin}`);
+    const journal = memoryJournal();
+    await run(hanoi(), INPUT, { ...auto, journal, runId: 'auto', escalate: [] });
+    const lead = ({ votes, tally }: { votes: number; tally?: readonly (readonly [string, number])[] | undefined }) =>
+      tally ? tally[0]![1] - tally[1]![1] : votes;
+    assert.deepEqual(new Set((await journal.decisions('auto')).map(lead)), new Set([planned.margin]));
+  });
+
+  it('k: auto of variants in turn is the largest margin that one of them needs', async () => {
+    const worse = calibrationOf({ model, version, steps: [[300, 11, 1]], variants: ['other'] });
+    const both = {
+      ...calibration,
+      classes: [...calibration.classes, { ...worse.classes[0]!, variant: hanoi().forms[1]!.name }],
+      steps: calibration.steps.map((step, i) => ({
+        ...step,
+        classes: [...step.classes, worse.steps[i % 300]!.classes[0]!],
+      })),
+    };
+    const marginOf = async (changes: Partial<RunOptions>) => {
+      const journal = memoryJournal();
+      await run(hanoi(), INPUT, { ...auto, journal, runId: 'r', escalate: [], ...changes });
+      const [first] = await journal.decisions('r');
+      return first!.votes;
+    };
+    const alone = await marginOf({ model: scriptedRight(), acceptCalibration: true });
+    const inTurn = await marginOf({ model: scriptedRight(), acceptCalibration: true, calibration: both, variants: 2 });
+    assert.ok(inTurn >= alone, `${inTurn}, ${alone}`);
+    await refused(() => run(hanoi(), INPUT, { ...auto, variants: 2 }), /^calibration: expected figures for .*variant/);
+  });
+
+  it('refuses what it leaves no room for, saying what to do', async () => {
+    const hard = calibrationOf({
+      model,
+      version,
+      steps: [
+        [40, 12, 0],
+        [10, 0, 12],
+      ],
+    });
+    const cases: [Partial<RunOptions>, RegExp][] = [
+      [{ p: 0.9 }, /^p: expected none beside a calibration, .*--no-calibration/],
+      [{ v: 0.9 }, /^v: expected none beside a calibration/],
+      [{ rule: 'majority' }, /^rule: expected ahead-by-k, .*got majority/],
+      [{ steps: 1.5 }, /^steps: expected a whole number/],
+      [{ calibration: hard }, /^k: auto finds no margin .* at most \S+ of such runs would be right; use variants/],
+      [{ model: 'simulated:p=0.8' }, /^calibration: expected figures for simulated:p=0\.8 .*--accept-calibration/],
+      [
+        { k: undefined, panel: ['simulated:p=0.8'] },
+        /^panel: expected models that the calibration knows, .*simulated:p=0\.8/,
+      ],
+    ];
+    for (const [change, message] of cases) {
+      const journal = memoryJournal();
+      await refused(() => run(hanoi(), INPUT, { ...auto, journal, ...change }), message);
+      assert.deepEqual(await journal.list(), []);
+    }
+  });
+
+  it('of another model it is used where that is accepted', async () => {
+    const other = { model: 'simulated:p=0.95', calibration, journal: memoryJournal(), target: 0.9 } as const;
+    await refused(() => run(hanoi(), INPUT, other), /^calibration: expected figures for simulated:p=0\.95/);
+    const accepted = await run(hanoi(), INPUT, { ...other, acceptCalibration: true, escalate: [] });
+    assert.equal(accepted.status, 'done', accepted.reason ?? '');
+  });
+
+  it('of a panel it lets the panel vote by what is known of it', async () => {
+    const panel = ['simulated:p=0.97,seed=9'];
+    const main = 'simulated:p=0.9,rho=0.05,seed=3';
+    const shared = { model: main, panel, variants: 1, escalate: ['panel'] as const };
+    const { calibration: known } = await calibrateProcess(hanoi(), { disks: 9 }, { ...shared, sampleSteps: 300 });
+    const found = await run(
+      hanoi(),
+      { disks: 5 },
+      { ...shared, calibration: known, target: 0.9, journal: memoryJournal() },
+    );
+    assert.equal(found.status, 'done', found.reason ?? '');
+    assert.deepEqual([found.wrongSteps, found.settledBy.panel! > 0], [0, true]);
+  });
+});
+
 describe('what is given', () => {
   const closing = (model: Model) => {
     const closed = { count: 0 };
@@ -161,6 +263,15 @@ describe('what is given', () => {
     await decide(QUESTION, { model, k: 2 });
     await planRun(hanoi(), INPUT, { model, p: 0.9 });
     await run(hanoi(), INPUT, options({ model, maxVotes: 2 }));
+    assert.equal(closed.count, 0);
+  });
+
+  it('stays open: a panel, also of a calibration', async () => {
+    const { model, closed } = closing(scriptedModel(() => 'yes'));
+    const panel = [model, SIMULATED];
+    await run(hanoi(), INPUT, options({ panel, maxVotes: 2, maxSteps: 1 }));
+    await calibrateProcess(hanoi(), INPUT, { model: 'simulated:p=0.9', panel, sampleSteps: 2 });
+    await refused(() => calibrateProcess(hanoi(), INPUT, { model, panel, sampleSteps: 2 }), /^panel: expected models/);
     assert.equal(closed.count, 0);
   });
 
