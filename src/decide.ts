@@ -1,11 +1,12 @@
 import { Draws, type Failed, type InFlight, type Landed } from './draws.ts';
 import type { Escalation } from './events.ts';
-import type { SampleEntry } from './journal.ts';
+import { judgedVariant, type SampleEntry } from './journal.ts';
 import { Ladder, type Rung } from './ladder.ts';
-import { callPartAsync, type Process, type Prompt, type StepSubject } from './process.ts';
+import { callPart, callPartAsync, type Process, type Prompt, type StepSubject } from './process.ts';
 import { type Reader, RedFlag, type RedFlagCode } from './red-flags.ts';
 import type { Sampler } from './sampler.ts';
-import type { StopRule, Tally } from './vote.ts';
+import { judgeForm, judgement, MOST_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
+import { aheadByK, type StopRule, type Tally } from './vote.ts';
 
 /** One step as its vote sees it: what to ask, and how to judge the actions in the replies. */
 export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
@@ -14,6 +15,8 @@ export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly ask: (form: number) => AskedForm<Action>;
   /** Whether an action is right: then it is the decision, without a vote. */
   readonly verify?: (action: Action) => boolean | Promise<boolean>;
+  /** What a verifier is asked about an action. */
+  readonly judge?: (action: Action) => AskedForm<boolean>;
   /** Index of the form with this name; undefined where there is none. */
   readonly formNamed: (variant: string) => number | undefined;
 }
@@ -40,6 +43,7 @@ export function questionOf<Input, State, Action>(
       return index >= 0 ? index : undefined;
     },
     check: check && ((action) => check(action, state)),
+    judge: (action) => callPart(process, 'verifyPrompt', stepIndex, () => judgeForm(process, state, action)),
     verify: verify && ((action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))),
     key,
   };
@@ -79,6 +83,10 @@ export interface VoteContext {
   readonly voters: readonly VoterClass[];
   /** By default one rung with all of them. */
   readonly rungs?: readonly Rung[];
+  /** The model that is asked whether a candidate is right, where a rung is the verifier's. */
+  readonly verifier?: Sampler;
+  /** What a voter is worth, by its record in this run, against what was known of it; 1 by default. */
+  readonly reliability?: (voter: number) => number;
   /** Called when a step goes to its next rung. */
   readonly onEscalation?: (escalation: Escalation) => void;
   /** Aborts what the step still has in flight; see `InFlight`. */
@@ -128,6 +136,8 @@ export interface Undecided extends VoteRecord {
  * - Samples are counted in the order in which they were asked for, not in which they arrive: the decision is a function
  *   of the draws alone, and fast answers are not favoured.
  * - `recorded` are draws that an earlier execution paid for; they are counted, not drawn again.
+ * - A verifier gives each candidate a yes-or-no vote of its own: where it accepts one and rejects all others, that one is the
+ *   decision; otherwise the votes go on.
  *
  * @throws {ModelError} when a draw finally fails; the others in flight are aborted, landed ones have been reported.
  */
@@ -135,6 +145,7 @@ export async function vote<Action>(
   question: Question<Action>,
   context: VoteContext,
   recorded: readonly SampleEntry[] = [],
+  numbers: { next: number } = { next: 0 },
 ): Promise<Decision<Action> | Undecided> {
   const { settings } = context;
   const { rule } = settings;
@@ -144,8 +155,12 @@ export async function vote<Action>(
   const queue: { readonly voter: number; readonly landing: Promise<Landed<Action> | Failed> }[] = [];
   const draws = new Draws(question, context, recorded);
   const ladder = new Ladder(context);
-  const voterAhead = (ahead: number) => queue[ahead]?.voter ?? ladder.voterOf(nextDraw + ahead - queue.length);
-  let nextDraw = 0;
+  /** Voters of the draws in flight, then of those that would follow. */
+  const ahead: number[] = [];
+  const voterAhead = (place: number) => {
+    while (ahead.length <= place) ahead.push(ladder.voterOf(numbers.next + ahead.length - queue.length, race, ahead));
+    return ahead[place]!;
+  };
   let samples = 0;
   let flags: Partial<Record<RedFlagCode, number>> | undefined;
   let flagged = 0;
@@ -173,34 +188,75 @@ export async function vote<Action>(
     while (votes.length < context.voters.length) votes.push(0);
     votes[voter]!++;
   };
-  const record = (): VoteRecord => ({
-    tally: race.tally.entries(),
-    classVotes: classVotes && race.tally.entries().map(([candidate]) => classVotes!.get(candidate)!),
-    settledBy: ladder.name,
-    firstVote,
-    samples,
-    votes: race.tally.total,
-    flags,
-    inputTokens,
-    outputTokens,
-    costUsd,
-    latencyMs: context.monotonicMs() - startMs,
-  });
+  const record = (winner?: string): VoteRecord => {
+    const tally = race.tally.entries();
+    const place = tally.findIndex(([candidate]) => candidate === winner);
+    if (place > 0) tally.unshift(...tally.splice(place, 1));
+    return {
+      tally,
+      classVotes: classVotes && tally.map(([candidate]) => classVotes!.get(candidate)!),
+      settledBy: ladder.name,
+      firstVote,
+      samples,
+      votes: race.tally.total,
+      flags,
+      inputTokens,
+      outputTokens,
+      costUsd,
+      latencyMs: context.monotonicMs() - startMs,
+    };
+  };
+  /** The candidate that a verifier accepts alone. */
+  const judge = async (): Promise<string | undefined> => {
+    const { verifier } = context;
+    const candidates = race.tally.entries().map(([candidate]) => candidate);
+    if (verifier === undefined || candidates.length > MOST_JUDGED) return undefined;
+    let accepted: string | undefined;
+    for (const candidate of candidates) {
+      const question_ = judgement(question, actions.get(candidate)!);
+      if (question_ === undefined) return undefined;
+      const voters = [{ sampler: verifier, form: 0, variant: judgedVariant(candidate) }];
+      const judging = { ...settings, rule: aheadByK({ margin: VERIFIER_MARGIN }), isSuspicious: undefined };
+      const { inFlight, monotonicMs, onSample } = context;
+      const outcome = await vote(
+        question_,
+        { settings: judging, voters, inFlight, monotonicMs, onSample },
+        recorded,
+        numbers,
+      );
+      samples += outcome.samples;
+      inputTokens += outcome.inputTokens;
+      outputTokens += outcome.outputTokens;
+      costUsd = costUsd === null || outcome.costUsd === null ? null : costUsd + outcome.costUsd;
+      for (const [code, count] of Object.entries(outcome.flags ?? {})) {
+        flags ??= {};
+        flags[code as RedFlagCode] = (flags[code as RedFlagCode] ?? 0) + count;
+      }
+      if (outcome.type === 'undecided' || (outcome.action && accepted !== undefined)) return undefined;
+      if (outcome.action) accepted = candidate;
+    }
+    return accepted;
+  };
 
   try {
     for (;;) {
+      ahead.length = 0;
+      for (const { voter } of queue) ahead.push(voter);
       const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
       const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
-      if (reason !== undefined && ladder.climb(nextDraw)) {
+      if (reason !== undefined && ladder.climb(numbers.next)) {
         flagsInRow = 0;
         const { stepIndex } = question;
         context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: race.tally.entries() });
-        continue;
+        if (!ladder.isVerifying) continue;
+        const winner = await judge();
+        if (winner === undefined) continue;
+        return { type: 'decided', action: actions.get(winner)!, ...record(winner) };
       }
       if (reason === 'vote-limit' || reason === 'flag-limit') return { type: 'undecided', code: reason, ...record() };
       while (queue.length < Math.min(needed, settings.maxConcurrency)) {
-        const voter = ladder.voterOf(nextDraw);
-        queue.push({ voter, landing: draws.land(nextDraw++, voter) });
+        const voter = voterAhead(queue.length);
+        queue.push({ voter, landing: draws.land(numbers.next++, voter) });
       }
       const landed = await queue.shift()!.landing;
       if ('failure' in landed) throw landed.failure;

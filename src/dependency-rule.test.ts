@@ -33,6 +33,7 @@ const LAYERS: readonly Layer[] = [
       'certificate.ts',
       'calibration.ts',
       'drift.ts',
+      'panel.ts',
       'heterogeneity.ts',
       'forecast.ts',
       'simulate.ts',
@@ -53,7 +54,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'one decision',
-    files: ['decide.ts', 'draws.ts', 'ladder.ts', 'recount.ts', 'sampler.ts'],
+    files: ['decide.ts', 'draws.ts', 'ladder.ts', 'recount.ts', 'sampler.ts', 'verifier.ts'],
     below: ['vocabulary and pure decisions'],
     packages: 'none',
     nodeModules: 'none',

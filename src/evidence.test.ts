@@ -10,13 +10,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { BetaShape } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
-import { type ClassRates, Evidence, evidenceRule } from './evidence.ts';
+import { Evidence, evidenceRule } from './evidence.ts';
 import { plan } from './plan.ts';
 import { betaDraw, createRandom } from './random.ts';
 import { aheadByK, type Race } from './vote.ts';
 
-function ratesOf(mean: number, rho: number): ClassRates {
+function ratesOf(mean: number, rho: number): BetaShape {
   const size = 1 / rho - 1;
   return { alpha: mean * size, beta: (1 - mean) * size };
 }
@@ -93,7 +94,7 @@ for (const [mean, rho, eps, votes, error, undecided, odds30, odds41] of EXACT) {
 }
 
 /** Exact, over all tallies: each vote is right with the chance that the votes before it leave to it (Polya's urn). */
-function walk({ alpha, beta }: ClassRates, decides: (leader: number, rival: number) => boolean, most = 400) {
+function walk({ alpha, beta }: BetaShape, decides: (leader: number, rival: number) => boolean, most = 400) {
   let [error, votes] = [0, 0];
   let open = new Map([[0, 1]]);
   for (let before = 0; before < most; before++) {
@@ -203,7 +204,7 @@ test('several rivals: their odds add up', () => {
 
 /** Wrong votes all say the same, the worst case. Classes have a p_s in common on a share of the steps. */
 function simulate(options: {
-  classes: ClassRates[];
+  classes: BetaShape[];
   shared: number;
   assumed?: number;
   eps: number;
@@ -213,7 +214,7 @@ function simulate(options: {
   const { classes, shared, assumed = shared, eps, steps, maxVotes } = options;
   const rule = evidenceRule({ classes, shared: assumed, maxError: eps, maxVotes });
   const random = createRandom(steps);
-  const draw = ({ alpha, beta }: ClassRates) =>
+  const draw = ({ alpha, beta }: BetaShape) =>
     betaDraw({ mean: alpha / (alpha + beta), rho: 1 / (alpha + beta + 1) }, random);
   let [wrong, undecided, votes] = [0, 0, 0];
   for (let step = 0; step < steps; step++) {
@@ -309,7 +310,7 @@ test('needed() is the least number of agreeing votes that would decide, whoever 
 });
 
 /** Undefined where no number of votes within the limit would do. */
-function ruleOf(model: { classes: ClassRates[]; shared: number }) {
+function ruleOf(model: { classes: BetaShape[]; shared: number }) {
   try {
     return evidenceRule({ ...model, maxError: 1e-3, maxVotes: 60 });
   } catch (thrown) {

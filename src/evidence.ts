@@ -1,18 +1,11 @@
+import type { BetaShape } from './beta-binomial.ts';
 import { UsageError } from './errors.ts';
 import { type Race, type StopRule, Tally } from './vote.ts';
 
-/**
- * What is known of a voter class: on each step its votes are right with a chance p_s of that step, and over the steps
- * p_s ~ Beta(alpha, beta). Mean alpha / (alpha + beta), intra-step correlation rho = 1 / (alpha + beta + 1).
- */
-export interface ClassRates {
-  readonly alpha: number;
-  readonly beta: number;
-}
-
 /** The classes of a vote, and how far what one of them finds hard is hard for the others. */
 export interface VoterModel {
-  readonly classes: readonly ClassRates[];
+  /** Of each class: on a step its votes are right with a chance p_s of that step, and over the steps p_s ~ Beta. */
+  readonly classes: readonly BetaShape[];
   /**
    * Share of the steps, from 0 to 1, on which all classes have one p_s in common; on the others each has its own. 0 is
    * independence, which must be measured, so the default is 1: all classes count as one.
@@ -58,7 +51,6 @@ export class Evidence {
 
   /** Log odds that the first of two candidates is right and not the second. */
   logOdds(a: ClassVotes, b: ClassVotes): number {
-    if (this.#pooled === undefined) return this.#apart(a, b) - this.#apart(b, a);
     return this.#logLikelihood(a, b) - this.#logLikelihood(b, a);
   }
 
@@ -74,8 +66,32 @@ export class Evidence {
     return -Math.log(against);
   }
 
+  /**
+   * How much surer one more vote of a class is expected to make of either candidate, from Bayes' rule: with either as
+   * likely to be right beforehand, it is for the first with q = (L(a+1, b) + L(b, a+1)) / (L(a, b) + L(b, a)), and the gain is
+   * q |E(a+1, b)| + (1-q) |E(a, b+1)| - |E(a, b)|. 0 for a class that is left out.
+   */
+  expectedGain(a: ClassVotes, b: ClassVotes, voterClass: number): number {
+    if (this.#classes[voterClass] === undefined) return 0;
+    const [asked, agreed, dissented] = [
+      this.#likelihoods(a, b),
+      this.#likelihoods(withVote(a, voterClass), b),
+      this.#likelihoods(a, withVote(b, voterClass)),
+    ];
+    const forFirst = Math.exp(agreed.logSum - asked.logSum);
+    const expected = forFirst * Math.abs(agreed.logOdds) + (1 - forFirst) * Math.abs(dissented.logOdds);
+    return expected - Math.abs(asked.logOdds);
+  }
+
+  #likelihoods(a: ClassVotes, b: ClassVotes): { readonly logOdds: number; readonly logSum: number } {
+    const [first, second] = [this.#logLikelihood(a, b), this.#logLikelihood(b, a)];
+    const logOdds = first - second;
+    return { logOdds, logSum: Math.max(first, second) + Math.log1p(Math.exp(-Math.abs(logOdds))) };
+  }
+
   #logLikelihood(right: ClassVotes, wrong: ClassVotes): number {
-    const together = Math.log(this.#shared) + this.#pooled!.ratio(this.#sum(right), this.#sum(wrong));
+    if (this.#pooled === undefined) return this.#apart(right, wrong);
+    const together = Math.log(this.#shared) + this.#pooled.ratio(this.#sum(right), this.#sum(wrong));
     if (this.#shared === 1) return together;
     const apart = Math.log1p(-this.#shared) + this.#apart(right, wrong);
     return Math.max(together, apart) + Math.log1p(Math.exp(-Math.abs(together - apart)));
@@ -96,11 +112,18 @@ export class Evidence {
 
 const NO_VOTES: ClassVotes = [];
 
+function withVote(votes: ClassVotes, voterClass: number): ClassVotes {
+  const more = [...votes];
+  while (more.length <= voterClass) more.push(0);
+  more[voterClass]!++;
+  return more;
+}
+
 /**
  * One class for several: their mean success rate, with the largest correlation among them, since a step that is hard for
  * the most correlated class is hard for all.
  */
-export function pool(classes: readonly ClassRates[]): ClassRates {
+export function pool(classes: readonly BetaShape[]): BetaShape {
   const size = Math.min(...classes.map(({ alpha, beta }) => alpha + beta));
   const mean = classes.reduce((sum, { alpha, beta }) => sum + alpha / (alpha + beta), 0) / classes.length;
   return { alpha: mean * size, beta: (1 - mean) * size };
@@ -112,7 +135,7 @@ class LogBeta {
   readonly #beta: RisingFactorial;
   readonly #sum: RisingFactorial;
 
-  constructor({ alpha, beta }: ClassRates) {
+  constructor({ alpha, beta }: BetaShape) {
     this.#alpha = new RisingFactorial(alpha);
     this.#beta = new RisingFactorial(beta);
     this.#sum = new RisingFactorial(alpha + beta);
@@ -143,6 +166,8 @@ export interface EvidenceRuleOptions extends VoterModel {
   /** Error allowed to one decision: eps = 1 - t^(1/s) for a chance t of s steps without a wrong one. */
   readonly maxError: number;
   readonly maxVotes?: number;
+  /** What a vote of each class costs, in any unit; by default all the same. */
+  readonly costs?: readonly number[];
 }
 
 /**
@@ -151,14 +176,17 @@ export interface EvidenceRuleOptions extends VoterModel {
  * @throws {UsageError} where so many agreeing votes as the limit allows would not be enough.
  */
 export function evidenceRule(options: EvidenceRuleOptions): StopRule {
-  const { maxError, classes } = options;
+  const { maxError, classes, costs = classes.map(() => 1) } = options;
   if (!(maxError > 0 && maxError < 0.5)) {
     throw new UsageError(`maxError (eps): expected a number above 0 and below 0.5, got ${maxError}.`);
+  }
+  if (costs.length !== classes.length || !costs.every((cost) => cost > 0 && Number.isFinite(cost))) {
+    throw new UsageError(`costs: expected a positive number for each of the ${classes.length} classes, got ${costs}.`);
   }
   const evidence = new Evidence(options);
   const enough = Math.log1p(-maxError) - Math.log(maxError);
   const inTurn = (ahead: number) => ahead % classes.length;
-  const unanimous = new EvidenceRace(evidence, enough, MOST_VOTES).needed(inTurn);
+  const unanimous = new EvidenceRace(evidence, enough, MOST_VOTES, costs).needed(inTurn);
   const limit = options.maxVotes ?? Math.min(MOST_VOTES, Math.max(LEAST_LIMIT, 4 * unanimous));
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`maxVotes: expected a whole number of at least 1, got ${limit}.`);
@@ -173,7 +201,7 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
   return {
     name: `evidence(eps=${maxError.toPrecision(2)}${classes.length > 1 ? `, classes=${classes.length}` : ''})`,
     limit,
-    start: () => new EvidenceRace(evidence, enough, limit),
+    start: () => new EvidenceRace(evidence, enough, limit, costs),
   };
 }
 
@@ -186,12 +214,14 @@ class EvidenceRace implements Race {
   readonly #evidence: Evidence;
   readonly #enough: number;
   readonly #limit: number;
+  readonly #costs: readonly number[];
   readonly #votes = new Map<string, number[]>();
 
-  constructor(evidence: Evidence, enough: number, limit: number) {
+  constructor(evidence: Evidence, enough: number, limit: number, costs: readonly number[]) {
     this.#evidence = evidence;
     this.#enough = enough;
     this.#limit = limit;
+    this.#costs = costs;
   }
 
   record(candidate: string, voterClass = 0): void {
@@ -225,6 +255,28 @@ class EvidenceRace implements Race {
       }
     }
     return least;
+  }
+
+  /**
+   * The class with the largest expected gain for its cost. A class whose gain is never the largest is never asked; one that
+   * repeats what others have said gives way to them. Among equals that which has voted least, so that they take turns.
+   */
+  next(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number {
+    const [leader, runnerUp] = this.tally.entries();
+    let ahead: ClassVotes = this.#votes.get(leader?.[0] ?? '') ?? NO_VOTES;
+    for (const voterClass of pending) ahead = withVote(ahead, voterClass);
+    const behind = this.#votes.get(runnerUp?.[0] ?? '') ?? NO_VOTES;
+    let best = allowed[0]!;
+    let [bestValue, fewest] = [Number.NEGATIVE_INFINITY, 0];
+    for (const voterClass of allowed) {
+      const gain = this.#evidence.expectedGain(ahead, behind, voterClass) * reliability(voterClass);
+      const value = gain / this.#costs[voterClass]!;
+      const votes = (ahead[voterClass] ?? 0) + (behind[voterClass] ?? 0);
+      const isEqual = bestValue >= 0 && Math.abs(value - bestValue) <= ROUNDING * Math.abs(bestValue);
+      if (isEqual ? votes >= fewest : value < bestValue) continue;
+      [best, bestValue, fewest] = [voterClass, value, votes];
+    }
+    return best;
   }
 
   #isEnough(candidate: string | undefined, votes: ClassVotes): boolean {

@@ -16,7 +16,7 @@ export {
 // Errors
 export { JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
 export type { OnEvent, RunEvent } from './events.ts';
-export { type ClassRates, evidenceRule, type VoterModel } from './evidence.ts';
+export { evidenceRule, type VoterModel } from './evidence.ts';
 export type { Fingerprint } from './fingerprint.ts';
 export type { Forecast, Outlook, RuleForecast } from './forecast.ts';
 export {

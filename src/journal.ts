@@ -1,6 +1,7 @@
 import type { DriftState } from './drift.ts';
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
+import type { PanelState } from './panel.ts';
 import type { RedFlagCode } from './red-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
@@ -43,6 +44,8 @@ export interface RunTotals {
   firstWrongStep: number | null;
   /** What the drift tests remember; undefined without a calibration. */
   drift?: { dissent: DriftState; flags: DriftState };
+  /** What is remembered of voters that are chosen among; undefined where they take turns. */
+  panel?: PanelState;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
 }
@@ -183,6 +186,18 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+const JUDGED = 'verifier of ';
+
+/** What a verifier's samples have in place of the name of a variant. */
+export function judgedVariant(candidate: string): string {
+  return `${JUDGED}${candidate}`;
+}
+
+/** Whether a sample is a verifier's opinion on a candidate, not a vote for one. */
+export function isJudgement({ variant }: Pick<SampleEntry, 'variant'>): boolean {
+  return variant.startsWith(JUDGED);
+}
+
 export function emptyTotals(options: { hasReference: boolean }): RunTotals {
   return {
     steps: 0,
@@ -209,7 +224,7 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   if (decision.tally !== undefined) totals.contestedSteps++;
   const { settledBy } = decision;
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
-  if (settledBy !== 'person' && settledBy !== 'verify') {
+  if (settledBy !== 'person' && settledBy !== 'verify' && settledBy !== 'verifier') {
     const key = tallyKey(decision);
     totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
   }
@@ -229,7 +244,7 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
 /** Adds a sample of a step that is not decided yet. */
 export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.samples++;
-  if (sample.flag === undefined) totals.votes++;
+  if (sample.flag === undefined) totals.votes += isJudgement(sample) ? 0 : 1;
   else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
   totals.inputTokens += sample.inputTokens ?? 0;
   totals.outputTokens += sample.outputTokens ?? 0;

@@ -4,11 +4,13 @@ import type { Race, Tally } from './vote.ts';
 
 /** Who votes on a step, in turn; the first rung from the start, the next ones when the one before could not settle it. */
 export interface Rung {
-  /** As in the journal: `variants`, `panel`. */
+  /** As in the journal: `variants`, `panel`, `verifier`. */
   readonly name: string;
-  /** Indices of voter classes. */
+  /** Indices of voter classes; of the verifier's rung those that go on where it settles nothing. */
   readonly voters: readonly number[];
 }
+
+export const VERIFIER = 'verifier';
 
 /** So many flags in a row are a sign that the step, not the sample, is at fault. */
 const FLAG_STREAK = 5;
@@ -17,12 +19,14 @@ const FLAG_STREAK = 5;
 export class Ladder {
   readonly #settings: VoteSettings;
   readonly #rungs: readonly Rung[];
+  readonly #reliability: (voter: number) => number;
   #rung = 0;
   /** Draw with which the rung began. */
   #from = 0;
 
-  constructor({ settings, rungs, voters }: VoteContext) {
+  constructor({ settings, rungs, voters, reliability = () => 1 }: VoteContext) {
     this.#settings = settings;
+    this.#reliability = reliability;
     this.#rungs = rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
   }
 
@@ -30,13 +34,19 @@ export class Ladder {
   get name(): string | undefined {
     return this.#rung === 0 ? undefined : this.#rungs[this.#rung]!.name;
   }
+  /** Whether the present rung is a verifier's: it is asked once, then the voters below it go on. */
+  get isVerifying(): boolean {
+    return this.#rungs[this.#rung]!.name === VERIFIER;
+  }
   get votesAllowed(): number {
     return this.#settings.rule.limit * (this.#rung + 1);
   }
 
-  voterOf(draw: number): number {
+  /** Who is asked with this draw, while the voters in `pending` have not been counted yet. */
+  voterOf(draw: number, race: Race, pending: readonly number[]): number {
     const { voters } = this.#rungs[this.#rung]!;
-    return voters[(draw - this.#from) % voters.length]!;
+    if (voters.length === 1) return voters[0]!;
+    return race.next?.(voters, pending, this.#reliability) ?? voters[(draw - this.#from) % voters.length]!;
   }
 
   /** A limit that is reached, or what is suspicious while there is a rung left. */

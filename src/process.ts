@@ -55,6 +55,8 @@ export interface ProcessDefinition<Input, State, Action> {
    * answer that it accepts is the decision, without a vote.
    */
   readonly verify?: (action: Action, state: State) => boolean | Promise<boolean>;
+  /** What a verifying model is asked about an action, to be answered by yes or no; by default the step and the reply. */
+  readonly verifyPrompt?: (action: Action, state: State) => Prompt;
   /** Two actions with equal keys are one candidate. Default: canonical JSON. */
   readonly key?: (action: Action) => string;
   /** The transition. Pure. `observation` is what `effect` returned, if there is one. */
@@ -94,10 +96,23 @@ export interface StepSubject {
   /** The variant it is asked in. */
   // biome-ignore lint/suspicious/noExplicitAny: as in AnyProcess
   readonly form: Form<any, any>;
+  /** For a verifier: the action that it is to judge. */
+  readonly proposed?: { readonly action: unknown };
 }
 
 const REQUIRED = ['start', 'isDone', 'prompt', 'apply'] as const;
-const OPTIONAL = ['steps', 'parse', 'check', 'verify', 'key', 'effect', 'reference', 'reply', 'mistakes'] as const;
+const OPTIONAL = [
+  'steps',
+  'parse',
+  'check',
+  'verify',
+  'verifyPrompt',
+  'key',
+  'effect',
+  'reference',
+  'reply',
+  'mistakes',
+] as const;
 
 /**
  * Checks a definition and fills in its defaults.

@@ -1,6 +1,6 @@
 import { type Question, type VoteContext, type VoteRecord, vote } from './decide.ts';
 import { MOST_FLAGGED_CHARS } from './draws.ts';
-import { addSample, emptyTotals, type Json, type SampleEntry } from './journal.ts';
+import { addSample, emptyTotals, isJudgement, type Json, type SampleEntry } from './journal.ts';
 import type { FinishReason } from './model.ts';
 import { flagSample, RedFlag, type RedFlagCode, readReply, type Valid } from './red-flags.ts';
 import type { Race, StopRule } from './vote.ts';
@@ -40,7 +40,9 @@ export class Recounter {
   }
 
   /** By `vote` itself, so that it counts, climbs and stops as a run does. What it reads has been judged before. */
-  async recount(question: Question<Json>, samples: readonly SampleEntry[]): Promise<Recount> {
+  async recount(question: Question<Json>, recorded: readonly SampleEntry[]): Promise<Recount> {
+    // A verifier is not asked again.
+    const samples = recorded.filter((sample) => !isJudgement(sample));
     const verdicts = this.#judge(question, samples);
     const entries = samples.map((sample, i): SampleEntry => {
       const verdict = verdicts[i]!;

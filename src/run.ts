@@ -13,6 +13,7 @@ import {
   addSample,
   type DecisionEntry,
   emptyTotals,
+  isJudgement,
   type Journal,
   type Json,
   type RunStatus,
@@ -23,6 +24,7 @@ import {
 import type { Rung } from './ladder.ts';
 import type { Model } from './model.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
+import { PanelRecord } from './panel.ts';
 import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
 import { RedFlag } from './red-flags.ts';
@@ -46,6 +48,10 @@ export interface RunDependencies {
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
   /** When which of them vote; by default all from the start. */
   readonly rungs?: readonly Rung[];
+  /** The model that is asked about the candidates of a step, where one of the rungs is the verifier's. */
+  readonly verifier?: Model;
+  /** Calibrated success rates of the voters, to hold their agreement in this run against. */
+  readonly voterRates?: readonly number[];
   /** A person's decision on the step that the run is paused at. The run pauses again behind it. */
   readonly answer?: Answer;
   /** Rates that calibration allows for, on the first sample of a step; without it nothing is watched. */
@@ -128,6 +134,7 @@ class Run<Input, State, Action> {
   readonly #context: VoteContext;
   readonly #effectAbort = new AbortController();
   readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
+  readonly #panel: PanelRecord | undefined;
   #state: State;
   #stepIndex: number;
   #totals: RunTotals;
@@ -149,7 +156,6 @@ class Run<Input, State, Action> {
     this.#input = input;
     this.#options = options;
     this.#writer = writer;
-    this.#context = this.#createVoteContext();
     this.#state = checkpoint.state;
     this.#stepIndex = checkpoint.stepIndex;
     this.#totals = checkpoint.totals;
@@ -160,6 +166,9 @@ class Run<Input, State, Action> {
         flags: new DriftTest({ rate: flagRate }, this.#totals.drift?.flags),
       };
     }
+    const { voterRates } = options;
+    this.#panel = voterRates && voterRates.length > 1 ? new PanelRecord(voterRates, this.#totals.panel) : undefined;
+    this.#context = this.#createVoteContext();
     this.#sinceMs = options.clock.monotonicMs();
     this.#checkpointStep = checkpoint.stepIndex;
     this.#checkpointState = checkpoint.state;
@@ -264,7 +273,8 @@ class Run<Input, State, Action> {
     const sums = emptyTotals({ hasReference: false });
     for (const sample of this.#open) {
       addSample(sums, sample);
-      if (sample.candidate !== undefined) votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
+      if (sample.candidate !== undefined && !isJudgement(sample))
+        votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
     }
     const tally = [...votes];
     const message = `decided by a person: ${JSON.stringify(decided).slice(0, 100)}`;
@@ -279,7 +289,7 @@ class Run<Input, State, Action> {
       firstVote: undefined,
       samples,
       votes: sums.votes,
-      flags: samples > sums.votes ? flags : undefined,
+      flags: Object.keys(flags).length > 0 ? flags : undefined,
       inputTokens,
       outputTokens,
       costUsd,
@@ -336,7 +346,7 @@ class Run<Input, State, Action> {
   }
 
   #createVoteContext(): VoteContext {
-    const { voters, rungs, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const { voters, rungs, verifier, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
     const samplers = new Map<Model, Sampler>();
     const samplerOf = (model: Model): Sampler => {
       const found = samplers.get(model);
@@ -360,6 +370,8 @@ class Run<Input, State, Action> {
         variant: this.#process.forms[form]!.name,
       })),
       rungs,
+      verifier: verifier && samplerOf(verifier),
+      reliability: this.#panel && ((voter) => this.#panel!.reliability(voter)),
       onEscalation: (escalation) => {
         onEvent?.({ type: 'step-escalated', ...escalation });
         const message = `handed on to ${escalation.to} (${escalation.reason})`;
@@ -421,6 +433,7 @@ class Run<Input, State, Action> {
     this.#stepIndex++;
     this.#pending = undefined;
     addDecision(this.#totals, decision);
+    this.#panel?.record(decision);
   }
 
   /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
@@ -478,6 +491,7 @@ class Run<Input, State, Action> {
     if (this.#drift !== undefined) {
       this.#totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
     }
+    if (this.#panel !== undefined) this.#totals.panel = this.#panel.state;
     const totals = structuredClone(this.#totals);
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
@@ -539,7 +553,7 @@ class Run<Input, State, Action> {
       steps: totals.steps,
       samples: totals.samples,
       votes: totals.votes,
-      flagged: totals.samples - totals.votes,
+      flagged: Object.values(totals.flags).reduce((sum, count) => sum + count, 0),
       flags: totals.flags,
       contestedSteps: totals.contestedSteps,
       settledBy: totals.settledBy,

@@ -1,10 +1,11 @@
-import { type ClassRates, Evidence, pool, type VoterModel } from './evidence.ts';
+import type { BetaShape } from './beta-binomial.ts';
+import { Evidence, pool, type VoterModel } from './evidence.ts';
 import type { Random } from './random.ts';
 import type { StopRule } from './vote.ts';
 
 export interface SimulationInput {
   readonly rule: StopRule;
-  /** What is true of the voters here, who take turns; the rule may think otherwise. */
+  /** What is true of the voters here; the rule, which chooses among them, may think otherwise. */
   readonly world: VoterModel;
   /** Share of samples that become votes. */
   readonly v: number;
@@ -40,6 +41,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   const { classes, shared = 1 } = world;
   const truth = new Evidence(world);
   const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
+  const all = [...classes.keys()];
   const pooled = helpful.length > 0 ? pool(helpful) : undefined;
   let [played, error, undecided, votes, rounds] = [0, 0, 0, 0, 0];
   while (played < steps && votes < VOTES_A_STEP * steps) {
@@ -51,7 +53,14 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
     const right = classes.map(() => 0);
     const wrong = classes.map(() => 0);
     for (let draw = 0; ; ) {
-      const needed = race.needed((ahead) => (draw + ahead) % classes.length);
+      const voters: number[] = [];
+      const voterAhead = (ahead: number) => {
+        while (voters.length <= ahead) {
+          voters.push(race.next?.(all, voters, () => 1) ?? (draw + voters.length) % classes.length);
+        }
+        return voters[ahead]!;
+      };
+      const needed = race.needed(voterAhead);
       if (needed === 0) {
         const [winner, loser] = race.decided() === RIGHT ? [right, wrong] : [wrong, right];
         error += 1 / (1 + Math.exp(truth.logOdds(winner, loser)));
@@ -63,7 +72,8 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
       }
       rounds += Math.ceil(needed / maxConcurrency);
       for (let i = 0; i < needed; i++) {
-        const voter = draw++ % classes.length;
+        const voter = voterAhead(i);
+        draw++;
         if (random() >= v) continue;
         const isRight = urns[voter]!.draw(random);
         race.record(isRight ? RIGHT : WRONG, voter);
@@ -82,7 +92,7 @@ class Urn {
   #right: number;
   #wrong: number;
 
-  constructor({ alpha, beta }: ClassRates) {
+  constructor({ alpha, beta }: BetaShape) {
     this.#right = alpha;
     this.#wrong = beta;
   }

@@ -58,6 +58,11 @@ export interface Race {
    * the vote so many ahead; `limit` replaces the rule's own where a step was given more votes.
    */
   needed(classOf?: (ahead: number) => number, limit?: number): number;
+  /**
+   * Which of these voter classes is best asked next, when those in `pending` have been asked and will agree with the
+   * leader. `reliability` scales what a class is worth. Rules that tell no classes apart do not say; then they take turns.
+   */
+  next?(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number;
 }
 
 /** When a step's votes suffice. */

@@ -104,7 +104,16 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     const random = createRandom(mix(step.seed, request.draw));
     const inputTokens = step.inputTokens;
     if (random() >= step.v) return { ...spoil(rightReply(step), random, request.maxOutputTokens), inputTokens };
-    const text = random() < step.p ? rightReply(step) : wrongReply(step, random);
+    const isRight = random() < step.p;
+    const verdict = verdictOn(step.subject);
+    const text =
+      verdict !== undefined
+        ? isRight === verdict
+          ? 'yes'
+          : 'no'
+        : isRight
+          ? rightReply(step)
+          : wrongReply(step, random);
     const outputTokens = settings.outputTokens ?? Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
     return { text, finishReason: 'stop', inputTokens, outputTokens, latencyMs: 0 };
   }
@@ -191,6 +200,11 @@ interface SimulatedStep {
   readonly v: number;
   readonly inputTokens: number;
   right: string | undefined;
+}
+
+/** For a verifier: whether the proposed action is right. */
+function verdictOn({ process, state, proposed }: StepSubject): boolean | undefined {
+  return proposed && process.key(proposed.action) === process.key(process.reference!(state));
 }
 
 function rightReply(step: SimulatedStep): string {
