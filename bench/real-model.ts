@@ -1,9 +1,12 @@
-// node --conditions=mdap-source bench/real-model.ts [columns | forms | chains ...] [--draws N] [--digits N] [--chains N]
+// node --conditions=mdap-source bench/real-model.ts [columns | forms | chains | calibration ...] [--draws N] [--digits N]
+//   [--chains N] [--pool FILE] [--pool-draws N]
 // A real model on this machine: SmolLM2-135M-Instruct, which cannot add digits, adds long numbers by counting on (the
 // process add-count).
 //  columns: how often it gets a whole column right (the process add), at temperature 0.
 //  forms:   how often it counts right, by form of the step, temperature and number.
 //  chains:  sums through `run` and its journal, with and without votes, checked with BigInt.
+//  calibration: what `mdap calibrate` finds with one form and with three, and what rules built on it are foretold to do and
+//           do, measured with votes drawn from a pool of real replies, which is kept in FILE.
 // Rates do not depend on the machine, times do.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +25,7 @@ import {
 import { type AddCountState, type AddState, add, addCount, isRightSum } from 'mdap/processes';
 import { type AnyProcess, defineProcess } from '../src/process.ts';
 import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
+import { type Counting, measureCalibration } from './real-calibration.ts';
 import { printTable } from './table.ts';
 
 const FILE = join(import.meta.dirname, '../.models/SmolLM2-135M-Instruct.Q4_1.gguf');
@@ -30,10 +34,12 @@ const COUNT_TOKENS = 12;
 const COLUMN_TOKENS = 40;
 /** More than a step ever draws. */
 const DRAWS_PER_STEP = 1_000;
+/** More than a sum of 1,000 digits has. */
+const STEPS_PER_SET = 2 ** 16;
 /** Of the main form, and of the others, which matter at 0. Dearer the higher: no two flagged replies are alike. */
 const TEMPERATURES = { main: [0, 0.3, 0.5, 0.7], others: [0, 0.3] };
 
-const SECTIONS = { columns: measureColumns, forms: measureForms, chains: runChains };
+const SECTIONS = { columns: measureColumns, forms: measureForms, chains: runChains, calibration: calibrate };
 type Section = keyof typeof SECTIONS;
 
 const { positionals, values } = parseArgs({
@@ -42,11 +48,17 @@ const { positionals, values } = parseArgs({
     draws: { type: 'string', default: '50' },
     digits: { type: 'string', default: '100' },
     chains: { type: 'string', default: '10' },
+    pool: { type: 'string', default: join(tmpdir(), 'mdap-real-model-pool.json') },
+    'pool-draws': { type: 'string', default: '5000' },
   },
 });
 const [draws, digits, chains] = [Number(values.draws), Number(values.digits), Number(values.chains)];
+const poolDraws = Number(values['pool-draws']);
 const unknown = positionals.filter((name) => !Object.hasOwn(SECTIONS, name));
-if (unknown.length > 0 || ![draws, digits, chains].every((count) => Number.isSafeInteger(count) && count > 0)) {
+if (
+  unknown.length > 0 ||
+  ![draws, digits, chains, poolDraws].every((count) => Number.isSafeInteger(count) && count > 0)
+) {
   console.error(`expected sections out of ${Object.keys(SECTIONS).join(', ')}, and whole numbers of at least 1`);
   process.exit(2);
 }
@@ -177,6 +189,25 @@ function countedNumbers(): { count: number; weight: number }[] {
   return [...met].map(([count, n]) => ({ count, weight: n / total })).sort((a, b) => a.count - b.count);
 }
 
+/** The process with these forms alone. */
+function countingBy(forms: readonly string[]): Counting {
+  const [first, ...others] = forms.map((name) => counting.forms.find((form) => form.name === name)!);
+  return defineProcess({ ...counting, ...first!, name: counting.name, variants: others });
+}
+
+async function calibrate(model: Model): Promise<void> {
+  await measureCalibration({
+    model,
+    single: countingBy(['main']),
+    several: countingBy(['main', 'question', 'named']),
+    maxOutputTokens: COUNT_TOKENS,
+    draws: poolDraws,
+    poolFile: values.pool,
+    drawingAnew,
+    say,
+  });
+}
+
 interface Chains {
   readonly label: string;
   /** The forms that take turns, by name. */
@@ -223,8 +254,7 @@ async function runChain(
   journal: string,
 ) {
   console.error(`${label}, temperature ${temperature}, k = ${k} ...`);
-  const [first, ...others] = forms.map((name) => counting.forms.find((form) => form.name === name)!);
-  const process = defineProcess({ ...counting, ...first!, name: counting.name, variants: others });
+  const process = countingBy(forms);
   const options: RunOptions = {
     model,
     journal,
@@ -258,14 +288,14 @@ async function runChain(
 
 /**
  * A sample is a function of seed, prompt and draw number, and the few prompts of this process come again and again. Here
- * each step gets draws of its own, so that a chain has as many chances to fail as it has steps.
+ * each step gets draws of its own, so that a chain has as many chances to fail as it has steps; and each set of steps.
  */
-function drawingAnew(model: Model): Model {
+function drawingAnew(model: Model, set = 0): Model {
   return {
     ...model,
     generate: ({ prompt, temperature, maxOutputTokens, draw, signal, subject }: ModelRequest) => {
       const { column, left } = subject!.state as AddCountState;
-      const step = column * 32 + left;
+      const step = set * STEPS_PER_SET + column * 32 + left;
       return model.generate({ prompt, temperature, maxOutputTokens, signal, draw: step * DRAWS_PER_STEP + draw });
     },
   };
