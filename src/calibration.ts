@@ -27,7 +27,7 @@ export interface SampleCounts {
 }
 
 /** What was seen of one voter class on one sampled step. */
-export interface ClassCounts {
+interface ClassCounts {
   /** Of its first draws, as many on every step. */
   readonly first: SampleCounts;
   /** Of all its draws: with the further ones that it had where a vote of its first ones was wrong. */
@@ -186,7 +186,7 @@ export interface VoterName {
  * them share.
  * @throws {UsageError} naming a voter that was not calibrated.
  */
-export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): VoterModel {
+export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): CalibratedVoters {
   const indices = voters.map((voter) => figures.classes.indexOf(requireClass(figures, voter)));
   const distinct = [...new Set(indices)];
   const shared = figures.pairs
@@ -197,7 +197,24 @@ export function voterModelOf(figures: CalibrationFigures, voters: readonly Voter
   return {
     classes: indices.map((index) => figures.classes[index]!.cautious),
     shared: isMeasured ? Math.max(...shared) : 1,
+    ...voteCosts(indices.map((index) => figures.classes[index]!)),
   };
+}
+
+/** What voters are like, and what a vote of each costs. */
+interface CalibratedVoters extends VoterModel {
+  /** In US dollars, or all the same where not every price is known or nothing costs anything. */
+  readonly costs: readonly number[];
+  readonly isPriceMissing: boolean;
+}
+
+function voteCosts(classes: readonly ClassFigures[]): Pick<CalibratedVoters, 'costs' | 'isPriceMissing'> {
+  const prices = classes.map(({ costUsd }) => costUsd);
+  const isPriceMissing = prices.includes(null) && new Set(classes.map(({ model }) => model)).size > 1;
+  const dearest = isPriceMissing ? 0 : Math.max(...prices.map((price) => price ?? 0));
+  // What is free is not asked without end: its votes count as a hundredth of the dearest.
+  const priceOf = ({ costUsd }: ClassFigures) => (dearest === 0 ? 1 : Math.max(costUsd ?? 0, dearest / 100));
+  return { costs: classes.map((one) => priceOf(one) / Math.max(one.v.estimate, 0.01)), isPriceMissing };
 }
 
 /** @throws {UsageError} naming a voter that was not calibrated. */
@@ -216,13 +233,20 @@ function classOf({ classes }: CalibrationFigures, voter: VoterName): ClassFigure
   return classes.find(({ model, variant }) => model === voter.model && variant === voter.variant);
 }
 
-/** Rates that a drift test may hold a voter to: upper ends of what was found, on a single sample. */
+/**
+ * Rates that a drift test may hold the first sample of a step to: upper ends of what was found, of the worst voter among
+ * those that may give it.
+ */
 export function driftRates(
   figures: CalibrationFigures,
-  voter: VoterName,
+  voters: readonly VoterName[],
 ): { readonly dissentRate: number; readonly flagRate: number } | undefined {
-  const known = classOf(figures, voter);
-  return known && { dissentRate: clampRate(1 - known.p.low), flagRate: clampRate(1 - known.v.low) };
+  const known = voters.map((voter) => classOf(figures, voter)).filter((one) => one !== undefined);
+  if (known.length < voters.length) return undefined;
+  return {
+    dissentRate: clampRate(1 - Math.min(...known.map(({ p }) => p.low))),
+    flagRate: clampRate(1 - Math.min(...known.map(({ v }) => v.low))),
+  };
 }
 
 /** A rate of 0 or 1 leaves nothing to test. */

@@ -290,31 +290,3 @@ export async function vote<Action>(
     }
   }
 }
-
-/**
- * So many draws of a step, by the voter classes in turn, flagged and read as for a vote but not counted.
- * @throws {ModelError} when a draw finally fails; the others in flight are aborted.
- */
-export async function sampleStep<Action>(
-  question: Question<Action>,
-  context: VoteContext,
-  count: number,
-): Promise<SampleEntry[]> {
-  const draws = new Draws(question, context, []);
-  const samples: SampleEntry[] = [];
-  const queue: Promise<Landed<Action> | Failed>[] = [];
-  try {
-    for (let next = 0; samples.length < count; ) {
-      while (next < count && queue.length < context.settings.maxConcurrency) {
-        queue.push(draws.land(next, next++ % context.voters.length));
-      }
-      const landed = await queue.shift()!;
-      if ('failure' in landed) throw landed.failure;
-      samples.push(landed.sample);
-    }
-    return samples;
-  } finally {
-    draws.abort();
-    await Promise.all(queue);
-  }
-}
