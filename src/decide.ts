@@ -244,7 +244,9 @@ export async function vote<Action>(
       for (const { voter } of queue) ahead.push(voter);
       const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
       const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
-      if (reason !== undefined && ladder.climb(numbers.next)) {
+      // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
+      const isWaiting = reason !== undefined && ladder.isVerifierNext && queue.length > 0;
+      if (reason !== undefined && !isWaiting && ladder.climb(numbers.next)) {
         flagsInRow = 0;
         const { stepIndex } = question;
         context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: race.tally.entries() });
@@ -253,8 +255,10 @@ export async function vote<Action>(
         if (winner === undefined) continue;
         return { type: 'decided', action: actions.get(winner)!, ...record(winner) };
       }
-      if (reason === 'vote-limit' || reason === 'flag-limit') return { type: 'undecided', code: reason, ...record() };
-      while (queue.length < Math.min(needed, settings.maxConcurrency)) {
+      if (!isWaiting && (reason === 'vote-limit' || reason === 'flag-limit')) {
+        return { type: 'undecided', code: reason, ...record() };
+      }
+      while (!isWaiting && queue.length < Math.min(needed, settings.maxConcurrency)) {
         const voter = voterAhead(queue.length);
         queue.push({ voter, landing: draws.land(numbers.next++, voter) });
       }

@@ -88,9 +88,10 @@ export async function run<Input, State, Action>(
     throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
   }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
-  return withModels(options, async ({ model, panel }) => {
-    const { voters, rungs, vote, figures } = await assembleVote(process, input, { ...options, model, panel });
-    const rates = figures && driftRates(figures, nameOf(process, voters[0]!));
+  return withModels(options, async ({ model, panel, verifier }) => {
+    const assembled = await assembleVote(process, input, { ...options, model, panel, verifier });
+    const { voters, rungs, voterModel, vote, drift, doubt } = assembled;
+    if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
     const maxRetries = maxRetriesOf(options);
     const journal = openJournal(options.journal, clock);
     try {
@@ -98,7 +99,9 @@ export async function run<Input, State, Action>(
         runId,
         voters,
         rungs,
-        drift: rates && { ...rates, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
+        verifier,
+        voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
+        drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
         answer: options.answer,
         journal,
         clock,
@@ -119,10 +122,10 @@ export async function run<Input, State, Action>(
   });
 }
 
-/** The model and its panel for as long as the work takes. What is opened here by its name is closed again. */
+/** The model, its panel and the verifier for as long as the work takes. What is opened here by its name is closed again. */
 async function withModels<T>(
-  options: ModelOptions & Pick<RunOptions, 'panel' | 'clock'>,
-  work: (models: { readonly model: Model; readonly panel: readonly Model[] }) => Promise<T>,
+  options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'clock'>,
+  work: (models: OpenedModels) => Promise<T>,
 ): Promise<T> {
   const opened: Model[] = [];
   const open = async (wanted: ModelOptions) => {
@@ -135,19 +138,26 @@ async function withModels<T>(
     const panel: Model[] = [];
     // A price that is given is that of the model.
     for (const member of options.panel ?? []) panel.push(await open({ ...options, model: member, price: undefined }));
-    return await work({ model, panel });
+    const { verifier } = options;
+    return await work({
+      model,
+      panel,
+      verifier: verifier === undefined ? undefined : await open({ ...options, model: verifier, price: undefined }),
+    });
   } finally {
     for (const model of opened) await model.close?.();
   }
 }
 
+interface OpenedModels {
+  readonly model: Model;
+  readonly panel: readonly Model[];
+  readonly verifier: Model | undefined;
+}
+
 /** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
-export async function assembleVote(
-  process: AnyProcess,
-  rawInput: unknown,
-  options: RunOptions & { readonly model: Model; readonly panel: readonly Model[] },
-) {
-  const { model, panel, rule, k, variants, escalate, maxVotes } = options;
+export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {
+  const { model, panel, verifier, rule, k, variants, escalate, maxVotes } = options;
   const calibration = openCalibrationFor(process, model, options);
   const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
   const assembled = assembleVoters({
@@ -157,6 +167,7 @@ export async function assembleVote(
     variants,
     // A majority of so many votes cannot be given more.
     escalate: rule === 'majority' ? [] : escalate,
+    hasVerifier: verifier !== undefined,
     calibration: isByEvidence ? calibration : undefined,
   });
   const names = assembled.voters.map((voter) => nameOf(process, voter));
@@ -165,9 +176,11 @@ export async function assembleVote(
     wholeNumber('steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
   const { target = DEFAULT_TARGET } = options;
   let stopRule: StopRule;
+  let voterModel: ReturnType<typeof voterModelOf> | undefined;
   if (isByEvidence && figures !== undefined) {
     const steps = await stepsBecause(', and the rule evidence must know how much error one of them is allowed');
-    stopRule = evidenceRule({ ...voterModelOf(figures, names), maxError: stepError({ target, steps }), maxVotes });
+    voterModel = voterModelOf(figures, names);
+    stopRule = evidenceRule({ ...voterModel, maxError: stepError({ target, steps }), maxVotes });
   } else if (k === 'auto' && figures !== undefined) {
     requireNoRates(options);
     const steps = await stepsBecause(', and the margin depends on it');
@@ -176,8 +189,18 @@ export async function assembleVote(
   } else {
     stopRule = plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
   }
+  const first = assembled.rungs[0]!.voters.map((voter) => names[voter]!);
   const isSuspicious = figures && dissentWatch(figures, names[0]!);
-  return { ...assembled, vote: { ...voteSettings(stopRule, options), isSuspicious }, figures };
+  return {
+    ...assembled,
+    voterModel,
+    vote: { ...voteSettings(stopRule, options), isSuspicious },
+    drift: figures && driftRates(figures, first),
+    doubt: voterModel?.isPriceMissing
+      ? 'not every price is known, so the next voter is the one that adds most evidence a vote, not a dollar (--price, or ' +
+        'calibrate again with a price for each)'
+      : undefined,
+  };
 }
 
 function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]): VoterName {

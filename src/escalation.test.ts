@@ -4,7 +4,10 @@
 //  2. A step that nobody contests never leaves its first voters. A dissent that calibration foretells is no reason.
 //  3. Interrupted in the middle of it, a resumed run ends as an uninterrupted one.
 //  4. A person's answer is held to the process's own checks; one that is refused changes nothing.
-//  5. Where the process can verify an answer, the first one that it accepts is the decision; refuted ones are red flags.
+//  5. A verifier is asked of each candidate, yes or no, in a vote of its own: only where it accepts one and rejects all others
+//     that one is the decision. Its samples are journaled and paid, but are no votes; interrupted, nothing is asked twice.
+//     A panel that is no rung votes from the start.
+//  6. Where the process can verify an answer, the first one that it accepts is the decision; refuted ones are red flags.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { run } from './defaults.ts';
@@ -239,6 +242,112 @@ describe('a person', () => {
     assert.deepEqual(await journal.decisions('r'), before);
     assert.equal((await journal.find('r'))?.status, 'paused');
     assert.equal((await runCount({ journal, answer: { stepIndex: HARD, action: HARD + 1 } })).result.status, 'paused');
+  });
+});
+
+describe('a verifier', () => {
+  const judge = (judges: (proposed: number, state: number) => string) => {
+    const named = scriptedModel(({ prompt, subject }) => {
+      if (subject?.proposed === undefined) return 'asked as a voter';
+      assert.match(prompt.user, new RegExp(`${subject.state}\\n\\nThe answer:\\n${subject.proposed.action}\\n`));
+      return judges(subject.proposed.action as number, subject.state as number);
+    });
+    return { ...named, id: 'judge', price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 } };
+  };
+  const knowing = () => judge((proposed, state) => (proposed === state + 1 ? 'Yes.' : 'no'));
+  const contested = (options: Partial<RunOptions>) =>
+    runCount({ model: wavering(['main', 'b', 'c']), escalate: ['verifier'], maxVotes: 9, ...options });
+
+  test('that accepts one candidate and rejects the others decides; its samples are journaled and are no votes', async () => {
+    const verifier = knowing();
+    const { result, decision, samples, escalations } = await contested({ verifier });
+    assert.deepEqual([result.status, result.wrongSteps, result.settledBy], ['done', 0, { verifier: 1 }]);
+    assert.deepEqual(escalations, [['verifier', 'dissent']]);
+    assert.equal(decision?.action, HARD + 1);
+    assert.equal(decision?.tally?.[0]?.[0], String(HARD + 1), 'the winner first');
+    // Three votes on each of two candidates.
+    const opinions = samples.filter(({ model }) => model === 'judge');
+    assert.deepEqual(
+      opinions.map(({ variant, candidate }) => [variant, candidate]),
+      [...Array(3).fill([`verifier of ${HARD + 2}`, 'no']), ...Array(3).fill([`verifier of ${HARD + 1}`, 'yes'])],
+    );
+    assert.equal(decision?.votes, samples.length - opinions.length);
+    assert.equal(decision?.samples, samples.length);
+    assert.equal(result.flagged, 0);
+    assert.equal(result.samples, result.votes + opinions.length);
+  });
+
+  test('that accepts none, or two, settles nothing: the votes go on, then a person', async () => {
+    for (const verdict of ['yes', 'no', 'maybe']) {
+      const { result, escalations, samples } = await contested({ verifier: judge(() => verdict) });
+      assert.deepEqual([result.status, result.undecided, escalations.length], ['paused', 1, 1]);
+      assert.ok(samples.filter(({ model }) => model === 'wavering').length > 9);
+    }
+  });
+
+  test('comes after variants and panel where all are there', async () => {
+    const shaky = { ...wavering(['main']), id: 'panelist' };
+    const model = wavering(['main', 'b', 'c']);
+    const { escalations, result } = await runCount({ model, panel: [shaky], verifier: knowing(), maxVotes: 9 });
+    assert.deepEqual(
+      escalations.map(([to]) => to),
+      ['variants', 'panel', 'verifier'],
+    );
+    assert.deepEqual(result.settledBy, { verifier: 1 });
+  });
+
+  test('interrupted at any of its samples, it is asked for the missing ones alone', async () => {
+    const answers = (request: ModelRequest) =>
+      isHard(request) && request.draw % 2 === 0 ? wrong(request) : right(request);
+    const options = () => ({ model: { ...scriptedModel(answers), id: 'steady' }, maxConcurrency: 2 });
+    const whole = await contested({ ...options(), verifier: knowing() });
+    for (let landed = 1; landed <= whole.samples.length; landed++) {
+      const journal = memoryJournal();
+      const abort = new AbortController();
+      let seen = 0;
+      const verifier = knowing();
+      await contested({
+        ...options(),
+        journal,
+        verifier,
+        signal: abort.signal,
+        onEvent: (event) => {
+          if (event.type === 'sample-landed' && event.sample.stepIndex === HARD && ++seen === landed) abort.abort();
+        },
+      });
+      const resumed = await contested({ ...options(), journal, verifier });
+      assert.deepEqual(resumed.decision, { ...whole.decision, latencyMs: resumed.decision?.latencyMs });
+      assert.deepEqual(
+        resumed.samples.map(({ draw, variant }) => [draw, variant]),
+        whole.samples.map(({ draw, variant }) => [draw, variant]),
+      );
+    }
+  });
+
+  test('may have a prompt of its own; a simulated one errs as often as it is told', async () => {
+    const process = defineProcess({
+      ...DEFINITION,
+      mistakes: (state: number) => [state + 2],
+      verifyPrompt: (action, state) => ({ user: `Does ${action} come after ${state}?` }),
+    });
+    const simulated = { model: 'simulated:p=0.6,seed=4', k: 2, verifier: 'simulated:p=0.999', escalate: ['verifier'] };
+    const { result, journal } = await runCount(simulated as Partial<RunOptions>, process);
+    assert.equal(result.status, 'done');
+    assert.ok(result.settledBy.verifier! > 0);
+    const settled = (await journal.decisions('r')).filter(({ settledBy }) => settledBy === 'verifier');
+    assert.ok(settled.every(({ wrong }) => wrong === false));
+    const all = (await Promise.all(Array.from({ length: STEPS }, (_, step) => journal.samples('r', step)))).flat();
+    const opinions = all.filter(({ variant }) => variant.startsWith('verifier of '));
+    assert.ok(opinions.every(({ text }) => text === 'yes' || text === 'no'));
+  });
+
+  test('a panel that is no rung votes from the start', async () => {
+    const { samples, escalations } = await runCount({ panel: [panelist()], escalate: [] });
+    assert.deepEqual(escalations, []);
+    assert.deepEqual(
+      samples.map(({ model }) => model),
+      ['scripted', 'panelist', 'scripted'],
+    );
   });
 });
 

@@ -36,6 +36,8 @@ export type RunEvent =
       readonly steps: number;
       readonly rate: number;
     }
+  /** Something about the options that is not as it should be, though the run can go on. */
+  | { readonly type: 'doubt-raised'; readonly message: string }
   /** A decision is made, not yet durable. */
   | { readonly type: 'step-decided'; readonly decision: DecisionEntry }
   /** The decision is durable; its effect comes next. Only for processes with effects. */

@@ -34,6 +34,9 @@ export class Ladder {
   get name(): string | undefined {
     return this.#rung === 0 ? undefined : this.#rungs[this.#rung]!.name;
   }
+  get isVerifierNext(): boolean {
+    return this.#rungs[this.#rung + 1]?.name === VERIFIER;
+  }
   /** Whether the present rung is a verifier's: it is asked once, then the voters below it go on. */
   get isVerifying(): boolean {
     return this.#rungs[this.#rung]!.name === VERIFIER;

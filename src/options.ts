@@ -70,12 +70,14 @@ export interface RunOptions extends VoteOptions {
   readonly acceptChange?: boolean;
   /** How many forms of the process (itself, then its variants) take turns from the first vote on; 1 by default. */
   readonly variants?: number | 'all';
-  /** What takes over when a step is contested: all variants, then the panel; both by default, in this order. */
-  readonly escalate?: readonly ('variants' | 'panel')[];
+  /** What takes over when a step is contested: all by default, in this order. A panel that is not among it votes from the start. */
+  readonly escalate?: readonly ('variants' | 'panel' | 'verifier')[];
   /** What an alarm does, when dissents or red flags become more frequent than the calibration found; `note` by default. */
   readonly onDrift?: DriftPolicy;
   /** Further models, named as `model` is. */
   readonly panel?: readonly (string | Model)[];
+  /** The model that is asked, on a contested step, whether a candidate is right; named as `model` is, and may be the same. */
+  readonly verifier?: string | Model;
   /** A person's decision on the step that the run is paused at; it pauses again behind it. */
   readonly answer?: Answer;
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
@@ -116,6 +118,7 @@ const SETTINGS: Record<
     keyof RunOptions,
     | 'model'
     | 'panel'
+    | 'verifier'
     | 'answer'
     | 'signal'
     | 'clock'
@@ -153,7 +156,7 @@ const SETTINGS: Record<
 };
 
 export function settingsOf(options: RunOptions): Json {
-  const { model, panel } = options;
+  const { model, panel, verifier } = options;
   // By name: code may pass more than the types say, a key among it.
   const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
   const named = (one: string | Model) => (typeof one === 'string' ? one : one.id);
@@ -161,6 +164,7 @@ export function settingsOf(options: RunOptions): Json {
     ...Object.fromEntries(given),
     model: named(model),
     ...(panel === undefined ? {} : { panel: panel.map(named) }),
+    ...(verifier === undefined ? {} : { verifier: named(verifier) }),
   };
 }
 

@@ -83,7 +83,12 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
   const panel = await Promise.all(
     (merged.panel ?? []).map((member) => namedModel(member, { ...merged, price: undefined })),
   );
-  const { voters, rungs, vote } = await assembleVote(process, record.input, { ...merged, model, panel });
+  const { voters, rungs, vote } = await assembleVote(process, record.input, {
+    ...merged,
+    model,
+    panel,
+    verifier: undefined,
+  });
   return {
     settings: vote,
     voters: voters.map((voter) => ({

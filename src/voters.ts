@@ -1,12 +1,12 @@
 import type { Calibration } from './calibration.ts';
 import { UsageError } from './errors.ts';
-import type { Rung } from './ladder.ts';
+import { type Rung, VERIFIER } from './ladder.ts';
 import type { Model } from './model.ts';
 import { wholeNumber } from './options.ts';
 import type { AnyProcess } from './process.ts';
 
 /** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
-export const LADDER = ['variants', 'panel'] as const;
+export const LADDER = ['variants', 'panel', VERIFIER] as const;
 export type LadderRung = (typeof LADDER)[number];
 
 export interface Voters {
@@ -15,8 +15,9 @@ export interface Voters {
 }
 
 /**
- * Who votes: some forms of the process in turn, put to one model; then, on a contested step, all of its forms; then the
- * further models of the panel. With a calibration only the forms that it knows.
+ * Who votes: some forms of the process, put to one model; then, on a contested step, all of its forms; then the further
+ * models of the panel, or from the start where they are no part of the ladder; then a verifier, beside whom those voters go
+ * on that were there before. With a calibration only the forms that it knows.
  * @throws {UsageError} for more variants than there are, and for a panel that the calibration does not know.
  */
 export function assembleVoters(options: {
@@ -25,18 +26,21 @@ export function assembleVoters(options: {
   readonly panel: readonly Model[];
   readonly variants: number | 'all' | undefined;
   readonly escalate: readonly LadderRung[] | undefined;
+  readonly hasVerifier: boolean;
   readonly calibration: Calibration | undefined;
 }): Voters {
-  const { process, model, panel, variants, escalate = LADDER, calibration } = options;
-  const voters: { model: Model; form: number }[] = formsOf(process, variants).map((form) => ({ model, form }));
+  const { process, model, panel, variants, escalate = LADDER, hasVerifier, calibration } = options;
+  const members = panel.map((member) => ({ model: member, form: 0 }));
+  const forms = formsOf(process, variants).map((form) => ({ model, form }));
+  const voters: { model: Model; form: number }[] = escalate.includes('panel') ? forms : [...forms, ...members];
   const rungs: Rung[] = [{ name: 'votes', voters: [...voters.keys()] }];
   const isKnown = (voter: (typeof voters)[number]) =>
     calibration === undefined ||
     calibration.classes.some(
       (known) => known.model === voter.model.id && known.variant === process.forms[voter.form]!.name,
     );
-  const stranger = panel.find((member) => !isKnown({ model: member, form: 0 }));
-  if (stranger !== undefined && escalate.includes('panel')) {
+  const stranger = members.find((member) => !isKnown(member))?.model;
+  if (stranger !== undefined) {
     throw new UsageError(
       `panel: expected models that the calibration knows, as its rule must know how far to trust them, got ${stranger.id}: ` +
         'calibrate with the same --panel, or decide by --k.',
@@ -52,15 +56,10 @@ export function assembleVoters(options: {
   for (const name of LADDER) {
     if (!escalate.includes(name)) continue;
     if (name === 'variants') {
-      const rest = process.forms.map((_, form) => ({ model, form })).slice(voters.length);
+      const rest = process.forms.map((_, form) => ({ model, form })).slice(forms.length);
       add(name, rest, [...voters.keys()]);
-    } else {
-      add(
-        name,
-        panel.map((member) => ({ model: member, form: 0 })),
-        [],
-      );
-    }
+    } else if (name === 'panel') add(name, members, []);
+    else if (hasVerifier) rungs.push({ name, voters: rungs.at(-1)!.voters });
   }
   return { voters, rungs };
 }

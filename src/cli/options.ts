@@ -47,9 +47,10 @@ export function addVoteOptions(command: Command): Command {
     );
   addVariantsOption(command, 'from the first vote on (default: 1)')
     .option('--panel <a,b>', 'further models, for steps that the first one contests', parseModels)
+    .option('--verifier <id>', 'a model that is asked whether a contested candidate is right; may be the same')
     .option(
       '--escalate <what>',
-      'who takes over a contested step: variants, panel, none (default: variants,panel)',
+      'who takes over a contested step: variants, panel, verifier, none (default: all; without panel it votes at once)',
       parseEscalate,
     )
     .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber);

@@ -73,6 +73,9 @@ export function progress(options: { output: Output; clock: Clock; totalSteps: nu
         // A large model takes its time for the first reply.
         if (output.isTTY) redraw(clock.monotonicMs());
         return;
+      case 'doubt-raised':
+        say(event.message);
+        return;
       case 'sample-landed':
         samples++;
         if (event.sample.flag !== undefined) flagged++;
