@@ -54,7 +54,7 @@ export interface RunOptions extends VoteOptions {
   readonly steps?: number;
   /** What the voters are known to be like: a file that `mdap calibrate` wrote, or its content. */
   readonly calibration?: string | Calibration;
-  /** Use a calibration of another version of the process. */
+  /** Use a calibration of another version of the process, or one of another model as if it were of this. */
   readonly acceptCalibration?: boolean;
   /** Success rate of a vote and share of samples that become votes, for `k: 'auto'`; a simulated model knows its own. */
   readonly p?: number;

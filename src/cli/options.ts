@@ -15,7 +15,11 @@ export function addModelOptions(command: Command): Command {
   return command
     .option('--model <id>', 'simulated:p=0.99,v=0.97 | provider/model | gguf:PATH | a name that --base-url knows')
     .option('--base-url <url>', 'an OpenAI-compatible server; its key comes from MDAP_API_KEY or OPENAI_API_KEY')
-    .option('--price <in,out>', 'US dollars per million input and output tokens, as in 0.15,0.60', parsePrice)
+    .option(
+      '--price <in,out>',
+      'of the model: US dollars per million input and output tokens, as in 0.15,0.60',
+      parsePrice,
+    )
     .option('--timeout-ms <ms>', 'longest time of one call', parseNumber)
     .option('--seed <n>', 'of the simulated model and of the pauses between tries', parseNumber);
 }
@@ -78,7 +82,7 @@ export function addCalibrationOptions(command: Command): Command {
       'what `mdap calibrate` wrote; by default the one of this process beside the journal',
     )
     .option('--no-calibration', 'decide without one')
-    .option('--accept-calibration', 'use one of another version of the process')
+    .option('--accept-calibration', 'use one of another version of the process, or of another model')
     .addOption(
       new Option('--on-drift <what>', 'when dissents or flags exceed the calibration (default: note)').choices(
         DRIFT_POLICIES,
