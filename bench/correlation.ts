@@ -1,10 +1,12 @@
-import { evidenceRule } from 'mdap';
+import { evidenceRule, type Sample } from 'mdap';
+import { type HanoiAction, type HanoiState, hanoi } from 'mdap/processes';
 import { fitBetaBinomial } from '../src/beta-binomial.ts';
 import { certificateOf } from '../src/certificate.ts';
 import { Evidence } from '../src/evidence.ts';
 import { planDistribution, stepOutcome } from '../src/heterogeneity.ts';
 import { plan } from '../src/plan.ts';
 import { betaDraw, createRandom, type Random } from '../src/random.ts';
+import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
 import { aheadByK, type StopRule } from '../src/vote.ts';
 
 const PAPER_STEPS = 2 ** 20 - 1;
@@ -13,6 +15,21 @@ const PAPER_UNDECIDED_BY_SAMPLES = [81_959, 18_461, 3_807, 973, 288, 100, 31, 14
 
 /** Undecided steps after so many samples, beside the paper's; errors and flags with the correlations of its own counts. */
 export function measurePaperRun() {
+  const { votes, flags } = fitPaperRun();
+  const correlated = simulateRun({ p: votes.mean, rho: votes.rho, v: flags.mean, flagRho: flags.rho, seed: 1 });
+  const independent = simulateRun({ p: votes.mean, rho: 0, v: flags.mean, flagRho: 0, seed: 1 });
+  return {
+    p: votes.mean,
+    rho: votes.rho,
+    flagRho: flags.rho,
+    paper: PAPER_UNDECIDED_BY_SAMPLES,
+    correlated,
+    independent,
+  };
+}
+
+/** Errors of votes, and flags, of the paper's run. */
+function fitPaperRun() {
   // After 3 votes 710 steps are undecided, after 5 17, after 6 13, after 7 2: as tallies of the winner and the rest.
   const votes = fitBetaBinomial([
     { successes: 3, trials: 3, steps: PAPER_STEPS - 710 },
@@ -23,16 +40,7 @@ export function measurePaperRun() {
   ]);
   // Of the steps with a flag among their first three samples, 18,461 of 81,959 have another one on the fourth.
   const flags = { mean: 0.968, rho: fitFlagRho() };
-  const correlated = simulateRun({ p: votes.mean, rho: votes.rho!, v: flags.mean, flagRho: flags.rho, seed: 1 });
-  const independent = simulateRun({ p: votes.mean, rho: 0, v: flags.mean, flagRho: 0, seed: 1 });
-  return {
-    p: votes.mean,
-    rho: votes.rho!,
-    flagRho: flags.rho,
-    paper: PAPER_UNDECIDED_BY_SAMPLES,
-    correlated,
-    independent,
-  };
+  return { votes: { mean: votes.mean, rho: votes.rho! }, flags };
 }
 
 /** rho at which a flag on the fourth sample is as likely, given one among the first three, as the paper's run has it. */
@@ -68,6 +76,114 @@ function simulateRun(options: { p: number; rho: number; v: number; flagRho: numb
     for (let after = 3; after < samples && after - 3 < undecided.length; after++) undecided[after - 3]!++;
   }
   return undecided;
+}
+
+/** Calls of the paper's first two rounds could be as long, and were counted up to the limit of the run. */
+const TOKEN_LIMITS = [2_048, 750];
+/** Of the paper's calibration, whose parser repaired. */
+const REPAIRED_ERROR = 1 - 0.9978;
+/** Samples after which a step without two votes is given up. */
+const MOST_SAMPLES = 200;
+/** All parsers have the same steps, replies and keys. */
+const HANOI = hanoi('flag');
+
+/**
+ * Both of the first two votes wrong, on all steps of the paper's run, as its parser that repairs and the one that flags read
+ * the same replies.
+ *
+ * What is assumed of a reply: with a chance of the step, Beta with the mean and correlation of the run's flags, it is
+ * unreliable: half of these are too long, half lack their last bracket, and each kind holds a wrong state (the smallest disk
+ * misplaced, the same way for the whole step) in a share that makes the error with the repairing parser that of the paper's
+ * calibration. Other replies are wrong as the votes of the run were, in a legal move.
+ */
+export function measureParsers() {
+  const { votes, flags } = fitPaperRun();
+  const wrongIfUnreliable = (REPAIRED_ERROR - flags.mean * (1 - votes.mean)) / (1 - flags.mean);
+  const readers = [hanoi('repair'), hanoi('flag')].flatMap((process) =>
+    TOKEN_LIMITS.map((limit) => ({ process, limit, steps: 0, flagged: 0, wrong: 0, both: 0, alike: 0 })),
+  );
+  const random = createRandom(3);
+  const { start, isDone, apply, reference, key } = HANOI;
+  for (
+    let state = start({ disks: Math.log2(PAPER_STEPS + 1) });
+    !isDone(state);
+    state = apply(state, reference!(state))
+  ) {
+    const right = key(reference!(state));
+    const source = replySource(state, { random, votes, flags, wrongIfUnreliable });
+    const replies: Sample[] = [];
+    for (const reader of readers) {
+      const keys: string[] = [];
+      for (let draw = 0; draw < MOST_SAMPLES && keys.length < 2; draw++) {
+        replies[draw] ??= source();
+        const sample = replies[draw]!;
+        const parse = (text: string) => reader.process.parse(text, state);
+        const read = flagSample(sample, reader.limit) ?? readReply(sample.text, { parse, key });
+        if (!(read instanceof RedFlag)) keys.push(read.key);
+        else if (draw === 0) reader.flagged++;
+      }
+      const [first, second] = keys;
+      if (second === undefined) continue;
+      reader.steps++;
+      reader.wrong += keys.filter((one) => one !== right).length;
+      if (first === right || second === right) continue;
+      reader.both++;
+      if (first === second) reader.alike++;
+    }
+  }
+  return {
+    wrongIfUnreliable,
+    readers: readers.map(({ process, limit, ...seen }) => {
+      const error = seen.wrong / (2 * seen.steps);
+      const { steps, both, alike } = seen;
+      return {
+        parser: process.name,
+        limit,
+        v: 1 - seen.flagged / PAPER_STEPS,
+        error,
+        steps,
+        both,
+        alike,
+        independent: steps * error ** 2,
+      };
+    }),
+  };
+}
+
+/** Replies to one step. */
+function replySource(
+  state: HanoiState,
+  source: {
+    random: Random;
+    votes: { mean: number; rho: number };
+    flags: { mean: number; rho: number };
+    wrongIfUnreliable: number;
+  },
+): () => Sample {
+  const { random, votes, flags, wrongIfUnreliable } = source;
+  const { reference, mistakes, reply } = HANOI;
+  const reliable = betaDraw(flags, random);
+  const right = betaDraw(votes, random);
+  const action = reference!(state);
+  const said = (text: string, outputTokens = 250): Sample => ({
+    text,
+    finishReason: 'stop',
+    inputTokens: undefined,
+    outputTokens,
+    latencyMs: 0,
+  });
+  return () => {
+    if (random() < reliable) return said(reply!(random() < right ? action : mistakes!(state)[0]!, state));
+    const text = reply!(random() < wrongIfUnreliable ? misplaced(action) : action, state);
+    return random() < 0.5 ? said(text, 1_000) : said(text.slice(0, -1));
+  };
+}
+
+/** The right move, and a state with disk 1 on the next peg. */
+function misplaced({ move, nextState }: HanoiAction): HanoiAction {
+  const at = nextState.findIndex((peg) => peg.includes(1));
+  const [a, b, c] = nextState.map((peg, i) => (i === (at + 1) % 3 ? [...peg, 1] : peg.filter((disk) => disk !== 1)));
+  return { move, nextState: [a!, b!, c!] };
 }
 
 /** The evidence rule told the truth: error, votes and undecided share, simulated and exact. */

@@ -3,7 +3,13 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ContenderName, type Rounds, ratioOf, type Spread, spreadOf, timeRounds } from './contenders.ts';
-import { measureCertificates, measureEvidence, measureMixedSteps, measurePaperRun } from './correlation.ts';
+import {
+  measureCertificates,
+  measureEvidence,
+  measureMixedSteps,
+  measurePaperRun,
+  measureParsers,
+} from './correlation.ts';
 import { measureMemory } from './memory.ts';
 import { measureRules } from './statistics.ts';
 import { printTable } from './table.ts';
@@ -143,6 +149,22 @@ function correlation() {
     ]),
     say,
   );
+  const parsers = measureParsers();
+  const share = (100 * parsers.wrongIfUnreliable).toFixed(1);
+  say(`\nthe first two votes of each step, by parser; ${share} % of the unreliable replies wrong when repaired`);
+  printTable(
+    ['parser', 'tokens', 'v', 'error', 'both wrong', 'alike', 'if independent'],
+    parsers.readers.map((reader) => [
+      reader.parser,
+      whole(reader.limit),
+      reader.v.toFixed(3),
+      reader.error.toExponential(2),
+      reader.both,
+      reader.alike,
+      reader.independent.toFixed(1),
+    ]),
+    say,
+  );
   const steps = 200_000;
   const evidence = measureEvidence(steps);
   say(`\nthe evidence rule at p = .95, eps = .001, at most 150 votes; ${whole(steps)} steps a row`);
@@ -188,7 +210,7 @@ function correlation() {
     ]),
     say,
   );
-  return { paper, evidence, mixed, certificates };
+  return { paper, parsers, evidence, mixed, certificates };
 }
 
 function printSpeeds(timed: Rounds): void {
