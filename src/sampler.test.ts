@@ -1,7 +1,7 @@
 /**
  * A sampler:
  * - tries again what may pass, and nothing else; a try keeps the request, and with it the draw number
- * - waits between tries for half to all of a doubling backoff, and never less than the server asked for
+ * - waits between tries for any part of a doubling backoff, never less than the server asked for, and never for hours
  * - tells each failure once, with the time to the next try
  * - stops waiting as soon as the request is aborted
  * - where it starts with one call: sends nothing else until that one succeeded; what the model says to it goes for all
@@ -102,7 +102,7 @@ describe('tries', () => {
 });
 
 describe('the wait before a try', () => {
-  test('is half to all of a backoff that doubles from 500 ms to 30 s', async () => {
+  test('is any part of a backoff that doubles from 1 s to 30 s', async () => {
     const tries = 10;
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
@@ -110,8 +110,8 @@ describe('the wait before a try', () => {
         await sampler.sample(request());
         assert.equal(clock.sleepsMs.length, tries);
         for (const [i, waitMs] of clock.sleepsMs.entries()) {
-          const backoffMs = Math.min(30_000, 500 * 2 ** i);
-          assert.ok(waitMs >= backoffMs / 2 && waitMs <= backoffMs, `try ${i}: ${waitMs} ms of ${backoffMs} ms`);
+          const backoffMs = Math.min(30_000, 1_000 * 2 ** i);
+          assert.ok(waitMs >= 0 && waitMs <= backoffMs, `try ${i}: ${waitMs} ms of ${backoffMs} ms`);
         }
       }),
       { seed: 1, numRuns: 50 },
@@ -119,14 +119,10 @@ describe('the wait before a try', () => {
   });
 
   test('has jitter over that whole range, so that many calls do not come back together', async () => {
-    for (const [chance, share] of [
-      [0, 0.5],
-      [0.5, 0.75],
-      [0.999, 0.9995],
-    ] as const) {
+    for (const chance of [0, 0.5, 0.999]) {
       const { sampler, clock } = startSampler(failsFor(2), { random: () => chance });
       await sampler.sample(request());
-      assert.deepEqual(clock.sleepsMs, [500 * share, 1_000 * share]);
+      assert.deepEqual(clock.sleepsMs, [1_000 * chance, 2_000 * chance]);
     }
     const random = createRandom(7);
     const { sampler, clock } = startSampler(
@@ -140,11 +136,36 @@ describe('the wait before a try', () => {
   test('is never less than the server asked for', async () => {
     const waits = [undefined, 0, 100, 7_000, 100];
     const model = scriptedModel((_, call) => (call < 5 ? failure('retry', { retryAfterMs: waits[call] }) : 'hello'));
-    const { sampler, clock } = startSampler(model, { random: () => 0 });
+    const { sampler, clock } = startSampler(model, { random: () => 0.5 });
     await sampler.sample(request());
-    // Without a wish the backoffs would be 250, 500, 1000, 2000 and 4000 ms.
-    assert.deepEqual(clock.sleepsMs, [250, 500, 1_000, 7_000, 4_000]);
-    assert.equal(clock.now(), 12_750);
+    // Without a wish the backoffs would be 500, 1000, 2000, 4000 and 8000 ms.
+    assert.deepEqual(clock.sleepsMs, [500, 1_000, 2_000, 7_000, 8_000]);
+    assert.equal(clock.now(), 18_500);
+  });
+
+  test('takes no notice of a wish that is no time', async () => {
+    const wishes = [Number.NaN, -1, Number.NEGATIVE_INFINITY, -1e300];
+    const model = scriptedModel((_, call) => (call < 4 ? failure('retry', { retryAfterMs: wishes[call] }) : 'hello'));
+    const { sampler, clock } = startSampler(model, { random: () => 0.5 });
+    await sampler.sample(request());
+    assert.deepEqual(clock.sleepsMs, [500, 1_000, 2_000, 4_000]);
+  });
+
+  test('of more than an hour is not waited for: the run pauses, and the message says how long', async () => {
+    for (const retryAfterMs of [3_600_001, 86_400_000, 1e303, Number.POSITIVE_INFINITY]) {
+      const model = scriptedModel([failure('retry', { code: 'rate-limit', retryAfterMs }), 'too late']);
+      const { sampler, clock, told } = startSampler(model);
+      await assert.rejects(sampler.sample(request()), (thrown) => {
+        assert.ok(thrown instanceof ModelError);
+        assert.deepEqual([thrown.recovery, thrown.code, thrown.retryAfterMs], ['pause', 'rate-limit', retryAfterMs]);
+        assert.match(thrown.message, /^the server said retry It asks to wait \S+ minutes: resume then\.$/);
+        return told.length === 1 && told[0]!.retryInMs === null;
+      });
+      assert.deepEqual([model.requests.length, clock.sleepsMs], [1, []]);
+    }
+    const { sampler, clock } = startSampler(scriptedModel([failure('retry', { retryAfterMs: 3_600_000 }), 'hello']));
+    await sampler.sample(request());
+    assert.deepEqual(clock.sleepsMs, [3_600_000]);
   });
 
   test('of one call does not hold up another', async () => {

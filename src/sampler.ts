@@ -1,12 +1,20 @@
+import type { AccountLimits, Accounts } from './accounts.ts';
+import type { SpendGuard } from './budget.ts';
 import type { Clock } from './clock.ts';
 import { ModelError } from './errors.ts';
 import type { Model, ModelRequest, Sample } from './model.ts';
 import type { Random } from './random.ts';
 
-/** A model with transport retries. A failed call is neither a vote nor a flag. */
+/**
+ * A model with transport retries, within the limits of its account and a budget. A failed call is neither a vote nor a
+ * flag.
+ */
 export interface Sampler {
   readonly model: Model;
-  /** @throws {ModelError} that cannot be retried, or whose retries are used up; the signal's reason when aborted. */
+  /**
+   * @throws {ModelError} that cannot be retried, or whose retries are used up; {BudgetError} where the budget does not
+   * allow the call; the signal's reason when aborted.
+   */
   sample(request: ModelRequest): Promise<Sample>;
 }
 
@@ -19,16 +27,26 @@ export interface SamplerOptions {
   readonly maxRetries: number;
   /** Others wait for the first call to succeed, so that a wrong key or address costs one call, not all that a step draws. */
   readonly startsWithOneCall?: boolean;
+  /** Where calls of a model with an account queue, with those of all other samplers. */
+  readonly accounts?: Accounts;
+  /** What is known of the model's account. */
+  readonly limits?: AccountLimits;
+  /** Asked before each sample, and told what it cost. */
+  readonly budget?: SpendGuard;
   /** `retryInMs` is null for the last failure of a call. */
   readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
 }
 
-const FIRST_BACKOFF_MS = 500;
+const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 30_000;
+/** A server that asks for a longer wait is not waited for: the run pauses. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 export function createSampler(options: SamplerOptions): Sampler {
-  const { model, clock, random, maxRetries, onFailure } = options;
-  let isProven = !options.startsWithOneCall;
+  const { model, clock, random, maxRetries, budget, onFailure } = options;
+  const account = options.accounts?.of(model, options.limits);
+  const startsWithOneCall = options.startsWithOneCall ?? false;
+  let isProven = !startsWithOneCall;
   let scout: Promise<Sample> | undefined;
 
   function call(request: ModelRequest): Promise<Sample> {
@@ -66,13 +84,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     let failure = firstFailure;
     for (let tries = 0; ; tries++) {
       if (!(failure instanceof ModelError)) throw failure;
-      const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
-      // Full jitter between half and all of an exponential backoff, never earlier than the server asked.
-      const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * (0.5 + random() / 2);
-      const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
-      onFailure?.(failure, isLast ? null : waitMs);
-      if (isLast) throw failure;
-      await clock.sleep(waitMs, request.signal);
+      await backOff(withinPatience(failure), tries, request);
       try {
         return await model.generate(request);
       } catch (thrown) {
@@ -81,8 +93,65 @@ export function createSampler(options: SamplerOptions): Sampler {
     }
   }
 
-  return {
-    model,
-    sample: (request) => (isProven ? call(request) : prove(request)),
-  };
+  async function callInTurn(request: ModelRequest): Promise<Sample> {
+    const entry = account!.open({ modelId: model.id, request, startsWithOneCall });
+    for (let tries = 0; ; ) {
+      await account!.turn(entry);
+      let failure: ModelError;
+      try {
+        const sample = await model.generate(request);
+        account!.landed(entry, sample);
+        return sample;
+      } catch (thrown) {
+        if (!(thrown instanceof ModelError)) {
+          account!.left(entry);
+          throw thrown;
+        }
+        failure = account!.failed(entry, withinPatience(thrown), { hasTriesLeft: tries < maxRetries });
+      }
+      // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
+      if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
+      else await backOff(failure, tries++, request);
+    }
+  }
+
+  /** Waits before the next try. @throws the failure where there is none. */
+  async function backOff(failure: ModelError, tries: number, { signal }: ModelRequest): Promise<void> {
+    const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
+    // Full jitter: anywhere within an exponential backoff, but never earlier than the server asked.
+    const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
+    const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
+    onFailure?.(failure, isLast ? null : waitMs);
+    if (isLast) throw failure;
+    await clock.sleep(waitMs, signal);
+  }
+
+  const send =
+    account === undefined ? (request: ModelRequest) => (isProven ? call(request) : prove(request)) : callInTurn;
+
+  async function sampleWithin(guard: SpendGuard, request: ModelRequest): Promise<Sample> {
+    const reservation = await guard.reserve(request, model.price);
+    let sample: Sample | undefined;
+    try {
+      sample = await send(request);
+      return sample;
+    } finally {
+      reservation.settle(sample);
+    }
+  }
+
+  return { model, sample: budget === undefined ? send : (request) => sampleWithin(budget, request) };
+}
+
+/** The failure, or a pause where the server asks for a wait that nobody sits through. */
+function withinPatience(failure: ModelError): ModelError {
+  const { message, code, recovery, statusCode, retryAfterMs = 0 } = failure;
+  if (recovery !== 'retry' || retryAfterMs <= LONGEST_RETRY_AFTER_MS) return failure;
+  const minutes = Math.ceil(retryAfterMs / 60_000);
+  return new ModelError(`${message} It asks to wait ${minutes} minutes: resume then.`, {
+    code,
+    recovery: 'pause',
+    statusCode,
+    retryAfterMs,
+  });
 }
