@@ -95,6 +95,18 @@ export interface SampleEntry {
   readonly latencyMs: number;
 }
 
+/**
+ * A landed sample of a step after the one being decided, drawn on the guess that this is decided in a certain way. It is no
+ * sample of its step before the guess has come true; until then it is kept for a resumed run, and gone once its step is
+ * decided.
+ */
+export interface AheadEntry {
+  readonly type: 'ahead';
+  /** Hash of the state that was guessed. */
+  readonly basis: string;
+  readonly sample: SampleEntry;
+}
+
 /** The state before step `stepIndex`, and the totals of all steps before it. */
 export interface CheckpointEntry {
   readonly type: 'checkpoint';
@@ -126,7 +138,14 @@ export interface StatusEntry {
   readonly settings: Json;
 }
 
-export type JournalEntry = DecisionEntry | SampleEntry | CheckpointEntry | EffectEntry | NoteEntry | StatusEntry;
+export type JournalEntry =
+  | DecisionEntry
+  | SampleEntry
+  | AheadEntry
+  | CheckpointEntry
+  | EffectEntry
+  | NoteEntry
+  | StatusEntry;
 
 export interface RunRecord extends RunHeader {
   readonly status: RunStatus;
@@ -147,6 +166,8 @@ export interface ResumePoint {
   readonly observations: ReadonlyMap<number, Json>;
   /** Samples of the step that was being decided. */
   readonly samples: readonly SampleEntry[];
+  /** Samples drawn ahead, of this step and later ones. */
+  readonly ahead: readonly AheadEntry[];
 }
 
 /** The only one who may write to a run, until closed. */

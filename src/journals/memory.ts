@@ -1,4 +1,5 @@
 import {
+  type AheadEntry,
   type CheckpointEntry,
   type DecisionEntry,
   type Journal,
@@ -21,6 +22,7 @@ interface StoredRun {
   checkpoint: CheckpointEntry;
   readonly decisions: Map<number, DecisionEntry>;
   readonly samples: Map<number, SampleEntry[]>;
+  ahead: AheadEntry[];
   readonly observations: Map<number, unknown>;
   readonly notes: NoteEntry[];
   writer: RunWriter | undefined;
@@ -55,6 +57,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
     switch (entry.type) {
       case 'decision':
         run.decisions.set(entry.stepIndex, entry);
+        run.ahead = run.ahead.filter(({ sample }) => sample.stepIndex > entry.stepIndex);
         if (!entry.keepSamples) run.samples.delete(entry.stepIndex);
         break;
       case 'sample': {
@@ -62,6 +65,9 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         run.samples.set(entry.stepIndex, [...samples.filter((sample) => sample.draw !== entry.draw), entry]);
         break;
       }
+      case 'ahead':
+        run.ahead.push(entry);
+        break;
       case 'checkpoint':
         run.checkpoint = structuredClone(entry);
         break;
@@ -87,6 +93,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         checkpoint: structuredClone(start),
         decisions: new Map(),
         samples: new Map(),
+        ahead: [],
         observations: new Map(),
         notes: [],
         writer: undefined,
@@ -110,6 +117,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
           decisions: decisions.sort((a, b) => a.stepIndex - b.stepIndex),
           observations: new Map([...run.observations].filter(([stepIndex]) => stepIndex >= checkpoint.stepIndex)),
           samples: sortedSamples(run.samples.get(checkpoint.stepIndex + decisions.length)),
+          ahead: [...run.ahead],
         },
         append: (entry) => store(run, entry),
         async flush() {},

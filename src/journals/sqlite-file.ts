@@ -3,9 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../errors.ts';
 import type { SqliteJournalOptions } from './sqlite.ts';
-import { SCHEMA } from './sqlite-rows.ts';
+import { AHEAD_TABLE, SCHEMA } from './sqlite-rows.ts';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const APPLICATION_ID = 0x6d646170; // "mdap"
 const BUSY_TIMEOUT_MS = 5_000;
 
@@ -49,6 +49,13 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
         // Another process may have been faster.
         if (db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n !== 0) return;
         db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};`);
+      });
+    }
+    // A version behind, and nothing of it changed: a table more.
+    else if (version < SCHEMA_VERSION) {
+      inTransaction(db, () => {
+        if (pragma(db, 'user_version') < SCHEMA_VERSION)
+          db.exec(`${AHEAD_TABLE} PRAGMA user_version = ${SCHEMA_VERSION};`);
       });
     }
     return db;

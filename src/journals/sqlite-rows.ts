@@ -1,5 +1,14 @@
-import type { DecisionEntry, JournalEntry, SampleEntry } from '../journal.ts';
+import type { AheadEntry, DecisionEntry, JournalEntry, SampleEntry } from '../journal.ts';
 
+/** Samples of steps that may come, as JSON: they are few, and read only to resume. Since version 2. */
+export const AHEAD_TABLE = `
+  CREATE TABLE ahead (
+    run INTEGER NOT NULL REFERENCES runs(id),
+    step INTEGER NOT NULL,
+    entry TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX ahead_by_step ON ahead (run, step);
+`;
 /** The tables. Version and application id of the file are those of `sqlite-file.ts`. */
 export const SCHEMA = `
   CREATE TABLE runs (
@@ -56,6 +65,7 @@ export const SCHEMA = `
     latency_ms REAL NOT NULL,
     PRIMARY KEY (run, step, draw)
   ) STRICT, WITHOUT ROWID;
+${AHEAD_TABLE}
   CREATE TABLE effects (
     run INTEGER NOT NULL REFERENCES runs(id),
     step INTEGER NOT NULL,
@@ -74,6 +84,8 @@ export const SCHEMA = `
 export const WRITES = {
   decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  ahead: 'INSERT INTO ahead VALUES (?, ?, ?)',
+  'drop-ahead': 'DELETE FROM ahead WHERE run = ? AND step <= ?',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
   checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
   effect: 'INSERT OR REPLACE INTO effects VALUES (?, ?, ?)',
@@ -123,6 +135,8 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.costUsd,
         entry.latencyMs,
       ];
+    case 'ahead':
+      return [type, run, entry.sample.stepIndex, JSON.stringify({ ...entry.sample, basis: entry.basis })];
     case 'checkpoint':
       return [type, run, entry.stepIndex, JSON.stringify(entry.state), JSON.stringify(entry.totals)];
     case 'effect':
@@ -251,4 +265,11 @@ export function toSample(row: SampleRow): SampleEntry {
     costUsd: row.cost_usd,
     latencyMs: row.latency_ms,
   };
+}
+
+export function toAhead(text: string): AheadEntry {
+  const { basis, ...sample } = JSON.parse(text);
+  const { candidate, flag, inputTokens, outputTokens } = sample;
+  // What JSON leaves out.
+  return { type: 'ahead', basis, sample: { ...sample, candidate, flag, inputTokens, outputTokens } };
 }

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { JournalError } from '../errors.ts';
 import {
+  type AheadEntry,
   type CheckpointEntry,
   type DecisionEntry,
   type Journal,
@@ -24,6 +25,7 @@ import {
   type DecisionRow,
   type Row,
   type SampleRow,
+  toAhead,
   toDecision,
   toRow,
   toSample,
@@ -94,6 +96,11 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     return (rows as unknown as SampleRow[]).map(toSample);
   }
 
+  function readAhead(run: number, fromStep: number): AheadEntry[] {
+    const rows = sql('SELECT entry FROM ahead WHERE run = ? AND step >= ? ORDER BY rowid').all(run, fromStep);
+    return (rows as unknown as { entry: string }[]).map(({ entry }) => toAhead(entry));
+  }
+
   function toRecord(row: RunRow): RunRecord {
     return {
       ...JSON.parse(row.header),
@@ -156,6 +163,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
           decisions: decisions.map(toDecision),
           observations: new Map(effects.map(({ step, observation }) => [step, JSON.parse(observation)])),
           samples: readSamples(row.id, checkpoint.stepIndex + decisions.length),
+          ahead: readAhead(row.id, checkpoint.stepIndex + decisions.length),
         };
         keepReserve(file);
         return new SqliteWriter({ db, sql, run: row.id, runId, token, resumePoint, options });
@@ -200,6 +208,8 @@ class SqliteWriter implements RunWriter {
   readonly #open: SampleEntry[] = [];
   /** Undecided steps with samples in the database. */
   readonly #stepsWithSamples = new Set<number>();
+  /** Whether samples of later steps may be in the database. */
+  #hasAhead: boolean;
   #isFlushScheduled = false;
   #failure: JournalError | undefined;
 
@@ -219,6 +229,7 @@ class SqliteWriter implements RunWriter {
     this.#token = init.token;
     this.#options = init.options;
     this.resumePoint = init.resumePoint;
+    this.#hasAhead = init.resumePoint.ahead.length > 0;
     const [sample] = init.resumePoint.samples;
     if (sample !== undefined) this.#stepsWithSamples.add(sample.stepIndex);
   }
@@ -227,6 +238,7 @@ class SqliteWriter implements RunWriter {
     if (entry.type === 'sample') this.#open.push(entry);
     else {
       if (entry.type === 'decision') this.#settleSamples(entry);
+      if (entry.type === 'ahead') this.#hasAhead = true;
       this.#waiting.push(toRow(this.#run, entry));
     }
     // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
@@ -280,6 +292,7 @@ class SqliteWriter implements RunWriter {
     if (this.#stepsWithSamples.delete(stepIndex) && !keepSamples) {
       this.#waiting.push(['drop-samples', this.#run, stepIndex]);
     }
+    if (this.#hasAhead) this.#waiting.push(['drop-ahead', this.#run, stepIndex]);
   }
 
   #commit(): void {

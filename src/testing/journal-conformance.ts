@@ -12,6 +12,7 @@ import { setImmediate as idle } from 'node:timers/promises';
 import type { JournalErrorCode } from '../errors.ts';
 import { JournalError } from '../errors.ts';
 import {
+  type AheadEntry,
   addDecision,
   type CheckpointEntry,
   type DecisionEntry,
@@ -81,6 +82,10 @@ export function sampleSample(stepIndex: number, draw: number, changes: Partial<S
     latencyMs: 4.25,
     ...changes,
   };
+}
+
+function sampleAhead(stepIndex: number, draw: number, basis: string): AheadEntry {
+  return { type: 'ahead', basis, sample: sampleSample(stepIndex, draw, { inputTokens: undefined }) };
 }
 
 /** Creates `sampleHeader`'s run, under another id if given, and opens its writer. */
@@ -329,6 +334,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         decisions: [],
         observations: new Map(),
         samples: [],
+        ahead: [],
       });
       await writer.close();
     });
@@ -349,6 +355,9 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         sampleDecision(3, { keepSamples: true }),
         { type: 'effect', stepIndex: 3, observation: { receipt: '😀' } },
         sampleSample(4, 0),
+        sampleAhead(4, 0, 'a'),
+        sampleAhead(5, 0, 'c'),
+        sampleAhead(6, 0, 'b'),
         sampleDecision(4, CONTESTED),
         sampleSample(5, 1),
         sampleSample(5, 0),
@@ -360,6 +369,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         decisions: [sampleDecision(3, { keepSamples: true }), sampleDecision(4, CONTESTED)],
         observations: new Map([[3, { receipt: '😀' }]]),
         samples: [sampleSample(5, 0), sampleSample(5, 1)],
+        ahead: [sampleAhead(5, 0, 'c'), sampleAhead(6, 0, 'b')],
       });
       assert.deepEqual((await journal.find(sampleHeader.runId))?.totals, totals);
       await second.close();
