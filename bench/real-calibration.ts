@@ -6,43 +6,50 @@ import {
   evidenceRule,
   figuresOf,
   type Model,
-  type Process,
+  type Outlook,
   type StopRule,
   systemClock,
 } from 'mdap';
-import type { AddCountState, AddInput } from 'mdap/processes';
 import { voterModelOf } from '../src/calibration.ts';
 import { questionOf, vote } from '../src/decide.ts';
 import { InFlight } from '../src/draws.ts';
-import { forecast, type Outlook } from '../src/forecast.ts';
-import { leastMarginFor, planDistribution, type StepDistribution } from '../src/heterogeneity.ts';
+import { forecast } from '../src/forecast.ts';
+import { leastMarginFor, planDistribution } from '../src/heterogeneity.ts';
 import { plan } from '../src/plan.ts';
 import { createRandom } from '../src/random.ts';
-import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
 import { createSampler } from '../src/sampler.ts';
 import { clopperPearson, type Interval } from '../src/special-functions.ts';
+import {
+  allSteps,
+  type Counting,
+  collisionRate,
+  errorCorrelation,
+  meanOver,
+  poolRates,
+  type Rates,
+  sharedDifficulty,
+} from './pool-rates.ts';
 import { keyOf, openPool, pooledModel, type ReplyPool } from './reply-pool.ts';
 import { printTable } from './table.ts';
-
-export type Counting = Process<AddInput, AddCountState, number>;
 
 /** Error allowed to one decision. */
 const MAX_ERROR = 1e-4;
 const TEMPERATURE = 0.3;
 /** Steps sampled by a calibration; the first is the default of `mdap calibrate`. */
-const CALIBRATED_STEPS = [50, 200, 1_000];
+const CALIBRATED_STEPS = [50, 1_000];
 /** Of the sums whose steps are sampled and voted on; about 3.3 steps a digit. */
 const DIGITS = 1_000;
 /** Steps that a rule is measured on. */
 const MEASURED_STEPS = 300_000;
 /** Seeds of the sums that rules are measured on; the calibrations have sum 1. */
 const FIRST_MEASURED_SUM = 1_000;
+/** Of ahead-by-k with several forms in turn, to compare with. */
+const MARGIN_IN_TURN = 6;
 
 export interface CalibrationBench {
   readonly model: Model;
-  /** The process with one form, and with several; the first form is the same. */
-  readonly single: Counting;
-  readonly several: Counting;
+  /** The process with each choice of forms that is calibrated: one form, then several that begin with it. */
+  readonly choices: readonly Counting[];
   readonly maxOutputTokens: number;
   /** Real replies to each prompt. */
   readonly draws: number;
@@ -52,306 +59,227 @@ export interface CalibrationBench {
   readonly say: (line: string) => void;
 }
 
+/** Rates of the forms by name, from the pool. */
+type Truth = ReadonlyMap<string, readonly Rates[]>;
+
+interface Calibrated {
+  readonly steps: number;
+  readonly process: Counting;
+  readonly calibration: Calibration;
+  readonly figures: CalibrationFigures;
+}
+
 /** What calibrations of a real model say, what rules built on them are foretold to do, and what they do. */
 export async function measureCalibration(bench: CalibrationBench): Promise<void> {
-  const { model, single, several, say, draws, maxOutputTokens } = bench;
-  const startMs = systemClock.monotonicMs();
+  const { model, choices, say, draws, maxOutputTokens } = bench;
+  const minutesSince = (startMs: number) => `${((systemClock.monotonicMs() - startMs) / 60_000).toFixed(1)} minutes`;
+  let startMs = systemClock.monotonicMs();
+  const forms = choices.flatMap((process) => process.forms.map((form) => ({ process, form })));
+  const prompts = forms.flatMap(({ form }) => [...allSteps()].map((state) => form.prompt(state)));
   const pool = await openPool(model, {
-    prompts: promptsOf(several),
+    prompts: [...new Map(prompts.map((prompt) => [keyOf(prompt), prompt])).values()],
     temperature: TEMPERATURE,
     maxOutputTokens,
     draws,
     file: bench.poolFile,
   });
-  const pooledMs = systemClock.monotonicMs();
-  const truth = truthOf(several, pool);
-  say(
-    `\ncalibration: temperature ${TEMPERATURE}; a pool of ${draws} real replies to each of ${pool.prompts.length} prompts stands for the truth`,
-  );
-  sayPool(several, truth, say);
+  const truth = new Map(forms.map(({ process, form }) => [form.name, poolRates(process, form, pool)]));
+  say(`\ncalibration: temperature ${TEMPERATURE}; p by number, from ${draws} replies to each prompt`);
+  sayPool(truth, say);
+  say(`  ${minutesSince(startMs)}`);
 
-  const rows: Row[] = [];
-  const ideal = idealAhead(truth[0]!);
-  if (ideal !== undefined) rows.push({ steps: '(known)', ...ideal });
-  const figures: { steps: number; forms: number; calibration: Calibration; figures: CalibrationFigures }[] = [];
-  for (const [index, steps] of CALIBRATED_STEPS.entries()) {
-    for (const [i, process] of [single, several].entries()) {
-      console.error(`calibrating ${process.forms.length} form(s) on ${steps} steps ...`);
-      const { calibration } = await calibrateProcess(
-        process,
-        { digits: DIGITS, seed: 1 },
-        {
-          model: bench.drawingAnew(model, 2 * index + i),
-          sampleSteps: steps,
-          variants: 'all',
-          firstTemperature: TEMPERATURE,
-          temperature: TEMPERATURE,
-          maxOutputTokens,
-          seed: index,
-        },
+  startMs = systemClock.monotonicMs();
+  const all: Calibrated[] = [];
+  for (const steps of CALIBRATED_STEPS) {
+    for (const process of choices) {
+      console.error(`calibrating ${formsOf(process)} on ${steps} steps ...`);
+      const options = {
+        model: bench.drawingAnew(model, all.length + 1),
+        sampleSteps: steps,
+        variants: 'all',
+        firstTemperature: TEMPERATURE,
+        temperature: TEMPERATURE,
+        maxOutputTokens,
+        seed: steps,
+      } as const;
+      const { calibration } = await calibrateProcess(process, { digits: DIGITS, seed: 1 }, options);
+      all.push({ steps, process, calibration, figures: figuresOf(calibration) });
+    }
+  }
+  say('\nwhat calibrations say, with 95 %, beside the pool');
+  sayFigures(all, truth, say);
+  say('\ncollisions: a vote of each on one step, both wrong');
+  sayCollisions(all, truth, say);
+  say(`  ${minutesSince(startMs)}`);
+
+  startMs = systemClock.monotonicMs();
+  const steps = MEASURED_STEPS.toLocaleString('en');
+  say(
+    `\nrules for an error of ${MAX_ERROR} a decision: foretold, and measured on ${steps} steps with votes from the pool`,
+  );
+  await sayRules([...plainRows(choices, truth), ...all.flatMap(calibratedRows)], pool, say);
+  say(`  ${minutesSince(startMs)}`);
+}
+
+function formsOf(process: Counting): string {
+  return process.forms.map(({ name }) => name).join(' + ');
+}
+
+function sayPool(truth: Truth, say: (line: string) => void): void {
+  const numbers = [...new Set([...truth.values()].flat().map(({ count }) => count))].sort((a, b) => a - b);
+  const rows = [...truth].map(([form, rates]) => {
+    const rateAt = (count: number) =>
+      meanOver(
+        rates.filter((at) => at.count === count),
+        ({ p }) => p,
       );
-      figures.push({ steps, forms: process.forms.length, calibration, figures: figuresOf(calibration) });
-    }
-  }
-  sayFigures(figures, truth, say);
-  for (const { steps, calibration, figures: found } of figures) rows.push(...rulesOf(steps, calibration, found));
-  const drawnMs = systemClock.monotonicMs();
-
-  say(
-    `\nrules for an error of ${MAX_ERROR} a decision: foretold by the calibration, and measured on ${MEASURED_STEPS} steps of random sums whose`,
-  );
-  say('votes are drawn from the pool, through `vote`; in brackets 95 %');
-  const table: string[][] = [];
-  for (const row of rows) {
-    const { rule } = row;
-    if (rule !== undefined) console.error(`measuring ${rule.name} ...`);
-    const measured = rule && (await measureRule(row.forms === 1 ? single : several, rule, pool));
-    table.push([String(row.steps), row.name, ...foretold(row), ...(measured ? shown(measured) : ['-', '-', '-'])]);
-  }
-  printTable(
-    ['steps', 'rule', 'votes', 'wrong', 'undecided', 'votes measured', 'wrong measured', 'undecided measured'],
-    table,
-    say,
-  );
-  const minutes = (from: number, to: number) => ((to - from) / 60_000).toFixed(1);
-  say(
-    `  ${minutes(startMs, pooledMs)} min for the pool, ${minutes(pooledMs, drawnMs)} for calibrations, ${minutes(drawnMs, systemClock.monotonicMs())} for the rules`,
-  );
-}
-
-/** All steps of all columns, each as often as in random sums: every second column has a carry. */
-function* allSteps(): Generator<AddCountState> {
-  for (let i = 0; i < 200; i++) {
-    const [upper, lower, carry] = [i % 10, Math.floor(i / 10) % 10, i < 100 ? 0 : 1];
-    let left = Math.min(upper, lower) + carry;
-    for (let count = Math.max(upper, lower); left > 0; count++) {
-      yield { a: '', b: '', column: 0, carry: 0, sum: '', count, left: left-- };
-    }
-  }
-}
-
-function promptsOf(process: Counting) {
-  const prompts = [...allSteps()].flatMap((state) => process.forms.map((form) => form.prompt(state)));
-  return [...new Map(prompts.map((prompt) => [keyOf(prompt), prompt])).values()];
-}
-
-/** A form's rates at one number. */
-interface Rates {
-  readonly count: number;
-  /** Share of the steps. */
-  share: number;
-  /** Share of the votes that are right, and the like for the commonest wrong answer. */
-  readonly p: number;
-  readonly rival: number;
-  readonly v: number;
-}
-
-/** By form, then by number and what is left to count, which the check looks at. */
-function truthOf(process: Counting, pool: ReplyPool): Rates[][] {
-  const repliesTo = new Map(pool.prompts.map(({ prompt, replies }) => [keyOf(prompt), replies]));
-  const states = [...allSteps()];
-  return process.forms.map((form) => {
-    const found = new Map<string, Rates>();
-    for (const state of states) {
-      const key = `${state.count} ${state.left}`;
-      const known = found.get(key);
-      if (known !== undefined) {
-        known.share += 1 / states.length;
-        continue;
-      }
-      const votes = new Map<string, number>();
-      let total = 0;
-      for (const { times, ...reply } of repliesTo.get(keyOf(form.prompt(state)))!) {
-        const verdict =
-          flagSample({ ...reply, latencyMs: 0 }, pool.maxOutputTokens) ??
-          readReply(reply.text, {
-            parse: (text) => form.parse(text, state),
-            check: (action) => process.check!(action, state),
-            key: process.key,
-          });
-        if (verdict instanceof RedFlag) continue;
-        votes.set(verdict.key, (votes.get(verdict.key) ?? 0) + times);
-        total += times;
-      }
-      const right = votes.get(process.key(process.reference!(state))) ?? 0;
-      votes.delete(process.key(process.reference!(state)));
-      const rival = Math.max(0, ...votes.values()) / total;
-      found.set(key, { count: state.count, share: 1 / states.length, p: right / total, rival, v: total / pool.draws });
-    }
-    return [...found.values()];
+    return [form, ...numbers.map((count) => rateAt(count).toFixed(2).replace(/^0/, ''))];
   });
+  printTable(['number', ...numbers.map(String)], rows, say);
 }
 
-const meanOf = (rates: readonly Rates[], of: (at: Rates) => number) =>
-  rates.reduce((sum, at) => sum + at.share * of(at), 0);
-
-/** Variance over the steps of the chance of an error, or its covariance with another form's. */
-function covariance(first: readonly Rates[], second: readonly Rates[]): number {
-  const joint = first.reduce((sum, at, i) => sum + at.share * at.p * second[i]!.p, 0);
-  return joint - meanOf(first, ({ p }) => p) * meanOf(second, ({ p }) => p);
-}
-
-function trueRho(rates: readonly Rates[]): number {
-  const p = meanOf(rates, (at) => at.p);
-  return covariance(rates, rates) / (p * (1 - p));
-}
-
-function trueShared(first: readonly Rates[], second: readonly Rates[]): number {
-  return covariance(first, second) / Math.sqrt(covariance(first, first) * covariance(second, second));
-}
-
-function trueCollisions(first: readonly Rates[], second: readonly Rates[]): number {
-  return first.reduce((sum, at, i) => sum + at.share * (1 - at.p) * (1 - second[i]!.p), 0);
-}
-
-function sayPool(process: Counting, truth: readonly Rates[][], say: (line: string) => void): void {
-  const numbers = [...new Set(truth[0]!.map(({ count }) => count))].sort((a, b) => a - b);
-  say('  p by number, from the pool:');
-  const of = (rates: readonly Rates[], count: number) => {
-    const here = rates.filter((at) => at.count === count);
-    return meanOf(here, ({ p }) => p) / meanOf(here, () => 1);
-  };
-  printTable(
-    ['number', ...numbers.map(String)],
-    process.forms.map((form, i) => [
-      form.name,
-      ...numbers.map((count) => of(truth[i]!, count).toFixed(3).replace(/^0/, '')),
-    ]),
-    say,
-  );
-}
-
-interface Found {
-  readonly steps: number;
-  readonly forms: number;
-  readonly figures: CalibrationFigures;
-}
-
-function sayFigures(all: readonly Found[], truth: readonly Rates[][], say: (line: string) => void): void {
-  say('\nwhat the calibrations say (4 draws a step and form, more where they contradict each other), beside the pool');
-  const range = ({ low, high }: Interval, digits = 3) => `(${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+function sayFigures(all: readonly Calibrated[], truth: Truth, say: (line: string) => void): void {
+  const range = ({ low, high }: Interval) => `(${low.toFixed(3)} to ${high.toFixed(3)})`;
   const rows: (string | number)[][] = [];
-  for (const { steps, forms, figures } of all) {
-    for (const { variant, p, v, rho, shares } of figures.classes) {
+  for (const { steps, process, figures, calibration } of all) {
+    for (const [i, { variant, p, v, rho, shares }] of figures.classes.entries()) {
       const { alwaysRight, mixed, alwaysWrong } = shares;
       rows.push([
-        `${steps} x ${forms}`,
+        formsOf(process),
+        steps,
         variant,
-        `${p.estimate.toFixed(4)} ${range(p)}`,
+        calibration.classes[i]!.all.samples,
+        `${p.estimate.toFixed(3)} ${range(p)}`,
         `${v.estimate.toFixed(3)} ${range(v)}`,
         `${rho.estimate?.toFixed(3) ?? '-'} ${range(rho)}`,
-        [alwaysRight, mixed, alwaysWrong].map(({ steps }) => steps).join(' / '),
+        [alwaysRight, mixed, alwaysWrong].map((share) => share.steps).join(' / '),
       ]);
     }
   }
-  for (const [i, { variant }] of all.at(-1)!.figures.classes.entries()) {
-    const rates = truth[i]!;
-    const outvoted = meanOf(rates, ({ p, rival }) => (rival >= p ? 1 : 0));
+  for (const [form, rates] of truth) {
+    const outvoted = meanOver(rates, ({ p, rival }) => (rival >= p ? 1 : 0));
     rows.push([
       'pool',
-      variant,
-      meanOf(rates, ({ p }) => p).toFixed(4),
-      meanOf(rates, ({ v }) => v).toFixed(3),
-      trueRho(rates).toFixed(3),
+      '',
+      form,
+      '',
+      meanOver(rates, ({ p }) => p).toFixed(3),
+      meanOver(rates, ({ v }) => v).toFixed(3),
+      errorCorrelation(rates).toFixed(3),
       `outvoted on ${(100 * outvoted).toFixed(1)} %`,
     ]);
   }
-  printTable(['steps x forms', 'form', 'p', 'v', 'rho', 'steps right/mixed/wrong'], rows, say);
+  printTable(['calibrated', 'steps', 'form', 'samples', 'p', 'v', 'rho', 'steps right / mixed / wrong'], rows, say);
+}
 
-  say('\ncollisions: two votes on one step both wrong, within a form and across');
-  const collided: (string | number)[][] = [];
+function sayCollisions(all: readonly Calibrated[], truth: Truth, say: (line: string) => void): void {
   const rate = (value: number) => value.toExponential(1);
-  const shownRange = ({ low, high }: Interval) => `(${rate(low)} to ${rate(high)})`;
-  for (const { steps, forms, figures } of all) {
-    for (const [i, { variant, collisions }] of figures.classes.entries()) {
-      if (collisions === null) continue;
-      collided.push([
-        `${steps} x ${forms}`,
-        `${variant}, twice`,
-        `${rate(collisions.observed)} ${shownRange(collisions.interval)}`,
-        rate(collisions.independent),
-        rate(trueCollisions(truth[i]!, truth[i]!)),
-        '-',
-        '-',
-        '-',
-      ]);
-    }
-    for (const { pair, collisions, shared, sharedHigh } of figures.pairs) {
-      const [first, second] = pair;
-      collided.push([
-        `${steps} x ${forms}`,
-        pair.map((index) => figures.classes[index]!.variant).join(', '),
-        `${rate(collisions.observed)} ${shownRange(collisions.interval)}`,
-        rate(collisions.independent),
-        rate(trueCollisions(truth[first]!, truth[second]!)),
-        shared?.toFixed(2) ?? '-',
-        sharedHigh.toFixed(2),
-        trueShared(truth[first]!, truth[second]!).toFixed(2),
+  const rows: (string | number)[][] = [];
+  for (const { steps, process, figures } of all) {
+    const variantOf = (index: number) => figures.classes[index]!.variant;
+    const found = [
+      ...figures.classes.map((one, i) => ({ pair: [i, i] as const, collisions: one.collisions!, shared: undefined })),
+      ...figures.pairs.map(({ pair, collisions, ...shared }) => ({ pair, collisions, shared })),
+    ];
+    for (const { pair, collisions, shared } of found) {
+      const { observed, interval, independent } = collisions;
+      const [first, second] = pair.map((index) => truth.get(variantOf(index))!) as [readonly Rates[], readonly Rates[]];
+      rows.push([
+        formsOf(process),
+        steps,
+        pair.map(variantOf).join(', '),
+        `${rate(observed)} (${rate(interval.low)} to ${rate(interval.high)})`,
+        rate(independent),
+        rate(collisionRate(first, second)),
+        shared === undefined ? '' : `${shared.shared?.toFixed(2) ?? '-'} (to ${shared.sharedHigh.toFixed(2)})`,
+        shared === undefined ? '' : sharedDifficulty(first, second).toFixed(2),
       ]);
     }
   }
-  printTable(
-    ['steps x forms', 'votes of', 'both wrong', 'if independent', 'pool', 'shared', 'at most', 'pool'],
-    collided,
-    say,
-  );
+  printTable(['calibrated', 'steps', 'votes of', 'both wrong', 'independent', 'pool', 'shared', 'pool'], rows, say);
 }
 
-/** A rule, with what is foretold of it. */
-interface Row {
-  /** Of the calibration that it was built on. */
-  readonly steps: number | string;
+/** A rule with what is foretold of it. */
+interface RuleRow {
   readonly name: string;
-  readonly forms: number;
-  /** Undefined where it is not to be had. */
-  readonly rule: StopRule | undefined;
+  /** Of the calibration that it was built on. */
+  readonly steps: number | '';
+  readonly process: Counting;
+  /** Or why there is none. */
+  readonly rule: StopRule | string;
   readonly outlook: Pick<Outlook, 'votesPerStep' | 'errorPerStep' | 'undecidedPerStep'> | undefined;
-  /** Why there is no rule. */
-  readonly cannot?: string;
 }
 
-/** ahead-by-k for one who knows the rates at every number, but not which number a step has. */
-function idealAhead(rates: readonly Rates[]): Omit<Row, 'steps'> | undefined {
-  const distribution: StepDistribution = rates.map(({ share, p }) => ({ share, mean: p }));
+/** Rules without a calibration: for one who knows the rate at every number, if not the number; and the forms in turn. */
+function plainRows(choices: readonly Counting[], truth: Truth): RuleRow[] {
+  const [single, ...several] = choices as [Counting, ...Counting[]];
+  const rule = aheadByK({ margin: MARGIN_IN_TURN });
+  const inTurn = several.map((process) => ({
+    name: `ahead by ${MARGIN_IN_TURN}, ${formsOf(process)} in turn`,
+    steps: '' as const,
+    process,
+    rule,
+    outlook: undefined,
+  }));
+  const distribution = truth.get(single.forms[0]!.name)!.map(({ share, p }) => ({ share, mean: p }));
   const margin = leastMarginFor({ distribution, steps: 1, target: 1 - MAX_ERROR });
-  if (typeof margin !== 'number') return undefined;
+  if (typeof margin !== 'number') return inTurn;
   const outlook = planDistribution({ distribution, steps: 1, decideBy: { margin } });
-  return { name: `ahead by ${margin}, of the rates of the pool`, forms: 1, rule: aheadByK({ margin }), outlook };
+  const name = `ahead by ${margin}, the pool's rates known`;
+  return [{ name, steps: '', process: single, rule: aheadByK({ margin }), outlook }, ...inTurn];
 }
 
-function rulesOf(steps: number, calibration: Calibration, figures: CalibrationFigures): Row[] {
-  const rows: Row[] = [];
-  const forms = figures.classes.length;
-  const { rules } = forecast({ calibration, steps: 1, target: 1 - MAX_ERROR, maxConcurrency: 16, seed: 1 });
-  if (forms === 1) {
-    const naive = plan({ p: figures.classes[0]!.p.estimate, steps: 1, target: 1 - MAX_ERROR });
-    const { margin, success, votesPerStep } = naive;
-    rows.push({
-      steps,
-      name: `ahead by ${margin}, errors taken as independent`,
-      forms,
-      rule: aheadByK({ margin }),
-      outlook: { votesPerStep, errorPerStep: 1 - success, undecidedPerStep: 0 },
-    });
+/** Rules that take all calibrated forms; of one form those of ahead-by-k too. */
+function calibratedRows({ steps, process, calibration, figures }: Calibrated): RuleRow[] {
+  const rows: RuleRow[] = [];
+  const count = process.forms.length;
+  if (count === 1) {
+    const { p } = figures.classes[0]!;
+    const { margin, success, votesPerStep } = plan({ p: p.estimate, steps: 1, target: 1 - MAX_ERROR });
+    const outlook = { votesPerStep, errorPerStep: 1 - success, undecidedPerStep: 0 };
+    rows.push({ name: `ahead by ${margin}, of p alone`, steps, process, rule: aheadByK({ margin }), outlook });
   }
-  for (const { rule: kind, voters, margin, maxVotes, cannot, outlook } of rules) {
-    // Rules for one form come from the calibration of that form alone.
-    if (voters.length !== forms) continue;
-    const name =
-      kind === 'evidence' ? `evidence, ${voters.join(' + ')}` : `ahead by ${margin ?? 'k'}, of the fitted Beta`;
-    let rule: StopRule | undefined;
-    if (cannot === null && kind === 'evidence') {
-      rule = evidenceRule({ ...voterModelOf(figures, figures.classes), maxError: MAX_ERROR, maxVotes: maxVotes! });
-    } else if (cannot === null) rule = aheadByK({ margin: margin!, maxVotes: maxVotes! });
-    rows.push({ steps, name, forms, rule, outlook: outlook ?? undefined, cannot: cannot ?? undefined });
+  const foretold = forecast({ calibration, steps: 1, target: 1 - MAX_ERROR, maxConcurrency: 16, seed: 1 });
+  for (const { rule: kind, voters, margin, maxVotes, cannot, outlook } of foretold.rules) {
+    if (voters.length !== count) continue;
+    const isEvidence = kind === 'evidence';
+    const name = isEvidence ? `evidence, ${formsOf(process)}` : `ahead by ${margin ?? 'k'}, of p and rho`;
+    const build = () =>
+      isEvidence
+        ? evidenceRule({ ...voterModelOf(figures, figures.classes), maxError: MAX_ERROR, maxVotes: maxVotes! })
+        : aheadByK({ margin: margin!, maxVotes: maxVotes! });
+    rows.push({ name, steps, process, rule: cannot ?? build(), outlook: outlook ?? undefined });
   }
   return rows;
 }
 
-function foretold({ outlook, cannot }: Row): string[] {
-  if (outlook === undefined) return [`cannot: ${cannot}`, '', ''];
-  const { votesPerStep, errorPerStep, undecidedPerStep } = outlook;
-  return [votesPerStep.toFixed(2), errorPerStep.toExponential(1), undecidedPerStep.toFixed(4)];
+async function sayRules(rows: readonly RuleRow[], pool: ReplyPool, say: (line: string) => void): Promise<void> {
+  const table: (string | number)[][] = [];
+  const reasons = new Map<string, string[]>();
+  for (const { name, steps, process, rule, outlook } of rows) {
+    console.error(`measuring ${name} ...`);
+    if (typeof rule === 'string') reasons.set(rule, [...(reasons.get(rule) ?? []), `${name} (${steps})`]);
+    table.push([
+      name,
+      steps,
+      outlook?.votesPerStep.toFixed(2) ?? '-',
+      outlook?.errorPerStep.toExponential(1) ?? '-',
+      outlook?.undecidedPerStep.toFixed(4) ?? '-',
+      ...(typeof rule === 'string' ? ['cannot', '', ''] : shown(await measureRule(process, rule, pool))),
+    ]);
+  }
+  const header = [
+    'rule',
+    'steps',
+    'votes',
+    'wrong',
+    'undecided',
+    'votes measured',
+    'wrong measured',
+    'undecided measured',
+  ];
+  printTable(header, table, say);
+  for (const [reason, names] of reasons) say(`  ${names.join('; ')} cannot: ${reason}`);
 }
 
 interface Measured {
@@ -374,20 +302,11 @@ function shown({ votes, wrong, undecided }: Measured): string[] {
 
 /** Steps of random sums, each voted on in its right state with votes from the pool. */
 async function measureRule(process: Counting, rule: StopRule, pool: ReplyPool): Promise<Measured> {
-  const sampler = createSampler({
-    model: pooledModel(pool, createRandom(1)),
-    clock: systemClock,
-    random: createRandom(0),
-    maxRetries: 0,
-  });
+  const { temperature, maxOutputTokens } = pool;
+  const model = pooledModel(pool, createRandom(1));
+  const sampler = createSampler({ model, clock: systemClock, random: createRandom(0), maxRetries: 0 });
   const context = {
-    settings: {
-      rule,
-      firstTemperature: pool.temperature,
-      temperature: pool.temperature,
-      maxOutputTokens: pool.maxOutputTokens,
-      maxConcurrency: 16,
-    },
+    settings: { rule, firstTemperature: temperature, temperature, maxOutputTokens, maxConcurrency: 16 },
     voters: process.forms.map((form, index) => ({ sampler, form: index, variant: form.name })),
     inFlight: new InFlight(),
     monotonicMs: () => 0,

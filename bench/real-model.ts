@@ -25,7 +25,8 @@ import {
 import { type AddCountState, type AddState, add, addCount, isRightSum } from 'mdap/processes';
 import { type AnyProcess, defineProcess } from '../src/process.ts';
 import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
-import { type Counting, measureCalibration } from './real-calibration.ts';
+import type { Counting } from './pool-rates.ts';
+import { measureCalibration } from './real-calibration.ts';
 import { printTable } from './table.ts';
 
 const FILE = join(import.meta.dirname, '../.models/SmolLM2-135M-Instruct.Q4_1.gguf');
@@ -198,8 +199,7 @@ function countingBy(forms: readonly string[]): Counting {
 async function calibrate(model: Model): Promise<void> {
   await measureCalibration({
     model,
-    single: countingBy(['main']),
-    several: countingBy(['main', 'question', 'named']),
+    choices: [['main'], ['main', 'question', 'named'], ['main', 'named', 'spaces']].map(countingBy),
     maxOutputTokens: COUNT_TOKENS,
     draws: poolDraws,
     poolFile: values.pool,
