@@ -50,7 +50,7 @@ const { positionals, values } = parseArgs({
     digits: { type: 'string', default: '100' },
     chains: { type: 'string', default: '10' },
     pool: { type: 'string', default: join(tmpdir(), 'mdap-real-model-pool.json') },
-    'pool-draws': { type: 'string', default: '5000' },
+    'pool-draws': { type: 'string', default: '2000' },
   },
 });
 const [draws, digits, chains] = [Number(values.draws), Number(values.digits), Number(values.chains)];
