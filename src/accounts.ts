@@ -20,8 +20,12 @@ export interface AccountLimits {
 /** Calls in flight before anything is known of an account. They double in each round until the first refusal. */
 const FIRST_WINDOW = 32;
 const WINDOW_CUT_TO = 0.5;
-/** For so long an account that has answered before may be down until its calls fail and their runs pause. */
+/** After a refusal that does not say for how long, nobody is sent; twice as long after the next one in a row. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** For so long an account may be down until its calls fail and their runs pause: one that has answered before, or not. */
 const LONGEST_OUTAGE_MS = 300_000;
+const LONGEST_FIRST_OUTAGE_MS = 15_000;
 
 /** The accounts of a program, one for all runs that call a provider with the same key. */
 export class Accounts {
@@ -47,8 +51,8 @@ export class Accounts {
   }
 }
 
-/** One sample that is wanted: it waits for its turn, again for each try, and says what came of it. */
-export interface AccountCall {
+/** One sample that is wanted. */
+interface AccountCall {
   readonly modelId: string;
   readonly request: ModelRequest;
   /** Where nothing is known of the model yet, others wait for the first call, so that a wrong key costs one call. */
@@ -58,6 +62,7 @@ export interface AccountCall {
 interface Entry extends AccountCall {
   /** By first asking: a retry goes before whoever came later. */
   readonly order: number;
+  /** Expected when it was sent. */
   tokens: number;
   /** Number of its send among all of the account. */
   sent: number;
@@ -75,16 +80,17 @@ interface Waiting {
 /**
  * The queue of an account. A call goes when:
  * - fewer are in flight than the window holds. It grows while it is in use, and is halved by a refusal (429) of a call
- *   that was sent after the last cut (additive increase, multiplicative decrease)
+ *   that was sent after the last cut (additive increase, multiplicative decrease); then nobody is sent for a moment
  * - requests and tokens per minute allow it: tokens are expected beforehand, and corrected by what was used
  * - the server does not ask everybody to wait (`retry-after`)
  * - the server is not down (`breaker.ts`)
- * - the key has been accepted and the model has answered before, or no other call is finding that out.
+ * - the key has been accepted and the model has answered before, or no other call, with all its tries, is finding that out.
  *
  * A key that is refused, or an outage that lasts, fails all who wait without sending them.
  */
 export class Account {
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #breaker: Breaker;
   readonly #requests = new Pace();
   readonly #tokens = new Pace();
@@ -94,11 +100,14 @@ export class Account {
   readonly #queue: Waiting[] = [];
   /** Models that have answered. */
   readonly #proven = new Set<string>();
-  readonly #inFlightOf = new Map<string, number>();
+  /** Who finds out whether a model answers. */
+  readonly #scouts = new Map<string, Entry>();
   #inFlight = 0;
   #maxConcurrency = Number.POSITIVE_INFINITY;
   #window = FIRST_WINDOW;
   #wasRefused = false;
+  /** In a row, those of calls that were under way together counted once. */
+  #refusals = 0;
   #asked = 0;
   #sends = 0;
   /** Refusals of calls sent before this one say nothing new. */
@@ -109,6 +118,7 @@ export class Account {
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock;
+    this.#random = random;
     this.#breaker = new Breaker(random);
   }
 
@@ -130,17 +140,22 @@ export class Account {
     return Number.isFinite(waitMs) ? waitMs : 0;
   }
 
+  /** The call takes part until `close`; between them, each of its tries begins with `turn`. */
   open(call: AccountCall): Entry {
     return { ...call, order: this.#asked++, tokens: 0, sent: 0, sentMs: 0, isProbe: false };
   }
 
+  close(entry: Entry): void {
+    if (this.#scouts.get(entry.modelId) !== entry) return;
+    this.#scouts.delete(entry.modelId);
+    this.#dispatch();
+  }
+
   /**
-   * Waits for the call's turn. Then it must be sent, and end in exactly one of `landed`, `failed` and `left`.
+   * Waits until the call may be sent. It must be, and end in exactly one of `landed`, `failed` and `left`.
    * @throws {ModelError} where the account is refused or down meanwhile; the signal's reason when aborted.
    */
   turn(entry: Entry): Promise<void> | undefined {
-    const { inputTokens, outputTokens } = this.#usage.of(entry.request);
-    entry.tokens = inputTokens + outputTokens;
     if (
       this.#queue.length === 0 &&
       this.#sharedWaitMs() === 0 &&
@@ -175,8 +190,10 @@ export class Account {
     this.#usage.learn(entry.request, sample);
     this.#breaker.answered();
     this.#proven.add(entry.modelId);
+    this.#scouts.delete(entry.modelId);
+    if (entry.sent >= this.#cutAtSend) this.#refusals = 0;
     if (this.#inFlight >= this.#limit) this.#window += this.#wasRefused ? 1 / this.#window : 1;
-    this.#end(entry);
+    this.#inFlight--;
     this.#dispatch();
   }
 
@@ -193,8 +210,8 @@ export class Account {
     this.#tokens.spend(-entry.tokens, nowMs);
     if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
     else this.#breaker.answered();
-    this.#end(entry);
-    const longestMs = this.#proven.size > 0 ? LONGEST_OUTAGE_MS : 0;
+    this.#inFlight--;
+    const longestMs = this.#proven.size > 0 ? LONGEST_OUTAGE_MS : LONGEST_FIRST_OUTAGE_MS;
     if (this.isDown && this.#breaker.outageMs(nowMs) >= longestMs) {
       verdict = new ModelError(this.#breaker.evidence(error, { nowMs, epochMs: this.#clock.now() }), {
         code: 'unavailable',
@@ -217,7 +234,7 @@ export class Account {
 
   /** The call ended without a word from the server. */
   left(entry: Entry): void {
-    this.#end(entry);
+    this.#inFlight--;
     if (entry.isProbe) this.#breaker.withdrawn();
     this.#tokens.spend(-entry.tokens, this.#clock.monotonicMs());
     this.#dispatch();
@@ -234,11 +251,8 @@ export class Account {
     if (entry.sent < this.#cutAtSend) return;
     this.#cutAtSend = this.#sends;
     this.#window = Math.max(1, Math.min(this.#window, this.#inFlight) * WINDOW_CUT_TO);
-  }
-
-  #end(entry: Entry): void {
-    this.#inFlight--;
-    this.#inFlightOf.set(entry.modelId, this.#inFlightOf.get(entry.modelId)! - 1);
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusals++) * (0.5 + this.#random() / 2);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + pauseMs);
   }
 
   #dispatch(): void {
@@ -271,19 +285,31 @@ export class Account {
     return Math.max(0, this.#pausedUntilMs - nowMs, this.#breaker.waitMs(nowMs), this.#requests.waitMs(1, nowMs));
   }
 
-  #tokenWaitMs({ tokens }: Entry): number {
-    return this.#tokens.waitMs(tokens, this.#clock.monotonicMs());
+  #tokenWaitMs({ request }: Entry): number {
+    return this.#tokens.waitMs(this.#tokensOf(request), this.#clock.monotonicMs());
   }
 
-  #mayGo({ startsWithOneCall, modelId }: Entry): boolean {
-    if (!startsWithOneCall || this.#proven.has(modelId)) return true;
-    return (this.#proven.size === 0 ? this.#inFlight : (this.#inFlightOf.get(modelId) ?? 0)) === 0;
+  #tokensOf(request: ModelRequest): number {
+    const { inputTokens, outputTokens } = this.#usage.of(request);
+    return inputTokens + outputTokens;
+  }
+
+  #mayGo(entry: Entry): boolean {
+    if (!this.#isScout(entry)) return true;
+    // Of a key that nobody knows yet, one for all models.
+    const scout = this.#proven.size > 0 ? this.#scouts.get(entry.modelId) : this.#scouts.values().next().value;
+    return scout === undefined || scout === entry;
+  }
+
+  #isScout({ startsWithOneCall, modelId }: Entry): boolean {
+    return startsWithOneCall && !this.#proven.has(modelId);
   }
 
   #send(entry: Entry): void {
     const nowMs = this.#clock.monotonicMs();
     this.#inFlight++;
-    this.#inFlightOf.set(entry.modelId, (this.#inFlightOf.get(entry.modelId) ?? 0) + 1);
+    if (this.#isScout(entry)) this.#scouts.set(entry.modelId, entry);
+    entry.tokens = this.#tokensOf(entry.request);
     this.#requests.spend(1, nowMs);
     this.#tokens.spend(entry.tokens, nowMs);
     this.#accepted.add(1, nowMs);

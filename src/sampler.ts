@@ -95,23 +95,27 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   async function callInTurn(request: ModelRequest): Promise<Sample> {
     const entry = account!.open({ modelId: model.id, request, startsWithOneCall });
-    for (let tries = 0; ; ) {
-      await account!.turn(entry);
-      let failure: ModelError;
-      try {
-        const sample = await model.generate(request);
-        account!.landed(entry, sample);
-        return sample;
-      } catch (thrown) {
-        if (!(thrown instanceof ModelError)) {
-          account!.left(entry);
-          throw thrown;
+    try {
+      for (let tries = 0; ; ) {
+        await account!.turn(entry);
+        let failure: ModelError;
+        try {
+          const sample = await model.generate(request);
+          account!.landed(entry, sample);
+          return sample;
+        } catch (thrown) {
+          if (!(thrown instanceof ModelError)) {
+            account!.left(entry);
+            throw thrown;
+          }
+          failure = account!.failed(entry, withinPatience(thrown), { hasTriesLeft: tries < maxRetries });
         }
-        failure = account!.failed(entry, withinPatience(thrown), { hasTriesLeft: tries < maxRetries });
+        // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
+        if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
+        else await backOff(failure, tries++, request);
       }
-      // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
-      if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
-      else await backOff(failure, tries++, request);
+    } finally {
+      account!.close(entry);
     }
   }
 
