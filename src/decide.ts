@@ -5,6 +5,7 @@ import { Ladder, type Rung } from './ladder.ts';
 import { callPart, callPartAsync, type Process, type Prompt, type StepSubject } from './process.ts';
 import { type Reader, RedFlag, type RedFlagCode } from './red-flags.ts';
 import type { Sampler } from './sampler.ts';
+import type { Slots } from './slots.ts';
 import { judgeForm, judgement, MOST_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
 import { aheadByK, type StopRule, type Tally } from './vote.ts';
 
@@ -89,6 +90,14 @@ export interface VoteContext {
   readonly reliability?: (voter: number) => number;
   /** Called when a step goes to its next rung. */
   readonly onEscalation?: (escalation: Escalation) => void;
+  /** Called whenever another candidate leads by what has arrived, counted or not. */
+  readonly onLeader?: (candidate: string, action: unknown) => void;
+  /** Draws of the first round, where more than needed: the first to arrive is earlier, the surplus is paid all the same. */
+  readonly firstDraws?: number;
+  /** Called before each call of a model. */
+  readonly onCall?: () => void;
+  /** Shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */
+  readonly slots?: Slots;
   /** Aborts what the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
@@ -157,6 +166,7 @@ export async function vote<Action>(
   const ladder = new Ladder(context);
   /** Voters of the draws in flight, then of those that would follow. */
   const ahead: number[] = [];
+  const arrivals = context.onLeader && new Arrivals<Action>(context.onLeader);
   const voterAhead = (place: number) => {
     while (ahead.length <= place) ahead.push(ladder.voterOf(numbers.next + ahead.length - queue.length, race, ahead));
     return ahead[place]!;
@@ -258,9 +268,12 @@ export async function vote<Action>(
       if (!isWaiting && (reason === 'vote-limit' || reason === 'flag-limit')) {
         return { type: 'undecided', code: reason, ...record() };
       }
-      while (!isWaiting && queue.length < Math.min(needed, settings.maxConcurrency)) {
+      const wanted = samples === 0 && ladder.name === undefined ? Math.max(needed, context.firstDraws ?? 0) : needed;
+      while (!isWaiting && queue.length < Math.min(wanted, settings.maxConcurrency)) {
         const voter = voterAhead(queue.length);
-        queue.push({ voter, landing: draws.land(numbers.next++, voter) });
+        const landing = draws.land(numbers.next++, voter);
+        queue.push({ voter, landing });
+        if (arrivals !== undefined) void landing.then((landed) => arrivals.add(landed));
       }
       const landed = await queue.shift()!.landing;
       if ('failure' in landed) throw landed.failure;
@@ -292,5 +305,26 @@ export async function vote<Action>(
       draws.abort();
       await Promise.all(queue.map(({ landing }) => landing));
     }
+  }
+}
+
+/** Who leads by what has arrived, in the order in which it arrives: a guess at the decision, and no more. */
+class Arrivals<Action> {
+  readonly #onLeader: (candidate: string, action: Action) => void;
+  readonly #votes = new Map<string, number>();
+  #leader: string | undefined;
+
+  constructor(onLeader: (candidate: string, action: Action) => void) {
+    this.#onLeader = onLeader;
+  }
+
+  add(landed: Landed<Action> | Failed): void {
+    if ('failure' in landed || landed.verdict instanceof RedFlag) return;
+    const { key, action } = landed.verdict;
+    const votes = (this.#votes.get(key) ?? 0) + 1;
+    this.#votes.set(key, votes);
+    if (key === this.#leader || votes <= (this.#votes.get(this.#leader ?? '') ?? 0)) return;
+    this.#leader = key;
+    this.#onLeader(key, action);
   }
 }

@@ -35,6 +35,7 @@ import {
   plainRule,
   type RunOptions,
   settingsOf,
+  speculationOf,
   type VoteOptions,
   voteSettings,
   wholeNumber,
@@ -93,6 +94,7 @@ export async function run<Input, State, Action>(
     const { voters, rungs, voterModel, vote, drift, doubt } = assembled;
     if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
     const maxRetries = maxRetriesOf(options);
+    const speculation = speculationOf(options, model);
     const journal = openJournal(options.journal, clock);
     try {
       return await execute(process, input, {
@@ -102,6 +104,7 @@ export async function run<Input, State, Action>(
         verifier,
         voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
         drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
+        speculation,
         answer: options.answer,
         journal,
         clock,

@@ -1,9 +1,8 @@
 import type { AskedForm, Question, VoteContext } from './decide.ts';
 import type { SampleEntry } from './journal.ts';
-import type { ModelRequest, Sample } from './model.ts';
+import { costOf, type ModelRequest, type Sample } from './model.ts';
 import type { Prompt, StepSubject } from './process.ts';
 import { flagSample, type Reader, RedFlag, readReply, type Valid } from './red-flags.ts';
-import type { Sampler } from './sampler.ts';
 
 /** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
 export const MOST_FLAGGED_CHARS = 65_536;
@@ -47,7 +46,7 @@ export class Draws<Action> {
 
   async #draw(number: number, voter: number): Promise<Landed<Action>> {
     const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
-    const { settings, voters, inFlight, onSample } = this.#context;
+    const { settings, voters, inFlight, slots, onCall, onSample } = this.#context;
     if (paid !== undefined) {
       onSample(paid, true);
       const known = this.#voterOf(paid) ?? voter;
@@ -61,10 +60,15 @@ export class Draws<Action> {
     const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
     this.#open.push(draw);
     let reply: Sample;
+    let giveBack: (() => void) | undefined;
     try {
+      // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
+      if (slots !== undefined) giveBack = await slots.take(this.#question.stepIndex, draw.signal);
+      onCall?.();
       reply = await sampler.sample(draw);
     } finally {
       draw.settle();
+      giveBack?.();
     }
     const verdict = flagSample(reply, settings.maxOutputTokens) ?? reader.read(reply.text);
     const isFlagged = verdict instanceof RedFlag;
@@ -81,7 +85,7 @@ export class Draws<Action> {
       flag: isFlagged ? { code: verdict.code, detail: verdict.detail } : undefined,
       inputTokens: reply.inputTokens,
       outputTokens: reply.outputTokens,
-      costUsd: costUsd(reply, sampler),
+      costUsd: costOf(sampler.model.price, reply),
       latencyMs: reply.latencyMs,
     };
     onSample(sample, false);
@@ -136,23 +140,26 @@ class FormReader<Action> {
   }
 }
 
-function costUsd(sample: Sample, sampler: Sampler): number | null {
-  const { price } = sampler.model;
-  if (price === undefined || sample.inputTokens === undefined || sample.outputTokens === undefined) return null;
-  return (sample.inputTokens * price.inputUsdPerMTok + sample.outputTokens * price.outputUsdPerMTok) / 1e6;
+interface Abortable {
+  abort(reason: unknown): void;
 }
 
 /** The abort controllers that exist, so that a pause reaches every call in flight. */
 export class InFlight {
-  readonly #controllers = new Set<AbortController>();
+  readonly #controllers = new Set<Abortable>();
   #reason: unknown;
   #isAborted = false;
 
-  add(controller: AbortController): void {
+  /** @param parent whose abort is ours too */
+  constructor(parent?: InFlight) {
+    parent?.add(this);
+  }
+
+  add(controller: Abortable): void {
     if (this.#isAborted) controller.abort(this.#reason);
     else this.#controllers.add(controller);
   }
-  delete(controller: AbortController): void {
+  delete(controller: Abortable): void {
     this.#controllers.delete(controller);
   }
   abort(reason: unknown): void {

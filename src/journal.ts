@@ -46,8 +46,20 @@ export interface RunTotals {
   drift?: { dissent: DriftState; flags: DriftState };
   /** What is remembered of voters that are chosen among; undefined where they take turns. */
   panel?: PanelState;
+  /** What was paid for guesses at decisions that did not come true; in none of the other figures. */
+  wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
+}
+
+/** Samples that were not used, and calls that were aborted, whose price is not known. */
+export interface Waste {
+  samples: number;
+  cancelled: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Null as soon as one sample's price is unknown. */
+  costUsd: number | null;
 }
 
 /** A decision. Compact: one row a step, for millions of steps. */
@@ -260,6 +272,22 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
   }
+}
+
+export function addWaste(totals: RunTotals, waste: Waste): void {
+  const sum = totals.wasted ?? { samples: 0, cancelled: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  sum.samples += waste.samples;
+  sum.cancelled += waste.cancelled;
+  sum.inputTokens += waste.inputTokens;
+  sum.outputTokens += waste.outputTokens;
+  sum.costUsd = sum.costUsd === null || waste.costUsd === null ? null : sum.costUsd + waste.costUsd;
+  totals.wasted = sum;
+}
+
+/** Of everything that was paid, in US dollars; null where a price is not known. */
+export function billOf({ costUsd, wasted }: RunTotals): number | null {
+  const waste = wasted === undefined ? 0 : wasted.costUsd;
+  return costUsd === null || waste === null ? null : costUsd + waste;
 }
 
 /** Adds a sample of a step that is not decided yet. */

@@ -78,6 +78,15 @@ export interface RunOptions extends VoteOptions {
   readonly panel?: readonly (string | Model)[];
   /** The model that is asked, on a contested step, whether a candidate is right; named as `model` is, and may be the same. */
   readonly verifier?: string | Model;
+  /**
+   * Steps that may be voted on ahead of the one being decided, from what leads so far: 16 by default for models behind an
+   * account, 0 for those on this machine.
+   */
+  readonly speculate?: number;
+  /** Draws of a step's first round where it votes ahead; by default as many as could decide. More are faster and dearer. */
+  readonly firstDraws?: number;
+  /** Share of the calls that may be wasted by that; 0.2 by default. */
+  readonly maxWaste?: number;
   /** A person's decision on the step that the run is paused at; it pauses again behind it. */
   readonly answer?: Answer;
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
@@ -88,6 +97,8 @@ export interface RunOptions extends VoteOptions {
 const DEFAULT_K = 3;
 export const DEFAULT_MAX_CONCURRENCY = 16;
 export const DEFAULT_TARGET = 0.95;
+const DEFAULT_SPECULATION = 16;
+const DEFAULT_MAX_WASTE = 0.2;
 
 /** A rule that needs no calibration. */
 export function plainRule(options: VoteOptions): StopRule {
@@ -146,6 +157,9 @@ const SETTINGS: Record<
   variants: true,
   escalate: true,
   onDrift: true,
+  speculate: true,
+  maxWaste: true,
+  firstDraws: true,
   calibration: true,
   acceptCalibration: true,
   steps: true,
@@ -172,6 +186,20 @@ export function settingsOf(options: RunOptions): Json {
 export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): RunOptions {
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   return { ...record.settings, processSource: record.processSource ?? undefined, ...given, runId: record.runId };
+}
+
+export function speculationOf(options: RunOptions, { account }: Model) {
+  const { speculate, maxWaste = DEFAULT_MAX_WASTE, firstDraws } = options;
+  if (!(maxWaste >= 0 && maxWaste <= 1)) {
+    throw new UsageError(`maxWaste: expected a share from 0 to 1, got ${maxWaste}.`);
+  }
+  // On this machine further calls would wait for the same processor.
+  const depth = speculate ?? (account === undefined ? 0 : DEFAULT_SPECULATION);
+  return {
+    depth: wholeNumber('speculate', depth, { least: 0 }),
+    maxWaste,
+    firstDraws: firstDraws === undefined ? undefined : wholeNumber('firstDraws', firstDraws),
+  };
 }
 
 export function maxRetriesOf({ maxRetries = 5 }: VoteOptions): number {

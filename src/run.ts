@@ -3,7 +3,15 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { candidateKey } from './candidate.ts';
 import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
-import { type Decision, questionOf, type Undecided, type VoteContext, type VoteSettings, vote } from './decide.ts';
+import {
+  type Decision,
+  type Question,
+  questionOf,
+  type Undecided,
+  type VoteContext,
+  type VoteSettings,
+  vote,
+} from './decide.ts';
 import { InFlight } from './draws.ts';
 import { DriftTest } from './drift.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
@@ -11,6 +19,8 @@ import type { OnEvent } from './events.ts';
 import {
   addDecision,
   addSample,
+  addWaste,
+  billOf,
   type DecisionEntry,
   emptyTotals,
   isJudgement,
@@ -20,6 +30,7 @@ import {
   type RunTotals,
   type RunWriter,
   type SampleEntry,
+  type Waste,
 } from './journal.ts';
 import type { Rung } from './ladder.ts';
 import type { Model } from './model.ts';
@@ -29,6 +40,7 @@ import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
 import { RedFlag } from './red-flags.ts';
 import { createSampler, type Sampler } from './sampler.ts';
+import { StepVotes, type StepVotesOptions } from './step-votes.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
 export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
@@ -61,6 +73,8 @@ export interface RunDependencies {
   readonly random: Random;
   readonly vote: VoteSettings;
   readonly record: RecordPolicy;
+  /** Whether and how far steps are voted on ahead of the one being decided. */
+  readonly speculation?: Pick<StepVotesOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
   /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
   readonly maxSteps: number | undefined;
   readonly maxRetries: number;
@@ -91,8 +105,10 @@ export interface RunResult<State = unknown> {
   /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
   readonly undecided: number;
   readonly tokens: { readonly input: number; readonly output: number };
-  /** Null where the price of the model is not known. */
+  /** Of everything, waste included. Null where the price of the model is not known. */
   readonly costUsd: number | null;
+  /** Of this, what steps took that went another way than was guessed; in no other count. Null where nothing was guessed. */
+  readonly wasted: Waste | null;
   /** Time in which the run was executing, over all its resumptions. */
   readonly wallMs: number;
   readonly stateSha256: string;
@@ -135,6 +151,8 @@ class Run<Input, State, Action> {
   readonly #effectAbort = new AbortController();
   readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
   readonly #panel: PanelRecord | undefined;
+  /** Where steps are voted on ahead. */
+  #stepVotes: StepVotes<State, Action> | undefined;
   #state: State;
   #stepIndex: number;
   #totals: RunTotals;
@@ -191,6 +209,7 @@ class Run<Input, State, Action> {
       end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
     } finally {
       signal?.removeEventListener('abort', onAbort);
+      await this.#stepVotes?.close();
     }
     end = await this.#close(end);
     this.#options.onEvent?.({ type: 'run-ended', ...end });
@@ -213,6 +232,7 @@ class Run<Input, State, Action> {
     const { maxSteps, signal, clock } = this.#options;
     const ownSteps = this.#call('steps', () => this.#process.steps?.(this.#input));
     const limit = maxSteps ?? ownSteps ?? Number.POSITIVE_INFINITY;
+    this.#stepVotes = this.#createStepVotes(limit);
     let yieldedMs = clock.monotonicMs();
     while (!this.#call('isDone', () => this.#process.isDone(this.#state))) {
       if (signal?.aborted) return INTERRUPTED;
@@ -226,7 +246,9 @@ class Run<Input, State, Action> {
       }
       const outcome = await this.#decide();
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
-      await this.#transit(this.#commit(outcome));
+      const entry = this.#commit(outcome);
+      this.#stepVotes?.settle(outcome.tally[0]![0]);
+      await this.#transit(entry);
       const isDrifting = this.#watchDrift(outcome);
       this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
       const nowMs = clock.monotonicMs();
@@ -313,9 +335,51 @@ class Run<Input, State, Action> {
   }
 
   #decide(): Promise<Decision<Action> | Undecided> {
-    const question = questionOf(this.#process, this.#state, this.#stepIndex);
-    const ask = (form: number) => this.#call('prompt', () => question.ask(form));
-    return vote({ ...question, ask }, this.#context, this.#open.splice(0));
+    if (this.#stepVotes === undefined) {
+      const question = this.#question(this.#stepIndex, this.#state);
+      return vote(question, this.#context, this.#open.splice(0));
+    }
+    const head = this.#stepVotes.head(this.#stepIndex, this.#state);
+    this.#open = head.samples;
+    return head.outcome;
+  }
+
+  #question(stepIndex: number, state: State): Question<Action> {
+    const question = questionOf(this.#process, state, stepIndex);
+    return { ...question, ask: (form) => callPart(this.#process, 'prompt', stepIndex, () => question.ask(form)) };
+  }
+
+  /** @param limit steps of the run */
+  #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
+    const { speculation, onEvent } = this.#options;
+    const { effect, verify, apply, isDone } = this.#process;
+    // An effect is a barrier: what it observes is part of the next state. A verifier decides at once.
+    if (speculation === undefined || speculation.depth === 0 || effect !== undefined || verify !== undefined) {
+      return undefined;
+    }
+    const { ahead } = this.#writer.resumePoint;
+    return new StepVotes<State, Action>({
+      ...speculation,
+      context: this.#context,
+      question: (stepIndex, state) => this.#question(stepIndex, state),
+      successor: (state, action, stepIndex) => {
+        try {
+          const next = apply(state, action);
+          return stepIndex + 1 < limit && !isDone(next) ? next : undefined;
+        } catch {
+          // Of an action that may never be decided. If it is, it throws again.
+          return undefined;
+        }
+      },
+      recorded: { samples: this.#open.splice(0), ahead },
+      onSample: (sample) => {
+        onEvent?.({ type: 'sample-landed', sample });
+        this.#writer.append(sample);
+      },
+      onAhead: (entry) => this.#writer.append(entry),
+      onEscalation: (escalation) => this.#context.onEscalation?.(escalation),
+      onWaste: (waste) => addWaste(this.#totals, waste),
+    });
   }
 
   /** @returns whether one of the tests has just alarmed. */
@@ -559,7 +623,8 @@ class Run<Input, State, Action> {
       settledBy: totals.settledBy,
       undecided: this.#undecided === undefined ? 0 : 1,
       tokens: { input: totals.inputTokens, output: totals.outputTokens },
-      costUsd: totals.costUsd,
+      costUsd: billOf(totals),
+      wasted: totals.wasted ?? null,
       wallMs: Math.round(totals.activeMs),
       stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
       wrongSteps: totals.wrongSteps,

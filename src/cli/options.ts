@@ -59,6 +59,17 @@ export function addVoteOptions(command: Command): Command {
     )
     .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber);
   return addSamplingOptions(command)
+    .option(
+      '--speculate <n>',
+      'steps that are voted on ahead, from what leads so far (default: 16; 0 for models on this machine)',
+      parseNumber,
+    )
+    .option(
+      '--first-draws <n>',
+      'draws of its first round, where steps are voted on ahead (default: as needed)',
+      parseNumber,
+    )
+    .option('--max-waste <share>', 'of the calls that this may waste (default: 0.2)', parseNumber)
     .option('--max-steps <n>', 'pause after so many steps', parseNumber)
     .addOption(
       new Option('--record <what>', 'sampled texts that the journal keeps (default: contested)').choices(

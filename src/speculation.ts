@@ -1,0 +1,113 @@
+/** A vote that goes on, on a step that may never come. */
+export interface OpenVote<State> {
+  readonly stepIndex: number;
+  readonly state: State;
+  /** Aborts what it has in flight; what it cost is waste. */
+  drop(): void;
+}
+
+export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>> {
+  /** How many steps may be voted on ahead of the one being decided. */
+  readonly depth: number;
+  /** Starts the vote on a step. `onLeader` is called whenever another candidate leads by what has arrived. */
+  readonly open: (stepIndex: number, state: State, onLeader: (candidate: string, action: Action) => void) => Vote;
+  /** The state that an action would lead to; undefined where there is nothing more to vote on. */
+  readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
+  /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
+  readonly mayStart: () => boolean;
+  readonly isSameState: (a: State, b: State) => boolean;
+}
+
+interface Link<State, Action, Vote extends OpenVote<State>> {
+  readonly vote: Vote;
+  leader: { readonly candidate: string; readonly action: Action } | undefined;
+  next: { readonly candidate: string; readonly link: Link<State, Action, Vote> } | undefined;
+}
+
+/**
+ * A chain of votes, each on the state that the leader of the one before it would lead to: the step being decided, and up to
+ * `depth` after it. When a leader changes, all that was built on it is dropped; decisions come in order.
+ */
+export class Speculation<State, Action, Vote extends OpenVote<State>> {
+  readonly #options: SpeculationOptions<State, Action, Vote>;
+  #head: Link<State, Action, Vote> | undefined;
+
+  constructor(options: SpeculationOptions<State, Action, Vote>) {
+    this.#options = options;
+  }
+
+  /** The vote on the step to be decided now: one that was started ahead, if it was for this state, or a new one. */
+  head(stepIndex: number, state: State): Vote {
+    const { vote } = this.#head ?? {};
+    const isIt = vote?.stepIndex === stepIndex && this.#options.isSameState(vote.state, state);
+    if (!isIt) {
+      this.drop();
+      this.#head = this.#open(stepIndex, state);
+    }
+    this.#extend();
+    return this.#head!.vote;
+  }
+
+  /** The head is decided: what was built on this candidate goes on, all else is dropped. */
+  settle(candidate: string): void {
+    const { next } = this.#head ?? {};
+    if (next?.candidate === candidate) this.#head = next.link;
+    else {
+      dropFrom(next?.link);
+      this.#head = undefined;
+    }
+  }
+
+  /** Of the head too. */
+  drop(): void {
+    dropFrom(this.#head);
+    this.#head = undefined;
+  }
+
+  #open(stepIndex: number, state: State): Link<State, Action, Vote> {
+    // A vote may have a leader before it returns.
+    let link: Link<State, Action, Vote> | undefined;
+    let early: Link<State, Action, Vote>['leader'];
+    const vote = this.#options.open(stepIndex, state, (candidate, action) => {
+      const leader = { candidate, action };
+      if (link === undefined) early = leader;
+      else this.#lead(link, leader);
+    });
+    link = { vote, leader: early, next: undefined };
+    return link;
+  }
+
+  #lead(link: Link<State, Action, Vote>, leader: NonNullable<Link<State, Action, Vote>['leader']>): void {
+    link.leader = leader;
+    if (link.next !== undefined && link.next.candidate !== leader.candidate) {
+      dropFrom(link.next.link);
+      link.next = undefined;
+    }
+    this.#extend();
+  }
+
+  /** Starts the votes that may be started behind the last of the chain. */
+  #extend(): void {
+    const { depth, successor, mayStart } = this.#options;
+    let last = this.#head;
+    let ahead = 0;
+    for (; last?.next !== undefined; ahead++) last = last.next.link;
+    while (last?.leader !== undefined && ahead < depth && mayStart()) {
+      const { leader, vote } = last;
+      const state = successor(vote.state, leader.action, vote.stepIndex);
+      if (state === undefined) return;
+      const link = this.#open(vote.stepIndex + 1, state);
+      last.next = { candidate: leader.candidate, link };
+      last = link;
+      ahead++;
+    }
+  }
+}
+
+/** The furthest first: nothing is built on a vote that is gone. */
+function dropFrom<State, Action, Vote extends OpenVote<State>>(link: Link<State, Action, Vote> | undefined): void {
+  if (link === undefined) return;
+  dropFrom(link.next?.link);
+  link.next = undefined;
+  link.vote.drop();
+}
