@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Accounts } from './accounts.ts';
+import { Budget } from './budget.ts';
 import { type CalibrateResult, calibrate } from './calibrate.ts';
 import {
   type Calibration,
@@ -27,6 +29,8 @@ import { sqliteJournal } from './journals/sqlite.ts';
 import type { Model } from './model.ts';
 import { resolveModel } from './models/resolve.ts';
 import {
+  accountLimitsOf,
+  budgetLimitsOf,
   DEFAULT_TARGET,
   type ModelOptions,
   maxRetriesOf,
@@ -95,6 +99,11 @@ export async function run<Input, State, Action>(
     if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
     const maxRetries = maxRetriesOf(options);
     const speculation = speculationOf(options, model);
+    const limits = budgetLimitsOf(options);
+    if (limits !== undefined) {
+      const asked = [model, ...panel, ...(verifier === undefined ? [] : [verifier])];
+      new Budget({ limits, clock, owner: 'run' }).requirePrices(asked);
+    }
     const journal = openJournal(options.journal, clock);
     try {
       return await execute(process, input, {
@@ -105,6 +114,9 @@ export async function run<Input, State, Action>(
         voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
         drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
         speculation,
+        accounts: accountsOf(clock),
+        accountLimits: accountLimitsOf(options),
+        budget: limits && { limits },
         answer: options.answer,
         journal,
         clock,
@@ -157,6 +169,15 @@ interface OpenedModels {
   readonly panel: readonly Model[];
   readonly verifier: Model | undefined;
 }
+
+/** One queue a provider account for all that this program does: what one run learns of its limits, the next one knows. */
+function accountsOf(clock: Clock): Accounts {
+  const accounts = ACCOUNTS.get(clock) ?? new Accounts({ clock, random: Math.random });
+  ACCOUNTS.set(clock, accounts);
+  return accounts;
+}
+/** By clock: times of different ones cannot be compared. */
+const ACCOUNTS = new WeakMap<Clock, Accounts>();
 
 /** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
 export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {
@@ -298,7 +319,14 @@ export async function decide<Action>(
   });
   return withModels(options, ({ model }) => {
     const random = createRandom(options.seed ?? 0);
-    const sampler = createSampler({ model, clock, random, maxRetries: maxRetriesOf(options) });
+    const sampler = createSampler({
+      model,
+      clock,
+      random,
+      maxRetries: maxRetriesOf(options),
+      accounts: accountsOf(clock),
+      limits: accountLimitsOf(options),
+    });
     return abortable(signal, (inFlight) =>
       vote(questionOf(process, null, 0), {
         settings,
@@ -340,8 +368,9 @@ export async function calibrateProcess(
   return withModels(options, ({ model, panel }) => {
     const random = createRandom(options.seed ?? 0);
     const maxRetries = maxRetriesOf(options);
+    const queue = { accounts: accountsOf(clock), limits: accountLimitsOf(options) };
     const voters = calibratedVoters({ process, model, panel, variants: options.variants }).map(({ forms, ...one }) => {
-      const sampler = createSampler({ ...one, clock, random, maxRetries, startsWithOneCall: true });
+      const sampler = createSampler({ ...one, ...queue, clock, random, maxRetries, startsWithOneCall: true });
       return forms.map((form) => ({ sampler, form, variant: process.forms[form]!.name }));
     });
     return abortable(signal, (inFlight) =>

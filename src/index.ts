@@ -14,7 +14,7 @@ export {
   systemClock,
 } from './defaults.ts';
 // Errors
-export { JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
+export { BudgetError, JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
 export type { OnEvent, RunEvent } from './events.ts';
 export { evidenceRule, type VoterModel } from './evidence.ts';
 export type { Fingerprint } from './fingerprint.ts';

@@ -1,3 +1,5 @@
+import type { AccountLimits } from './accounts.ts';
+import type { BudgetLimits } from './budget.ts';
 import type { Calibration } from './calibration.ts';
 import type { Clock } from './clock.ts';
 import type { VoteSettings } from './decide.ts';
@@ -42,6 +44,9 @@ export interface VoteOptions extends ModelOptions {
   readonly maxConcurrency?: number;
   /** Further tries of a call that failed for a reason that may pass; 5 by default. */
   readonly maxRetries?: number;
+  /** What the provider allows the account; found out by default. Holds for all runs of this program. */
+  readonly requestsPerMinute?: number;
+  readonly tokensPerMinute?: number;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -87,6 +92,14 @@ export interface RunOptions extends VoteOptions {
   readonly firstDraws?: number;
   /** Share of the calls that may be wasted by that; 0.2 by default. */
   readonly maxWaste?: number;
+  /** What the run may spend, in US dollars, over all its resumptions. Reached, it pauses and can be resumed with more. */
+  readonly budgetUsd?: number;
+  /** The same in tokens, in and out together. */
+  readonly budgetTokens?: number;
+  /** The same in samples. */
+  readonly budgetCalls?: number;
+  /** The same in minutes of execution. */
+  readonly budgetMinutes?: number;
   /** A person's decision on the step that the run is paused at; it pauses again behind it. */
   readonly answer?: Answer;
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
@@ -160,6 +173,12 @@ const SETTINGS: Record<
   speculate: true,
   maxWaste: true,
   firstDraws: true,
+  budgetUsd: true,
+  budgetTokens: true,
+  budgetCalls: true,
+  budgetMinutes: true,
+  requestsPerMinute: true,
+  tokensPerMinute: true,
   calibration: true,
   acceptCalibration: true,
   steps: true,
@@ -200,6 +219,25 @@ export function speculationOf(options: RunOptions, { account }: Model) {
     maxWaste,
     firstDraws: firstDraws === undefined ? undefined : wholeNumber('firstDraws', firstDraws),
   };
+}
+
+/** Undefined where there is no budget. */
+export function budgetLimitsOf(options: RunOptions): BudgetLimits | undefined {
+  const { budgetUsd, budgetTokens, budgetCalls, budgetMinutes } = options;
+  for (const [name, limit] of Object.entries({ budgetUsd, budgetTokens, budgetCalls, budgetMinutes })) {
+    if (limit !== undefined && !(limit > 0)) throw new UsageError(`${name}: expected a number above 0, got ${limit}.`);
+  }
+  if ([budgetUsd, budgetTokens, budgetCalls, budgetMinutes].every((limit) => limit === undefined)) return undefined;
+  const wallMs = budgetMinutes === undefined ? undefined : budgetMinutes * 60_000;
+  return { usd: budgetUsd, tokens: budgetTokens, calls: budgetCalls, wallMs };
+}
+
+export function accountLimitsOf(options: VoteOptions): AccountLimits {
+  const { requestsPerMinute, tokensPerMinute } = options;
+  for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute })) {
+    if (limit !== undefined && !(limit > 0)) throw new UsageError(`${name}: expected a number above 0, got ${limit}.`);
+  }
+  return { requestsPerMinute, tokensPerMinute };
 }
 
 export function maxRetriesOf({ maxRetries = 5 }: VoteOptions): number {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import type { AccountLimits, Accounts } from './accounts.ts';
+import { Budget, type BudgetOptions } from './budget.ts';
 import { candidateKey } from './candidate.ts';
 import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
@@ -78,6 +80,12 @@ export interface RunDependencies {
   /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
   readonly maxSteps: number | undefined;
   readonly maxRetries: number;
+  /** Queues of providers, shared with all other runs of this program; without them a model is called at once. */
+  readonly accounts?: Accounts;
+  /** What is known of the limits of the models' accounts. */
+  readonly accountLimits?: AccountLimits;
+  /** What the run may spend over all its resumptions; reached, it pauses. */
+  readonly budget?: Pick<BudgetOptions, 'limits' | 'within'>;
   /** Go on under a changed process definition. */
   readonly acceptChange: boolean;
   /** What `mdap resume` needs to call this again. */
@@ -410,6 +418,8 @@ class Run<Input, State, Action> {
   }
 
   #createVoteContext(): VoteContext {
+    const budget = this.#createBudget();
+    const { accounts, accountLimits: limits } = this.#options;
     const { voters, rungs, verifier, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
     const samplers = new Map<Model, Sampler>();
     const samplerOf = (model: Model): Sampler => {
@@ -421,6 +431,9 @@ class Run<Input, State, Action> {
         random,
         maxRetries,
         startsWithOneCall: true,
+        accounts,
+        limits,
+        budget,
         onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
       });
       samplers.set(model, sampler);
@@ -450,6 +463,20 @@ class Run<Input, State, Action> {
         this.#writer.append(sample);
       },
     };
+  }
+
+  /** J7. What earlier executions spent counts. */
+  #createBudget(): Budget | undefined {
+    const { budget, clock } = this.#options;
+    if (budget === undefined) return undefined;
+    const { decisions, samples, ahead } = this.#writer.resumePoint;
+    const totals = structuredClone(this.#totals);
+    for (const decision of decisions) addDecision(totals, decision);
+    for (const sample of [...samples, ...ahead.map((entry) => entry.sample)]) addSample(totals, sample);
+    const { inputTokens, outputTokens, activeMs: wallMs, wasted } = totals;
+    const tokens = inputTokens + outputTokens + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
+    const spent = { usd: billOf(totals), tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
+    return new Budget({ ...budget, clock, owner: 'run', spent });
   }
 
   #noteFailure(error: ModelError, retryInMs: number | null): void {

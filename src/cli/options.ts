@@ -31,7 +31,18 @@ export function addSamplingOptions(command: Command): Command {
     .option('--first-temperature <t>', "of a voter's first sample on a step (default: 0)", parseNumber)
     .option('--temperature <t>', 'of all its later samples (default: 0.1)', parseNumber)
     .option('--max-concurrency <n>', 'most calls in flight (default: 16)', parseNumber)
+    .option('--requests-per-minute <n>', "of the provider's account (default: found out)", parseNumber)
+    .option('--tokens-per-minute <n>', 'the same in tokens', parseNumber)
     .option('--max-retries <n>', 'further tries of a call that failed in passing (default: 5)', parseNumber);
+}
+
+/** What a run, or many, may spend. */
+export function addBudgetOptions(command: Command): Command {
+  return command
+    .option('--budget-usd <n>', 'pause when so many US dollars are spent; resume with more', parseNumber)
+    .option('--budget-tokens <n>', 'the same in tokens, in and out', parseNumber)
+    .option('--budget-calls <n>', 'the same in samples', parseNumber)
+    .option('--budget-minutes <n>', 'the same in minutes of execution', parseNumber);
 }
 
 /** `--variants`; what happens without it differs. */
@@ -58,7 +69,7 @@ export function addVoteOptions(command: Command): Command {
       parseEscalate,
     )
     .option('--max-votes <n>', 'votes after which a step is undecided', parseNumber);
-  return addSamplingOptions(command)
+  return addBudgetOptions(addSamplingOptions(command))
     .option(
       '--speculate <n>',
       'steps that are voted on ahead, from what leads so far (default: 16; 0 for models on this machine)',
