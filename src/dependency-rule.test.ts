@@ -68,6 +68,7 @@ const LAYERS: readonly Layer[] = [
       'verifier.ts',
       'slots.ts',
       'speculation.ts',
+      'hedge.ts',
     ],
     below: ['vocabulary and pure decisions'],
     packages: 'none',

@@ -92,6 +92,8 @@ export interface RunOptions extends VoteOptions {
   readonly firstDraws?: number;
   /** Share of the calls that may be wasted by that; 0.2 by default. */
   readonly maxWaste?: number;
+  /** A percentile, as 95: calls that take longer than so many of a hundred are made twice. By default none. */
+  readonly hedge?: number;
   /** What the run may spend, in US dollars, over all its resumptions. Reached, it pauses and can be resumed with more. */
   readonly budgetUsd?: number;
   /** The same in tokens, in and out together. */
@@ -173,6 +175,7 @@ const SETTINGS: Record<
   speculate: true,
   maxWaste: true,
   firstDraws: true,
+  hedge: true,
   budgetUsd: true,
   budgetTokens: true,
   budgetCalls: true,
@@ -230,6 +233,11 @@ export function budgetLimitsOf(options: RunOptions): BudgetLimits | undefined {
   if ([budgetUsd, budgetTokens, budgetCalls, budgetMinutes].every((limit) => limit === undefined)) return undefined;
   const wallMs = budgetMinutes === undefined ? undefined : budgetMinutes * 60_000;
   return { usd: budgetUsd, tokens: budgetTokens, calls: budgetCalls, wallMs };
+}
+
+export function hedgePercentileOf({ hedge }: RunOptions): number | undefined {
+  if (hedge === undefined || (hedge >= 50 && hedge < 100)) return hedge;
+  throw new UsageError(`hedge: expected a percentile from 50 to below 100, as in p95, got ${hedge}.`);
 }
 
 export function accountLimitsOf(options: VoteOptions): AccountLimits {

@@ -18,6 +18,7 @@ import { InFlight } from './draws.ts';
 import { DriftTest } from './drift.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from './errors.ts';
 import type { OnEvent } from './events.ts';
+import { hedged } from './hedge.ts';
 import {
   addDecision,
   addSample,
@@ -75,6 +76,8 @@ export interface RunDependencies {
   readonly random: Random;
   readonly vote: VoteSettings;
   readonly record: RecordPolicy;
+  /** Calls that take longer than so many of a hundred of their voter's are made twice. */
+  readonly hedgePercentile?: number;
   /** Whether and how far steps are voted on ahead of the one being decided. */
   readonly speculation?: Pick<StepVotesOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
   /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
@@ -439,10 +442,15 @@ class Run<Input, State, Action> {
       samplers.set(model, sampler);
       return sampler;
     };
+    const { hedgePercentile: percentile } = this.#options;
+    const onHedge = () =>
+      addWaste(this.#totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
+    const hedgedSampler = (sampler: Sampler) =>
+      percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
     return {
       settings,
       voters: voters.map(({ model, form }) => ({
-        sampler: samplerOf(model),
+        sampler: hedgedSampler(samplerOf(model)),
         form,
         variant: this.#process.forms[form]!.name,
       })),

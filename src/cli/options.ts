@@ -80,6 +80,11 @@ export function addVoteOptions(command: Command): Command {
       'draws of its first round, where steps are voted on ahead (default: as needed)',
       parseNumber,
     )
+    .option(
+      '--hedge <p95>',
+      'make calls twice that take longer than so many of a hundred (default: none)',
+      parsePercentile,
+    )
     .option('--max-waste <share>', 'of the calls that this may waste (default: 0.2)', parseNumber)
     .option('--max-steps <n>', 'pause after so many steps', parseNumber)
     .addOption(
@@ -167,6 +172,10 @@ export function parseNumber(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Expected a number.');
   return number;
+}
+
+function parsePercentile(text: string): number {
+  return parseNumber(text.replace(/^p/, ''));
 }
 
 /** Names of models. A simulated one has commas of its own, between its options: `simulated:p=0.9,v=0.8`. */
