@@ -55,7 +55,8 @@ export class Draws<Action> {
     }
     const { sampler, form, variant } = voters[voter]!;
     const reader = this.#reader(form);
-    const temperature = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
+    const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
+    const temperature = sampler.model.temperature ?? own;
     this.#asked.add(voter);
     const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
     this.#open.push(draw);

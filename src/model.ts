@@ -58,6 +58,8 @@ export interface Model {
    * account share a queue (`accounts.ts`). Undefined for a model on this machine, which nobody limits.
    */
   readonly account?: string;
+  /** At which it is always asked, whatever the settings say; where several temperatures vote, each is a model of its own. */
+  readonly temperature?: number;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };
   /**

@@ -7,9 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { systemClock } from '../defaults.ts';
+import { run, systemClock } from '../defaults.ts';
 import { ModelError, UsageError } from '../errors.ts';
+import { memoryJournal } from '../journals/memory.ts';
 import type { Model } from '../model.ts';
+import { hanoi } from '../processes/hanoi.ts';
 import { type ResolveModelOptions, resolveModel } from './resolve.ts';
 import { SIMULATED_OPTION_NAMES } from './simulated.ts';
 
@@ -51,6 +53,25 @@ describe('simulated', () => {
       assert.match(await usageErrorOf(`simulated:p=${value}`), /expected a number as p/);
     }
     assert.match(await usageErrorOf('simulated:p=1.5'), /expected p of/);
+  });
+});
+
+describe('@t=', () => {
+  it('makes of one model several voters, each at its own temperature in calls and journal', async () => {
+    const [cool, warm] = [await resolve('simulated:p=0.9@t=0'), await resolve('simulated:p=0.9@t=0.7')];
+    assert.deepEqual([cool.id, warm.id], ['simulated:p=0.9@t=0', 'simulated:p=0.9@t=0.7']);
+    assert.deepEqual([cool.temperature, warm.temperature, warm.rates], [0, 0.7, { p: 0.9, v: 1 }]);
+    const journal = memoryJournal();
+    const options = { model: cool, panel: [warm], escalate: [], k: 2, record: 'all', runId: 'r', journal } as const;
+    await run(hanoi(), { disks: 2 }, options);
+    const samples = await journal.samples('r', 0);
+    assert.deepEqual(
+      samples.map(({ model, temperature }) => [model, temperature]),
+      [
+        [cool.id, 0],
+        [warm.id, 0.7],
+      ],
+    );
   });
 });
 

@@ -28,13 +28,15 @@ export interface ResolveModelOptions {
 
 const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
-  '`--base-url http://localhost:8080/v1 --model NAME` (an OpenAI-compatible server) or `gguf:PATH` (a file on this machine)';
+  '`--base-url http://localhost:8080/v1 --model NAME` (an OpenAI-compatible server) or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
 /**
  * From the name of a model, as on the command line, to the model. Loads only what that model needs.
  * @throws {UsageError} for a name, option or URL that cannot be used, and for a provider package that is not installed.
  */
 export async function resolveModel(name: string, options: ResolveModelOptions): Promise<Model> {
+  const [, bare, temperature] = TEMPERATURE.exec(name) ?? [];
+  if (bare !== undefined) return atTemperature(await resolveModel(bare, options), Number(temperature));
   const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
@@ -69,6 +71,21 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
+}
+
+/** What makes of one model several voters of a panel. */
+const TEMPERATURE = /^(.*)@t=(\d+(?:\.\d+)?)$/;
+
+function atTemperature(model: Model, temperature: number): Model {
+  return {
+    id: `${model.id}@t=${temperature}`,
+    price: model.price,
+    account: model.account,
+    rates: model.rates,
+    temperature,
+    generate: (request) => model.generate(request),
+    close: async () => model.close?.(),
+  };
 }
 
 /** The parts before and after the first separator. */
