@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Model, Prompt, Sample } from 'mdap';
 import type { Random } from '../src/random.ts';
 
 /** Replies of a real model, so many to each of a few prompts, to be drawn from again and again. */
 export interface ReplyPool {
+  /** Its file, wherever that lies. */
   readonly model: string;
   readonly temperature: number;
   readonly maxOutputTokens: number;
@@ -29,7 +31,7 @@ export async function openPool(
   options: Omit<ReplyPool, 'model' | 'prompts'> & { readonly prompts: readonly Prompt[]; readonly file: string },
 ): Promise<ReplyPool> {
   const { prompts, file, ...about } = options;
-  const wanted = JSON.stringify({ model: model.id, ...about, prompts });
+  const wanted = JSON.stringify({ model: basename(model.id), ...about, prompts });
   if (existsSync(file)) {
     const known = JSON.parse(readFileSync(file, 'utf8')) as ReplyPool;
     if (JSON.stringify({ ...known, prompts: known.prompts.map(({ prompt }) => prompt) }) === wanted) return known;
@@ -39,7 +41,7 @@ export async function openPool(
     console.error(`pool, prompt ${pooled.length + 1} of ${prompts.length} ...`);
     pooled.push({ prompt, replies: await drawReplies(model, { prompt, ...about }) });
   }
-  const pool: ReplyPool = { model: model.id, ...about, prompts: pooled };
+  const pool: ReplyPool = { model: basename(model.id), ...about, prompts: pooled };
   writeFileSync(file, JSON.stringify(pool));
   return pool;
 }
