@@ -227,10 +227,10 @@ export async function vote<Action>(
       if (question_ === undefined) return undefined;
       const voters = [{ sampler: verifier, form: 0, variant: judgedVariant(candidate) }];
       const judging = { ...settings, rule: aheadByK({ margin: VERIFIER_MARGIN }), isSuspicious: undefined };
-      const { inFlight, monotonicMs, onSample } = context;
+      const { slots, inFlight, monotonicMs, onCall, onSample } = context;
       const outcome = await vote(
         question_,
-        { settings: judging, voters, inFlight, monotonicMs, onSample },
+        { settings: judging, voters, slots, inFlight, monotonicMs, onCall, onSample },
         recorded,
         numbers,
       );

@@ -110,7 +110,7 @@ export interface SampleEntry {
 /**
  * A landed sample of a step after the one being decided, drawn on the guess that this is decided in a certain way. It is no
  * sample of its step before the guess has come true; until then it is kept for a resumed run, and gone once its step is
- * decided.
+ * decided or the run is done.
  */
 export interface AheadEntry {
   readonly type: 'ahead';
@@ -282,6 +282,17 @@ export function addWaste(totals: RunTotals, waste: Waste): void {
   sum.outputTokens += waste.outputTokens;
   sum.costUsd = sum.costUsd === null || waste.costUsd === null ? null : sum.costUsd + waste.costUsd;
   totals.wasted = sum;
+}
+
+/** Of samples that were paid for and not used. */
+export function wasteOf(samples: readonly SampleEntry[]): Waste {
+  const waste: Waste = { samples: samples.length, cancelled: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  for (const { inputTokens, outputTokens, costUsd } of samples) {
+    waste.inputTokens += inputTokens ?? 0;
+    waste.outputTokens += outputTokens ?? 0;
+    waste.costUsd = waste.costUsd === null || costUsd === null ? null : waste.costUsd + costUsd;
+  }
+  return waste;
 }
 
 /** Of everything that was paid, in US dollars; null where a price is not known. */

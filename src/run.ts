@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { AccountLimits, Accounts } from './accounts.ts';
 import { Budget, type BudgetOptions } from './budget.ts';
 import { candidateKey } from './candidate.ts';
@@ -20,6 +21,7 @@ import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from 
 import type { OnEvent } from './events.ts';
 import { hedged } from './hedge.ts';
 import {
+  type AheadEntry,
   addDecision,
   addSample,
   addWaste,
@@ -29,11 +31,13 @@ import {
   isJudgement,
   type Journal,
   type Json,
+  type ResumePoint,
   type RunStatus,
   type RunTotals,
   type RunWriter,
   type SampleEntry,
   type Waste,
+  wasteOf,
 } from './journal.ts';
 import type { Rung } from './ladder.ts';
 import type { Model } from './model.ts';
@@ -118,7 +122,10 @@ export interface RunResult<State = unknown> {
   readonly tokens: { readonly input: number; readonly output: number };
   /** Of everything, waste included. Null where the price of the model is not known. */
   readonly costUsd: number | null;
-  /** Of this, what steps took that went another way than was guessed; in no other count. Null where nothing was guessed. */
+  /**
+   * Of this, what steps took that went another way than was guessed; in no other count. Of a run that is paused also what was
+   * drawn ahead and may yet be used. Null where there is neither.
+   */
   readonly wasted: Waste | null;
   /** Time in which the run was executing, over all its resumptions. */
   readonly wallMs: number;
@@ -220,8 +227,8 @@ class Run<Input, State, Action> {
       end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      await this.#stepVotes?.close();
     }
+    await this.#stepVotes?.close({ isDone: end.status === 'done' });
     end = await this.#close(end);
     this.#options.onEvent?.({ type: 'run-ended', ...end });
     if (this.#refusal !== undefined) throw this.#refusal;
@@ -258,7 +265,7 @@ class Run<Input, State, Action> {
       const outcome = await this.#decide();
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
       const entry = this.#commit(outcome);
-      this.#stepVotes?.settle(outcome.tally[0]![0]);
+      this.#stepVotes?.settle(outcome);
       await this.#transit(entry);
       const isDrifting = this.#watchDrift(outcome);
       this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
@@ -364,11 +371,11 @@ class Run<Input, State, Action> {
   #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
     const { speculation, onEvent } = this.#options;
     const { effect, verify, apply, isDone } = this.#process;
+    const ahead = stillAhead(this.#writer.resumePoint);
     // An effect is a barrier: what it observes is part of the next state. A verifier decides at once.
-    if (speculation === undefined || speculation.depth === 0 || effect !== undefined || verify !== undefined) {
-      return undefined;
-    }
-    const { ahead } = this.#writer.resumePoint;
+    if (speculation === undefined || effect !== undefined || verify !== undefined) return undefined;
+    // What an earlier execution drew ahead is used all the same, or counted as wasted.
+    if (speculation.depth === 0 && ahead.length === 0) return undefined;
     return new StepVotes<State, Action>({
       ...speculation,
       context: this.#context,
@@ -382,7 +389,7 @@ class Run<Input, State, Action> {
           return undefined;
         }
       },
-      recorded: { samples: this.#open.splice(0), ahead },
+      recorded: { samples: [...this.#open], ahead },
       onSample: (sample) => {
         onEvent?.({ type: 'sample-landed', sample });
         this.#writer.append(sample);
@@ -477,7 +484,8 @@ class Run<Input, State, Action> {
   #createBudget(): Budget | undefined {
     const { budget, clock } = this.#options;
     if (budget === undefined) return undefined;
-    const { decisions, samples, ahead } = this.#writer.resumePoint;
+    const { decisions, samples } = this.#writer.resumePoint;
+    const ahead = stillAhead(this.#writer.resumePoint);
     const totals = structuredClone(this.#totals);
     for (const decision of decisions) addDecision(totals, decision);
     for (const sample of [...samples, ...ahead.map((entry) => entry.sample)]) addSample(totals, sample);
@@ -519,7 +527,7 @@ class Run<Input, State, Action> {
     };
     this.#options.onEvent?.({ type: 'step-decided', decision: entry });
     this.#writer.append(entry);
-    this.#open.length = 0;
+    this.#open = [];
     return entry;
   }
 
@@ -644,6 +652,8 @@ class Run<Input, State, Action> {
     // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
     const state = isJson(this.#state) ? this.#state : this.#checkpointState;
     for (const sample of this.#open) addSample(totals, sample);
+    const ahead = this.#stepVotes?.ahead ?? [];
+    if (ahead.length > 0) addWaste(totals, wasteOf(ahead));
     return {
       runId: this.#options.runId,
       process: this.#process.name,
@@ -668,6 +678,11 @@ class Run<Input, State, Action> {
       state,
     };
   }
+}
+
+/** Without those that have become samples of the step being decided. */
+function stillAhead({ samples, ahead }: ResumePoint): AheadEntry[] {
+  return ahead.filter(({ sample }) => !samples.some((one) => isDeepStrictEqual(one, sample)));
 }
 
 interface End {

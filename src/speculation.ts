@@ -15,7 +15,8 @@ export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>>
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
   readonly mayStart: () => boolean;
-  readonly isSameState: (a: State, b: State) => boolean;
+  /** Whether a vote is on this state. */
+  readonly isOn: (vote: Vote, state: State) => boolean;
 }
 
 interface Link<State, Action, Vote extends OpenVote<State>> {
@@ -39,8 +40,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
   /** The vote on the step to be decided now: one that was started ahead, if it was for this state, or a new one. */
   head(stepIndex: number, state: State): Vote {
     const { vote } = this.#head ?? {};
-    const isIt = vote?.stepIndex === stepIndex && this.#options.isSameState(vote.state, state);
-    if (!isIt) {
+    if (vote?.stepIndex !== stepIndex || !this.#options.isOn(vote, state)) {
       this.drop();
       this.#head = this.#open(stepIndex, state);
     }
@@ -50,12 +50,13 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
 
   /** The head is decided: what was built on this candidate goes on, all else is dropped. */
   settle(candidate: string): void {
-    const { next } = this.#head ?? {};
-    if (next?.candidate === candidate) this.#head = next.link;
-    else {
-      dropFrom(next?.link);
-      this.#head = undefined;
-    }
+    const settled = this.#head;
+    if (settled === undefined) return;
+    const { next } = settled;
+    this.#head = next?.candidate === candidate ? next.link : undefined;
+    if (this.#head === undefined) dropFrom(next?.link);
+    // Whoever leads there from now on, nothing is built on it.
+    settled.next = undefined;
   }
 
   /** Of the head too. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { candidateKey } from './candidate.ts';
-import { type Decision, type Question, type Undecided, type VoteContext, type VoteRecord, vote } from './decide.ts';
+import { type Decision, type Question, type Undecided, type VoteContext, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
 import type { Escalation } from './events.ts';
-import type { AheadEntry, SampleEntry, Waste } from './journal.ts';
+import { type AheadEntry, type SampleEntry, type Waste, wasteOf } from './journal.ts';
 import { Slots } from './slots.ts';
 import { type OpenVote, Speculation } from './speculation.ts';
 
@@ -24,6 +24,10 @@ export interface StepVotesOptions<State, Action> {
   /** A new sample of a later step. If the guess comes true, it comes again as one of its step. */
   readonly onAhead: (entry: AheadEntry) => void;
   readonly onEscalation: (escalation: Escalation) => void;
+  /**
+   * What landed for nothing is told when its step is decided: until then it is in the journal, and the guess that it was
+   * drawn on may still come true. Calls that were aborted are told at once.
+   */
   readonly onWaste: (waste: Waste) => void;
 }
 
@@ -33,38 +37,66 @@ export class StepVotes<State, Action> {
   readonly #speculation: Speculation<State, Action, StepVote<State, Action>>;
   readonly #slots: Slots;
   readonly #open = new Set<StepVote<State, Action>>();
+  /**
+   * What has landed ahead on steps that are not decided, on whatever guess, and is no sample of its step yet. Who asks the
+   * same again finds it here.
+   */
+  #ahead: readonly AheadEntry[];
+  #head: StepVote<State, Action> | undefined;
   #calls = 0;
   #wasted = 0;
 
   constructor(options: StepVotesOptions<State, Action>) {
     const { depth, maxWaste, context, successor } = options;
     this.#options = options;
+    this.#ahead = options.recorded.ahead;
     this.#slots = new Slots(context.settings.maxConcurrency);
     this.#speculation = new Speculation({
       depth,
       open: (stepIndex, state, onLeader) => this.#start(stepIndex, state, onLeader),
-      successor,
+      successor: (state, action, stepIndex) => {
+        const next = successor(state, action, stepIndex);
+        return basisOf(next) === undefined ? undefined : next;
+      },
       mayStart: () => this.#wasted <= maxWaste * Math.max(this.#calls, LEAST_CALLS),
-      isSameState: (a, b) => candidateKey(a) === candidateKey(b),
+      isOn: ({ basis }, state) => basis !== undefined && basis === basisOf(state),
     });
   }
 
   /** The vote on the step to be decided now, which may have begun before. */
   head(stepIndex: number, state: State): StepVote<State, Action> {
-    const head = this.#speculation.head(stepIndex, state);
-    head.becomeHead();
-    return head;
+    this.#head = this.#speculation.head(stepIndex, state);
+    this.#head.becomeHead();
+    return this.#head;
   }
 
   /** The head is decided: what was built on another candidate is dropped. */
-  settle(candidate: string): void {
-    this.#speculation.settle(candidate);
+  settle({ tally, samples: counted }: Decision<Action>): void {
+    const { stepIndex, samples } = this.#head!;
+    this.#speculation.settle(tally[0]![0]);
+    this.#head = undefined;
+    const unused = samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
+    const others = this.ahead.filter((sample) => sample.stepIndex <= stepIndex);
+    this.#waste([...unused, ...others]);
+    this.#ahead = this.#ahead.filter(({ sample }) => sample.stepIndex > stepIndex);
   }
 
-  /** Ends what is in flight. What has landed ahead is in the journal, for a resumed run. */
-  async close(): Promise<void> {
+  /** What was paid for in the hope of decisions that are still to come, or did not come. */
+  get ahead(): SampleEntry[] {
+    return this.#ahead.map(({ sample }) => sample);
+  }
+
+  /** Ends what is in flight. What has landed ahead is in the journal, for a resumed run; if there is none, it is waste. */
+  async close({ isDone }: { isDone: boolean }): Promise<void> {
     for (const open of this.#open) open.suspend();
     await Promise.all([...this.#open].map(({ gone }) => gone));
+    if (!isDone) return;
+    this.#waste(this.ahead);
+    this.#ahead = [];
+  }
+
+  #waste(samples: readonly SampleEntry[]): void {
+    if (samples.length > 0) this.#options.onWaste(wasteOf(samples));
   }
 
   #start(
@@ -72,14 +104,13 @@ export class StepVotes<State, Action> {
     state: State,
     onLeader: (candidate: string, action: Action) => void,
   ): StepVote<State, Action> {
-    const { context, recorded, question, firstDraws } = this.#options;
-    const basis = createHash('sha256').update(candidateKey(state)).digest('base64url').slice(0, 16);
+    const { context, recorded, question, firstDraws, onSample, onAhead, onEscalation, onWaste } = this.#options;
+    const basis = basisOf(state);
     const ofStep = recorded.samples.filter((sample) => sample.stepIndex === stepIndex);
-    const ahead = recorded.ahead.filter((one) => one.basis === basis && one.sample.stepIndex === stepIndex);
+    const ahead = this.#ahead.filter((one) => one.basis === basis && one.sample.stepIndex === stepIndex);
     const inFlight = new InFlight(context.inFlight);
     const open: StepVote<State, Action> = new StepVote(stepIndex, state, {
       basis,
-      handlers: this.#options,
       inFlight,
       isWritten: (sample) => ofStep.includes(sample),
       start: (own) => {
@@ -88,16 +119,29 @@ export class StepVotes<State, Action> {
         const guessing = { slots: this.#slots, onLeader: onArrival, firstDraws };
         return vote(question(stepIndex, state), { ...context, ...own, ...guessing }, paid);
       },
+      onSample: (sample) => {
+        this.#ahead = this.#ahead.filter((one) => one.sample !== sample);
+        onSample(sample);
+      },
+      onAhead: (sample) => {
+        // A guess is made on plain JSON alone.
+        const entry: AheadEntry = { type: 'ahead', basis: basis!, sample };
+        this.#ahead = [...this.#ahead, entry];
+        onAhead(entry);
+      },
+      onLate: (sample) => this.#waste([sample]),
+      onEscalation,
       onCall: () => {
         this.#calls++;
       },
-      onGone: (waste) => {
+      // All its calls; what a wide first round leaves over is wanted.
+      onDrop: (calls) => {
+        this.#wasted += calls;
+      },
+      onGone: (cancelled) => {
         this.#open.delete(open);
         context.inFlight.delete(inFlight);
-        if (waste === undefined) return;
-        // What a wide first round leaves over is wanted.
-        if (open.isDropped) this.#wasted += waste.samples + waste.cancelled;
-        this.#options.onWaste(waste);
+        if (cancelled > 0) onWaste({ ...wasteOf([]), cancelled });
       },
     });
     this.#open.add(open);
@@ -108,45 +152,63 @@ export class StepVotes<State, Action> {
 /** Before so many calls a share says nothing. */
 const LEAST_CALLS = 100;
 
-interface StepVoteInit<State, Action> {
-  readonly basis: string;
-  readonly handlers: Pick<StepVotesOptions<State, Action>, 'onSample' | 'onAhead' | 'onEscalation'>;
+/** Hash of a state; undefined for one that is no plain JSON: it cannot be told from others. */
+function basisOf(state: unknown): string | undefined {
+  try {
+    return createHash('sha256').update(candidateKey(state)).digest('base64url').slice(0, 16);
+  } catch {
+    return undefined;
+  }
+}
+
+interface StepVoteInit<Action> {
+  readonly basis: string | undefined;
   readonly inFlight: InFlight;
   /** Whether it is in the journal as a sample of its step. */
   readonly isWritten: (sample: SampleEntry) => boolean;
   readonly start: (
     own: Pick<VoteContext, 'inFlight' | 'onSample' | 'onEscalation' | 'onCall'>,
   ) => Promise<Decision<Action> | Undecided>;
+  readonly onSample: (sample: SampleEntry) => void;
+  readonly onAhead: (sample: SampleEntry) => void;
+  /** A sample that landed although its vote was dropped. */
+  readonly onLate: (sample: SampleEntry) => void;
+  readonly onEscalation: (escalation: Escalation) => void;
   readonly onCall: () => void;
-  /** With what was wasted, where it was dropped. */
-  readonly onGone: (waste: Waste | undefined) => void;
+  /** With the calls made so far. */
+  readonly onDrop: (calls: number) => void;
+  /** Nothing of it is in flight any more. With the calls that were aborted because nobody needs them. */
+  readonly onGone: (cancelled: number) => void;
 }
 
 /** A vote on a step, first of all on a guess. */
 class StepVote<State, Action> implements OpenVote<State> {
   readonly stepIndex: number;
   readonly state: State;
+  /** Hash of the state. */
+  readonly basis: string | undefined;
   /** Those that have landed so far. */
   readonly samples: SampleEntry[] = [];
   readonly outcome: Promise<Decision<Action> | Undecided>;
   /** Resolves when nothing of it is in flight any more. */
   readonly gone: Promise<void>;
-  readonly #init: StepVoteInit<State, Action>;
+  readonly #init: StepVoteInit<Action>;
   readonly #escalations: Escalation[] = [];
   #isHead = false;
   #end: 'dropped' | 'suspended' | undefined;
   #calls = 0;
   #landed = 0;
 
-  constructor(stepIndex: number, state: State, init: StepVoteInit<State, Action>) {
+  constructor(stepIndex: number, state: State, init: StepVoteInit<Action>) {
     this.stepIndex = stepIndex;
     this.state = state;
+    this.basis = init.basis;
     this.#init = init;
     this.outcome = init.start({
       inFlight: init.inFlight,
       onSample: (sample, isRecorded) => this.#land(sample, isRecorded),
       onEscalation: (escalation) => {
-        if (this.#isHead) init.handlers.onEscalation(escalation);
+        if (this.#isHead) init.onEscalation(escalation);
         else this.#escalations.push(escalation);
       },
       onCall: () => {
@@ -155,9 +217,9 @@ class StepVote<State, Action> implements OpenVote<State> {
       },
     });
     this.gone = this.outcome.then(
-      (outcome) => init.onGone(outcome.type === 'decided' || this.isDropped ? this.#waste(outcome) : undefined),
+      ({ type }) => init.onGone(type === 'decided' || this.#isDropped ? this.#calls - this.#landed : 0),
       // A failure is the head's to tell; a guess that fails may never be asked for.
-      () => init.onGone(this.isDropped ? this.#waste() : undefined),
+      () => init.onGone(this.#isDropped ? this.#calls - this.#landed : 0),
     );
   }
 
@@ -165,53 +227,42 @@ class StepVote<State, Action> implements OpenVote<State> {
   becomeHead(): void {
     if (this.#isHead) return;
     this.#isHead = true;
-    const { handlers, isWritten } = this.#init;
-    for (const sample of this.samples) if (!isWritten(sample)) handlers.onSample(sample);
-    for (const escalation of this.#escalations) handlers.onEscalation(escalation);
+    for (const sample of this.samples) this.#write(sample);
+    for (const escalation of this.#escalations) this.#init.onEscalation(escalation);
   }
 
-  get isDropped(): boolean {
-    return this.#end === 'dropped';
-  }
   drop(): void {
+    if (this.#end !== undefined) return;
+    this.#init.onDrop(this.#calls);
     this.#abort('dropped', 'the step went another way');
   }
   suspend(): void {
-    this.#abort('suspended', 'the run is paused');
+    if (this.#end === undefined) this.#abort('suspended', 'the run is paused');
+  }
+
+  get #isDropped(): boolean {
+    return this.#end === 'dropped';
   }
 
   #abort(end: 'dropped' | 'suspended', why: string): void {
-    if (this.#end !== undefined) return;
     this.#end = end;
     this.#init.inFlight.abort(new Error(why));
   }
 
   #land(sample: SampleEntry, isRecorded: boolean): void {
-    const { handlers, basis } = this.#init;
-    this.samples.push(sample);
+    const { onAhead, onLate } = this.#init;
     if (!isRecorded) this.#landed++;
-    if (isRecorded || this.isDropped) return;
-    if (this.#isHead) handlers.onSample(sample);
-    else handlers.onAhead({ type: 'ahead', basis, sample });
+    if (this.#isDropped) {
+      if (!isRecorded) onLate(sample);
+      return;
+    }
+    this.samples.push(sample);
+    if (this.#isHead) this.#write(sample);
+    else if (!isRecorded) onAhead(sample);
   }
 
-  /** All of a vote that was dropped; of one that was decided, what it had asked for beyond what it counted. */
-  #waste(outcome?: VoteRecord): Waste | undefined {
-    const counted = this.isDropped ? 0 : (outcome?.samples ?? 0);
-    const unused = this.samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
-    if (unused.length === 0 && this.#calls === this.#landed) return undefined;
-    const waste: Waste = {
-      samples: unused.length,
-      cancelled: this.#calls - this.#landed,
-      inputTokens: 0,
-      outputTokens: 0,
-      costUsd: 0,
-    };
-    for (const { inputTokens, outputTokens, costUsd } of unused) {
-      waste.inputTokens += inputTokens ?? 0;
-      waste.outputTokens += outputTokens ?? 0;
-      waste.costUsd = waste.costUsd === null || costUsd === null ? null : waste.costUsd + costUsd;
-    }
-    return waste;
+  /** As a sample of its step, unless it is one already. */
+  #write(sample: SampleEntry): void {
+    if (!this.#init.isWritten(sample)) this.#init.onSample(sample);
   }
 }

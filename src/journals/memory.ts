@@ -80,6 +80,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         break;
       case 'status':
         run.status = entry;
+        if (entry.status === 'done') run.ahead = [];
     }
   }
 

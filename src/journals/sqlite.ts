@@ -240,6 +240,8 @@ class SqliteWriter implements RunWriter {
       if (entry.type === 'decision') this.#settleSamples(entry);
       if (entry.type === 'ahead') this.#hasAhead = true;
       this.#waiting.push(toRow(this.#run, entry));
+      const isEnd = entry.type === 'status' && entry.status === 'done';
+      if (isEnd && this.#hasAhead) this.#waiting.push(['drop-ahead', this.#run, Number.MAX_SAFE_INTEGER]);
     }
     // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
     if (this.#failure !== undefined) throw this.#failure;
