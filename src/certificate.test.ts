@@ -3,9 +3,15 @@
 //     without correlation and with much, decided by small margins and large ones, by one voter class and by several.
 //  2. Without a dissent it states a bound and says that the rest is not known; it never states certainty.
 //  3. More dissent never makes it surer.
+//  4. The ten least certain steps are those of the tallies with the largest chance, in step order among equals; steps that a
+//     person or a check decided are not among them. Distinct tallies are bounded, and what is then counted coarser has less
+//     evidence for its winner than the true tally.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { betaShape } from './beta-binomial.ts';
 import { certificateOf } from './certificate.ts';
+import { Evidence } from './evidence.ts';
+import { addDecision, type DecisionEntry, emptyTotals, parseTally, type RunTotals } from './journal.ts';
 import { betaDraw, createRandom } from './random.ts';
 import { aheadByK } from './vote.ts';
 
@@ -93,4 +99,59 @@ test('no decision, no certificate; one whose voters changed midway has one', () 
   const certificate = certificateOf({ '3': 50, '4:1': 3, '1,1,1': 50, '2,1,1:0,1,0': 2 })!;
   assert.equal(certificate.steps, 105);
   assert.ok(certificate.expectedWrong! > 0 && certificate.expectedWrong! < 105);
+});
+
+interface Step {
+  readonly counts: readonly number[];
+  readonly settledBy?: string;
+}
+
+function addStep(totals: RunTotals, stepIndex: number, { counts, settledBy }: Step): void {
+  const votes = counts.reduce((sum, count) => sum + count, 0);
+  const tally = counts.length > 1 ? counts.map((count, i) => [String(i), count] as const) : undefined;
+  const decision = { stepIndex, votes, samples: votes, tally, settledBy, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  addDecision(totals, decision as unknown as DecisionEntry);
+}
+
+function totalsOf(steps: readonly Step[]): RunTotals {
+  const totals = emptyTotals({ hasReference: false });
+  for (const [stepIndex, step] of steps.entries()) addStep(totals, stepIndex, step);
+  return totals;
+}
+
+test('the ten least certain steps, in step order among equals, without those that no vote decided', () => {
+  const steps = Array.from({ length: 400 }, (_, step) => {
+    if (step % 20 === 7) return { counts: [4, 1] };
+    if (step === 100 || step === 50) return { counts: [8, 5] };
+    return step === 60 ? { counts: [9, 6], settledBy: 'person' } : { counts: [3] };
+  });
+  const totals = totalsOf(steps);
+  const { leastCertain } = certificateOf(totals.tallies, totals)!;
+  assert.deepEqual(
+    leastCertain.map(({ stepIndex, votes }) => [stepIndex, votes]),
+    [[50, [8, 5]], [100, [8, 5]], ...[7, 27, 47, 67, 87, 107, 127, 147].map((step) => [step, [4, 1]])],
+  );
+  assert.ok(leastCertain[0]!.wrong > leastCertain[2]!.wrong && leastCertain[9]!.wrong > 0);
+  assert.deepEqual(certificateOf({ '3': 10 })!.leastCertain, []);
+});
+
+test('distinct tallies are bounded, and the coarser ones say less', () => {
+  const random = createRandom(5);
+  const full = Object.fromEntries(Array.from({ length: 4_096 }, (_, i) => [`${i + 5_000}:1`, 1]));
+  const evidence = new Evidence({ classes: [betaShape(0.9, 0.05)] });
+  const known = new Set<string>();
+  for (let i = 0; i < 3_000; i++) {
+    const rival = Math.floor(random() * 900);
+    const drawn = [rival + 1 + Math.floor(random() * 900), rival, Math.floor(random() * 3)];
+    const counts = drawn.filter((count) => count > 0);
+    const totals = { ...emptyTotals({ hasReference: false }), tallies: { ...full } };
+    addStep(totals, 0, { counts });
+    const [key] = Object.entries(totals.tallies).find(([one]) => full[one] === undefined)!;
+    known.add(key);
+    const [coarse, exact] = [parseTally(key), counts.map((count) => [count])].map(([winner, ...rivals]) =>
+      evidence.logOddsAgainstAll(winner!, rivals),
+    );
+    assert.ok(coarse! <= exact! + 1e-9, `${key} for ${counts}`);
+  }
+  assert.ok(known.size < 300, `${known.size} of 3,000 tallies`);
 });

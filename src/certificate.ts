@@ -1,6 +1,6 @@
 import { betaShape, fitBetaBinomial, likeliestRates, type StepCount } from './beta-binomial.ts';
 import { Evidence, type VoterModel } from './evidence.ts';
-import { parseTally } from './journal.ts';
+import { EXAMPLES_KEPT, parseTally } from './journal.ts';
 import type { Interval } from './special-functions.ts';
 
 /** How sure a run's decisions are, by its own votes. */
@@ -16,8 +16,18 @@ export interface Certificate {
   /** Success rate of a vote and correlation of a step's errors, refitted from the tallies; intervals of 95 %. */
   readonly p: Interval & { readonly estimate: number };
   readonly rho: Interval & { readonly estimate: number | null };
+  /** Contested steps whose decision is likeliest to be wrong, the likeliest first; ten at most. */
+  readonly leastCertain: readonly UncertainStep[];
   /** What it rests on, and what it cannot see. */
   readonly statement: string;
+}
+
+export interface UncertainStep {
+  readonly stepIndex: number;
+  /** By candidate, winner first. */
+  readonly votes: readonly number[];
+  /** Chance that the winner is wrong, at the likeliest rates, or at cautious ones where those are not known. */
+  readonly wrong: number;
 }
 
 /** Below it, votes of one step say the same of each other as those of different steps. */
@@ -35,12 +45,13 @@ const LEAST_RHO = 1e-9;
  */
 export function certificateOf(
   tallies: Readonly<Record<string, number>>,
-  options: { readonly shared?: number } = {},
+  options: { readonly shared?: number; readonly examples?: Readonly<Record<string, readonly number[]>> } = {},
 ): Certificate | undefined {
-  const { shared = 1 } = options;
+  const { shared = 1, examples = {} } = options;
   const groups = Object.entries(tallies).map(([key, steps]) => {
     const votes = parseTally(key);
-    return { votes: shared === 1 ? votes.map((counts) => [totalOf(counts)]) : votes, steps, wrong: 0 };
+    const pooled = votes.map((counts) => [totalOf(counts)]);
+    return { votes: shared === 1 ? pooled : votes, steps, wrong: 0, examples: examples[key] ?? [] };
   });
   const contradictable = groups.filter(({ votes }) => votes.length > 1 || totalOf(votes[0]!) > 1);
   if (contradictable.length === 0) return undefined;
@@ -69,6 +80,7 @@ export function certificateOf(
     return hasVotes(counts) ? fitBetaBinomial(counts) : together;
   });
   const isKnown = likely !== null;
+  const uncertain = isKnown ? leastCertain(groups) : undefined;
   const cautious = sumOf(groups, { classes: each.map((fit) => fit.cautious), shared });
   return {
     steps: groups.reduce((total, { steps }) => total + steps, 0),
@@ -78,6 +90,7 @@ export function certificateOf(
     chanceOfNoneLow: cautious.chanceOfNone,
     p: { estimate: together.mean, ...together.meanInterval },
     rho: { estimate: together.rho, ...together.rhoInterval },
+    leastCertain: uncertain ?? leastCertain(groups),
     statement:
       `It rests on how often votes dissented in this run and on how alike the votes of a step are${isKnown ? '' : ' (which is not known here, since none dissented)'}; ` +
       'a step that every voter gets wrong in the same way leaves no trace in votes: only a check, a reference or another kind of voter sees it.',
@@ -98,6 +111,17 @@ interface Group {
   readonly steps: number;
   /** Chance that the winner is wrong, as far as it is known. */
   wrong: number;
+  /** Some of the steps. */
+  readonly examples: readonly number[];
+}
+
+function leastCertain(groups: readonly Group[]): UncertainStep[] {
+  return groups
+    .flatMap(({ votes, wrong, examples }) =>
+      examples.map((stepIndex) => ({ stepIndex, votes: votes.map(totalOf), wrong })),
+    )
+    .sort((a, b) => b.wrong - a.wrong || a.stepIndex - b.stepIndex)
+    .slice(0, EXAMPLES_KEPT);
 }
 
 interface Sums {

@@ -113,6 +113,7 @@ export async function run<Input, State, Action>(
         rungs,
         verifier,
         voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
+        shared: voterModel?.shared,
         drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
         speculation,
         hedgePercentile: hedgePercentileOf(options),

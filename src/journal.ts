@@ -30,6 +30,10 @@ export interface RunTotals {
   flags: Partial<Record<RedFlagCode, number>>;
   /** How many steps were decided by which votes, by `tallyKey`. */
   tallies: Record<string, number>;
+  /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
+  examples?: Record<string, number[]>;
+  /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
+  shared?: number;
   /** Decisions by what settled them, where that was not the votes that a step has at first. */
   settledBy: Record<string, number>;
   /** Steps with at least one vote for a candidate that lost. */
@@ -258,8 +262,14 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   const { settledBy } = decision;
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
   if (settledBy !== 'person' && settledBy !== 'verify' && settledBy !== 'verifier') {
-    const key = tallyKey(decision);
+    const key = knownKey(totals.tallies, tallyKey(decision));
     totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
+    if (decision.tally !== undefined) {
+      totals.examples ??= {};
+      const steps = totals.examples[key] ?? [];
+      totals.examples[key] = steps;
+      if (steps.length < EXAMPLES_KEPT) steps.push(decision.stepIndex);
+    }
   }
   for (const code in decision.flags) {
     const flag = code as RedFlagCode;
@@ -315,6 +325,24 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
 function tallyKey({ votes, tally, classVotes }: DecisionEntry): string {
   if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
   return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
+}
+
+export const EXAMPLES_KEPT = 10;
+/** Beyond so many tallies new ones are counted under coarser ones, so that they do not grow with the run (J5). */
+const MOST_TALLIES = 4_096;
+
+/**
+ * A coarser tally says less than the true one: classes pooled, the winner's votes rounded down to two binary digits, those
+ * of the strongest rival up, and not more than the winner's; other rivals have gone into the strongest one.
+ */
+function knownKey(tallies: Readonly<Record<string, number>>, key: string): string {
+  if (tallies[key] !== undefined || Object.keys(tallies).length < MOST_TALLIES) return key;
+  const [winner = 0, ...rivals] = parseTally(key).map((counts) => counts.reduce((sum, count) => sum + count, 0));
+  const grain = (count: number) => 2 ** Math.max(0, Math.floor(Math.log2(Math.max(count, 1))) - 1);
+  const rival = rivals.reduce((sum, count) => sum + count, 0);
+  const down = Math.floor(winner / grain(winner)) * grain(winner);
+  const up = Math.min(Math.ceil(rival / grain(rival)) * grain(rival), down);
+  return rivals.length === 0 ? String(down) : `${down}:${up}`;
 }
 
 /** Votes by voter class of each candidate, winner first. */

@@ -312,7 +312,7 @@ function sumsOf({
     flags,
     tokens: { input: more.inputTokens, output: more.outputTokens },
     costUsd: more.costUsd,
-    certificate: certificateOf(more.tallies) ?? null,
+    certificate: certificateOf(more.tallies, more) ?? null,
   };
 }
 

@@ -71,6 +71,8 @@ export interface RunDependencies {
   readonly verifier?: Model;
   /** Calibrated success rates of the voters, to hold their agreement in this run against. */
   readonly voterRates?: readonly number[];
+  /** How far they find the same steps hard, by the calibration; by default wholly. For the certificate. */
+  readonly shared?: number;
   /** A person's decision on the step that the run is paused at. The run pauses again behind it. */
   readonly answer?: Answer;
   /** Rates that calibration allows for, on the first sample of a step; without it nothing is watched. */
@@ -195,6 +197,7 @@ class Run<Input, State, Action> {
     this.#state = checkpoint.state;
     this.#stepIndex = checkpoint.stepIndex;
     this.#totals = checkpoint.totals;
+    if (options.shared !== undefined) this.#totals.shared = options.shared;
     if (options.drift !== undefined) {
       const { dissentRate, flagRate } = options.drift;
       this.#drift = {
@@ -674,7 +677,7 @@ class Run<Input, State, Action> {
       stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
       wrongSteps: totals.wrongSteps,
       firstWrongStep: totals.firstWrongStep,
-      certificate: certificateOf(totals.tallies) ?? null,
+      certificate: certificateOf(totals.tallies, totals) ?? null,
       state,
     };
   }

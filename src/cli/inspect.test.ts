@@ -68,7 +68,7 @@ describe('a step', () => {
         '  action     {"move":[1,0,2]}',
         '  winner       3 x a',
         '  rival        1 x b',
-        '  samples    5 = 4 votes + 1 red flag; $0.0020; 1.5 s',
+        '  samples    5 = 4 votes + 1 red flag (1 malformed); $0.0020; 1.5 s',
         '',
         'draw 0 (temperature 0, 5 tokens): votes b; b leads by 1',
         'draw 1 (temperature 0.1, 5 tokens): votes a; tie at 1',

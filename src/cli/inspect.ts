@@ -2,6 +2,7 @@ import { certificateOf } from '../certificate.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import {
+  billOf,
   type DecisionEntry,
   type Journal,
   type NoteEntry,
@@ -9,7 +10,14 @@ import {
   type SampleEntry,
   unknownRun,
 } from '../journal.ts';
-import { describeCertificate, describeWrongSteps, journalFlag } from './run.ts';
+import {
+  describeCertificate,
+  describeSamples,
+  describeWaste,
+  describeWrongSteps,
+  journalFlag,
+  showChance,
+} from './run.ts';
 import {
   plural,
   printable,
@@ -46,7 +54,7 @@ export async function runsCommand(flags: InspectFlags): Promise<number> {
     statusOf(record),
     showCount(record.totals.steps),
     record.totals.wrongSteps === null ? '-' : showCount(record.totals.wrongSteps),
-    record.totals.costUsd === null ? 'unknown' : showUsd(record.totals.costUsd),
+    showUsd(billOf(record.totals)),
     showDuration(record.totals.activeMs),
     new Date(record.updatedAtMs).toISOString().slice(0, 16).replace('T', ' '),
   ]);
@@ -89,23 +97,28 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
     `  input      ${printable(truncate(JSON.stringify(record.input), 100))}`,
     `  settings   ${printable(truncate(JSON.stringify(record.settings), 100))}`,
     `  steps      ${showCount(totals.steps)}${record.status === 'running' ? ' at the last checkpoint' : ''}${describeWrongSteps(totals)}`,
-    `  samples    ${showCount(totals.samples)} = ${plural(totals.votes, 'vote')} + ${plural(totals.samples - totals.votes, 'red flag')}`,
+    `  samples    ${describeSamples(totals)}; ${showUsd(billOf(totals))}`,
   ];
-  if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificateOf(totals.tallies) ?? null)}`);
+  const certificate = certificateOf(totals.tallies, totals) ?? null;
+  if (totals.wasted !== undefined) lines.push(`  wasted     ${describeWaste(totals.wasted)}`);
+  if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificate)}`);
   if (contested.length > 0) {
     lines.push(
       '',
-      `contested steps: ${showCount(contested.length)}${contested.length > MOST_CONTESTED_SHOWN ? `, the closest ${MOST_CONTESTED_SHOWN}` : ''}`,
+      `contested steps: ${showCount(contested.length)}${contested.length > MOST_CONTESTED_SHOWN ? `, the ${MOST_CONTESTED_SHOWN} least certain` : ''}`,
     );
+    const chances = new Map(certificate?.leastCertain.map(({ stepIndex, wrong }) => [stepIndex, wrong]));
     const rows = contested
+      .sort((a, b) => (chances.get(b.stepIndex) ?? 0) - (chances.get(a.stepIndex) ?? 0))
       .slice(0, MOST_CONTESTED_SHOWN)
       .map((decision) => [
         `  ${decision.stepIndex}`,
         (decision.tally ?? []).map(([, votes]) => votes).join(' : '),
+        showChance(chances.get(decision.stepIndex)),
         printable(truncate(decision.tally?.[0]?.[0] ?? '', 40)),
-        decision.wrong ? 'wrong' : '',
+        `${decision.settledBy === undefined ? '' : `by ${printable(decision.settledBy)}`}${decision.wrong ? ' WRONG' : ''}`,
       ]);
-    lines.push(table([['  step', 'votes', 'decided', ''], ...rows]));
+    lines.push(table([['  step', 'votes', 'wrong?', 'decided', ''], ...rows]));
   }
   if (notes.length > 0) {
     lines.push('', 'notes:');
@@ -162,7 +175,7 @@ export function describeStep(
         ([candidate, count], i) =>
           `  ${i === 0 ? 'winner' : 'rival '}     ${String(count).padStart(3)} x ${printable(truncate(candidate, 80))}`,
       ),
-      `  samples    ${decision.samples} = ${plural(decision.votes, 'vote')} + ${plural(decision.samples - decision.votes, 'red flag')}; ${showUsd(decision.costUsd)}; ${showDuration(decision.latencyMs)}`,
+      `  samples    ${describeSamples({ ...decision, flags: decision.flags ?? {} })}; ${showUsd(decision.costUsd)}; ${showDuration(decision.latencyMs)}`,
     );
   }
   if (samples.length === 0) {

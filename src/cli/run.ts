@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Certificate } from '../certificate.ts';
 import { DEFAULT_JOURNAL_FILE, openJournal, readCalibrationFile, run, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { type Json, unknownRun } from '../journal.ts';
+import { type Json, unknownRun, type Waste } from '../journal.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
 import type { RunResult } from '../run.ts';
@@ -162,20 +162,18 @@ export async function pausable<T>(work: (signal: AbortSignal) => Promise<T>): Pr
 }
 
 export function describeResult(result: RunResult, journalFile: string): string {
-  const { status, steps, samples, votes, flagged, flags, contestedSteps, wrongSteps } = result;
-  const flagList = Object.entries(flags).map(([code, count]) => `${showCount(count)} ${code}`);
+  const { status, steps, votes, contestedSteps, wrongSteps, wasted } = result;
   // Otherwise there may be votes of a step that is not decided yet.
   const perStep = status === 'done' && steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
   const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
   const rows = [
     ['run', printable(`${result.runId} of ${result.process}`)],
     ['steps', `${showCount(steps)}${describeWrongSteps(result)}`],
-    [
-      'samples',
-      `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagList.length > 0 ? ` (${flagList.join(', ')})` : ''}`,
-    ],
+    ['samples', describeSamples(result, perStep)],
+    ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(result.settledBy)}`],
     ['certainty', describeCertificate(result.certificate)],
+    ...describeLeastCertain(result.certificate),
     [
       'tokens',
       `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
@@ -194,6 +192,40 @@ export function describeResult(result: RunResult, journalFile: string): string {
 function describeSettled(settledBy: RunResult['settledBy']): string {
   const parts = Object.entries(settledBy).map(([what, count]) => `${showCount(count)} by ${printable(what)}`);
   return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
+}
+
+/** What is neither a vote nor flagged is a verifier's opinion on a candidate. */
+export function describeSamples(
+  { samples, votes, flags }: { samples: number; votes: number; flags: RunResult['flags'] },
+  perStep = '',
+): string {
+  const codes = Object.entries(flags);
+  const flagged = codes.reduce((sum, [, count]) => sum + count, 0);
+  const list = codes.map(([code, count]) => `${showCount(count)} ${code}`).join(', ');
+  const opinions = samples - votes - flagged;
+  return (
+    `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagged > 0 ? ` (${list})` : ''}` +
+    `${opinions > 0 ? ` + ${plural(opinions, 'verifier opinion')}` : ''}`
+  );
+}
+
+/** Of guesses that did not come true. What an aborted call cost, the provider alone knows. */
+export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
+  return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
+}
+
+const LEAST_CERTAIN_NAMED = 3;
+
+function describeLeastCertain(certificate: Certificate | null): [string, string][] {
+  const [first, ...rest] = certificate?.leastCertain.slice(0, LEAST_CERTAIN_NAMED) ?? [];
+  if (first === undefined) return [];
+  const name = ({ stepIndex, votes, wrong }: typeof first) =>
+    `step ${stepIndex} (${votes.join(' : ')}, wrong with ${showChance(wrong)})`;
+  return [['', `least certain: ${[first, ...rest].map(name).join(', ')}`]];
+}
+
+export function showChance(wrong: number | undefined): string {
+  return wrong === undefined ? '' : `${showNumber(100 * wrong, 2)} %`;
 }
 
 /** How sure the decisions are, in a line. */
