@@ -90,8 +90,8 @@ export interface VoteContext {
   readonly reliability?: (voter: number) => number;
   /** Called when a step goes to its next rung. */
   readonly onEscalation?: (escalation: Escalation) => void;
-  /** Called whenever another candidate leads by what has arrived, counted or not. */
-  readonly onLeader?: (candidate: string, action: unknown) => void;
+  /** Called whenever another candidate leads by what has arrived, counted or not, and when others draw level with it. */
+  readonly onLeader?: (candidate: string, action: unknown, isTied: boolean) => void;
   /** Draws of the first round, where more than needed: the first to arrive is earlier, the surplus is paid all the same. */
   readonly firstDraws?: number;
   /** Called before each call of a model. */
@@ -310,21 +310,27 @@ export async function vote<Action>(
 
 /** Who leads by what has arrived, in the order in which it arrives: a guess at the decision, and no more. */
 class Arrivals<Action> {
-  readonly #onLeader: (candidate: string, action: Action) => void;
+  readonly #onLeader: NonNullable<VoteContext['onLeader']>;
   readonly #votes = new Map<string, number>();
-  #leader: string | undefined;
+  #leader: { readonly key: string; readonly action: Action } | undefined;
+  #isTied = false;
 
-  constructor(onLeader: (candidate: string, action: Action) => void) {
+  constructor(onLeader: NonNullable<VoteContext['onLeader']>) {
     this.#onLeader = onLeader;
   }
 
   add(landed: Landed<Action> | Failed): void {
     if ('failure' in landed || landed.verdict instanceof RedFlag) return;
     const { key, action } = landed.verdict;
-    const votes = (this.#votes.get(key) ?? 0) + 1;
-    this.#votes.set(key, votes);
-    if (key === this.#leader || votes <= (this.#votes.get(this.#leader ?? '') ?? 0)) return;
-    this.#leader = key;
-    this.#onLeader(key, action);
+    this.#votes.set(key, (this.#votes.get(key) ?? 0) + 1);
+    const most = Math.max(...this.#votes.values());
+    const strongest = [...this.#votes].flatMap(([candidate, votes]) => (votes === most ? [candidate] : []));
+    const isTied = strongest.length > 1;
+    // While it is tied the one that led before stays the leader; only the candidate that has just come can take the lead.
+    const leader = isTied || strongest[0] === this.#leader?.key ? this.#leader! : { key, action };
+    if (leader === this.#leader && isTied === this.#isTied) return;
+    this.#leader = leader;
+    this.#isTied = isTied;
+    this.#onLeader(leader.key, leader.action, isTied);
   }
 }

@@ -4,7 +4,8 @@
  * 2. When a leader changes, all that was built on it is dropped, the furthest first, each once; nothing else is.
  * 3. A decision keeps what was built on it, and drops what was built on another; a state that was not guessed drops all.
  * 4. Nothing starts behind a vote without a leader, where there is no successor, or while nothing may start.
- * 5. What a vote says that is decided or dropped changes nothing.
+ * 5. While one of its votes is tied nothing is started.
+ * 6. What a vote says that is decided or dropped changes nothing.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -17,10 +18,10 @@ type State = string;
 class Vote implements OpenVote<State> {
   readonly stepIndex: number;
   readonly state: State;
-  readonly lead: (candidate: string) => void;
+  readonly lead: (candidate: string, isTied?: boolean) => void;
   readonly #dropped: Vote[];
 
-  constructor(stepIndex: number, state: State, lead: (candidate: string) => void, dropped: Vote[]) {
+  constructor(stepIndex: number, state: State, lead: Vote['lead'], dropped: Vote[]) {
     this.stepIndex = stepIndex;
     this.state = state;
     this.lead = lead;
@@ -46,10 +47,15 @@ function makeChain({ depth, end = Number.POSITIVE_INFINITY, mayStart = () => tru
   const chain = new Speculation<State, string, Vote>({
     depth,
     open: (stepIndex, state, onLeader) => {
-      const vote = new Vote(stepIndex, state, (candidate) => onLeader(candidate, candidate), dropped);
+      const vote = new Vote(
+        stepIndex,
+        state,
+        (candidate, isTied = false) => onLeader(candidate, candidate, isTied),
+        dropped,
+      );
       opened.push(vote);
       const leader = early?.get(state);
-      if (leader !== undefined) onLeader(leader, leader);
+      if (leader !== undefined) onLeader(leader, leader, false);
       return vote;
     },
     successor: (state, action, stepIndex) => (stepIndex + 1 < end ? state + action : undefined),
@@ -167,6 +173,20 @@ describe('a chain of votes', () => {
     assert.deepEqual(states(held.opened), ['', 'a', 'ab']);
   });
 
+  test('while a vote is tied nothing is started, near it or far; what was built on it waits', () => {
+    const { chain, opened, dropped } = makeChain({ depth: 5 });
+    const head = chain.head(0, '');
+    head.lead('a');
+    opened[1]!.lead('b');
+    head.lead('a', true);
+    opened[2]!.lead('c');
+    assert.deepEqual([states(opened), dropped], [['', 'a', 'ab'], []]);
+    head.lead('a');
+    assert.deepEqual(states(opened), ['', 'a', 'ab', 'abc']);
+    opened[3]!.lead('d', true);
+    assert.deepEqual(states(opened), ['', 'a', 'ab', 'abc']);
+  });
+
   test('what is dropped or decided builds nothing, and tears nothing down', () => {
     const { chain, opened, dropped } = makeChain({ depth: 2 });
     const first = chain.head(0, '');
@@ -191,11 +211,12 @@ describe('a chain of votes', () => {
     assert.notEqual(chain.head(0, ''), opened[0]);
   });
 
-  test('is as the naive model, whatever leads when (1 to 5)', () => {
+  test('is as the naive model, whatever leads when (1 to 6)', () => {
     const candidate = fc.constantFrom('a', 'b', 'c');
+    const isTied = fc.nat(3).map((one) => one === 0);
     const act = fc.oneof(
       // Any vote that was ever opened, so also those that are gone; mostly a late one.
-      { weight: 8, arbitrary: fc.record({ type: fc.constant('lead' as const), back: fc.nat(6), candidate }) },
+      { weight: 8, arbitrary: fc.record({ type: fc.constant('lead' as const), back: fc.nat(6), candidate, isTied }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('settle' as const), candidate, isGuess: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('allow' as const), isAllowed: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('elsewhere' as const), candidate }) },
@@ -215,8 +236,8 @@ describe('a chain of votes', () => {
         if (one.type === 'allow') ({ isAllowed } = one);
         else if (one.type === 'lead') {
           const index = Math.max(0, opened.length - 1 - one.back);
-          opened[index]!.lead(one.candidate);
-          naive.lead(index, one.candidate);
+          opened[index]!.lead(one.candidate, one.isTied);
+          naive.lead(index, one);
         } else {
           const { state } = opened[naive.chain[0]!]!;
           const leader = naive.leaderOf(naive.chain[0]!);
@@ -244,14 +265,14 @@ class NaiveChain {
   readonly dropped: State[] = [];
   /** Indices into `opened`. */
   chain: number[] = [];
-  readonly #leaders = new Map<number, string>();
+  readonly #leaders = new Map<number, { readonly candidate: string; readonly isTied: boolean }>();
 
   constructor(options: Required<Pick<ChainOptions, 'depth' | 'end' | 'mayStart'>>) {
     this.#options = options;
   }
 
   leaderOf(index: number): string | undefined {
-    return this.#leaders.get(index);
+    return this.#leaders.get(index)?.candidate;
   }
 
   head(state: State): number {
@@ -263,8 +284,9 @@ class NaiveChain {
     return this.chain[0]!;
   }
 
-  lead(index: number, candidate: string): void {
-    this.#leaders.set(index, candidate);
+  lead(index: number, leader: { readonly candidate: string; readonly isTied: boolean }): void {
+    const { candidate } = leader;
+    this.#leaders.set(index, leader);
     const place = this.chain.indexOf(index);
     const next = this.chain[place + 1];
     if (place >= 0 && next !== undefined && this.opened[next] !== this.opened[index]! + candidate) this.#cut(place + 1);
@@ -287,8 +309,9 @@ class NaiveChain {
     const { depth, end, mayStart } = this.#options;
     while (this.chain.length > 0 && this.chain.length <= depth && mayStart()) {
       const last = this.chain.at(-1)!;
-      const leader = this.#leaders.get(last);
+      const leader = this.leaderOf(last);
       const state = this.opened[last]!;
+      if (this.chain.some((index) => this.#leaders.get(index)?.isTied)) return;
       if (leader === undefined || state.length + 1 >= end) return;
       this.chain.push(this.opened.push(state + leader) - 1);
     }

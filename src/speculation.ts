@@ -9,8 +9,12 @@ export interface OpenVote<State> {
 export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>> {
   /** How many steps may be voted on ahead of the one being decided. */
   readonly depth: number;
-  /** Starts the vote on a step. `onLeader` is called whenever another candidate leads by what has arrived. */
-  readonly open: (stepIndex: number, state: State, onLeader: (candidate: string, action: Action) => void) => Vote;
+  /** Starts the vote on a step. `onLeader` is called whenever another candidate leads, or others draw level with it. */
+  readonly open: (
+    stepIndex: number,
+    state: State,
+    onLeader: (candidate: string, action: Action, isTied: boolean) => void,
+  ) => Vote;
   /** The state that an action would lead to; undefined where there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
@@ -19,15 +23,22 @@ export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>>
   readonly isOn: (vote: Vote, state: State) => boolean;
 }
 
+interface Leader<Action> {
+  readonly candidate: string;
+  readonly action: Action;
+  readonly isTied: boolean;
+}
+
 interface Link<State, Action, Vote extends OpenVote<State>> {
   readonly vote: Vote;
-  leader: { readonly candidate: string; readonly action: Action } | undefined;
+  leader: Leader<Action> | undefined;
   next: { readonly candidate: string; readonly link: Link<State, Action, Vote> } | undefined;
 }
 
 /**
  * A chain of votes, each on the state that the leader of the one before it would lead to: the step being decided, and up to
- * `depth` after it. When a leader changes, all that was built on it is dropped; decisions come in order.
+ * `depth` after it. When a leader changes, all that was built on it is dropped; decisions come in order. While one of them is
+ * tied, nothing further is started: it would be as likely dropped as not.
  */
 export class Speculation<State, Action, Vote extends OpenVote<State>> {
   readonly #options: SpeculationOptions<State, Action, Vote>;
@@ -68,9 +79,9 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
   #open(stepIndex: number, state: State): Link<State, Action, Vote> {
     // A vote may have a leader before it returns.
     let link: Link<State, Action, Vote> | undefined;
-    let early: Link<State, Action, Vote>['leader'];
-    const vote = this.#options.open(stepIndex, state, (candidate, action) => {
-      const leader = { candidate, action };
+    let early: Leader<Action> | undefined;
+    const vote = this.#options.open(stepIndex, state, (candidate, action, isTied) => {
+      const leader = { candidate, action, isTied };
       if (link === undefined) early = leader;
       else this.#lead(link, leader);
     });
@@ -78,7 +89,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     return link;
   }
 
-  #lead(link: Link<State, Action, Vote>, leader: NonNullable<Link<State, Action, Vote>['leader']>): void {
+  #lead(link: Link<State, Action, Vote>, leader: Leader<Action>): void {
     link.leader = leader;
     if (link.next !== undefined && link.next.candidate !== leader.candidate) {
       dropFrom(link.next.link);
@@ -92,8 +103,11 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const { depth, successor, mayStart } = this.#options;
     let last = this.#head;
     let ahead = 0;
-    for (; last?.next !== undefined; ahead++) last = last.next.link;
-    while (last?.leader !== undefined && ahead < depth && mayStart()) {
+    for (; last?.next !== undefined; ahead++) {
+      if (last.leader?.isTied) return;
+      last = last.next.link;
+    }
+    while (last?.leader !== undefined && !last.leader.isTied && ahead < depth && mayStart()) {
       const { leader, vote } = last;
       const state = successor(vote.state, leader.action, vote.stepIndex);
       if (state === undefined) return;

@@ -102,7 +102,7 @@ export class StepVotes<State, Action> {
   #start(
     stepIndex: number,
     state: State,
-    onLeader: (candidate: string, action: Action) => void,
+    onLeader: (candidate: string, action: Action, isTied: boolean) => void,
   ): StepVote<State, Action> {
     const { context, recorded, question, firstDraws, onSample, onAhead, onEscalation, onWaste } = this.#options;
     const basis = basisOf(state);
@@ -114,7 +114,8 @@ export class StepVotes<State, Action> {
       inFlight,
       isWritten: (sample) => ofStep.includes(sample),
       start: (own) => {
-        const onArrival = (candidate: string, action: unknown) => onLeader(candidate, action as Action);
+        const onArrival = (candidate: string, action: unknown, isTied: boolean) =>
+          onLeader(candidate, action as Action, isTied);
         const paid = [...ofStep, ...ahead.map(({ sample }) => sample)];
         const guessing = { slots: this.#slots, onLeader: onArrival, firstDraws };
         return vote(question(stepIndex, state), { ...context, ...own, ...guessing }, paid);
