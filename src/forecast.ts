@@ -13,6 +13,7 @@ import { Evidence, evidenceRule, type VoterModel } from './evidence.ts';
 import {
   type Boundary,
   leastMarginFor,
+  type PlanRange,
   planDistribution,
   planRange,
   type RateDistribution,
@@ -89,19 +90,9 @@ export interface Outlook {
   readonly costUsd: number | null;
   readonly wallMs: number;
   /** At the ends of the calibration's intervals; null where it was not computed. */
-  readonly range: OutlookRange | null;
+  readonly range: PlanRange | null;
   /** How many steps were played, where the figures come from a simulation; null where they are exact. */
   readonly simulatedSteps: number | null;
-}
-
-interface OutlookRange {
-  readonly success: Interval;
-  readonly unaidedSuccess: Interval;
-  readonly votesPerStep: Interval;
-  readonly samples: Interval;
-  readonly costUsd: Interval | null;
-  /** Least margins of ahead-by-k; null for one that does not exist. */
-  readonly margin: { readonly low: number | null; readonly high: number | null };
 }
 
 /**

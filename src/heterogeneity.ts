@@ -184,7 +184,7 @@ interface PlanRangeInput extends Omit<DistributionPlanInput, 'distribution'> {
 }
 
 /** From the least to the largest value at the ends of the intervals. */
-interface PlanRange {
+export interface PlanRange {
   readonly success: Interval;
   readonly unaidedSuccess: Interval;
   readonly votesPerStep: Interval;
