@@ -232,7 +232,7 @@ describe('paused and resumed (5)', { timeout: 120_000 }, () => {
 
   test('memory journal: anywhere and however often, the end is the same', async () => {
     const property = fc.asyncProperty(given, (one) => survives(memoryJournal(), one));
-    await fc.assert(property, { seed: 1, numRuns: 120 });
+    await fc.assert(property, { seed: 1, numRuns: 100 });
   });
 
   test('SQLite journal: anywhere and however often, the end is the same', async (context) => {
@@ -240,11 +240,11 @@ describe('paused and resumed (5)', { timeout: 120_000 }, () => {
     context.after(() => rmSync(folder, { recursive: true, force: true }));
     let files = 0;
     const property = fc.asyncProperty(given, async (one) => {
-      const journal = sqliteJournal({ file: join(folder, `${files++}.db`), now: () => 0 });
+      const journal = sqliteJournal({ file: join(folder, `${files++}.db`), now: () => 0, synchronous: 'normal' });
       await survives(journal, one);
       await journal.close();
     });
-    await fc.assert(property, { seed: 2, numRuns: 30 });
+    await fc.assert(property, { seed: 2, numRuns: 20 });
   });
 
   test('a budget counts each sample once, drawn ahead or not', async () => {
@@ -501,13 +501,19 @@ async function simulate(
   return { result: await start({ model: watched, clock, journal, ...options }), journal, calls };
 }
 
-/** What is left of a run beside its times and its waste. */
+/**
+ * What is left of a run beside its times and its waste. Of a step that stays undecided the evidence: which draws in flight
+ * landed after that is a matter of time.
+ */
 async function endOf(journal: Journal, result: RunResult) {
   const { status, steps, samples, votes, flags, settledBy, undecided, stateSha256, wrongSteps } = result;
   const decisions = (await journal.decisions(RUN_ID)).map(({ latencyMs: _, ...decision }) => decision);
   const kept = [];
-  for (let step = 0; step <= STEPS; step++) kept.push(await journal.samples(RUN_ID, step));
-  return { status, steps, samples, votes, flags, settledBy, undecided, stateSha256, wrongSteps, decisions, kept };
+  for (let step = 0; step < steps; step++) kept.push(await journal.samples(RUN_ID, step));
+  const notes = (await journal.notes(RUN_ID)).filter(({ code }) => code === 'step-undecided');
+  const evidence = notes.map(({ detail: { latencyMs: _, ...detail } }) => detail);
+  const sums = undecided > 0 ? undefined : { samples, votes, flags };
+  return { status, steps, sums, settledBy, undecided, stateSha256, wrongSteps, decisions, kept, evidence };
 }
 
 /** Of a run in one execution that was not interrupted. */
