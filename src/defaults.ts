@@ -24,13 +24,15 @@ import { InFlight } from './draws.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { evidenceRule } from './evidence.ts';
 import { marginFor } from './forecast.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, Json } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
+import { type Item, type ItemSink, Mapping } from './map.ts';
 import type { Model } from './model.ts';
 import { resolveModel } from './models/resolve.ts';
 import {
   accountLimitsOf,
   budgetLimitsOf,
+  DEFAULT_MAX_CONCURRENCY,
   DEFAULT_TARGET,
   hedgePercentileOf,
   type ModelOptions,
@@ -55,7 +57,7 @@ import {
   parseInput,
 } from './process.ts';
 import { createRandom } from './random.ts';
-import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './run.ts';
+import { DRIFT_POLICIES, execute, type ItemsOfRun, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
 import type { StopRule } from './vote.ts';
 import { assembleVoters, calibratedVoters, type Voters } from './voters.ts';
@@ -81,6 +83,56 @@ export async function run<Input, State, Action>(
   process: Process<Input, State, Action>,
   input: unknown,
   options: RunOptions,
+): Promise<RunResult<State>> {
+  return runOver(process, input, options, undefined);
+}
+
+/** Many inputs of a process as one run. */
+export interface MapOptions extends Omit<RunOptions, 'answer' | 'maxSteps'> {
+  /** Items that may be voted on at once; four times `maxConcurrency` by default. */
+  readonly window?: number;
+  /** What tells this map from another with the same `runId`: kept in the journal, and compared when it is resumed. */
+  readonly source?: Json;
+}
+
+/** Its `items` say what became of the inputs. */
+export type MapResult = Omit<RunResult, 'state' | 'stateSha256'>;
+
+/**
+ * Decides many inputs, each by itself, under one journal, one budget and one certificate; resumes with the same `runId`.
+ * Results come to the sink in the order of the inputs, each once, also over resumptions. What cannot be decided, or does not
+ * fit the process, is a result too and stops nobody.
+ * @throws as `run` does.
+ */
+export async function map(
+  process: AnyProcess,
+  items: AsyncIterable<Item>,
+  options: MapOptions & { readonly sink: ItemSink },
+): Promise<MapResult> {
+  const { sink, window, source = null, ...rest } = options;
+  const concurrency = rest.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY;
+  const depth = wholeNumber('window', window ?? WINDOW_PER_CALL * concurrency);
+  const mapping = new Mapping({ process, items, sink, readAhead: depth + LEAST_READ_AHEAD });
+  await mapping.read(FIRST_ITEM);
+  // Of several steps of one item only the first is certain to come.
+  const {
+    state: _,
+    stateSha256: __,
+    ...result
+  } = await runOver(mapping.process, { map: source }, { speculate: depth, ...rest }, mapping);
+  return result;
+}
+
+const WINDOW_PER_CALL = 4;
+/** States of a process that its fingerprint takes. */
+const LEAST_READ_AHEAD = 4;
+const FIRST_ITEM = { index: 0, step: 0, inner: null };
+
+async function runOver<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  input: unknown,
+  options: RunOptions,
+  items: ItemsOfRun<State> | undefined,
 ): Promise<RunResult<State>> {
   const { clock = systemClock, signal, onEvent, acceptChange = false, runId = newRunId(process.name) } = options;
   const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
@@ -116,6 +168,7 @@ export async function run<Input, State, Action>(
         shared: voterModel?.shared,
         drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
         speculation,
+        items,
         hedgePercentile: hedgePercentileOf(options),
         accounts: accountsOf(clock),
         accountLimits: accountLimitsOf(options),

@@ -32,6 +32,8 @@ export interface RunTotals {
   tallies: Record<string, number>;
   /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
   examples?: Record<string, number[]>;
+  /** What became of the items, where the run is over many inputs. */
+  items?: ItemCounts;
   /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
   shared?: number;
   /** Decisions by what settled them, where that was not the votes that a step has at first. */
@@ -54,6 +56,12 @@ export interface RunTotals {
   wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
+}
+
+export interface ItemCounts {
+  done: number;
+  undecided: number;
+  invalid: number;
 }
 
 /** Samples that were not used, and calls that were aborted, whose price is not known. */
@@ -261,7 +269,7 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   if (decision.tally !== undefined) totals.contestedSteps++;
   const { settledBy } = decision;
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
-  if (settledBy !== 'person' && settledBy !== 'verify' && settledBy !== 'verifier') {
+  if (settledBy !== 'person' && settledBy !== 'verify' && settledBy !== 'verifier' && settledBy !== 'nothing') {
     const key = knownKey(totals.tallies, tallyKey(decision));
     totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
     if (decision.tally !== undefined) {

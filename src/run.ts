@@ -28,6 +28,7 @@ import {
   billOf,
   type DecisionEntry,
   emptyTotals,
+  type ItemCounts,
   isJudgement,
   type Journal,
   type Json,
@@ -60,6 +61,21 @@ export type Answer = { readonly stepIndex: number } & ({ readonly action: unknow
 export const DRIFT_POLICIES = ['note', 'pause'] as const;
 export type DriftPolicy = (typeof DRIFT_POLICIES)[number];
 
+/** What a run over many inputs asks of them: see `map.ts`. */
+export interface ItemsOfRun<State> {
+  readonly counts: ItemCounts;
+  /** Reads the inputs of this step and of those that may be voted on with it. */
+  read(state: State): Promise<void>;
+  /** The state behind this one, whatever is decided here; undefined where that depends on it. */
+  next(state: State): State | undefined;
+  /** The action of a step that the votes could not decide: it does not stop the others. */
+  giveUp(outcome: Undecided): unknown;
+  /** From where the run goes on. */
+  begin(state: State, counts: ItemCounts | undefined): void;
+  applied(decision: DecisionEntry, before: State, after: State): void;
+  flush(): void;
+}
+
 /** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
 export interface RunDependencies {
   readonly runId: string;
@@ -86,6 +102,9 @@ export interface RunDependencies {
   readonly hedgePercentile?: number;
   /** Whether and how far steps are voted on ahead of the one being decided. */
   readonly speculation?: Pick<StepVotesOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
+  /** Where the steps are those of many inputs. */
+  // biome-ignore lint/suspicious/noExplicitAny: a state stands in both positions, and its type does not matter here
+  readonly items?: ItemsOfRun<any>;
   /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
   readonly maxSteps: number | undefined;
   readonly maxRetries: number;
@@ -119,6 +138,8 @@ export interface RunResult<State = unknown> {
   readonly contestedSteps: number;
   /** Decisions by what settled them, where it was not a step's first voters: `variants`, `panel`, `verify`, `person`. */
   readonly settledBy: RunTotals['settledBy'];
+  /** What became of the inputs, where there are many; null for a single one. */
+  readonly items: ItemCounts | null;
   /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
   readonly undecided: number;
   readonly tokens: { readonly input: number; readonly output: number };
@@ -246,11 +267,17 @@ class Run<Input, State, Action> {
     this.#open = [...samples];
     this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
-    for (const decision of decisions) await this.#transit(decision);
+    const { items } = this.#options;
+    await items?.read(this.#state);
+    items?.begin(this.#state, this.#totals.items);
+    for (const decision of decisions) {
+      await items?.read(this.#state);
+      await this.#transit(decision);
+    }
   }
 
   async #loop(): Promise<End> {
-    const { maxSteps, signal, clock } = this.#options;
+    const { maxSteps, items, signal, clock } = this.#options;
     const ownSteps = this.#call('steps', () => this.#process.steps?.(this.#input));
     const limit = maxSteps ?? ownSteps ?? Number.POSITIVE_INFINITY;
     this.#stepVotes = this.#createStepVotes(limit);
@@ -265,7 +292,9 @@ class Run<Input, State, Action> {
             }
           : { status: 'paused', reason: `reached the limit of ${limit} steps (--max-steps)` };
       }
-      const outcome = await this.#decide();
+      if (items !== undefined) await items.read(this.#state);
+      const voted = await this.#decide();
+      const outcome = voted.type === 'undecided' && items !== undefined ? this.#giveUp(voted, items) : voted;
       if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
       const entry = this.#commit(outcome);
       this.#stepVotes?.settle(outcome);
@@ -372,7 +401,7 @@ class Run<Input, State, Action> {
 
   /** @param limit steps of the run */
   #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
-    const { speculation, onEvent } = this.#options;
+    const { speculation, items, onEvent } = this.#options;
     const { effect, verify, apply, isDone } = this.#process;
     const ahead = stillAhead(this.#writer.resumePoint);
     // An effect is a barrier: what it observes is part of the next state. A verifier decides at once.
@@ -383,6 +412,7 @@ class Run<Input, State, Action> {
       ...speculation,
       context: this.#context,
       question: (stepIndex, state) => this.#question(stepIndex, state),
+      independent: items && ((state) => items.next(state)),
       successor: (state, action, stepIndex) => {
         try {
           const next = apply(state, action);
@@ -525,7 +555,7 @@ class Run<Input, State, Action> {
       outputTokens: decision.outputTokens,
       costUsd: decision.costUsd,
       latencyMs: decision.latencyMs,
-      wrong: right === undefined ? undefined : right !== decision.tally[0]![0],
+      wrong: right === undefined || decision.settledBy === 'nothing' ? undefined : right !== decision.tally[0]![0],
       keepSamples: record === 'all' || (record === 'contested' && (isContested || decision.flags !== undefined)),
     };
     this.#options.onEvent?.({ type: 'step-decided', decision: entry });
@@ -539,11 +569,13 @@ class Run<Input, State, Action> {
     this.#pending = decision;
     const action = decision.action as Action;
     const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
+    const before = this.#state;
     this.#state = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
     this.#stepIndex++;
     this.#pending = undefined;
     addDecision(this.#totals, decision);
     this.#panel?.record(decision);
+    this.#options.items?.applied(decision, before, this.#state);
   }
 
   /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
@@ -574,6 +606,11 @@ class Run<Input, State, Action> {
     return observation;
   }
 
+  /** Not a plurality: the step has no action, and says so. */
+  #giveUp(outcome: Undecided, items: ItemsOfRun<State>): Decision<Action> {
+    return { ...outcome, type: 'decided', action: items.giveUp(outcome) as Action, settledBy: 'nothing' };
+  }
+
   #pauseUndecided(outcome: Undecided): End {
     this.#undecided = outcome;
     const stepIndex = this.#stepIndex;
@@ -602,6 +639,11 @@ class Run<Input, State, Action> {
       this.#totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
     }
     if (this.#panel !== undefined) this.#totals.panel = this.#panel.state;
+    const { items } = this.#options;
+    if (items !== undefined) {
+      items.flush();
+      this.#totals.items = items.counts;
+    }
     const totals = structuredClone(this.#totals);
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
@@ -669,6 +711,7 @@ class Run<Input, State, Action> {
       flags: totals.flags,
       contestedSteps: totals.contestedSteps,
       settledBy: totals.settledBy,
+      items: this.#options.items?.counts ?? null,
       undecided: this.#undecided === undefined ? 0 : 1,
       tokens: { input: totals.inputTokens, output: totals.outputTokens },
       costUsd: billOf(totals),

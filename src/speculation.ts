@@ -17,6 +17,8 @@ export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>>
   ) => Vote;
   /** The state that an action would lead to; undefined where there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
+  /** The state behind this one, where it is the same whatever is decided; undefined where it depends, or none is known yet. */
+  readonly independent?: (state: State) => State | undefined;
   /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
   readonly mayStart: () => boolean;
   /** Whether a vote is on this state. */
@@ -32,13 +34,19 @@ interface Leader<Action> {
 interface Link<State, Action, Vote extends OpenVote<State>> {
   readonly vote: Vote;
   leader: Leader<Action> | undefined;
-  next: { readonly candidate: string; readonly link: Link<State, Action, Vote> } | undefined;
+  /** Built on this candidate; undefined: on any. */
+  next: { readonly candidate: string | undefined; readonly link: Link<State, Action, Vote> } | undefined;
+}
+
+function isBuiltOn({ candidate }: { readonly candidate: string | undefined }, decided: string): boolean {
+  return candidate === undefined || candidate === decided;
 }
 
 /**
  * A chain of votes, each on the state that the leader of the one before it would lead to: the step being decided, and up to
  * `depth` after it. When a leader changes, all that was built on it is dropped; decisions come in order. While one of them is
- * tied, nothing further is started: it would be as likely dropped as not.
+ * tied, nothing further is started: it would be as likely dropped as not. Where the next state does not depend on what is
+ * decided, its vote needs no leader and is never dropped.
  */
 export class Speculation<State, Action, Vote extends OpenVote<State>> {
   readonly #options: SpeculationOptions<State, Action, Vote>;
@@ -64,7 +72,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const settled = this.#head;
     if (settled === undefined) return;
     const { next } = settled;
-    this.#head = next?.candidate === candidate ? next.link : undefined;
+    this.#head = next !== undefined && isBuiltOn(next, candidate) ? next.link : undefined;
     if (this.#head === undefined) dropFrom(next?.link);
     // Whoever leads there from now on, nothing is built on it.
     settled.next = undefined;
@@ -91,7 +99,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
 
   #lead(link: Link<State, Action, Vote>, leader: Leader<Action>): void {
     link.leader = leader;
-    if (link.next !== undefined && link.next.candidate !== leader.candidate) {
+    if (link.next !== undefined && !isBuiltOn(link.next, leader.candidate)) {
       dropFrom(link.next.link);
       link.next = undefined;
     }
@@ -104,17 +112,18 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     let last = this.#head;
     let ahead = 0;
     for (; last?.next !== undefined; ahead++) {
-      if (last.leader?.isTied) return;
+      if (last.leader?.isTied && last.next.candidate !== undefined) return;
       last = last.next.link;
     }
-    while (last?.leader !== undefined && !last.leader.isTied && ahead < depth && mayStart()) {
+    for (; last !== undefined && ahead < depth && mayStart(); ahead++) {
       const { leader, vote } = last;
-      const state = successor(vote.state, leader.action, vote.stepIndex);
+      const certain = this.#options.independent?.(vote.state);
+      const guess = leader === undefined || leader.isTied ? undefined : leader;
+      const state = certain ?? (guess && successor(vote.state, guess.action, vote.stepIndex));
       if (state === undefined) return;
       const link = this.#open(vote.stepIndex + 1, state);
-      last.next = { candidate: leader.candidate, link };
+      last.next = { candidate: certain === undefined ? guess!.candidate : undefined, link };
       last = link;
-      ahead++;
     }
   }
 }

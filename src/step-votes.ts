@@ -15,6 +15,8 @@ export interface StepVotesOptions<State, Action> {
   readonly firstDraws: number | undefined;
   /** Share of all calls that may be wasted; above it no further vote is started ahead. */
   readonly maxWaste: number;
+  /** The state behind this one, where it does not depend on what is decided. */
+  readonly independent?: (state: State) => State | undefined;
   /** The state that an action would lead to; undefined where there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** What an earlier execution paid for: of the step being decided, and ahead of it. */
@@ -47,13 +49,14 @@ export class StepVotes<State, Action> {
   #wasted = 0;
 
   constructor(options: StepVotesOptions<State, Action>) {
-    const { depth, maxWaste, context, successor } = options;
+    const { depth, maxWaste, context, successor, independent } = options;
     this.#options = options;
     this.#ahead = options.recorded.ahead;
     this.#slots = new Slots(context.settings.maxConcurrency);
     this.#speculation = new Speculation({
       depth,
       open: (stepIndex, state, onLeader) => this.#start(stepIndex, state, onLeader),
+      independent,
       successor: (state, action, stepIndex) => {
         const next = successor(state, action, stepIndex);
         return basisOf(next) === undefined ? undefined : next;
@@ -73,7 +76,8 @@ export class StepVotes<State, Action> {
   /** The head is decided: what was built on another candidate is dropped. */
   settle({ tally, samples: counted }: Decision<Action>): void {
     const { stepIndex, samples } = this.#head!;
-    this.#speculation.settle(tally[0]![0]);
+    // Nobody may have voted where a step was given up.
+    this.#speculation.settle(tally[0]?.[0] ?? '');
     this.#head = undefined;
     const unused = samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
     const others = this.ahead.filter((sample) => sample.stepIndex <= stepIndex);

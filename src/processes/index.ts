@@ -2,11 +2,13 @@ import type { AnyProcess } from '../process.ts';
 import { add } from './add.ts';
 import { addCount } from './add-count.ts';
 import { dictSum } from './dict-sum.ts';
+import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
 
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
 export { type AddCountState, addCount } from './add-count.ts';
 export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
+export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
@@ -42,6 +44,16 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => addCount(),
     about: 'the same by counting on, one number a step: for very small models',
     exampleInput: { digits: 100, seed: 1 },
+  },
+  extract: {
+    process: () => extract(),
+    about: 'fields of a record by a schema, for `mdap map`',
+    exampleInput: { schema: { name: 'string', total: 'number' }, record: 'Bill for Ada: 12.50' },
+  },
+  'extract-checked': {
+    process: () => extract({ isChecked: true }),
+    about: 'the same with the right answer beside each record, to rehearse and to measure',
+    exampleInput: { schema: { total: 'number' }, record: 'Bill: 12.50', expected: { total: 12.5 } },
   },
 };
 

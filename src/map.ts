@@ -1,0 +1,279 @@
+import { candidateKey } from './candidate.ts';
+import { messageOf, UsageError } from './errors.ts';
+import type { DecisionEntry, ItemCounts } from './journal.ts';
+import { type AnyProcess, defineProcess, parseInput } from './process.ts';
+import type { ItemsOfRun } from './run.ts';
+
+/** One of many inputs. */
+export interface Item {
+  readonly input: unknown;
+  /** Why it cannot be one, where it could not be read. */
+  readonly refusal?: string;
+  /** Where it comes from, for whoever writes its result. */
+  readonly source?: unknown;
+}
+
+/** What became of an item. */
+export interface ItemResult {
+  /** From 0, in the order of the inputs. */
+  readonly index: number;
+  /** `undecided`: the votes could not settle it. `invalid`: the input does not fit the process. */
+  readonly status: 'done' | 'undecided' | 'invalid';
+  /** The action of its last step; undefined unless it is done. */
+  readonly result: unknown;
+  /** Why, unless it is done. */
+  readonly reason: string | undefined;
+  readonly steps: number;
+  readonly samples: number;
+  readonly votes: number;
+  /** Votes contradicted each other at one of its steps. */
+  readonly isContested: boolean;
+  readonly settledBy: string | undefined;
+  /** Null where a price is not known. */
+  readonly costUsd: number | null;
+  /** Whether it differs from the reference; undefined without one. */
+  readonly isWrong: boolean | undefined;
+  readonly item: Item;
+}
+
+/** Where results go: each item once, in order. */
+export interface ItemSink {
+  /** Takes back what was written beyond so many results: a run goes on from its last checkpoint. */
+  restore(counts: ItemCounts): void;
+  write(result: ItemResult): void;
+  /** Makes what was written durable. */
+  flush(): void;
+}
+
+/** Where a run over many inputs stands. Not what became of the items: what comes next must not depend on it. */
+export interface MapState {
+  /** The item whose step comes next. */
+  readonly index: number;
+  /** Steps of it that are decided. */
+  readonly step: number;
+  /** Its own state; null behind the last item. */
+  readonly inner: unknown;
+}
+
+/** In place of an action, for an item that the votes could not settle. */
+interface GivenUp {
+  readonly givenUp: string;
+}
+
+/** An item with what it starts from, or why it cannot. */
+type Prepared = { readonly item: Item } & (
+  | { readonly start: unknown; readonly steps: number | undefined }
+  | { readonly refusal: string }
+);
+
+/**
+ * Many inputs of one process as one run: a step of the run is a step of an item, one item after the other. So all that
+ * holds for a run holds for the whole: one journal, one budget, one certificate, resumable anywhere. As items do not depend
+ * on each other, `StepVotes` votes on many at once; decisions are made in the order of the items.
+ */
+export class Mapping implements ItemsOfRun<MapState> {
+  readonly process: AnyProcess;
+  readonly #of: AnyProcess;
+  readonly #items: AsyncIterator<Item>;
+  readonly #sink: ItemSink;
+  readonly #readAhead: number;
+  /** Read, and not yet behind the present one. */
+  readonly #ahead = new Map<number, Prepared>();
+  #read = 0;
+  #isAtEnd = false;
+  #counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
+  /** Of the present item, over its steps. */
+  #sums: Sums = emptySums();
+
+  /** @param options.readAhead items that are known beyond the present one: as many may be voted on at once */
+  constructor(options: {
+    readonly process: AnyProcess;
+    readonly items: AsyncIterable<Item>;
+    readonly sink: ItemSink;
+    readonly readAhead: number;
+  }) {
+    this.#of = options.process;
+    this.#items = options.items[Symbol.asyncIterator]();
+    this.#sink = options.sink;
+    this.#readAhead = options.readAhead;
+    this.process = this.#mapped();
+  }
+
+  get counts(): ItemCounts {
+    return { ...this.#counts };
+  }
+
+  /** Reads on until the items of the next steps are known. Those before this one are forgotten. */
+  async read({ index: from }: MapState): Promise<void> {
+    while (!this.#isAtEnd && this.#read <= from + this.#readAhead) {
+      const { value, done } = await this.#items.next();
+      if (done) this.#isAtEnd = true;
+      // What was reported before need not be looked at.
+      else if (this.#read++ >= from) this.#ahead.set(this.#read - 1, await this.#prepare(value));
+    }
+    for (const index of this.#ahead.keys()) {
+      if (index >= from) break;
+      this.#ahead.delete(index);
+    }
+  }
+
+  /** The first state behind what is decided here, whatever it is; undefined where that depends on it, or is not read yet. */
+  next(state: MapState): MapState | undefined {
+    if (this.#stepsOf(state.index) !== 1) return undefined;
+    const next = this.#stateFrom(state.index + 1);
+    return next?.inner == null ? undefined : next;
+  }
+
+  /** @param counts of what was reported before this state; undefined where a run begins */
+  begin(state: MapState, counts: ItemCounts | undefined): void {
+    this.#counts = { ...(counts ?? { done: 0, undecided: 0, invalid: 0 }) };
+    this.#sink.restore(this.counts);
+    if (counts === undefined) this.#pass(0, state.index);
+  }
+
+  flush(): void {
+    this.#sink.flush();
+  }
+
+  giveUp({ code }: { readonly code: string }): GivenUp {
+    return { givenUp: code };
+  }
+
+  /** To be called for each decision once it is applied, those of earlier executions too. */
+  applied(decision: DecisionEntry, before: MapState, after: MapState): void {
+    const sums = this.#sums;
+    sums.steps++;
+    sums.samples += decision.samples;
+    sums.votes += decision.votes;
+    sums.costUsd = sums.costUsd === null || decision.costUsd === null ? null : sums.costUsd + decision.costUsd;
+    sums.isContested ||= decision.tally !== undefined;
+    sums.settledBy = decision.settledBy ?? sums.settledBy;
+    sums.isWrong = decision.wrong === undefined ? sums.isWrong : decision.wrong || (sums.isWrong ?? false);
+    if (after.index === before.index) return;
+    this.#sums = emptySums();
+    const { item } = this.#ahead.get(before.index)!;
+    const reason = this.#whyUndecided(decision, before);
+    const status = reason === undefined ? 'done' : 'undecided';
+    const result = reason === undefined ? decision.action : undefined;
+    this.#report({ index: before.index, status, result, reason, ...sums, item });
+    this.#pass(before.index + 1, after.index);
+  }
+
+  #whyUndecided({ action, samples }: DecisionEntry, { inner }: MapState): string | undefined {
+    if (isGivenUp(action)) return `undecided after ${plural(samples, 'sample')} (${action.givenUp})`;
+    // What an effect saw is not known here; its process says when it is done.
+    if (this.#of.effect !== undefined || this.#of.isDone(this.#of.apply(inner, action))) return undefined;
+    return 'not done after the steps that it takes: a decision was wrong';
+  }
+
+  #report(result: ItemResult): void {
+    this.#counts[result.status]++;
+    this.#sink.write(result);
+  }
+
+  /** Items that cannot start. */
+  #pass(from: number, to: number): void {
+    for (let index = from; index < to; index++) {
+      const prepared = this.#ahead.get(index);
+      if (prepared === undefined || 'start' in prepared) throw new Error(`item ${index} is passed over`);
+      const { item, refusal: reason } = prepared;
+      this.#report({ index, status: 'invalid', result: undefined, reason, ...emptySums(), item });
+    }
+  }
+
+  async #prepare(item: Item): Promise<Prepared> {
+    const process = this.#of;
+    if (item.refusal !== undefined) return { item, refusal: item.refusal };
+    try {
+      const input = await parseInput(process, item.input);
+      const start = process.start(input);
+      candidateKey(start);
+      if (process.isDone(start)) return { item, refusal: 'there is nothing to decide: it is done at its start' };
+      return { item, start, steps: process.steps?.(input) };
+    } catch (thrown) {
+      if (!(thrown instanceof UsageError)) return { item, refusal: `\`start\` threw: ${messageOf(thrown)}` };
+      return { item, refusal: messageOf(thrown) };
+    }
+  }
+
+  /** The state of the first item that can start, from this one on; undefined where it has not been read. */
+  #stateFrom(index: number): MapState | undefined {
+    for (let at = index; ; at++) {
+      const prepared = this.#ahead.get(at);
+      if (prepared === undefined) {
+        return this.#isAtEnd && at >= this.#read ? { index: at, step: 0, inner: null } : undefined;
+      }
+      if ('start' in prepared) return { index: at, step: 0, inner: prepared.start };
+    }
+  }
+
+  #requireStateFrom(index: number): MapState {
+    const state = this.#stateFrom(index);
+    if (state === undefined) throw new Error(`item ${index} has not been read`);
+    return state;
+  }
+
+  #mapped(): AnyProcess {
+    const of = this.#of;
+    const { check, verify, verifyPrompt, effect, reference, reply, mistakes } = of;
+    const form = ({ prompt, parse, reply }: AnyProcess['forms'][number]) => ({
+      prompt: ({ inner }: MapState) => prompt(inner),
+      parse: (text: string, { inner }: MapState) => parse(text, inner),
+      reply: reply && ((action: unknown, { inner }: MapState) => reply(action, inner)),
+    });
+    return defineProcess<unknown, MapState, unknown>({
+      name: of.name,
+      version: of.version,
+      start: () => this.#requireStateFrom(0),
+      isDone: ({ inner }) => inner === null,
+      ...form(of.forms[0]!),
+      variants: of.forms.slice(1).map((one) => ({ name: one.name, ...form(one) })),
+      check: check && ((action, { inner }) => check(action, inner)),
+      verify: verify && ((action, { inner }) => verify(action, inner)),
+      verifyPrompt: verifyPrompt && ((action, { inner }) => verifyPrompt(action, inner)),
+      key: (action) => (isGivenUp(action) ? candidateKey(action) : of.key(action)),
+      effect: effect && (async (action, context) => (isGivenUp(action) ? null : effect(action, context))),
+      apply: (state, action, observation) => this.#apply(state, action, observation),
+      reference: reference && (({ inner }) => reference(inner)),
+      reply: reply && ((action, { inner }) => reply(action, inner)),
+      mistakes: mistakes && (({ inner }) => mistakes(inner)),
+    });
+  }
+
+  #apply(state: MapState, action: unknown, observation: unknown): MapState {
+    const { index, step } = state;
+    if (isGivenUp(action)) return this.#requireStateFrom(index + 1);
+    const inner = this.#of.apply(state.inner, action, observation);
+    const isOver = this.#of.isDone(inner) || step + 1 >= this.#stepsOf(index);
+    return isOver ? this.#requireStateFrom(index + 1) : { index, step: step + 1, inner };
+  }
+
+  /** Of an item that can start. */
+  #stepsOf(index: number): number {
+    const prepared = this.#ahead.get(index);
+    return (prepared !== undefined && 'start' in prepared ? prepared.steps : undefined) ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+type Sums = {
+  -readonly [Field in
+    | 'steps'
+    | 'samples'
+    | 'votes'
+    | 'costUsd'
+    | 'isContested'
+    | 'settledBy'
+    | 'isWrong']: ItemResult[Field];
+};
+
+function emptySums(): Sums {
+  return { steps: 0, samples: 0, votes: 0, costUsd: 0, isContested: false, settledBy: undefined, isWrong: undefined };
+}
+
+function isGivenUp(action: unknown): action is GivenUp {
+  return typeof action === 'object' && action !== null && 'givenUp' in action;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
