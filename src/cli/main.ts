@@ -7,6 +7,7 @@ import { compareCommand } from './compare.ts';
 import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
+import { mapCommand } from './map.ts';
 import {
   addCalibrationOptions,
   addJournalOption,
@@ -161,6 +162,22 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addHelpText('after', COMPARE_EXAMPLES)
     .action(ending(compareCommand));
 
+  const map = program
+    .command('map')
+    .argument('<process>', 'a built-in process (extract), or the path of a .ts or .js module')
+    .description('decide many inputs, each by itself; the same command again goes on where it stopped')
+    .option('--input <file>', 'items: JSON Lines, or CSV by its name; - for JSON Lines on stdin')
+    .option('--output <file>', 'results, one to a line, in the order of the items; CSV by its name')
+    .option('--failures <file>', 'items without a result, and why (default: OUTPUT.failures)')
+    .option('--schema <json>', 'of extract: {"total":"number","tags":"string[]"}, a JSON schema, or @FILE')
+    .option('--with <json>', 'fields that every item gets')
+    .option('--as <field>', 'the field of the input that an item is (default: an item is the input)')
+    .option('--window <n>', 'items that may be voted on at once (default: four times --max-concurrency)', parseNumber)
+    .option('--run-id <id>', 'the same id again goes on (default: by process, input and output)');
+  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(map))))))
+    .addHelpText('after', MAP_EXAMPLES)
+    .action(ending(mapCommand));
+
   const runs = program.command('runs').description('list the runs of a journal, the newest first');
   addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
 
@@ -202,6 +219,14 @@ Examples:
   mdap run ./process.ts --input '{}' --base-url http://localhost:8080/v1 --model qwen --json
 
 Exit codes: 0 done, 2 usage, 3 paused (mdap resume goes on), 1 stopped.`;
+
+const MAP_EXAMPLES = `
+Examples:
+  mdap map extract --schema '{"name":"string","total":"number"}' --input mails.jsonl --output bills.csv --model openai/gpt-4.1-mini
+  mdap map extract --schema @bill.json --input bills.csv --output out.csv --model qwen --base-url http://localhost:8080/v1 --budget-usd 5
+  mdap map ./classify.ts --input tickets.jsonl --output labels.jsonl --model openai/gpt-4.1-nano --k 2
+
+Exit codes: 0 every item was looked at (failures: see the summary), 2 usage, 3 paused, 1 stopped.`;
 
 const RESUME_EXAMPLES = `
 Examples:

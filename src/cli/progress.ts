@@ -16,8 +16,14 @@ const SAME_FAILURE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[K';
 
 /** Shows a run while it goes on: one line redrawn on a terminal, a line now and then elsewhere. */
-export function progress(options: { output: Output; clock: Clock; totalSteps: number | undefined }): OnEvent {
-  const { output, clock, totalSteps } = options;
+export function progress(options: {
+  output: Output;
+  clock: Clock;
+  totalSteps: number | undefined;
+  /** What a step is called. */
+  noun?: string;
+}): OnEvent {
+  const { output, clock, totalSteps, noun = 'step' } = options;
   const startMs = clock.monotonicMs();
   let shownMs = startMs;
   let firstStep = 0;
@@ -35,16 +41,22 @@ export function progress(options: { output: Output; clock: Clock; totalSteps: nu
     const perSecond = (1_000 * (step - firstStep)) / Math.max(1, nowMs - startMs);
     const parts =
       totalSteps === undefined
-        ? [plural(step, 'step')]
-        : [`${showCount(step)} of ${plural(totalSteps, 'step')}`, `${((100 * step) / totalSteps).toFixed(1)} %`];
+        ? [plural(step, noun)]
+        : [`${showCount(step)} of ${plural(totalSteps, noun)}`, `${((100 * step) / totalSteps).toFixed(1)} %`];
     const flags = flagged > 0 ? [plural(flagged, 'red flag')] : [];
     if (steps === 0) return [...parts, samples === 0 ? 'waiting for the model' : plural(samples, 'sample'), ...flags];
     if (totalSteps !== undefined && totalSteps > step && perSecond > 0)
       parts.push(`${showDuration(((totalSteps - step) / perSecond) * 1_000)} left`);
-    if (costUsd !== 0) parts.push(showUsd(costUsd));
-    if (perSecond > 0) parts.push(showPace(perSecond));
-    parts.push(`${(votes / steps).toFixed(2)} votes/step`, `${showCount(contested)} contested`);
+    if (costUsd !== 0) parts.push(`${showUsd(costUsd)}${projected()}`);
+    if (perSecond > 0) parts.push(showPace(perSecond, noun));
+    parts.push(`${(votes / steps).toFixed(2)} votes/${noun}`, `${showCount(contested)} contested`);
     return [...parts, ...flags];
+  }
+
+  /** Of the whole, where most is still to come. */
+  function projected(): string {
+    if (costUsd === null || totalSteps === undefined || totalSteps <= step) return '';
+    return ` of about ${showUsd((costUsd / steps) * (totalSteps - step + steps))}`;
   }
 
   function redraw(nowMs: number): void {

@@ -24,7 +24,7 @@ import {
 } from './terminal.ts';
 
 /** 0 done, 3 paused (the run can be resumed), 1 stopped. 2, for usage, is main's. */
-const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
+export const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
 
 export async function runCommand(source: string, flags: RunFlags & { readonly input?: string }): Promise<number> {
   requireModel(flags);
@@ -189,7 +189,7 @@ export function describeResult(result: RunResult, journalFile: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describeSettled(settledBy: RunResult['settledBy']): string {
+export function describeSettled(settledBy: RunResult['settledBy']): string {
   const parts = Object.entries(settledBy).map(([what, count]) => `${showCount(count)} by ${printable(what)}`);
   return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
 }

@@ -113,7 +113,7 @@ describe('numbers', () => {
       [plural(1, 'step'), plural(0, 'step'), plural(1_000, 'step')],
       ['1 step', '0 steps', '1,000 steps'],
     );
-    assert.deepEqual([0.1, 1, 9.94, 46_844.2].map(showPace), [
+    assert.deepEqual([0.1, 1, 9.94, 46_844.2].map((pace) => showPace(pace)), [
       '10.0 s a step',
       '1.0 steps/s',
       '9.9 steps/s',

@@ -74,9 +74,9 @@ export function showDuration(ms: number): string {
 }
 
 /** Fast runs by steps a second, slow ones by the time of a step. */
-export function showPace(stepsPerSecond: number): string {
-  if (stepsPerSecond < 1) return `${showDuration(1_000 / stepsPerSecond)} a step`;
-  return `${stepsPerSecond < 10 ? stepsPerSecond.toFixed(1) : showCount(stepsPerSecond)} steps/s`;
+export function showPace(perSecond: number, noun = 'step'): string {
+  if (perSecond < 1) return `${showDuration(1_000 / perSecond)} a ${noun}`;
+  return `${perSecond < 10 ? perSecond.toFixed(1) : showCount(perSecond)} ${noun}s/s`;
 }
 
 export function plural(count: number, noun: string): string {

@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type MapOptions, type MapResult, map, openJournal, systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } from './items.ts';
+import { type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { type LoadedProcess, loadProcess } from './process-source.ts';
+import { progress } from './progress.ts';
+import {
+  describeCertificate,
+  describeSamples,
+  describeSettled,
+  describeWaste,
+  EXIT_CODES,
+  findCalibration,
+  journalFlag,
+  pausable,
+  requireModel,
+} from './run.ts';
+import {
+  plural,
+  printable,
+  printableJson,
+  shellWord,
+  showCount,
+  showDuration,
+  showNumber,
+  showPace,
+  showUsd,
+} from './terminal.ts';
+
+interface MapFlags extends RunFlags {
+  readonly input?: string;
+  readonly output?: string;
+  readonly failures?: string;
+  readonly schema?: string;
+  readonly with?: string;
+  readonly as?: string;
+  readonly window?: number;
+}
+
+/** Exit code 0 where every item has been looked at, also where some failed: how many is on stderr and in --json. */
+export async function mapCommand(source: string, flags: MapFlags): Promise<number> {
+  requireModel(flags);
+  const { input, output } = flags;
+  if (input === undefined || output === undefined) {
+    throw new UsageError('--input, --output: expected both, as in --input items.jsonl --output results.jsonl.');
+  }
+  const failures = flags.failures ?? failuresFile(output);
+  const files = [input, output, failures].map((file) => (file === '-' ? file : resolve(file)));
+  if (new Set(files).size < files.length) {
+    throw new UsageError(
+      `--input, --output, --failures: expected three files, got ${[input, output, failures].join(', ')}.`,
+    );
+  }
+  const loaded = await loadProcess(source);
+  const toInput = inputMaker(loaded, flags);
+  if (input !== '-' && !existsSync(input)) throw new UsageError(`--input: expected a file, there is none at ${input}.`);
+  const from = fileSource(input);
+  const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
+  const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
+  await requireFresh(runId, flags.journal, [output, failures]);
+  const sink = fileSink({ output, failures, columns: columnsOf(flags) });
+  const calibration =
+    flags.calibration ?? (isRuleOpen(flags) ? findCalibration(loaded.process, flags, 'deciding') : undefined);
+  const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
+  const {
+    schema: _,
+    with: __,
+    as: ___,
+    output: ____,
+    failures: _____,
+    ...options
+  } = runOptionsOf({
+    ...flags,
+    calibration,
+  }) as MapOptions & MapFlags;
+  const result = await pausable((signal) =>
+    map(loaded.process, readItems(input, toInput), {
+      ...options,
+      runId,
+      sink,
+      source: settings,
+      signal,
+      onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: total, noun: 'item' }),
+    }),
+  ).finally(() => sink.close());
+  process.stdout.write(
+    flags.json ? `${printableJson(result)}\n` : describeMap(result, { output, failures }, flags.journal),
+  );
+  if (result.status === 'done') return 0;
+  const why = printable(result.reason ?? result.status).replace(/[^.?!]$/, '$&.');
+  process.stderr.write(`mdap: ${result.status}: ${why} The same command again goes on.\n`);
+  return EXIT_CODES[result.status];
+}
+
+function isRuleOpen({ rule, k }: MapFlags): boolean {
+  return rule === undefined && (k === undefined || k === 'auto');
+}
+
+/** The same command again is the same map. */
+function defaultRunId(name: string, settings: { readonly file: string; readonly output: string }): string {
+  const files = [settings.file, settings.output].map((file) => resolve(file));
+  return `map-${name}-${createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 8)}`;
+}
+
+/** @throws {UsageError} where a new map would write over results. */
+async function requireFresh(runId: string, journalFile: string, files: readonly string[]): Promise<void> {
+  const full = files.find((file) => existsSync(file) && statSync(file).size > 0);
+  if (full === undefined) return;
+  if (existsSync(journalFile)) {
+    const journal = openJournal(journalFile, systemClock);
+    const found = await journal.find(runId).finally(() => journal.close());
+    if (found !== undefined) return;
+  }
+  throw new UsageError(`--output: ${full} holds something already: move it away, or choose another file.`);
+}
+
+function failuresFile(output: string): string {
+  return output.replace(/(\.\w+)?$/, '.failures$1');
+}
+
+function countItems(file: string): number {
+  const format = formatOf(file);
+  const { count } = endOfRecords(file, format);
+  return Math.max(0, format === 'csv' ? count - 1 : count);
+}
+
+/** What becomes of a row before the process sees it. */
+function inputMaker(
+  { process: { name } }: LoadedProcess,
+  { schema, with: given, as }: MapFlags,
+): (row: Row) => unknown {
+  const isExtract = name.startsWith('extract');
+  if (schema !== undefined && !isExtract) {
+    throw new UsageError(`--schema: expected none for process ${JSON.stringify(name)}: only extract has one.`);
+  }
+  const constants = given === undefined ? {} : readInput(given, '--with');
+  if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
+    throw new UsageError(`--with: expected a JSON object, got ${JSON.stringify(constants)}.`);
+  }
+  const all = schema === undefined ? constants : { ...constants, schema: readInput(schema, '--schema') };
+  const field = as ?? (isExtract ? 'record' : undefined);
+  return (row) => {
+    const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
+    // A row that has the field is meant as it is.
+    if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
+    return isObject ? { ...all, ...row } : row;
+  };
+}
+
+/** Of a CSV file: the fields that are asked for. */
+function columnsOf({ schema }: MapFlags): string[] | undefined {
+  if (schema === undefined) return undefined;
+  const given = readInput(schema, '--schema') as { type?: unknown; properties?: object };
+  return Object.keys(given.type === 'object' && typeof given.properties === 'object' ? given.properties : given);
+}
+
+function describeMap(result: MapResult, files: { output: string; failures: string }, journalFile: string): string {
+  const { done, undecided, invalid } = result.items ?? { done: 0, undecided: 0, invalid: 0 };
+  const all = done + undecided + invalid;
+  const failed = [
+    ...(undecided > 0 ? [`${showCount(undecided)} undecided`] : []),
+    ...(invalid > 0 ? [`${showCount(invalid)} invalid`] : []),
+  ];
+  const perItem = result.steps > 0 ? ` (${showNumber(result.votes / result.steps, 3)} votes a step)` : '';
+  const pace = result.wallMs > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
+  const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
+  const rows: (readonly [string, string])[] = [
+    ['map', printable(`${result.runId} of ${result.process}`)],
+    ['items', `${showCount(all)}: ${[`${showCount(done)} done`, ...failed].join(', ')}${wrong}`],
+    ['samples', describeSamples(result, perItem)],
+    ...(result.wasted === null ? [] : [['wasted', describeWaste(result.wasted)] as const]),
+    ['contested', `${plural(result.contestedSteps, 'step')}${describeSettled(result.settledBy)}`],
+    ['certainty', describeCertificate(result.certificate)],
+    [
+      'tokens',
+      `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
+    ],
+    ['time', `${showDuration(result.wallMs)}${pace}`],
+    ['results', printable(files.output)],
+    ...(failed.length > 0
+      ? [['failures', `${printable(files.failures)} (may be the --input of another map)`] as const]
+      : []),
+  ];
+  const lines = [result.status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
+  if (result.contestedSteps > 0 || undecided > 0) {
+    lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
