@@ -105,7 +105,9 @@ export class Mapping implements ItemsOfRun<MapState> {
 
   /** Reads on until the items of the next steps are known. Those before this one are forgotten. */
   async read({ index: from }: MapState): Promise<void> {
-    while (!this.#isAtEnd && this.#read <= from + this.#readAhead) {
+    // Also beyond a long row of items that cannot start.
+    const isKnown = () => this.#stateFrom(from) !== undefined && this.#stateFrom(from + 1) !== undefined;
+    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || !isKnown())) {
       const { value, done } = await this.#items.next();
       if (done) this.#isAtEnd = true;
       // What was reported before need not be looked at.

@@ -146,7 +146,10 @@ function inputMaker(
     const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
     // A row that has the field is meant as it is.
     if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
-    return isObject ? { ...all, ...row } : row;
+    if (!isObject) return row;
+    if (!isExtract) return { ...all, ...row };
+    const { record, expected } = row as { record?: unknown; expected?: unknown };
+    return { ...all, record, ...(expected === undefined ? {} : { expected }) };
   };
 }
 
