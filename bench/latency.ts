@@ -54,7 +54,7 @@ const WAYS: readonly (readonly [name: string, options: Partial<RunOptions>])[] =
   ['speculation, depth 1', { k: 3, speculate: 1 }],
   ['speculation, depth 4', { k: 3, speculate: 4 }],
   ['speculation, depth 8', { k: 3, speculate: 8 }],
-  ['speculation, depth 8, 16 calls', { k: 3, speculate: 8, maxConcurrency: 16 }],
+  ['speculation, depth 16, 16 calls (default)', { k: 3, speculate: 16, maxConcurrency: 16 }],
   ['speculation, depth 16', { k: 3, speculate: 16 }],
   ['speculation, depth 24', { k: 3, speculate: 24, maxConcurrency: 96 }],
   ['depth 24, first round of 4', { k: 3, speculate: 24, maxConcurrency: 128, firstDraws: 4 }],
@@ -63,7 +63,8 @@ const WAYS: readonly (readonly [name: string, options: Partial<RunOptions>])[] =
 
 export async function measureLatency(say: (line: string) => void): Promise<unknown> {
   say(
-    `\nlatency: wall-clock of ${STEPS} steps against the unvoted chain, in virtual time, median of ${SEEDS.length} seeds`,
+    `\nlatency: wall-clock of ${STEPS} steps against the unvoted chain, in virtual time, median of ${SEEDS.length} seeds; ` +
+      'Hanoi, ahead-by-3, at most 64 calls at once unless it says so',
   );
   const found = [];
   for (const sigma of [0.5, 1]) {

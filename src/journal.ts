@@ -52,7 +52,7 @@ export interface RunTotals {
   drift?: { dissent: DriftState; flags: DriftState };
   /** What is remembered of voters that are chosen among; undefined where they take turns. */
   panel?: PanelState;
-  /** What was paid for guesses at decisions that did not come true; in none of the other figures. */
+  /** What was paid for guesses that did not come true, and for draws beyond those needed; in none of the other figures. */
   wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
@@ -64,7 +64,7 @@ export interface ItemCounts {
   invalid: number;
 }
 
-/** Samples that were not used, and calls that were aborted, whose price is not known. */
+/** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */
 export interface Waste {
   samples: number;
   cancelled: number;

@@ -376,6 +376,27 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
     });
 
     journalTest(
+      'of a run that is done nothing is left that was drawn ahead; of one that is paused all is',
+      async (journal) => {
+        for (const [status, left] of [
+          ['paused', [sampleAhead(1, 0, 'b')]],
+          ['done', []],
+        ] as const) {
+          const writer = await createAndOpen(journal, status);
+          await writeAll(writer, [
+            sampleDecision(0),
+            sampleAhead(1, 0, 'b'),
+            { type: 'status', status, reason: null, settings: null },
+          ]);
+          await writer.close();
+          const next = await journal.openWriter(status);
+          assert.deepEqual(next.resumePoint.ahead, left);
+          await next.close();
+        }
+      },
+    );
+
+    journalTest(
       'the observation of the last decided step resumes, and an effect without one gives null',
       async (journal) => {
         const first = await createAndOpen(journal);
