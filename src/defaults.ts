@@ -112,7 +112,7 @@ export async function map(
   const { sink, window, source = null, ...rest } = options;
   const concurrency = rest.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY;
   const depth = wholeNumber('window', window ?? WINDOW_PER_CALL * concurrency);
-  const mapping = new Mapping({ process, items, sink, readAhead: depth + LEAST_READ_AHEAD });
+  const mapping = new Mapping({ process, items, sink, readAhead: depth });
   await mapping.read(FIRST_ITEM);
   // Of several steps of one item only the first is certain to come.
   const {
@@ -124,8 +124,6 @@ export async function map(
 }
 
 const WINDOW_PER_CALL = 4;
-/** States of a process that its fingerprint takes. */
-const LEAST_READ_AHEAD = 4;
 const FIRST_ITEM = { index: 0, step: 0, inner: null };
 
 async function runOver<Input, State, Action>(

@@ -81,6 +81,9 @@ export class Mapping implements ItemsOfRun<MapState> {
   readonly #ahead = new Map<number, Prepared>();
   #read = 0;
   #isAtEnd = false;
+  /** Of those ahead. */
+  #startable = 0;
+  #refusedInRow = 0;
   #counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
@@ -103,19 +106,35 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { ...this.#counts };
   }
 
-  /** Reads on until the items of the next steps are known. Those before this one are forgotten. */
+  /**
+   * Reads on until the items of the next steps are known. Those before this one are forgotten.
+   * @throws {UsageError} where so many in a row cannot start that the input is not what the process takes.
+   */
   async read({ index: from }: MapState): Promise<void> {
+    for (const [index, prepared] of this.#ahead) {
+      if (index >= from) break;
+      this.#ahead.delete(index);
+      if ('start' in prepared) this.#startable--;
+    }
     // Also beyond a long row of items that cannot start.
-    const isKnown = () => this.#stateFrom(from) !== undefined && this.#stateFrom(from + 1) !== undefined;
-    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || !isKnown())) {
+    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < LEAST_STARTABLE)) {
       const { value, done } = await this.#items.next();
       if (done) this.#isAtEnd = true;
       // What was reported before need not be looked at.
-      else if (this.#read++ >= from) this.#ahead.set(this.#read - 1, await this.#prepare(value));
+      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value));
     }
-    for (const index of this.#ahead.keys()) {
-      if (index >= from) break;
-      this.#ahead.delete(index);
+  }
+
+  #add(index: number, prepared: Prepared): void {
+    this.#ahead.set(index, prepared);
+    if ('start' in prepared) {
+      this.#startable++;
+      this.#refusedInRow = 0;
+    } else if (++this.#refusedInRow === MOST_REFUSED_IN_ROW) {
+      throw new UsageError(
+        `${MOST_REFUSED_IN_ROW} items in a row do not fit process ${JSON.stringify(this.#of.name)}, up to item ${index}: ` +
+          `${prepared.refusal}. Mend the input, or the options that say how it is read.`,
+      );
     }
   }
 
@@ -256,6 +275,11 @@ export class Mapping implements ItemsOfRun<MapState> {
     return (prepared !== undefined && 'start' in prepared ? prepared.steps : undefined) ?? Number.POSITIVE_INFINITY;
   }
 }
+
+/** The states that a fingerprint takes, and the one behind them. */
+const LEAST_STARTABLE = 4;
+/** They wait in memory for what comes before them to be decided. */
+const MOST_REFUSED_IN_ROW = 100_000;
 
 type Sums = {
   -readonly [Field in

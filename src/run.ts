@@ -268,7 +268,6 @@ class Run<Input, State, Action> {
     this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
     const { items } = this.#options;
-    await items?.read(this.#state);
     items?.begin(this.#state, this.#totals.items);
     for (const decision of decisions) {
       await items?.read(this.#state);
