@@ -69,6 +69,11 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly reply?: (action: Action, state: State) => string;
   /** Plausible wrong actions that pass `check`, the likeliest first. For the simulated model. */
   readonly mistakes?: (state: State) => readonly Action[];
+  /**
+   * The same job with so many steps a sample, at least 2: a process of its own, of the same input and under a name of its
+   * own, whose one step is that many of these, or as many as are left. To measure what larger steps cost: see `inSubtasks`.
+   */
+  readonly subtasks?: (stepsPerSubtask: number) => AnyProcess;
 }
 
 /** A definition with its defaults filled in. */
@@ -112,6 +117,7 @@ const OPTIONAL = [
   'reference',
   'reply',
   'mistakes',
+  'subtasks',
 ] as const;
 
 /**
@@ -157,6 +163,32 @@ export function defineProcess<Input, State, Action>(
       })),
     ],
   };
+}
+
+/**
+ * The same job with so many steps a sample; with 1 the process itself.
+ * @throws {UsageError} for anything but a whole number of at least 1, and where the process has no `subtasks`.
+ */
+export function inSubtasks(process: AnyProcess, stepsPerSubtask: number): AnyProcess {
+  if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
+    throw new UsageError(`stepsPerSubtask: expected a whole number of at least 1, got ${stepsPerSubtask}.`);
+  }
+  if (stepsPerSubtask === 1) return process;
+  const { name, subtasks } = process;
+  if (subtasks === undefined) {
+    throw new UsageError(
+      `stepsPerSubtask: expected 1, since process ${JSON.stringify(name)} does not say how to take ${stepsPerSubtask} steps ` +
+        'at once: give it `subtasks`, or leave the number away.',
+    );
+  }
+  const larger = defineProcess(subtasks(stepsPerSubtask));
+  if (larger.name === name) {
+    throw new UsageError(
+      `process ${JSON.stringify(name)}: expected \`subtasks\` to give a process under a name of its own, got the same: ` +
+        `call it ${JSON.stringify(`${name}-by-${stepsPerSubtask}`)}, so that runs and calibrations are told apart.`,
+    );
+  }
+  return larger;
 }
 
 /** The name of a process's own `prompt` among its variants. */

@@ -17,6 +17,7 @@ import {
   startState,
 } from './hanoi-state.ts';
 import { HANOI_VARIANTS } from './hanoi-variants.ts';
+import { subtasksOf } from './subtasks.ts';
 
 export type { HanoiAction, HanoiState } from './hanoi-state.ts';
 
@@ -42,7 +43,7 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     isDone: ({ pegs }) => pegs[0].length === 0 && pegs[1].length === 0,
     prompt: (state) => ({
       system: isEven(state) ? SYSTEM_EVEN : SYSTEM_ODD,
-      user: `Previous move: ${state.previousMove === null ? 'none' : showMove(state.previousMove)}\nCurrent state: ${showPegs(state.pegs)}`,
+      user: showState(state),
     }),
     // The ablations stay as the paper's.
     variants: parser === 'strict' ? HANOI_VARIANTS : undefined,
@@ -53,12 +54,30 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     apply: (_, { move, nextState }) => ({ pegs: nextState, previousMove: move }),
     reference: (state) => moved(state, referenceMove(state)),
     reply: ({ move, nextState }) => `move = ${showMove(move)}\nnext_state = ${showPegs(nextState)}`,
-    mistakes: (state) => {
-      const right = referenceMove(state);
-      return legalMoves(state)
-        .filter((move) => move[0] !== right[0] || move[2] !== right[2])
-        .map((move) => moved(state, move));
-    },
+    mistakes: wrongMoves,
+    // Of moves that nothing checks it is not known where the next one starts.
+    subtasks: parser === 'strict' ? hanoiBy : undefined,
+  });
+}
+
+function wrongMoves(state: HanoiState): HanoiAction[] {
+  const right = referenceMove(state);
+  return legalMoves(state)
+    .filter((move) => move[0] !== right[0] || move[2] !== right[2])
+    .map((move) => moved(state, move));
+}
+
+/** So many moves a sample: a line each, then the state after the last. */
+function hanoiBy(moves: number): Process<{ disks: number }, HanoiState, readonly HanoiAction[]> {
+  const [systemEven, systemOdd] = [subtaskSystem(4, moves), subtaskSystem(5, moves)];
+  return subtasksOf(hanoi(), moves, {
+    steps: ({ disks }) => Math.ceil((2 ** disks - 1) / moves),
+    prompt: (state, count) => ({
+      system: isEven(state) ? systemEven : systemOdd,
+      user: `${showState(state)}\nMoves to make: ${count}`,
+    }),
+    parse: parseMoves,
+    reply: replyOf,
   });
 }
 
@@ -71,7 +90,15 @@ const systemPrompt = ({
   example: string;
 }) => `You carry out one step of a long procedure: moving a tower of disks between three pegs.
 
-Rules of the puzzle:
+${rulesFor(order)}
+
+${example}
+
+Answer with exactly these two lines at the end, and with nothing after them:
+move = [disk, from_peg, to_peg]
+next_state = [[...], [...], [...]]`;
+
+const rulesFor = (order: string) => `Rules of the puzzle:
 - The pegs are numbered 0, 1 and 2. The disks are numbered by size; disk 1 is the smallest.
 - One move takes the top disk of one peg and puts it on top of another peg.
 - A disk may never lie on a smaller one.
@@ -81,13 +108,7 @@ A state is a list of three lists, one for each peg, with the disks from bottom t
 
 How to find the next move:
 - If the previous move did not move disk 1 (or there is no previous move), move disk 1 one peg on in the order ${order}.
-- If the previous move did move disk 1, make the only legal move that does not move disk 1.
-
-${example}
-
-Answer with exactly these two lines at the end, and with nothing after them:
-move = [disk, from_peg, to_peg]
-next_state = [[...], [...], [...]]`;
+- If the previous move did move disk 1, make the only legal move that does not move disk 1.`;
 
 const SYSTEM_EVEN = systemPrompt({
   order: '0 -> 1 -> 2 -> 0',
@@ -103,6 +124,49 @@ The only legal one is disk 2, from peg 0 to peg 1:
 move = [2, 0, 1]
 next_state = [[3], [2], [1]]`,
 });
+
+/** Its example is a tower of so many disks after its first move. */
+function subtaskSystem(disks: number, moves: number): string {
+  const process = hanoi();
+  const first = startState(disks);
+  const state = process.apply(first, process.reference!(first));
+  const actions: HanoiAction[] = [];
+  for (
+    let next = state;
+    actions.length < Math.min(moves, MOST_EXAMPLE_MOVES);
+    next = process.apply(next, actions.at(-1)!)
+  ) {
+    actions.push(process.reference!(next));
+  }
+  return `You carry out a part of a long procedure: moving a tower of disks between three pegs. You make several moves, one after
+the other.
+
+${rulesFor(isEven(first) ? '0 -> 1 -> 2 -> 0' : '0 -> 2 -> 1 -> 0')}
+- Go on like that from the state that the move leads to, until all the moves that are asked for are made.
+
+Example:
+${showState(state)}
+Moves to make: ${actions.length}
+The answer:
+${replyOf(actions)}
+
+Answer with exactly these lines at the end, and with nothing after them: one for each move, in their order, and one for the
+state after the last of them:
+move = [disk, from_peg, to_peg]
+next_state = [[...], [...], [...]]`;
+}
+
+/** So many are there after the first one of four disks. */
+const MOST_EXAMPLE_MOVES = 14;
+
+function showState({ previousMove, pegs }: HanoiState): string {
+  return `Previous move: ${previousMove === null ? 'none' : showMove(previousMove)}\nCurrent state: ${showPegs(pegs)}`;
+}
+
+/** A line for each move, and one for the state after the last. */
+function replyOf(actions: readonly HanoiAction[]): string {
+  return `${actions.map(({ move }) => `move = ${showMove(move)}\n`).join('')}next_state = ${showPegs(actions.at(-1)!.nextState)}`;
+}
 
 // As a model would write it: a space after each comma. Written out, since these texts are half of a fast model's step.
 function showMove(move: Move): string {
@@ -122,21 +186,44 @@ function showPeg(peg: readonly number[]): string {
   return text;
 }
 
-const STRICT_END =
-  /\bmove = \[(\d+), ?([012]), ?([012])\]\s+next_state = (\[ *\[[\d, ]*\] *, *\[[\d, ]*\] *, *\[[\d, ]*\] *\])\s*$/;
+const MOVE_LINE = String.raw`\bmove = \[(\d+), ?([012]), ?([012])\]\s+`;
+const STATE_LINE = String.raw`next_state = (\[ *\[[\d, ]*\] *, *\[[\d, ]*\] *, *\[[\d, ]*\] *\])\s*`;
+const STRICT_END = new RegExp(`${MOVE_LINE}${STATE_LINE}$`);
 
 /** The two lines must end the reply: what follows them may take them back. */
 function parseStrictReply(text: string, state: HanoiState): HanoiAction {
   const found = STRICT_END.exec(text);
   if (found === null) throw redFlag('malformed', 'expected the reply to end with the lines move and next_state');
-  let nextState: Pegs;
-  try {
-    nextState = JSON.parse(found[4]!);
-  } catch {
-    throw redFlag('malformed', `next_state: expected lists of numbers, got ${found[4]!.slice(0, 80)}`);
-  }
-  requireEachDiskOnce(nextState, countDisks(state));
+  const nextState = readLastState(found[4]!, state);
   return { move: [Number(found[1]), Number(found[2]), Number(found[3])], nextState };
+}
+
+function readLastState(text: string, state: HanoiState): Pegs {
+  let pegs: Pegs;
+  try {
+    pegs = JSON.parse(text);
+  } catch {
+    throw redFlag('malformed', `next_state: expected lists of numbers, got ${text.slice(0, 80)}`);
+  }
+  requireEachDiskOnce(pegs, countDisks(state));
+  return pegs;
+}
+
+const STRICT_END_OF_MOVES = new RegExp(`((?:${MOVE_LINE})+)${STATE_LINE}$`);
+const EACH_MOVE = new RegExp(MOVE_LINE, 'g');
+
+/** All moves that stand together count, so that one too many is seen. The states between them are what the moves make. */
+function parseMoves(text: string, state: HanoiState): HanoiAction[] {
+  const found = STRICT_END_OF_MOVES.exec(text);
+  if (found === null) throw redFlag('malformed', 'expected the reply to end with lines move, and the line next_state');
+  const lastState = readLastState(found[5]!, state);
+  let { pegs } = state;
+  const actions = [...found[1]!.matchAll(EACH_MOVE)].map(([, disk, from, to]) => {
+    const action = moved({ pegs }, [Number(disk), Number(from), Number(to)]);
+    pegs = action.nextState;
+    return action;
+  });
+  return actions.with(-1, { move: actions.at(-1)!.move, nextState: lastState });
 }
 
 const MOVE = /\bmove\s*=\s*(\[[^[\]]*\])/gi;

@@ -1,4 +1,5 @@
-// Proves of every built-in process, with its example input and a few more, in each of its forms:
+// Proves of every built-in process, also with several steps a sample where it has `subtasks`, with its example input and a
+// few more, in each of its forms:
 //  1. Start, steps, prompt, reference, mistakes, reply, parse, check, key and apply are pure: frozen arguments survive, the
 //     same arguments give the same results, on a second instance too. States and actions are plain JSON.
 //  2. `reply` and `parse` are inverse in every form, after wrong turns too; the reference and every mistake pass the check,
@@ -16,7 +17,7 @@ import { describe, test } from 'node:test';
 import { run } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import { type AnyProcess, type Form, parseInput, testVariants } from '../process.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput, testVariants } from '../process.ts';
 import { createRandom } from '../random.ts';
 import { RedFlag, readReply, type Valid } from '../red-flags.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from './index.ts';
@@ -118,10 +119,17 @@ test('built-in processes are found by their names, which they bear themselves', 
   for (const name of ['', 'Hanoi', 'constructor', '__proto__']) assert.equal(builtInProcess(name), undefined);
 });
 
-for (const [name, { process: create, exampleInput }] of Object.entries(BUILT_IN_PROCESSES)) {
+const CASES = Object.entries(BUILT_IN_PROCESSES).flatMap(([name, { process: create, exampleInput }]) => {
+  const inputs = [exampleInput, ...(FURTHER_INPUTS[name] ?? [])];
+  const sizes = create().subtasks === undefined ? [1] : [1, 2, 3, 7];
+  return sizes.map((size) => ({ create: () => inSubtasks(create(), size), given: inputs }));
+});
+
+for (const { create, given } of CASES) {
   const process = create();
+  const { name } = process;
   const inputs: unknown[] = [];
-  for (const input of [exampleInput, ...(FURTHER_INPUTS[name] ?? [])]) {
+  for (const input of given) {
     inputs.push(frozen(await parseInput(process, frozen(structuredClone(input)))));
   }
 
