@@ -33,7 +33,7 @@ export interface RunTotals {
   /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
   examples?: Record<string, number[]>;
   /** What became of the items, where the run is over many inputs. */
-  items?: ItemCounts;
+  items?: ItemsRecord;
   /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
   shared?: number;
   /** Decisions by what settled them, where that was not the votes that a step has at first. */
@@ -62,6 +62,12 @@ export interface ItemCounts {
   done: number;
   undecided: number;
   invalid: number;
+}
+
+/** At a checkpoint. */
+export interface ItemsRecord extends ItemCounts {
+  /** What an item took so far whose last step is still to come. */
+  readonly begun?: Json;
 }
 
 /** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */

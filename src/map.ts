@@ -1,6 +1,6 @@
 import { candidateKey } from './candidate.ts';
 import { messageOf, UsageError } from './errors.ts';
-import type { DecisionEntry, ItemCounts } from './journal.ts';
+import type { DecisionEntry, ItemCounts, ItemsRecord } from './journal.ts';
 import { type AnyProcess, defineProcess, parseInput } from './process.ts';
 import type { ItemsOfRun } from './run.ts';
 
@@ -106,6 +106,10 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { ...this.#counts };
   }
 
+  get record(): ItemsRecord {
+    return { ...this.#counts, begun: this.#sums.steps > 0 ? { ...this.#sums } : undefined };
+  }
+
   /**
    * Reads on until the items of the next steps are known. Those before this one are forgotten.
    * @throws {UsageError} where so many in a row cannot start that the input is not what the process takes.
@@ -145,11 +149,13 @@ export class Mapping implements ItemsOfRun<MapState> {
     return next?.inner == null ? undefined : next;
   }
 
-  /** @param counts of what was reported before this state; undefined where a run begins */
-  begin(state: MapState, counts: ItemCounts | undefined): void {
-    this.#counts = { ...(counts ?? { done: 0, undecided: 0, invalid: 0 }) };
+  /** @param record of what was reported before this state; undefined where a run begins */
+  begin(state: MapState, record: ItemsRecord | undefined): void {
+    const { done = 0, undecided = 0, invalid = 0, begun } = record ?? {};
+    this.#counts = { done, undecided, invalid };
+    this.#sums = { ...emptySums(), ...begun };
     this.#sink.restore(this.counts);
-    if (counts === undefined) this.#pass(0, state.index);
+    if (record === undefined) this.#pass(0, state.index);
   }
 
   flush(): void {

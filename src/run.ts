@@ -29,6 +29,7 @@ import {
   type DecisionEntry,
   emptyTotals,
   type ItemCounts,
+  type ItemsRecord,
   isJudgement,
   type Journal,
   type Json,
@@ -64,6 +65,8 @@ export type DriftPolicy = (typeof DRIFT_POLICIES)[number];
 /** What a run over many inputs asks of them: see `map.ts`. */
 export interface ItemsOfRun<State> {
   readonly counts: ItemCounts;
+  /** The counts, and what else a resumed run must know. */
+  readonly record: ItemsRecord;
   /** Reads the inputs of this step and of those that may be voted on with it. */
   read(state: State): Promise<void>;
   /** The state behind this one, whatever is decided here; undefined where that depends on it. */
@@ -71,7 +74,7 @@ export interface ItemsOfRun<State> {
   /** The action of a step that the votes could not decide: it does not stop the others. */
   giveUp(outcome: Undecided): unknown;
   /** From where the run goes on. */
-  begin(state: State, counts: ItemCounts | undefined): void;
+  begin(state: State, record: ItemsRecord | undefined): void;
   applied(decision: DecisionEntry, before: State, after: State): void;
   flush(): void;
 }
@@ -641,7 +644,7 @@ class Run<Input, State, Action> {
     const { items } = this.#options;
     if (items !== undefined) {
       items.flush();
-      this.#totals.items = items.counts;
+      this.#totals.items = items.record;
     }
     const totals = structuredClone(this.#totals);
     this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
