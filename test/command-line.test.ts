@@ -353,10 +353,12 @@ describe('--help', { concurrency }, () => {
       'plan',
       'calibrate',
       'compare',
+      'map',
       'runs',
       'inspect',
       'decide',
       'replay',
+      'rehearse',
       'demo',
     ]);
     for (const name of names) {

@@ -85,7 +85,8 @@ describe('every document', () => {
 
 describe('the README', () => {
   it('names options that exist', async () => {
-    const commands = ['run', 'resume', 'plan', 'calibrate', 'compare', 'runs', 'inspect', 'decide', 'replay', 'demo'];
+    const { stdout } = await mdap(['--help']);
+    const commands = [...stdout.matchAll(/^ {2}(\w+) .*\[options\]/gm)].map(([, name]) => name!);
     const helps = await Promise.all(commands.map((command) => mdap([command, '--help'])));
     const known = new Set(helps.flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []));
     for (const [option] of readme.matchAll(/(?<![\w-])--[a-z][\w-]*/g)) assert.ok(known.has(option), option);

@@ -23,6 +23,7 @@ import {
   parsePrice,
 } from './options.ts';
 import { planCommand } from './plan.ts';
+import { parseFaults, rehearseCommand } from './rehearse.ts';
 import { addReplayOptions, replayCommand } from './replay.ts';
 import { resumeCommand, runCommand } from './run.ts';
 import { printable, printableLines } from './terminal.ts';
@@ -205,6 +206,23 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addHelpText('after', REPLAY_EXAMPLES)
     .action(ending(replayCommand));
 
+  const rehearse = program
+    .command('rehearse')
+    .argument('<process>', 'a built-in process, or the path of a .ts or .js module, with a reference')
+    .description('serve a simulated model as a provider would, to rehearse a run: latency, limits, faults')
+    .option('--model <id>', 'what answers, as simulated:p=0.99,v=0.97')
+    .option('--input <json>', 'of the run: JSON, @FILE or @- for stdin')
+    .option('--port <n>', 'on 127.0.0.1 (default: one that is free)', parseNumber)
+    .option('--latency-ms <ms>', 'median of a lognormal latency (default: none)', parseNumber)
+    .option('--latency-sigma <s>', 'its spread (default: 0.5)', parseNumber)
+    .option('--requests-per-minute <n>', 'more are answered by 429', parseNumber)
+    .option('--tokens-per-minute <n>', 'the same in tokens', parseNumber)
+    .option('--faults <list>', 'shares of 429, 500, hang, half, json, reset: 429=0.05,hang=0.01', parseFaults)
+    .option('--batch-seconds <n>', 'how long a batch takes (default: 0)', parseNumber)
+    .option('--for-seconds <n>', 'end by itself', parseNumber)
+    .option('--seed <n>', 'of model, latency and faults', parseNumber);
+  addJsonOption(rehearse).addHelpText('after', REHEARSE_EXAMPLES).action(ending(rehearseCommand));
+
   const demo = program.command('demo').description('see it work in ten seconds: no key, no network');
   addJournalOption(demo).addHelpText('after', DEMO_EXAMPLES).action(ending(demoCommand));
 
@@ -271,6 +289,11 @@ const RUNS_EXAMPLES = `
 Examples:
   mdap runs
   mdap runs --journal sums.db --json`;
+
+const REHEARSE_EXAMPLES = `
+Examples:
+  mdap rehearse hanoi --input '{"disks":8}' --model simulated:p=0.99,v=0.97 --latency-ms 300 --faults 429=0.05,reset=0.01
+  mdap rehearse hanoi --input '{"disks":8}' --model simulated:p=0.99 --requests-per-minute 600 --for-seconds 60 --json`;
 
 const DEMO_EXAMPLES = `
 Examples:
