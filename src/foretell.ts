@@ -1,12 +1,20 @@
 import type { Calibration } from './calibration.ts';
-import { type CalibrateOptions, calibrateProcess, openCalibration, openModel, systemClock } from './defaults.ts';
+import {
+  type CalibrateOptions,
+  calibrateProcess,
+  openCalibration,
+  openModel,
+  readCalibrationFile,
+  systemClock,
+} from './defaults.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { type Forecast, forecast, type RuleForecast, sampleUse } from './forecast.ts';
 import type { Model, Price } from './model.ts';
 import { catalogName, catalogPrice } from './models/prices.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
 import { type Plan, planByRates, requireSteps } from './plan.ts';
-import { type AnyProcess, parseInput } from './process.ts';
+import { type AnyProcess, inSubtasks, parseInput } from './process.ts';
+import type { Interval } from './special-functions.ts';
 
 export interface PlanOptions extends Omit<RunOptions, 'model'> {
   readonly model?: string | Model;
@@ -67,8 +75,8 @@ export async function planByCalibration(
   }
   if (stepsPerSubtask !== 1) {
     throw new UsageError(
-      'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: make a process whose step ' +
-        'is the whole subtask and calibrate that, or plan with --no-calibration.',
+      'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
+        `subtasks and plan that, as in ${process.name}@m=${stepsPerSubtask}, or plan with --no-calibration.`,
     );
   }
   const calibration = openCalibration(process, options)!;
@@ -100,17 +108,21 @@ export async function planByCalibration(
   };
 }
 
-export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibration'> {
+export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibration' | 'panel'> {
   readonly models: readonly (string | Model)[];
+  /** Numbers of steps a sample (m), each with every model; other than 1 where the process has `subtasks`. Default: 1. */
+  readonly stepsPerSubtask?: readonly number[];
   /** What is known already: models with a calibration here are not asked again. */
   readonly calibrations?: readonly (string | Calibration)[];
   /** Each new calibration, as soon as it is there. */
   readonly onCalibrated?: (model: string, calibration: Calibration) => void;
 }
 
-/** One model for one process. */
+/** One model for one process, with one number of steps a sample. */
 export interface ModelComparison {
   readonly model: string;
+  /** m. A step of the forecast is a subtask of so many. */
+  readonly stepsPerSubtask: number;
   /** Why there are no figures; null where there are. */
   readonly failure: string | null;
   /** Why its calibration ended early; null where it did not. */
@@ -120,7 +132,9 @@ export interface ModelComparison {
   /** Of ahead-by-k; null where it cannot reach the target. */
   readonly margin: number | null;
   readonly votesPerStep: number | null;
-  /** Of the run; null also where the price is not known. */
+  /** Of the run, as are cost and time. */
+  readonly votes: number | null;
+  /** Null also where the price is not known. */
   readonly costUsd: number | null;
   readonly wallMs: number | null;
   readonly sample: SampleUse | null;
@@ -130,25 +144,53 @@ export interface ModelComparison {
 export interface Comparison {
   /** The cheapest that reaches the target first, then those of unknown cost, those that cannot, those that failed. */
   readonly models: readonly ModelComparison[];
+  /** Of the job, one by one. */
   readonly steps: number;
   readonly target: number;
+  /** What several steps a sample are worth, a model each; empty where only one number of them was compared. */
+  readonly subtasks: readonly SubtaskComparison[];
   /** Where prices that nobody gave come from. */
   readonly prices: string;
 }
 
+/** One model with one and with several steps a sample. */
+export interface SubtaskComparison {
+  readonly model: string;
+  /** The number of steps a sample with which the run costs least, by the order of `models`; null where none reaches the target. */
+  readonly cheapest: number | null;
+  /** p of each larger number of steps, beside what independent steps would give; empty where p of one step is not known. */
+  readonly measured: readonly {
+    readonly stepsPerSubtask: number;
+    /** Mean number of steps that a subtask has: fewer than asked for where one ends early. */
+    readonly meanSteps: number;
+    readonly p: Rate;
+    /** p of one step, to the power of `meanSteps`. */
+    readonly independent: Rate;
+  }[];
+}
+
+type Rate = Interval & { readonly estimate: number };
+
 /**
- * The same process by several models: calibrates each that is not known yet, one after the other, and foretells a run with
- * it. A model that fails has a failure in place of figures; what was paid for the others is not lost.
+ * The same job by several models, and with several numbers of steps a sample: calibrates what is not known yet, one after the
+ * other, and foretells a run with it. A model that fails has a failure in place of figures; what was paid for the others is
+ * not lost.
  * @throws {UsageError} for options or input that cannot be used, and for a calibration of another process or model.
  */
 export async function compareModels(process: AnyProcess, input: unknown, options: CompareOptions): Promise<Comparison> {
-  const { models, calibrations = [], onCalibrated, signal, ...shared } = options;
+  const { models, calibrations = [], stepsPerSubtask: sizes = [1], onCalibrated, signal, ...shared } = options;
   if (models.length === 0) throw new UsageError('models: expected at least one, as in --models A,B,C.');
+  if (sizes.length === 0) throw new UsageError('stepsPerSubtask: expected at least one number, as in 1,2,4.');
   const names = models.map(nameOf);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new UsageError(`models: expected each once, got ${JSON.stringify(twice)} twice.`);
-  const known = calibrations.map((one) => openCalibration(process, { ...shared, calibration: one })!);
-  for (const calibration of known) {
+  requireOnce('models', names);
+  requireOnce('stepsPerSubtask', sizes);
+  const jobs = sizes.map((size) => ({ size, process: inSubtasks(process, size) }));
+  const known = calibrations.map((given) => {
+    const calibration = typeof given === 'string' ? readCalibrationFile(given) : given;
+    const job = jobs.find((one) => one.process.name === calibration.process?.name) ?? jobs[0]!;
+    return { job, calibration: openCalibration(job.process, { ...shared, calibration })! };
+  });
+  for (const { calibration } of known) {
     if (names.some((name) => isOf(calibration, name, shared.baseUrl))) continue;
     throw new UsageError(
       `calibration: expected one of ${names.join(', ')}${shared.baseUrl === undefined ? '' : ` at ${shared.baseUrl}`}, got ` +
@@ -160,22 +202,66 @@ export async function compareModels(process: AnyProcess, input: unknown, options
   const compared: ModelComparison[] = [];
   for (const model of models) {
     const name = nameOf(model);
-    const reused = known.find((calibration) => isOf(calibration, name, shared.baseUrl));
-    const row = { model: name, failure: null, reason: null, isReused: reused !== undefined };
-    try {
-      if (reused === undefined && signal?.aborted) throw signal.reason;
-      const { calibration, reason } = reused
-        ? { calibration: reused, reason: null }
-        : await calibrateProcess(process, input, { ...shared, signal, model });
-      if (reused === undefined) onCalibrated?.(name, calibration);
-      const context = await forecastContext(process, input, { ...shared, model: name });
-      const foretold = forecast({ ...context, calibration });
-      compared.push({ ...row, reason, ...summaryOf(foretold), sample: sampleUse([foretold.voters[0]!], context) });
-    } catch (thrown) {
-      compared.push({ ...row, failure: messageOf(thrown), ...summaryOf(null), sample: null });
+    for (const job of jobs) {
+      const reused = known.find((one) => one.job === job && isOf(one.calibration, name, shared.baseUrl));
+      const row = {
+        model: name,
+        stepsPerSubtask: job.size,
+        failure: null,
+        reason: null,
+        isReused: reused !== undefined,
+      };
+      try {
+        if (reused === undefined && signal?.aborted) throw signal.reason;
+        const { calibration, reason } = reused
+          ? { calibration: reused.calibration, reason: null }
+          : await calibrateProcess(job.process, input, { ...shared, signal, model });
+        if (reused === undefined) onCalibrated?.(name, calibration);
+        const context = await forecastContext(job.process, input, {
+          ...shared,
+          steps: shared.steps && Math.ceil(shared.steps / job.size),
+          model: name,
+        });
+        const foretold = forecast({ ...context, calibration });
+        compared.push({ ...row, reason, ...summaryOf(foretold), sample: sampleUse([foretold.voters[0]!], context) });
+      } catch (thrown) {
+        compared.push({ ...row, failure: messageOf(thrown), ...summaryOf(null), sample: null });
+      }
     }
   }
-  return { models: compared.sort(byCost), steps, target, prices: catalogName() };
+  compared.sort(byCost);
+  const subtasks = sizes.length === 1 ? [] : names.map((name) => compareSubtasks(name, steps, compared));
+  return { models: compared, steps, target, subtasks, prices: catalogName() };
+}
+
+function requireOnce(option: 'models' | 'stepsPerSubtask', values: readonly (string | number)[]): void {
+  const twice = values.find((value, index) => values.indexOf(value) !== index);
+  if (twice !== undefined) throw new UsageError(`${option}: expected each once, got ${JSON.stringify(twice)} twice.`);
+}
+
+/** `compared` has the cheapest first. */
+function compareSubtasks(model: string, steps: number, compared: readonly ModelComparison[]): SubtaskComparison {
+  const rows = compared.filter((row) => row.model === model);
+  const rateOf = ({ forecast: foretold }: ModelComparison) => foretold?.voters[0]?.p;
+  const single = rows.filter(({ stepsPerSubtask }) => stepsPerSubtask === 1).map(rateOf)[0];
+  const larger = rows
+    .toSorted((a, b) => a.stepsPerSubtask - b.stepsPerSubtask)
+    .filter((row) => row.stepsPerSubtask > 1);
+  return {
+    model,
+    cheapest: rows.find(({ margin }) => margin !== null)?.stepsPerSubtask ?? null,
+    measured: larger.flatMap((row) => {
+      const p = rateOf(row);
+      if (p === undefined || single === undefined) return [];
+      const meanSteps = steps / row.forecast!.steps;
+      const independent = {
+        estimate: single.estimate ** meanSteps,
+        low: single.low ** meanSteps,
+        high: single.high ** meanSteps,
+      };
+      return [{ stepsPerSubtask: row.stepsPerSubtask, meanSteps, p, independent }];
+    }),
+  };
 }
 
 function summaryOf(foretold: Forecast | null) {
@@ -183,6 +269,7 @@ function summaryOf(foretold: Forecast | null) {
   return {
     margin: ahead?.margin ?? null,
     votesPerStep: ahead?.outlook?.votesPerStep ?? null,
+    votes: ahead?.outlook ? ahead.outlook.votesPerStep * foretold!.steps : null,
     costUsd: ahead?.outlook?.costUsd ?? null,
     wallMs: ahead?.outlook?.wallMs ?? null,
     forecast: foretold,
@@ -193,11 +280,11 @@ export function aheadOf({ rules }: Forecast): RuleForecast {
   return rules.find(({ rule }) => rule === 'ahead-by-k')!;
 }
 
+/** Equal costs, as of models on this machine, and unknown ones by time. */
 function byCost(a: ModelComparison, b: ModelComparison): number {
   const rank = ({ failure, margin, costUsd }: ModelComparison) =>
     failure !== null ? 3 : margin === null ? 2 : costUsd === null ? 1 : 0;
-  const size = ({ costUsd, votesPerStep }: ModelComparison) => costUsd ?? votesPerStep ?? 0;
-  return rank(a) - rank(b) || size(a) - size(b);
+  return rank(a) - rank(b) || (a.costUsd ?? 0) - (b.costUsd ?? 0) || (a.wallMs ?? 0) - (b.wallMs ?? 0);
 }
 
 interface ContextOptions extends Pick<RunOptions, 'steps' | 'target' | 'k' | 'maxVotes' | 'price' | 'maxConcurrency'> {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
 import type { Calibration } from '../calibration.ts';
 import { readCalibrationFile } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { aheadOf, type Comparison, compareModels, type ModelComparison } from '../foretell.ts';
-import type { Process } from '../process.ts';
+import { aheadOf, type Comparison, compareModels, type ModelComparison, type SubtaskComparison } from '../foretell.ts';
+import { inSubtasks, type Process } from '../process.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
 import { describeCannot, showMargins } from './plan.ts';
@@ -18,6 +19,17 @@ interface CompareFlags extends Omit<RunFlags, 'model' | 'calibration'> {
   readonly calibration?: readonly string[] | false;
   readonly sampleSteps?: number;
   readonly draws?: number;
+  readonly extraDraws?: number;
+  readonly stepsPerSubtask?: readonly number[];
+}
+
+/** Whole numbers of at least 1, as in 1,2,4. */
+export function parseCounts(text: string): number[] {
+  const counts = text.split(',').map(Number);
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 1)) {
+    throw new InvalidArgumentError('Expected whole numbers of at least 1, with commas between them, as in 1,2,4.');
+  }
+  return counts;
 }
 
 /** Exit code 3 where it was interrupted, 1 where no model has figures; what was measured is kept in any case. */
@@ -28,18 +40,24 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
   }
   const loaded = await loadProcess(source);
   const { raw } = await inputFor(loaded, flags.input);
-  const fileOf = (model: string) => calibrationFile(flags.journal, `${loaded.process.name}-${model}`);
-  const files = [calibrationFile(flags.journal, loaded.process.name), ...models.map(fileOf)];
-  const found = given === undefined ? files.flatMap((file) => fitting(file, loaded.process, flags)) : [];
+  const fileOf = (processName: string, model: string) => calibrationFile(flags.journal, `${processName}-${model}`);
+  const processes = (flags.stepsPerSubtask ?? [1]).map((size) => inSubtasks(loaded.process, size));
+  const found =
+    given !== undefined
+      ? []
+      : processes.flatMap((one) => {
+          const files = [calibrationFile(flags.journal, one.name), ...models.map((model) => fileOf(one.name, model))];
+          return newestOfEach(files.flatMap((file) => fitting(file, one, flags)));
+        });
   let wasInterrupted = false;
   const compared = await pausable(async (signal) => {
     const comparison = await compareModels(loaded.process, raw, {
       ...runOptionsOf(options),
       models,
-      calibrations: given || newestOfEach(found),
+      calibrations: given || found,
       signal,
       onStep: showSteps(),
-      onCalibrated: (model, calibration) => writeCalibration(fileOf(model), calibration),
+      onCalibrated: (model, calibration) => writeCalibration(fileOf(calibration.process.name, model), calibration),
     });
     wasInterrupted = signal.aborted;
     return comparison;
@@ -63,32 +81,60 @@ function newestOfEach(calibrations: readonly Calibration[]): Calibration[] {
   return [...new Map(oldestFirst.map((one) => [one.settings.model, one])).values()];
 }
 
-function describeComparison(processName: string, { models, steps, target, prices }: Comparison): string {
-  const rows = models.filter(({ failure }) => failure === null).map(describeModel);
-  const head = ['model', 'p', '95 %', 'v', 'rho', '95 %', 'tokens', 'k', 'votes', 'cost', 'time', 'by evidence'];
+function describeComparison(processName: string, comparison: Comparison): string {
+  const { models, steps, target, subtasks, prices } = comparison;
+  const isBySize = subtasks.length > 0;
+  const nameOf = ({ model, stepsPerSubtask }: ModelComparison) =>
+    `${printable(model)}${isBySize ? `, m = ${stepsPerSubtask}` : ''}`;
+  const rows = models.filter(({ failure }) => failure === null).map((model) => describeModel(model, isBySize));
+  const head = ['model', ...(isBySize ? ['m'] : []), 'p', '95 %', 'v', 'rho', '95 %', 'tokens'];
   const lines = [`${printable(processName)}: ${plural(steps, 'step')}, target ${target}`, ''];
   if (rows.length > 0) {
     lines.push(
-      table([head, ...rows]),
-      'k: the least margin of ahead-by-k that reaches the target (and what the intervals leave open); votes: of a step; ' +
-        'cost, time: of the run; by evidence: votes of a step under the evidence rule, and steps that it leaves undecided',
+      table([[...head, 'k', 'votes', 'cost', 'time', 'by evidence'], ...rows]),
+      isBySize
+        ? 'm: steps that one sample answers, a subtask; p, v, rho, tokens: of a subtask; k: the least margin of ahead-by-k ' +
+            'that reaches the target (and what the intervals leave open); votes, cost, time: of the run; by evidence: votes ' +
+            'of the run under the evidence rule, and subtasks that it leaves undecided'
+        : 'k: the least margin of ahead-by-k that reaches the target (and what the intervals leave open); votes: of a step; ' +
+            'cost, time: of the run; by evidence: votes of a step under the evidence rule, and steps that it leaves undecided',
       '',
     );
   }
-  for (const model of models)
-    lines.push(...notesOn(model).map((note) => `${printable(model.model)}: ${printable(note)}`));
+  for (const model of models) lines.push(...notesOn(model).map((note) => `${nameOf(model)}: ${printable(note)}`));
+  lines.push(...subtasks.map(describeSubtasks));
   lines.push(`prices that were not given are those of ${prices}; a model that it does not know has an unknown cost`);
   return `${lines.join('\n')}\n`;
 }
 
-function describeModel({ model, forecast, sample }: ModelComparison): string[] {
+/** Whether larger steps are right as often as their parts would be one by one, and what is cheapest. */
+function describeSubtasks({ model, measured, cheapest }: SubtaskComparison): string {
+  const found = measured.map(({ stepsPerSubtask, meanSteps, p, independent }) => {
+    const verdict =
+      p.high < independent.low
+        ? 'harder together'
+        : p.low > independent.high
+          ? 'easier together'
+          : 'no difference to be seen';
+    return (
+      `p(${stepsPerSubtask}) = ${showNumber(p.estimate, 3)}, where independent steps would give p(1)^${showNumber(meanSteps, 3)} = ` +
+      `${showNumber(independent.estimate, 3)} (${showNumber(independent.low, 3)} to ${showNumber(independent.high, 3)}): ${verdict}`
+    );
+  });
+  const best = cheapest === null ? 'none of these m reaches the target' : `cheapest with m = ${cheapest}`;
+  return `${printable(model)}: ${[...found, best].join('; ')}`;
+}
+
+function describeModel({ model, stepsPerSubtask, forecast, sample }: ModelComparison, isBySize: boolean): string[] {
   const { voters, assumed, rules, steps } = forecast!;
   const { p, v, rho } = voters[0]!;
   const { margin, outlook } = aheadOf(forecast!);
   const evidence = rules.find(({ rule }) => rule === 'evidence')?.outlook;
   const range = outlook?.range?.margin;
+  const showVotes = (perStep: number) => (isBySize ? showCount(perStep * steps) : showNumber(perStep, 3));
   return [
     printable(model),
+    ...(isBySize ? [String(stepsPerSubtask)] : []),
     showNumber(assumed.p),
     `${showNumber(p.low, 3)} to ${showNumber(p.high, 3)}`,
     showNumber(v.estimate, 3),
@@ -96,12 +142,10 @@ function describeModel({ model, forecast, sample }: ModelComparison): string[] {
     `${showNumber(rho.low, 2)} to ${showNumber(rho.high, 2)}`,
     `${showCount(sample!.inputTokens)}+${showCount(sample!.outputTokens)}`,
     margin === null ? 'cannot' : `${margin}${range && range.low !== range.high ? ` (${showMargins(range)})` : ''}`,
-    outlook ? showNumber(outlook.votesPerStep, 3) : '-',
+    outlook ? showVotes(outlook.votesPerStep) : '-',
     outlook ? (outlook.costUsd === null ? 'unknown' : showUsd(outlook.costUsd)) : '-',
     outlook ? showDuration(outlook.wallMs) : '-',
-    evidence
-      ? `${showNumber(evidence.votesPerStep, 3)}, ${showNumber(evidence.undecidedPerStep * steps, 2)}`
-      : 'cannot',
+    evidence ? `${showVotes(evidence.votesPerStep)}, ${showNumber(evidence.undecidedPerStep * steps, 2)}` : 'cannot',
   ];
 }
 

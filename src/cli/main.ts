@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { calibrateCommand } from './calibrate.ts';
-import { compareCommand } from './compare.ts';
+import { compareCommand, parseCounts } from './compare.ts';
 import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
@@ -146,6 +146,11 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .description('which model does it at what cost: measures each on a sample of steps, foretells the run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--models <a,b,...>', 'each named as for `mdap run`', parseModels)
+    .option(
+      '--steps-per-subtask <m,...>',
+      'steps that one sample answers, each with every model (default: 1)',
+      parseCounts,
+    )
     .option('--target <t>', 'chance wanted for a run without a wrong decision (default: 0.95)', parseNumber)
     .option('--steps <n>', 'number of steps, where the process does not say', parseNumber)
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
@@ -275,6 +280,7 @@ Examples:
   mdap compare hanoi --input '{"disks":20}' --models openai/gpt-4.1-mini,anthropic/claude-haiku-4-5
   mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99,v=0.9,simulated:p=0.95
   mdap compare ./process.ts --input '{}' --models qwen,llama --base-url http://localhost:8080/v1
+  mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99 --steps-per-subtask 1,2,4
 What was measured is written beside the journal and used again: calibration-PROCESS-MODEL.json.`;
 
 const PLAN_EXAMPLES = `

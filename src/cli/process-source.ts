@@ -3,22 +3,37 @@ import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
-import { type AnyProcess, defineProcess } from '../process.ts';
+import { type AnyProcess, defineProcess, inSubtasks } from '../process.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from '../processes/index.ts';
 
 export interface LoadedProcess {
   readonly process: AnyProcess;
-  /** What finds it again: the built-in name, or the absolute path of the module. */
+  /** What finds it again: the built-in name, or the absolute path of the module; with the steps a sample, if not 1. */
   readonly source: string;
   /** For the message that asks for another one. */
   readonly exampleInput?: unknown;
 }
 
 /**
- * From what stands on the command line to the process: a built-in name, or the path of a module whose default export is one.
+ * From what stands on the command line to the process: a built-in name, or the path of a module whose default export is one;
+ * with `@m=2` at its end with two steps a sample.
  * @throws {UsageError} saying what was expected.
  */
 export async function loadProcess(source: string): Promise<LoadedProcess> {
+  const sized = /^(.+)@m=(.*)$/.exec(source);
+  if (sized === null) return loadSteps(source);
+  const stepsPerSubtask = sized[2] === '' ? Number.NaN : Number(sized[2]);
+  if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
+    throw new UsageError(
+      `process: expected a whole number of steps a sample behind @m=, as in hanoi@m=2, got ${JSON.stringify(source)}.`,
+    );
+  }
+  const loaded = await loadSteps(sized[1]!);
+  const process = inSubtasks(loaded.process, stepsPerSubtask);
+  return { ...loaded, process, source: `${loaded.source}@m=${stepsPerSubtask}` };
+}
+
+async function loadSteps(source: string): Promise<LoadedProcess> {
   const builtIn = builtInProcess(source);
   if (builtIn !== undefined) {
     return { process: builtIn, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
