@@ -80,6 +80,8 @@ export type JournalErrorCode =
   | 'damaged'
   | 'disk-full'
   | 'not-writable'
+  | 'not-readable'
+  | 'no-journal'
   | 'unknown-run'
   | 'run-exists';
 

@@ -29,20 +29,7 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
   }
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    const version = pragma(db, 'user_version');
-    const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
-    if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
-      throw new JournalError(`${file} is an SQLite database, but not an mdap journal: choose another file.`, {
-        code: 'damaged',
-        recovery: 'stop',
-      });
-    }
-    if (version > SCHEMA_VERSION) {
-      throw new JournalError(
-        `${file} was written by a newer mdap (journal schema ${version}, this one knows ${SCHEMA_VERSION}): update mdap.`,
-        { code: 'newer-schema', recovery: 'stop' },
-      );
-    }
+    const { version, isEmpty } = schemaOf(db, file);
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous === 'normal' ? 'NORMAL' : 'FULL'}`);
     if (isEmpty) {
       inTransaction(db, () => {
@@ -65,6 +52,25 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
   }
 }
 
+/** @throws {JournalError} for a database that is no journal, and for a journal of a newer version. */
+export function schemaOf(db: DatabaseSync, file: string): { readonly version: number; readonly isEmpty: boolean } {
+  const version = pragma(db, 'user_version');
+  const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
+  if (!isEmpty && pragma(db, 'application_id') !== APPLICATION_ID) {
+    throw new JournalError(`${file} is an SQLite database, but not an mdap journal: choose another file.`, {
+      code: 'damaged',
+      recovery: 'stop',
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new JournalError(
+      `${file} was written by a newer mdap (journal schema ${version}, this one knows ${SCHEMA_VERSION}): update mdap.`,
+      { code: 'newer-schema', recovery: 'stop' },
+    );
+  }
+  return { version, isEmpty };
+}
+
 /** Not `mkdirSync` with `recursive`: where a folder refuses new ones with ENOENT, as /proc does, that never returns. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
@@ -77,7 +83,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-function pragma(db: DatabaseSync, name: string): number {
+export function pragma(db: DatabaseSync, name: string): number {
   return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }
 

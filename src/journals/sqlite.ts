@@ -12,6 +12,7 @@ import {
   type NoteEntry,
   type ResumePoint,
   type RunRecord,
+  type RunTotals,
   type RunWriter,
   runExists,
   runLocked,
@@ -67,7 +68,6 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
   };
   const db = guard(() => open(options));
   const statements = new Map<string, StatementSync>();
-  const isHeld = (row: RunRow) => !STALE_TOKENS.has(row.writer_token ?? '') && isAlive(row, now());
   const sql = (text: string): StatementSync => {
     let statement = statements.get(text);
     if (statement === undefined) {
@@ -101,18 +101,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     return (rows as unknown as { entry: string }[]).map(({ entry }) => toAhead(entry));
   }
 
-  function toRecord(row: RunRow): RunRecord {
-    return {
-      ...JSON.parse(row.header),
-      runId: row.run_id,
-      settings: JSON.parse(row.settings),
-      status: row.status,
-      reason: row.reason,
-      updatedAtMs: row.updated_at_ms,
-      totals: readCheckpoint(row.id).totals,
-      isWriting: isHeld(row),
-    };
-  }
+  const recordOf = (row: RunRow) => toRecord(row, readCheckpoint(row.id).totals, now());
 
   return {
     create: async (header, start) =>
@@ -131,16 +120,16 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     find: async (runId) =>
       guard(() => {
         const row = sql('SELECT * FROM runs WHERE run_id = ?').get(runId) as unknown as RunRow | undefined;
-        return row && toRecord(row);
+        return row && recordOf(row);
       }),
     list: async () =>
-      guard(() => (sql('SELECT * FROM runs ORDER BY id DESC').all() as unknown as RunRow[]).map(toRecord)),
+      guard(() => (sql('SELECT * FROM runs ORDER BY id DESC').all() as unknown as RunRow[]).map(recordOf)),
     openWriter: async (runId) =>
       guard(() => {
         const token = randomUUID();
         const row = inTransaction(db, () => {
           const found = requireRun(runId);
-          if (isHeld(found)) throw runLocked(runId, describeWriter(found));
+          if (isHeld(found, now())) throw runLocked(runId, describeWriter(found));
           sql('UPDATE runs SET writer_token = ?, writer = ?, updated_at_ms = ? WHERE id = ?').run(
             token,
             JSON.stringify(thisWriter()),
@@ -347,6 +336,23 @@ function thisWriter(): Writer {
   return { host: hostname(), pid: process.pid, startedAtMs: performance.timeOrigin };
 }
 
+function isHeld(row: RunRow, nowMs: number): boolean {
+  return !STALE_TOKENS.has(row.writer_token ?? '') && isAlive(row, nowMs);
+}
+
+export function toRecord(row: RunRow, totals: RunTotals, nowMs: number): RunRecord {
+  return {
+    ...JSON.parse(row.header),
+    runId: row.run_id,
+    settings: JSON.parse(row.settings),
+    status: row.status,
+    reason: row.reason,
+    updatedAtMs: row.updated_at_ms,
+    totals,
+    isWriting: isHeld(row, nowMs),
+  };
+}
+
 function isAlive(row: RunRow, nowMs: number): boolean {
   if (row.writer === null) return false;
   const writer = JSON.parse(row.writer) as Writer;
@@ -365,7 +371,8 @@ function describeWriter(row: RunRow): string {
   const writer = JSON.parse(row.writer ?? '{}') as Writer;
   return `process ${writer.pid} on ${writer.host}`;
 }
-interface RunRow {
+
+export interface RunRow {
   id: number;
   run_id: string;
   header: string;

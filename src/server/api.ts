@@ -301,10 +301,10 @@ export interface SampleView {
   readonly model: string;
   readonly variant: string;
   readonly temperature: number;
-  /** Cut at 100,000 characters in the detail of a step; whole at `.../samples/:draw`. */
+  /** Its first 100,000 bytes in the detail of a step; whole at `.../samples/:draw`. */
   readonly text: string;
-  /** Length of the whole text in UTF-16 code units. */
-  readonly textChars: number;
+  /** Length of the whole text in UTF-8. */
+  readonly textBytes: number;
   readonly isTextCut: boolean;
   readonly finishReason: string;
   /** Key of the candidate that it votes for, cut at 2,000 characters; null where it was flagged. */
@@ -333,8 +333,10 @@ export interface StepContext {
   }[];
   /** The right action, where the process knows it; else null. */
   readonly reference: { readonly action: AnyJson } | null;
-  /** Why there is no state (no process, a changed one, too far along); null where there is. */
+  /** Why there is no state (no process, a changed one); null where there is. */
   readonly missing: string | null;
+  /** It is being worked out, from the decisions before: ask again. */
+  readonly isPending: boolean;
 }
 
 /** One of the two. */
