@@ -60,6 +60,8 @@ export interface Model {
   readonly account?: string;
   /** At which it is always asked, whatever the settings say; where several temperatures vote, each is a model of its own. */
   readonly temperature?: number;
+  /** It gathers what it is asked, and answers all together: nobody must wait for another's answer before asking. */
+  readonly isBatched?: boolean;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };
   /**

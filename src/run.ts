@@ -475,7 +475,7 @@ class Run<Input, State, Action> {
         clock,
         random,
         maxRetries,
-        startsWithOneCall: true,
+        startsWithOneCall: !model.isBatched,
         accounts,
         limits,
         budget,

@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
-import type { LanguageModelV4, LanguageModelV4FinishReason, LanguageModelV4Usage } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4,
+  LanguageModelV4FinishReason,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4Prompt,
+  LanguageModelV4Usage,
+} from '@ai-sdk/provider';
 import type { Clock } from '../clock.ts';
 import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../errors.ts';
-import type { FinishReason, Model, Price } from '../model.ts';
+import type { FinishReason, Model, Price, Sample } from '../model.ts';
+import type { Prompt } from '../process.ts';
 
 interface CallOptions {
   /** Undefined where the price is not known. */
@@ -69,27 +76,15 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
       );
       const startMs = clock.monotonicMs();
       try {
-        const user = { role: 'user' as const, content: [{ type: 'text' as const, text: prompt.user }] };
-        // First what is the same for every step, so that the provider's prompt cache has it.
-        const system = { role: 'system' as const, content: prompt.system ?? '', providerOptions: CACHE_MARK };
         const reply = model.doGenerate({
-          prompt: prompt.system === undefined ? [user] : [system, user],
+          prompt: promptOf(prompt),
           temperature,
           maxOutputTokens,
           abortSignal: call.signal,
         });
         // Not every provider heeds its signal.
-        const { content, finishReason, usage } = await Promise.race([reply, rejectedOnAbort(call.signal)]);
-        const { total, cacheRead, cacheWrite } = usage.inputTokens;
-        return {
-          text: content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
-          finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
-          inputTokens: total,
-          outputTokens: usage.outputTokens.total,
-          ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
-          ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
-          latencyMs: clock.monotonicMs() - startMs,
-        };
+        const result = await Promise.race([reply, rejectedOnAbort(call.signal)]);
+        return toSample(result, clock.monotonicMs() - startMs);
       } catch (thrown) {
         if (call.signal.aborted) throw call.signal.reason;
         throw failures.classify(thrown);
@@ -99,6 +94,26 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         call.abort('settled');
       }
     },
+  };
+}
+
+/** First what is the same for every step, so that the provider's prompt cache has it. */
+export function promptOf({ system, user }: Prompt): LanguageModelV4Prompt {
+  const asked = { role: 'user' as const, content: [{ type: 'text' as const, text: user }] };
+  if (system === undefined) return [asked];
+  return [{ role: 'system' as const, content: system, providerOptions: CACHE_MARK }, asked];
+}
+
+export function toSample({ content, finishReason, usage }: LanguageModelV4GenerateResult, latencyMs: number): Sample {
+  const { total, cacheRead, cacheWrite } = usage.inputTokens;
+  return {
+    text: content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
+    inputTokens: total,
+    outputTokens: usage.outputTokens.total,
+    ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
+    ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
+    latencyMs,
   };
 }
 
@@ -237,7 +252,7 @@ interface Verdict {
 }
 
 /** From whatever a call threw to a `ModelError` whose message is safe to show: no keys, no control characters. */
-class Failures {
+export class Failures {
   readonly #id: string;
   readonly #clock: Clock;
   readonly #keyName: string | undefined;

@@ -1,8 +1,9 @@
-import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type { Experimental_BatchV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Clock } from '../clock.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import type { Model, Price } from '../model.ts';
 import { accountOf, aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
+import { type BatchModelOptions, batchModel } from './batch.ts';
 import { importPackage } from './import-package.ts';
 import { catalogPrice } from './prices.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
@@ -73,6 +74,52 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
 }
 
+/**
+ * The same for a model that answers in batches, at a lower price: that of \`provider/model\` is half of the catalogue's, as the
+ * large providers have it, unless it is given.
+ * @throws {UsageError} as `resolveModel`, and for a model without batches.
+ */
+export async function resolveBatchModel(
+  name: string,
+  options: ResolveModelOptions & Pick<BatchModelOptions, 'store' | 'onBatch' | 'quietMs'>,
+): Promise<Model> {
+  const { baseUrl, price, environment, folder, clock } = options;
+  const [provider, modelId] = baseUrl === undefined ? split(name, '/') : ['openai', name];
+  if (modelId === '')
+    throw new UsageError(`batch: expected provider/model or a name that --base-url knows, got ${name}.`);
+  const { packageName, exports } = await providerPackage(provider, folder);
+  const create = exports.createOpenAI as ((settings: object) => BatchProvider) | undefined;
+  const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
+  const found =
+    baseUrl === undefined
+      ? (exports[exportNameOf(provider)] as BatchProvider | undefined)
+      : create?.({ baseURL: baseUrl, apiKey: apiKey === '' || apiKey === undefined ? 'none' : apiKey });
+  if (typeof found?.experimental_batch !== 'function') {
+    throw new UsageError(
+      `batch: ${packageName} offers no batches: install its current version, or do without --batch.`,
+    );
+  }
+  const full = baseUrl === undefined ? await catalogPrice(provider, modelId, new Date(clock.now())) : undefined;
+  const half = full && {
+    inputUsdPerMTok: full.inputUsdPerMTok * BATCH_PRICE,
+    outputUsdPerMTok: full.outputUsdPerMTok * BATCH_PRICE,
+  };
+  return batchModel({
+    ...options,
+    batch: found.experimental_batch(),
+    modelId,
+    id: name,
+    price: price ?? half,
+    keyName: keyNameOf(provider, environment),
+    secrets: secretsOf(environment),
+  });
+}
+
+type BatchProvider = { experimental_batch?: () => Experimental_BatchV4 };
+
+/** OpenAI, Anthropic, Google and others charge half for what may take a day. */
+const BATCH_PRICE = 0.5;
+
 /** What makes of one model several voters of a panel. */
 const TEMPERATURE = /^(.*)@t=(\d+(?:\.\d+)?)$/;
 
@@ -112,7 +159,7 @@ function parseSimulated(text: string): SimulatedModelOptions {
   return options;
 }
 
-async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
+async function providerPackage(provider: string, folder: string | undefined) {
   const packageName = `@ai-sdk/${provider}`;
   const exports = await importPackage(packageName, {
     folder,
@@ -120,8 +167,17 @@ async function providerModel(provider: string, model: string, folder: string | u
       `the package of this provider is not installed; install it: npm install ${packageName} (or use --base-url for an ` +
       'OpenAI-compatible server).',
   });
-  // The packages export their default provider under their own name: amazon-bedrock as amazonBedrock.
-  const exportName = provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return { packageName, exports };
+}
+
+/** The packages export their default provider under their own name: amazon-bedrock as amazonBedrock. */
+function exportNameOf(provider: string): string {
+  return provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
+  const { packageName, exports } = await providerPackage(provider, folder);
+  const exportName = exportNameOf(provider);
   const found = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
   if (typeof found?.languageModel !== 'function') {
     throw new UsageError(

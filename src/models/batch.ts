@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+import type {
+  Experimental_BatchV4,
+  Experimental_BatchV4ItemResult,
+  Experimental_BatchV4Status,
+} from '@ai-sdk/provider';
+import type { Clock } from '../clock.ts';
+import { ModelError } from '../errors.ts';
+import type { Model, ModelRequest, Price, Sample } from '../model.ts';
+import { Failures, promptOf, toSample } from './ai-sdk.ts';
+
+/** A batch that a provider works on, or has done. */
+export interface OpenBatch {
+  readonly batchId: string;
+  /** Its requests: a hash of what was asked, and a number. */
+  readonly ids: readonly string[];
+}
+
+/** Where batches are kept, so that a program that starts again finds them. */
+export interface BatchStore {
+  load(): readonly OpenBatch[];
+  save(batches: readonly OpenBatch[]): void;
+}
+
+export interface BatchModelOptions {
+  readonly batch: Experimental_BatchV4;
+  readonly modelId: string;
+  readonly id: string;
+  /** What a request of a batch costs. */
+  readonly price: Price | undefined;
+  readonly clock: Clock;
+  readonly store: BatchStore;
+  readonly keyName?: string;
+  readonly secrets?: readonly string[];
+  /** Time without a further request after which a batch starts; 200 ms by default. */
+  readonly quietMs?: number;
+  readonly onBatch?: (batch: { readonly batchId: string; readonly requests: number; readonly status: string }) => void;
+}
+
+const QUIET_MS = 200;
+/** What OpenAI takes at most. */
+const MOST_REQUESTS = 50_000;
+const FIRST_POLL_MS = 1_000;
+const LONGEST_POLL_MS = 60_000;
+/** A provider that cannot be asked for so many polls in a row is down. */
+const MOST_FAILED_POLLS = 20;
+
+interface Waiter {
+  readonly hash: string;
+  readonly request: ModelRequest;
+  readonly land: (sample: Sample) => void;
+  readonly fail: (error: Error) => void;
+}
+
+interface Running {
+  readonly open: OpenBatch;
+  /** Requests of it that nobody waits for yet, by what they ask. */
+  readonly unclaimed: Map<string, string[]>;
+  readonly waiting: Map<string, Waiter>;
+  /** Results that came before somebody asked. */
+  readonly results: Map<string, Experimental_BatchV4ItemResult>;
+  readonly startedMs: number;
+  isFollowed: boolean;
+}
+
+/**
+ * A model that gathers what it is asked and sends it as one batch, for the lower price of such: for `map`, whose items all
+ * draw at once. A vote's round is then a batch: the next one holds only what is still undecided. A batch that was sent is
+ * kept in the store, so a program that starts again waits for it instead of paying twice; what it does not know of is a
+ * batch whose sending was interrupted.
+ */
+export function batchModel(options: BatchModelOptions): Model {
+  const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;
+  const failures = new Failures({ ...options, id });
+  const running: Running[] = store.load().map((open) => follower(open, clock.monotonicMs()));
+  const queue: Waiter[] = [];
+  const ended = new AbortController();
+  const sleep = (ms: number) => clock.sleep(ms, ended.signal).catch(() => {});
+  let isGathering = false;
+
+  function generate(request: ModelRequest): Promise<Sample> {
+    const { signal } = request;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const onAbort = () => {
+        const place = queue.indexOf(waiter);
+        if (place >= 0) queue.splice(place, 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const settled =
+        <Value>(settle: (value: Value) => void) =>
+        (value: Value) => {
+          signal.removeEventListener('abort', onAbort);
+          settle(value);
+        };
+      const waiter: Waiter = {
+        hash: hashOf(modelId, request),
+        request,
+        land: settled(resolve),
+        fail: settled(reject),
+      };
+      if (!claim(waiter)) {
+        queue.push(waiter);
+        if (!isGathering) void gather();
+      }
+    });
+  }
+
+  /** A request that an earlier execution sent. */
+  function claim(waiter: Waiter): boolean {
+    for (const one of running) {
+      const requestId = one.unclaimed.get(waiter.hash)?.shift();
+      if (requestId === undefined) continue;
+      const result = one.results.get(requestId);
+      if (result !== undefined) settle(waiter, result, one);
+      else {
+        one.waiting.set(requestId, waiter);
+        if (!one.isFollowed) void follow(one);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Waits until nobody asks any more: all that a round draws comes in one go. */
+  async function gather(): Promise<void> {
+    isGathering = true;
+    for (let before = -1; before !== queue.length && queue.length < MOST_REQUESTS; ) {
+      before = queue.length;
+      await sleep(quietMs);
+    }
+    isGathering = false;
+    if (ended.signal.aborted) return;
+    const waiters = queue.splice(0, MOST_REQUESTS);
+    if (queue.length > 0) void gather();
+    if (waiters.length > 0) await start(waiters);
+  }
+
+  async function start(waiters: readonly Waiter[]): Promise<void> {
+    const round = createHash('sha256').update(`${running.length} ${clock.now()}`).digest('hex').slice(0, 8);
+    const named = waiters.map((waiter, i) => [`${waiter.hash}.${round}.${i}`, waiter] as const);
+    try {
+      const { batchId } = await batch.doStartBatch({
+        requests: named.map(([requestId, { request }]) => ({
+          type: 'text',
+          id: requestId,
+          modelId,
+          options: {
+            prompt: promptOf(request.prompt),
+            temperature: request.temperature,
+            maxOutputTokens: request.maxOutputTokens,
+          },
+        })),
+      });
+      const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs());
+      one.unclaimed.clear();
+      for (const [requestId, waiter] of named) one.waiting.set(requestId, waiter);
+      running.push(one);
+      store.save(running.map(({ open }) => open));
+      onBatch?.({ batchId, requests: named.length, status: 'sent' });
+      await follow(one);
+    } catch (thrown) {
+      const failure = failures.classify(thrown);
+      for (const waiter of waiters) waiter.fail(failure);
+    }
+  }
+
+  async function follow(one: Running): Promise<void> {
+    one.isFollowed = true;
+    const { batchId } = one.open;
+    let [waitMs, failed] = [FIRST_POLL_MS, 0];
+    for (;;) {
+      let status: Experimental_BatchV4Status;
+      try {
+        status = await batch.doGetBatchStatus({ batchId });
+        failed = 0;
+        if (status.status !== 'pending') {
+          await collect(one, status);
+          onBatch?.({ batchId, requests: one.open.ids.length, status: status.rawStatus ?? status.status });
+          return;
+        }
+      } catch (thrown) {
+        const failure = failures.classify(thrown);
+        const isOver =
+          !(failure instanceof ModelError) || failure.recovery !== 'retry' || ++failed >= MOST_FAILED_POLLS;
+        if (isOver) {
+          failAll(one, failure);
+          return;
+        }
+      }
+      await sleep(waitMs);
+      if (ended.signal.aborted) return;
+      waitMs = Math.min(LONGEST_POLL_MS, waitMs * 1.5);
+    }
+  }
+
+  async function collect(one: Running, { status, error }: Experimental_BatchV4Status): Promise<void> {
+    if (status === 'failed' && error !== undefined) {
+      return failAll(one, unavailable(`batch ${one.open.batchId} failed: ${error.message}`, 'pause'));
+    }
+    const results = await batch.doGetBatchResults({ batchId: one.open.batchId });
+    for await (const result of results) {
+      const waiter = one.waiting.get(result.id);
+      one.waiting.delete(result.id);
+      if (waiter === undefined) one.results.set(result.id, result);
+      else settle(waiter, result, one);
+    }
+    failAll(one, unavailable(`batch ${one.open.batchId} has no result for this request`, 'retry'));
+  }
+
+  function settle(waiter: Waiter, result: Experimental_BatchV4ItemResult, { startedMs }: Running): void {
+    if (result.type === 'text' && result.status === 'succeeded') {
+      waiter.land(toSample(result.result, clock.monotonicMs() - startedMs));
+      return;
+    }
+    const { message = result.status, statusCode } = ('error' in result ? result.error : undefined) ?? {};
+    // What the request itself is to blame for comes again; a server's fault, a limit, or a batch that ran out may pass.
+    const isOurs = statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 429;
+    waiter.fail(unavailable(`a request of a batch ${result.status}: ${message}`, isOurs ? 'pause' : 'retry'));
+  }
+
+  function failAll(one: Running, failure: Error): void {
+    for (const waiter of one.waiting.values()) waiter.fail(failure);
+    one.waiting.clear();
+    one.unclaimed.clear();
+  }
+
+  const unavailable = (message: string, recovery: 'retry' | 'pause') =>
+    failures.classify(new ModelError(`${id}: ${message}`, { code: 'unavailable', recovery }));
+
+  // The provider goes on: what it was sent is waited for by whoever starts again.
+  return { id, price, isBatched: true, generate, close: async () => ended.abort() };
+}
+
+/** Of a batch that was sent before: nobody waits for its requests yet. */
+function follower(open: OpenBatch, startedMs: number): Running {
+  const unclaimed = new Map<string, string[]>();
+  for (const requestId of open.ids) {
+    const hash = requestId.split('.')[0]!;
+    unclaimed.set(hash, [...(unclaimed.get(hash) ?? []), requestId]);
+  }
+  return { open, unclaimed, waiting: new Map(), results: new Map(), startedMs, isFollowed: false };
+}
+
+function hashOf(modelId: string, { prompt, temperature, maxOutputTokens, draw }: ModelRequest): string {
+  const asked = [modelId, prompt.system ?? null, prompt.user, temperature, maxOutputTokens, draw];
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 24);
+}
