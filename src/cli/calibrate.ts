@@ -63,12 +63,16 @@ export function showSteps(): ((done: number, wanted: number) => void) | undefine
   };
 }
 
+/** Whole or not at all: the old one is better than half of the new. */
+export function writeWhole(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
 export function writeCalibration(file: string, calibration: Calibration): void {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    // Whole or not at all: the old one is better than half of the new.
-    writeFileSync(`${file}.new`, `${JSON.stringify(calibration)}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    writeWhole(file, `${JSON.stringify(calibration)}\n`);
   } catch (thrown) {
     throw new UsageError(`--output: expected a file that can be written, ${file} cannot: ${messageOf(thrown)}.`);
   }

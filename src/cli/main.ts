@@ -178,7 +178,12 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--schema <json>', 'of extract: {"total":"number","tags":"string[]"}, a JSON schema, or @FILE')
     .option('--with <json>', 'fields that every item gets')
     .option('--as <field>', 'the field of the input that an item is (default: an item is the input)')
-    .option('--window <n>', 'items that may be voted on at once (default: four times --max-concurrency)', parseNumber)
+    .option('--batch', "in the provider's batches: cheaper, and may take hours; one batch for each round of votes")
+    .option(
+      '--window <n>',
+      'items that may be voted on at once (default: four times --max-concurrency; 10,000 with --batch)',
+      parseNumber,
+    )
     .option('--run-id <id>', 'the same id again goes on (default: by process, input and output)');
   addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(map))))))
     .addHelpText('after', MAP_EXAMPLES)

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type MapOptions, type MapResult, map, openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
+import { resolveBatchModel } from '../models/resolve.ts';
+import { writeWhole } from './calibrate.ts';
 import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } from './items.ts';
 import { type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
@@ -38,7 +40,12 @@ interface MapFlags extends RunFlags {
   readonly with?: string;
   readonly as?: string;
   readonly window?: number;
+  readonly batch?: boolean;
 }
+
+/** Of `--batch`: what a round holds. */
+const BATCH_ITEMS = 10_000;
+const BATCH_CALLS = 100_000;
 
 /** Exit code 0 where every item has been looked at, also where some failed: how many is on stderr and in --json. */
 export async function mapCommand(source: string, flags: MapFlags): Promise<number> {
@@ -47,12 +54,15 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   if (input === undefined || output === undefined) {
     throw new UsageError('--input, --output: expected both, as in --input items.jsonl --output results.jsonl.');
   }
-  const failures = flags.failures ?? failuresFile(output);
+  const failures = flags.failures ?? failuresFile(output, formatOf(input));
   const files = [input, output, failures].map((file) => (file === '-' ? file : resolve(file)));
   if (new Set(files).size < files.length) {
     throw new UsageError(
       `--input, --output, --failures: expected three files, got ${[input, output, failures].join(', ')}.`,
     );
+  }
+  if (formatOf(failures) === 'csv' && formatOf(input) !== 'csv') {
+    throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
   }
   const loaded = await loadProcess(source);
   const toInput = inputMaker(loaded, flags);
@@ -61,7 +71,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
   await requireFresh(runId, flags.journal, [output, failures]);
-  const sink = fileSink({ output, failures, columns: columnsOf(flags) });
+  const sink = fileSink({ input, output, failures, columns: columnsOf(flags) });
   const calibration =
     flags.calibration ?? (isRuleOpen(flags) ? findCalibration(loaded.process, flags, 'deciding') : undefined);
   const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
@@ -71,21 +81,30 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
     as: ___,
     output: ____,
     failures: _____,
+    batch: ______,
     ...options
   } = runOptionsOf({
     ...flags,
     calibration,
   }) as MapOptions & MapFlags;
+  const batched = flags.batch ? await openBatchModel(flags, runId) : undefined;
+  const sizes = flags.batch ? { window: BATCH_ITEMS, maxConcurrency: BATCH_CALLS } : {};
   const result = await pausable((signal) =>
     map(loaded.process, readItems(input, toInput), {
+      ...sizes,
       ...options,
+      ...(batched === undefined ? {} : { model: batched.model }),
       runId,
       sink,
       source: settings,
       signal,
       onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: total, noun: 'item' }),
     }),
-  ).finally(() => sink.close());
+  ).finally(async () => {
+    sink.close();
+    await batched?.model.close?.();
+  });
+  if (result.status === 'done') batched?.forget();
   process.stdout.write(
     flags.json ? `${printableJson(result)}\n` : describeMap(result, { output, failures }, flags.journal),
   );
@@ -93,6 +112,35 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const why = printable(result.reason ?? result.status).replace(/[^.?!]$/, '$&.');
   process.stderr.write(`mdap: ${result.status}: ${why} The same command again goes on.\n`);
   return EXIT_CODES[result.status];
+}
+
+/** Batches that were sent are kept beside the journal until the map is done. */
+async function openBatchModel(flags: MapFlags, runId: string) {
+  const { model, baseUrl, price } = flags;
+  if (typeof model !== 'string') throw new UsageError('--batch: expected the name of a model.');
+  const file = join(dirname(flags.journal), `batches-${runId.replace(/[^\w.-]/g, '_')}.json`);
+  const rounds = new Map<string, number>();
+  return {
+    model: await resolveBatchModel(model, {
+      clock: systemClock,
+      baseUrl,
+      price,
+      environment: process.env,
+      folder: process.cwd(),
+      store: {
+        load: () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []),
+        save: (batches) => writeWhole(file, JSON.stringify(batches)),
+      },
+      onBatch: ({ batchId, requests, status }) => {
+        const round = rounds.get(batchId) ?? rounds.size + 1;
+        rounds.set(batchId, round);
+        process.stderr.write(
+          `batch ${round} (${printable(batchId)}): ${plural(requests, 'request')}, ${printable(status)}\n`,
+        );
+      },
+    }),
+    forget: () => rmSync(file, { force: true }),
+  };
 }
 
 function isRuleOpen({ rule, k }: MapFlags): boolean {
@@ -117,8 +165,9 @@ async function requireFresh(runId: string, journalFile: string, files: readonly 
   throw new UsageError(`--output: ${full} holds something already: move it away, or choose another file.`);
 }
 
-function failuresFile(output: string): string {
-  return output.replace(/(\.\w+)?$/, '.failures$1');
+/** Of the form of the input, which it may be later. */
+function failuresFile(output: string, format: string): string {
+  return output.replace(/(\.\w+)?$/, `.failures.${format}`);
 }
 
 function countItems(file: string): number {

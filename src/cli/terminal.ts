@@ -75,7 +75,7 @@ export function showDuration(ms: number): string {
 
 /** Fast runs by steps a second, slow ones by the time of a step. */
 export function showPace(perSecond: number, noun = 'step'): string {
-  if (perSecond < 1) return `${showDuration(1_000 / perSecond)} a ${noun}`;
+  if (perSecond < 1) return `${showDuration(1_000 / perSecond)} ${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
   return `${perSecond < 10 ? perSecond.toFixed(1) : showCount(perSecond)} ${noun}s/s`;
 }
 

@@ -1,0 +1,169 @@
+// Proves of batches, over real sockets, through the provider package of OpenAI and a server that speaks its protocol:
+//  1. A map in batches decides what a map without decides. Its first batch holds k draws of every item, each further one only
+//     what is still undecided.
+//  2. Interrupted while a batch is being worked on, and started again, it waits for that batch and pays for nothing twice.
+//  3. A request that fails by itself is sent again; one that the server blames on us, or a refused key, pauses the map.
+//  4. A provider without batches is refused, with what to do.
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { createOpenAI } from '@ai-sdk/openai';
+import type { Clock } from '../clock.ts';
+import { map, systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { memoryJournal } from '../journals/memory.ts';
+import type { ItemResult, ItemSink } from '../map.ts';
+import type { RunOptions } from '../options.ts';
+import { type AnyProcess, parseInput } from '../process.ts';
+import { extract } from '../processes/extract.ts';
+import { createRandom } from '../random.ts';
+import { type OpenAiServerOptions, openAiServer } from '../testing/openai-server.ts';
+import { answersOf } from '../testing/served-process.ts';
+import { batchModel, type OpenBatch } from './batch.ts';
+import { resolveBatchModel } from './resolve.ts';
+import { simulatedModel } from './simulated.ts';
+
+/** Polls and pauses of seconds are milliseconds here. */
+const CLOCK: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) };
+const ITEMS = 60;
+const CHECKED = extract({ isChecked: true });
+const inputs = Array.from({ length: ITEMS }, (_, i) => ({
+  schema: { total: 'number' },
+  record: `Bill ${i}: ${i + 0.5}`,
+  expected: { total: i + 0.5 },
+}));
+
+function behind() {
+  return simulatedModel({ p: 0.9, v: 0.95, seed: 3, clock: systemClock });
+}
+
+async function setUp(context: TestContext, options: Partial<OpenAiServerOptions> = {}) {
+  const states = await Promise.all(inputs.map(async (input) => CHECKED.start(await parseInput(CHECKED as AnyProcess, input))));
+  const server = await openAiServer({
+    answer: answersOf({ process: CHECKED, states, model: behind() }),
+    clock: systemClock,
+    random: createRandom(7),
+    batchMs: 20,
+    ...options,
+  });
+  context.after(() => server.close());
+  let kept: readonly OpenBatch[] = [];
+  const sent: number[] = [];
+  /** A model as a program has it that starts: it knows what the store knows. */
+  const open = (apiKey = 'key') =>
+    batchModel({
+      batch: createOpenAI({ baseURL: server.baseUrl, apiKey }).experimental_batch(),
+      modelId: 'served',
+      id: 'served',
+      price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 },
+      clock: CLOCK,
+      quietMs: 500,
+      store: {
+        load: () => kept,
+        save: (batches) => {
+          kept = JSON.parse(JSON.stringify(batches));
+        },
+      },
+      onBatch: ({ requests, status }) => {
+        if (status === 'sent') sent.push(requests);
+      },
+    });
+  const results: ItemResult[] = [];
+  const sink: ItemSink = {
+    restore: ({ done, undecided, invalid }) => results.splice(done + undecided + invalid),
+    write: (result) => results.push(result),
+    flush: () => {},
+  };
+  const journal = memoryJournal();
+  const play = (changes: Partial<RunOptions> & { readonly model: RunOptions['model'] }) =>
+    map(CHECKED, items(), {
+      k: 3,
+      runId: 'm',
+      journal,
+      clock: CLOCK,
+      maxConcurrency: 1_000,
+      window: 1_000,
+      sink,
+      ...changes,
+    });
+  return { server, open, play, results, sent };
+}
+
+async function* items() {
+  for (const input of inputs) yield { input };
+}
+
+test('it decides what a map without batches decides, in rounds of what is still undecided', async (context) => {
+  const { server, open, play, results, sent } = await setUp(context);
+  const model = open();
+  const batched = await play({ model });
+  await model.close?.();
+  assert.deepEqual([batched.status, batched.items], ['done', { done: ITEMS, undecided: 0, invalid: 0 }]);
+  assert.equal(server.stats.batches, sent.length);
+  assert.equal(sent[0], 3 * ITEMS);
+  assert.ok(sent.length > 1 && sent.length < 12, `${sent}`);
+  assert.ok(sent[1]! < sent[0]! / 2, `${sent}`);
+  assert.equal(
+    sent.reduce((sum, requests) => sum + requests, 0),
+    batched.samples,
+  );
+  const plain = await setUp(context);
+  const { votes } = await plain.play({ model: behind() });
+  assert.equal(votes, batched.votes);
+  assert.deepEqual(
+    results.map(({ result }) => result),
+    plain.results.map(({ result }) => result),
+  );
+});
+
+test('started again while a batch is under way, it waits for that one', async (context) => {
+  const { server, open, play, results, sent } = await setUp(context, { batchMs: 150 });
+  const first = open();
+  const abort = new AbortController();
+  const paused = play({ model: first, signal: abort.signal });
+  while (sent.length === 0) await systemClock.sleep(5);
+  abort.abort(new Error('interrupted'));
+  assert.equal((await paused).status, 'paused');
+  await first.close?.();
+  assert.equal(results.length, 0);
+  const second = open();
+  const done = await play({ model: second });
+  await second.close?.();
+  assert.deepEqual([done.status, results.length], ['done', ITEMS]);
+  assert.equal(
+    sent.reduce((sum, requests) => sum + requests, 0),
+    done.samples,
+    'no request was sent twice',
+  );
+  assert.equal(server.stats.batches, sent.length);
+});
+
+describe('a request that fails', () => {
+  test('is sent again', async (context) => {
+    const { open, play, sent } = await setUp(context, { batchFailures: 0.1 });
+    const model = open();
+    const { status, samples, items } = await play({ model });
+    await model.close?.();
+    assert.deepEqual([status, items?.done], ['done', ITEMS]);
+    assert.ok(sent.reduce((sum, requests) => sum + requests, 0) > samples);
+  });
+
+  test('for a wrong key pauses the map: nothing is lost', async (context) => {
+    const { server, open, play } = await setUp(context, { apiKey: 'right' });
+    const model = open('wrong');
+    const { status, reason } = await play({ model });
+    await model.close?.();
+    assert.equal(status, 'paused');
+    assert.match(reason ?? '', /key/);
+    assert.equal(server.stats.batches, 0);
+    const right = open('right');
+    assert.equal((await play({ model: right })).status, 'done');
+    await right.close?.();
+  });
+});
+
+test('a provider without batches is refused', async () => {
+  const options = { clock: CLOCK, environment: {}, store: { load: () => [], save: () => {} } };
+  for (const name of ['gguf:x', 'nobody/x']) {
+    await assert.rejects(resolveBatchModel(name, options), (thrown) => thrown instanceof UsageError);
+  }
+});
