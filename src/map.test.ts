@@ -13,7 +13,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { type MapOptions, map } from './defaults.ts';
-import { UsageError } from './errors.ts';
+import { JournalError, UsageError } from './errors.ts';
 import type { ItemCounts } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { Item, ItemResult, ItemSink } from './map.ts';
@@ -178,6 +178,29 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
       assert.ok(callsOfCut <= callsOfWhole + pauses * shape.maxConcurrency, `${callsOfCut} calls, ${callsOfWhole}`);
     });
     await fc.assert(property, { numRuns: 60, seed: 12 });
+  });
+
+  test('by a disk that is full, at any write, has lost nothing and repeats nothing (2)', async () => {
+    const property = fc.asyncProperty(
+      ITEMS,
+      SHAPE,
+      fc.array(fc.nat(12), { maxLength: 4 }),
+      async (items, shape, cuts) => {
+        const [whole, cut] = [new Results(), new Results()];
+        await mapped(items, { sink: whole, ...shape });
+        const journal = memoryJournal();
+        for (const writes of [...cuts, Number.POSITIVE_INFINITY]) {
+          let left = writes;
+          cut.onWrite = () => {
+            if (left-- === 0) throw new JournalError('no room', { code: 'disk-full' });
+          };
+          const result = await mapped(items, { sink: cut, journal, ...shape });
+          assert.equal(result.status, left < 0 ? 'paused' : 'done', result.reason ?? '');
+        }
+        assert.deepEqual(cut.all, whole.all);
+      },
+    );
+    await fc.assert(property, { numRuns: 40, seed: 13 });
   });
 
   test('by its budget goes on with a higher one (5)', async () => {

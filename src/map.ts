@@ -85,6 +85,9 @@ export class Mapping implements ItemsOfRun<MapState> {
   #startable = 0;
   #refusedInRow = 0;
   #counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
+  /** Until it has, it stands where it stood before. */
+  #hasBegun = false;
+  #begunWith: ItemsRecord | undefined;
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
 
@@ -106,7 +109,8 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { ...this.#counts };
   }
 
-  get record(): ItemsRecord {
+  get record(): ItemsRecord | undefined {
+    if (!this.#hasBegun) return this.#begunWith;
     return { ...this.#counts, begun: this.#sums.steps > 0 ? { ...this.#sums } : undefined };
   }
 
@@ -151,11 +155,14 @@ export class Mapping implements ItemsOfRun<MapState> {
 
   /** @param record of what was reported before this state; undefined where a run begins */
   begin(state: MapState, record: ItemsRecord | undefined): void {
+    this.#begunWith = record;
     const { done = 0, undecided = 0, invalid = 0, begun } = record ?? {};
-    this.#counts = { done, undecided, invalid };
+    const counts = { done, undecided, invalid };
+    this.#sink.restore(counts);
+    if (record === undefined) this.#pass(0, state.index, counts);
+    this.#counts = counts;
     this.#sums = { ...emptySums(), ...begun };
-    this.#sink.restore(this.counts);
-    if (record === undefined) this.#pass(0, state.index);
+    this.#hasBegun = true;
   }
 
   flush(): void {
@@ -166,24 +173,23 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { givenUp: code };
   }
 
-  /** To be called for each decision once it is applied, those of earlier executions too. */
   applied(decision: DecisionEntry, before: MapState, after: MapState): void {
-    const sums = this.#sums;
-    sums.steps++;
-    sums.samples += decision.samples;
-    sums.votes += decision.votes;
-    sums.costUsd = sums.costUsd === null || decision.costUsd === null ? null : sums.costUsd + decision.costUsd;
-    sums.isContested ||= decision.tally !== undefined;
-    sums.settledBy = decision.settledBy ?? sums.settledBy;
-    sums.isWrong = decision.wrong === undefined ? sums.isWrong : decision.wrong || (sums.isWrong ?? false);
-    if (after.index === before.index) return;
-    this.#sums = emptySums();
+    const sums = withDecision(this.#sums, decision);
+    if (after.index === before.index) {
+      this.#sums = sums;
+      return;
+    }
     const { item } = this.#ahead.get(before.index)!;
     const reason = this.#whyUndecided(decision, before);
     const status = reason === undefined ? 'done' : 'undecided';
     const result = reason === undefined ? decision.action : undefined;
-    this.#report({ index: before.index, status, result, reason, ...sums, item });
-    this.#pass(before.index + 1, after.index);
+    const counts = this.counts;
+    counts[status]++;
+    this.#sink.write({ index: before.index, status, result, reason, ...sums, item });
+    this.#pass(before.index + 1, after.index, counts);
+    // What was written is taken back where it is not counted.
+    this.#counts = counts;
+    this.#sums = emptySums();
   }
 
   #whyUndecided({ action, samples }: DecisionEntry, { inner }: MapState): string | undefined {
@@ -193,18 +199,14 @@ export class Mapping implements ItemsOfRun<MapState> {
     return 'not done after the steps that it takes: a decision was wrong';
   }
 
-  #report(result: ItemResult): void {
-    this.#counts[result.status]++;
-    this.#sink.write(result);
-  }
-
   /** Items that cannot start. */
-  #pass(from: number, to: number): void {
+  #pass(from: number, to: number, counts: ItemCounts): void {
     for (let index = from; index < to; index++) {
       const prepared = this.#ahead.get(index);
       if (prepared === undefined || 'start' in prepared) throw new Error(`item ${index} is passed over`);
       const { item, refusal: reason } = prepared;
-      this.#report({ index, status: 'invalid', result: undefined, reason, ...emptySums(), item });
+      counts.invalid++;
+      this.#sink.write({ index, status: 'invalid', result: undefined, reason, ...emptySums(), item });
     }
   }
 
@@ -287,19 +289,22 @@ const LEAST_STARTABLE = 4;
 /** They wait in memory for what comes before them to be decided. */
 const MOST_REFUSED_IN_ROW = 100_000;
 
-type Sums = {
-  -readonly [Field in
-    | 'steps'
-    | 'samples'
-    | 'votes'
-    | 'costUsd'
-    | 'isContested'
-    | 'settledBy'
-    | 'isWrong']: ItemResult[Field];
-};
+type Sums = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
 
 function emptySums(): Sums {
   return { steps: 0, samples: 0, votes: 0, costUsd: 0, isContested: false, settledBy: undefined, isWrong: undefined };
+}
+
+function withDecision(sums: Sums, { samples, votes, costUsd, tally, settledBy, wrong }: DecisionEntry): Sums {
+  return {
+    steps: sums.steps + 1,
+    samples: sums.samples + samples,
+    votes: sums.votes + votes,
+    costUsd: sums.costUsd === null || costUsd === null ? null : sums.costUsd + costUsd,
+    isContested: sums.isContested || tally !== undefined,
+    settledBy: settledBy ?? sums.settledBy,
+    isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),
+  };
 }
 
 function isGivenUp(action: unknown): action is GivenUp {

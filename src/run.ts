@@ -66,7 +66,7 @@ export type DriftPolicy = (typeof DRIFT_POLICIES)[number];
 export interface ItemsOfRun<State> {
   readonly counts: ItemCounts;
   /** The counts, and what else a resumed run must know. */
-  readonly record: ItemsRecord;
+  readonly record: ItemsRecord | undefined;
   /** Reads the inputs of this step and of those that may be voted on with it. */
   read(state: State): Promise<void>;
   /** The state behind this one, whatever is decided here; undefined where that depends on it. */
@@ -75,6 +75,7 @@ export interface ItemsOfRun<State> {
   giveUp(outcome: Undecided): unknown;
   /** From where the run goes on. */
   begin(state: State, record: ItemsRecord | undefined): void;
+  /** Of a decision once it is durable or on its way there. Whole or, where it throws, not at all. */
   applied(decision: DecisionEntry, before: State, after: State): void;
   flush(): void;
 }
@@ -571,13 +572,14 @@ class Run<Input, State, Action> {
     this.#pending = decision;
     const action = decision.action as Action;
     const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
-    const before = this.#state;
-    this.#state = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
+    const next = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
+    // Where it throws, the decision is left to the replay.
+    this.#options.items?.applied(decision, this.#state, next);
+    this.#state = next;
     this.#stepIndex++;
     this.#pending = undefined;
     addDecision(this.#totals, decision);
     this.#panel?.record(decision);
-    this.#options.items?.applied(decision, before, this.#state);
   }
 
   /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import {
   closeSync,
   createReadStream,
@@ -8,14 +9,14 @@ import {
   openSync,
   readSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, extname } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
+import { parse as parseNow } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
-import { messageOf, UsageError } from '../errors.ts';
+import { JournalError, messageOf, UsageError } from '../errors.ts';
 import type { ItemCounts } from '../journal.ts';
 import type { Item, ItemResult, ItemSink } from '../map.ts';
 
@@ -29,79 +30,166 @@ export function formatOf(file: string): Format {
 }
 
 /**
- * The items of a file, one at a time, however many there are. Lines that are no JSON are items that do not fit. What an
- * earlier map wrote as its failures is read as the items that they were.
+ * The items of a file, one at a time, however many there are. What cannot be read is an item that does not fit, and stops
+ * nobody. What an earlier map wrote as its failures is read as the items that they were.
  * @throws {UsageError} for a file that cannot be read, or a CSV file that is none.
  */
 export async function* readItems(file: string, toInput: (row: Row) => unknown): AsyncGenerator<Item> {
-  if (file !== '-' && !existsSync(file)) throw new UsageError(`--input: expected a file, there is none at ${file}.`);
-  const stream = file === '-' ? process.stdin : createReadStream(file);
-  const rows = formatOf(file) === 'csv' ? csvRows(stream, file) : jsonRows(stream);
-  for await (const { row, refusal } of rows) {
-    if (refusal !== undefined) yield { input: undefined, refusal, source: row };
-    else {
-      const source = originalOf(row);
-      yield { input: toInput(source), source };
+  try {
+    const stream = file === '-' ? process.stdin : createReadStream(file);
+    const rows = formatOf(file) === 'csv' ? csvRows(stream, delimiterOf(file)) : jsonRows(stream);
+    for await (const { row, refusal } of rows) {
+      yield refusal === undefined ? { input: toInput(row), source: row } : { input: undefined, refusal, source: row };
     }
+  } catch (thrown) {
+    if (thrown instanceof UsageError) throw thrown;
+    throw new UsageError(
+      `--input: expected a file that can be read as ${formatOf(file)}, ${file} cannot: ${messageOf(thrown)}.`,
+    );
   }
 }
 
 interface ReadRow {
+  /** The text of what cannot be read. */
   readonly row: Row;
   readonly refusal?: string;
 }
 
+const NO_UTF8 = 'it has bytes that are no UTF-8 (to convert a file: iconv -f WINDOWS-1252 -t UTF-8)';
+
 async function* jsonRows(stream: Readable): AsyncGenerator<ReadRow> {
   let number = 0;
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const bytes of lines(stream)) {
     number++;
-    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
+    const text = bytes.toString().replace(number === 1 ? /^\uFEFF/ : '', '');
     if (text.trim() === '') continue;
-    try {
-      yield { row: JSON.parse(text) };
-    } catch (thrown) {
-      yield { row: text, refusal: `line ${number} is no JSON: ${messageOf(thrown)}` };
-    }
+    if (!isUtf8(bytes)) yield { row: text, refusal: `line ${number}: ${NO_UTF8}` };
+    else yield readLine(text, `line ${number}`);
   }
 }
 
-async function* csvRows(stream: Readable, file: string): AsyncGenerator<ReadRow> {
-  const parser = stream.pipe(parse({ columns: true, bom: true, skip_empty_lines: true }));
-  stream.on('error', (error) => parser.destroy(error));
+function readLine(text: string, name: string): ReadRow {
   try {
-    for await (const row of parser) yield { row };
+    const row: Row = JSON.parse(text);
+    if (!isFailure(row)) return { row };
+    return 'item' in row ? { row: row.item } : readLine(String(row.line), `${name}, which failed before,`);
   } catch (thrown) {
-    throw new UsageError(`--input: expected CSV with a head of column names in ${file}: ${messageOf(thrown)}.`);
+    return { row: text, refusal: `${name} is no JSON: ${messageOf(thrown)}` };
   }
 }
+
+/** Not those of `readline`, for which U+2028 ends a line: in JSON it may stand in a text. */
+async function* lines(stream: Readable): AsyncGenerator<Buffer> {
+  let begun: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const rest = chunk.subarray(start, end);
+      yield begun.length === 0 ? rest : Buffer.concat([...begun, rest]);
+      begun = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) begun.push(chunk.subarray(start));
+  }
+  if (begun.length > 0) yield Buffer.concat(begun);
+}
+
+/** A quote that is never closed takes the rest of the file for one text: not all of it into memory. */
+const MOST_ROW_BYTES = 16 << 20;
+
+async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<ReadRow> {
+  const parser = parse({
+    columns: requireNames,
+    delimiter,
+    bom: true,
+    skip_empty_lines: true,
+    // Such rows are told one by one.
+    relax_column_count: true,
+    relax_quotes: true,
+    info: true,
+    raw: true,
+    max_record_size: MOST_ROW_BYTES,
+  });
+  stream.on('error', (error) => parser.destroy(error));
+  for await (const { record, info, raw } of stream.pipe(parser) as AsyncIterable<ParsedRow>) {
+    const row = isFailure(record) ? withoutAdded(record) : record;
+    const values = Object.values(row);
+    const refusal =
+      info.error !== undefined
+        ? `it does not have the fields of the head: ${raw.trim().slice(0, 200)}`
+        : values.every((value) => value === '')
+          ? 'it is empty'
+          : values.some((value) => value.includes('\uFFFD'))
+            ? NO_UTF8
+            : undefined;
+    yield refusal === undefined ? { row } : { row, refusal: `the row that ends on line ${info.lines}: ${refusal}` };
+  }
+}
+
+interface ParsedRow {
+  readonly record: Record<string, string>;
+  readonly info: { readonly lines: number; readonly error?: Error };
+  readonly raw: string;
+}
+
+/** The head of a CSV file. */
+function requireNames(names: readonly string[]): string[] {
+  const wrong = names.find((name, i) => name === '' || names.indexOf(name) < i);
+  if (wrong === undefined) return [...names];
+  throw new UsageError(
+    `--input: expected a head with a name of its own for each column, got ${wrong === '' ? 'an empty one' : `${JSON.stringify(wrong)} twice`}.`,
+  );
+}
+
+/** What stands between the names of the head: spreadsheets write semicolons where the comma is decimal. */
+function delimiterOf(file: string): string {
+  const bytes = Buffer.alloc(HEAD_BYTES);
+  const descriptor = openSync(file, 'r');
+  try {
+    const [head = ''] = bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, HEAD_BYTES, 0)).split('\n');
+    const count = (delimiter: string) => head.split(delimiter).length;
+    return [',', ';', '\t'].reduce((best, one) => (count(one) > count(best) ? one : best));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const HEAD_BYTES = 1 << 16;
 
 const ADDED = ['mdap_index', 'mdap_status', 'mdap_reason'] as const;
 
-/** Of a row that an earlier map wrote to its failures, the row that it was. */
-function originalOf(row: Row): Row {
-  if (typeof row !== 'object' || row === null || !ADDED.every((name) => name in row)) return row;
-  if ('item' in row) return row.item;
+/** Whether an earlier map wrote it to its failures. */
+function isFailure<R extends Row>(row: R): row is R & Fields {
+  return typeof row === 'object' && row !== null && ADDED.every((name) => name in row);
+}
+
+function withoutAdded<V>(row: Readonly<Record<string, V>>): Record<string, V> {
   return Object.fromEntries(Object.entries(row).filter(([name]) => !ADDED.some((added) => added === name)));
 }
 
 export interface FileSinkOptions {
+  /** What the items are read from: a row of CSV comes back beside its result. */
+  readonly input: string;
   readonly output: string;
+  /** CSV only where the input is. */
   readonly failures: string;
   /** Fields of a result that become columns of a CSV file; by default the result is one column, as JSON where it is no text. */
   readonly columns: readonly string[] | undefined;
 }
 
 /** Results as lines of a file, what failed in a file of its own; both are JSON Lines, or CSV by the file's name. */
-export function fileSink({ output, failures, columns }: FileSinkOptions): ItemSink & { close(): void } {
+export function fileSink({ input, output, failures, columns }: FileSinkOptions): ItemSink & { close(): void } {
   const done = new RecordFile(output);
   const failed = new RecordFile(failures);
+  const beside = formatOf(input) === 'csv' ? fieldsOf : (source: Row) => ({ id: cell(idOf(source)) });
+  const toFields = done.format === 'csv' ? (result: ItemResult) => csvResult(result, beside, columns) : jsonResult;
   return {
     restore(counts: ItemCounts): void {
-      done.keep(counts.done);
-      failed.keep(counts.undecided + counts.invalid);
+      done.keep(counts.done, { isMade: true });
+      failed.keep(counts.undecided + counts.invalid, { isMade: false });
     },
     write(result: ItemResult): void {
-      if (result.status === 'done') done.add(done.format === 'csv' ? csvResult(result, columns) : jsonResult(result));
+      if (result.status === 'done') done.add(toFields(result));
       else failed.add(failed.format === 'csv' ? csvFailure(result) : jsonFailure(result));
     },
     flush(): void {
@@ -117,19 +205,33 @@ export function fileSink({ output, failures, columns }: FileSinkOptions): ItemSi
 
 type Fields = Record<string, unknown>;
 
+function fieldsOf(source: Row): Fields {
+  return typeof source === 'object' && source !== null ? (source as Fields) : {};
+}
+
+function idOf(source: Row): unknown {
+  return fieldsOf(source).id;
+}
+
 function jsonResult(result: ItemResult): Fields {
   const { index, result: value, votes, samples, isContested, settledBy, costUsd, isWrong, item } = result;
-  const id =
-    typeof item.source === 'object' && item.source !== null && 'id' in item.source ? item.source.id : undefined;
+  const id = idOf(item.source);
   return { index, id, result: value, votes, samples, contested: isContested, settledBy, costUsd, wrong: isWrong };
 }
 
-function csvResult(result: ItemResult, columns: readonly string[] | undefined): Fields {
+function csvResult(
+  result: ItemResult,
+  beside: (source: Row) => Fields,
+  columns: readonly string[] | undefined,
+): Fields {
   const { index, result: value, votes, samples, isContested, costUsd, item } = result;
-  const fields = columns?.map((name) => [resultColumn(name, item), cell((value as Fields | null)?.[name])] as const);
+  const given = beside(item.source);
+  // A column of the input is never overwritten.
+  const columnOf = (name: string) => (name in given ? `result_${name}` : name);
+  const fields = columns?.map((name) => [columnOf(name), cell((value as Fields | null)?.[name])] as const);
   return {
-    ...(item.source as Fields),
-    ...(fields === undefined ? { result: cell(value) } : Object.fromEntries(fields)),
+    ...given,
+    ...(fields === undefined ? { [columnOf('result')]: cell(value) } : Object.fromEntries(fields)),
     mdap_index: index,
     mdap_votes: votes,
     mdap_samples: samples,
@@ -138,18 +240,13 @@ function csvResult(result: ItemResult, columns: readonly string[] | undefined): 
   };
 }
 
-/** A column of the input is never overwritten. */
-function resultColumn(name: string, { source }: Item): string {
-  return typeof source === 'object' && source !== null && name in source ? `result_${name}` : name;
-}
-
 function jsonFailure({ index, status, reason, item }: ItemResult): Fields {
-  return { mdap_index: index, mdap_status: status, mdap_reason: reason, item: item.source };
+  const source = item.refusal === undefined ? { item: item.source } : { line: item.source };
+  return { mdap_index: index, mdap_status: status, mdap_reason: reason, ...source };
 }
 
 function csvFailure({ index, status, reason, item }: ItemResult): Fields {
-  const source = typeof item.source === 'object' && item.source !== null ? item.source : { item: cell(item.source) };
-  return { ...source, mdap_index: index, mdap_status: status, mdap_reason: reason };
+  return { ...fieldsOf(item.source), mdap_index: index, mdap_status: status, mdap_reason: reason };
 }
 
 function cell(value: unknown): string {
@@ -161,17 +258,23 @@ class RecordFile {
   readonly format: Format;
   readonly #file: string;
   #descriptor: number | undefined;
-  #hasHead = false;
+  /** Of CSV, once there is a head. */
+  #columns: readonly string[] | undefined;
 
   constructor(file: string) {
     this.#file = file;
     this.format = formatOf(file);
   }
 
-  /** @throws {UsageError} where there are fewer. */
-  keep(records: number): void {
-    if (records === 0 && !existsSync(this.#file)) return;
+  /**
+   * Drops what lies behind so many records.
+   * @param options.isMade also where it would stay empty
+   * @throws {UsageError} where there are fewer.
+   */
+  keep(records: number, { isMade }: { readonly isMade: boolean }): void {
+    if (!existsSync(this.#file) && records === 0 && !isMade) return;
     const heads = this.format === 'csv' && records > 0 ? 1 : 0;
+    const descriptor = this.#open();
     const { bytes, count } = endOfRecords(this.#file, this.format, records + heads);
     if (count < records + heads) {
       throw new UsageError(
@@ -179,21 +282,24 @@ class RecordFile {
           'back, or start anew with another --run-id and --output.',
       );
     }
-    ftruncateSync(this.#open(), bytes);
-    this.#hasHead = heads > 0;
+    this.#write(() => ftruncateSync(descriptor, bytes));
+    this.#columns = heads > 0 ? this.#readHead() : undefined;
   }
 
   add(fields: Fields): void {
-    const text =
-      this.format === 'csv'
-        ? stringify([fields], { header: !this.#hasHead, columns: Object.keys(fields) })
-        : `${JSON.stringify(fields)}\n`;
-    this.#hasHead = true;
-    writeSync(this.#open(), text);
+    const descriptor = this.#open();
+    if (this.format === 'jsonl') this.#write(() => writeFileSync(descriptor, `${JSON.stringify(fields)}\n`));
+    else {
+      const isFirst = this.#columns === undefined;
+      this.#columns ??= Object.keys(fields);
+      const text = stringify([fields], { header: isFirst, columns: this.#columns });
+      this.#write(() => writeFileSync(descriptor, text));
+    }
   }
 
   flush(): void {
-    if (this.#descriptor !== undefined) fsyncSync(this.#descriptor);
+    const descriptor = this.#descriptor;
+    if (descriptor !== undefined) this.#write(() => fsyncSync(descriptor));
   }
 
   close(): void {
@@ -202,11 +308,34 @@ class RecordFile {
   }
 
   #open(): number {
-    if (this.#descriptor === undefined) {
+    this.#descriptor ??= this.#write(() => {
       mkdirSync(dirname(this.#file), { recursive: true });
-      this.#descriptor = openSync(this.#file, 'a', 0o600);
-    }
+      return openSync(this.#file, 'a', 0o600);
+    });
     return this.#descriptor;
+  }
+
+  #readHead(): string[] {
+    const head = Buffer.alloc(endOfRecords(this.#file, this.format, 1).bytes);
+    const descriptor = openSync(this.#file, 'r');
+    try {
+      readSync(descriptor, head, 0, head.length, 0);
+    } finally {
+      closeSync(descriptor);
+    }
+    return (parseNow(head) as string[][])[0]!;
+  }
+
+  /** @throws {JournalError} that pauses: nothing is lost, and the same command goes on. */
+  #write<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (thrown) {
+      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it possible, then resume.`, {
+        code: (thrown as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'not-writable',
+        cause: thrown,
+      });
+    }
   }
 }
 
