@@ -219,7 +219,7 @@ function parseMoves(text: string, state: HanoiState): HanoiAction[] {
   const lastState = readLastState(found[5]!, state);
   let { pegs } = state;
   const actions = [...found[1]!.matchAll(EACH_MOVE)].map(([, disk, from, to]) => {
-    const action = moved({ pegs }, [Number(disk), Number(from), Number(to)]);
+    const action = moved({ ...state, pegs }, [Number(disk), Number(from), Number(to)]);
     pegs = action.nextState;
     return action;
   });
