@@ -1,4 +1,5 @@
-import { callPart, type Process, type Prompt } from './process.ts';
+import { callPart, type Form, type Process, type Prompt } from './process.ts';
+import { RedFlag, readReply } from './red-flags.ts';
 
 /** What must not change under a run unasked: the journaled votes were given to these prompts. */
 export interface Fingerprint {
@@ -8,6 +9,23 @@ export interface Fingerprint {
   readonly prompts: readonly Required<Prompt>[];
   /** The start state's prompt in each of the process's other forms. */
   readonly variants: readonly (Required<Prompt> & { readonly name: string })[];
+  /**
+   * What its parser, check and key make of replies to these prompts; none where there is no `reference` or no `reply`.
+   * Journals of early versions have no such field.
+   */
+  readonly readings?: readonly Reading[];
+}
+
+/** By what it does, not by its source text, which a build changes. */
+interface Reading {
+  readonly form: string;
+  readonly stepIndex: number;
+  /** The right one. */
+  readonly reply: string;
+  /** What it is read as: `a vote for KEY`, or the code of a red flag. */
+  readonly outcome: string;
+  /** What that reply is read as when spoiled in many ways: `SAME`, `OTHER` or the code of a red flag. */
+  readonly spoiled: Readonly<Record<string, string>>;
 }
 
 const STATES = 3;
@@ -19,13 +37,20 @@ const STATES = 3;
 export function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
   const { name, version, reference, effect, forms } = process;
   const prompts: Required<Prompt>[] = [];
+  const readings: Reading[] = [];
   let state = start;
   for (let step = 0; step < STATES; step++) {
     const part = <T>(field: string, work: () => T): T => callPart(process, field, step, work);
     if (part('isDone', () => process.isDone(state))) break;
     prompts.push(part('prompt', () => complete(process.prompt(state))));
-    if (reference === undefined || effect !== undefined) break;
+    if (reference === undefined) break;
     const action = part('reference', () => reference(state));
+    // As many as there are prompts.
+    for (const form of step === 0 ? forms : forms.slice(0, 1)) {
+      const reply = replyOf(form, action, state);
+      if (reply !== undefined) readings.push({ stepIndex: step, ...readingOf(process, form, state, reply) });
+    }
+    if (effect !== undefined) break;
     state = part('apply', () => process.apply(state, action));
   }
   const others = prompts.length === 0 ? [] : forms.slice(1);
@@ -33,10 +58,76 @@ export function fingerprintOf<Input, State, Action>(process: Process<Input, Stat
     const prompt = callPart(process, `prompt of variant ${form.name}`, 0, () => form.prompt(start));
     return { name: form.name, ...complete(prompt) };
   });
-  return { name, version, prompts, variants };
+  return { name, version, prompts, variants, readings };
 }
 
-/** What differs, in words; empty where nothing does. A variant that only one of them has is no change. */
+/** Undefined where it cannot be told: it serves simulations alone, so that a run does without. */
+function replyOf<State, Action>(form: Form<State, Action>, action: Action, state: State): string | undefined {
+  try {
+    const reply = form.reply?.(action, state);
+    return typeof reply === 'string' && reply === form.reply?.(action, state) ? reply : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const SAME = 'the right one';
+const OTHER = 'another vote';
+
+function readingOf<State, Action>(
+  { check, key }: Pick<Process<never, State, Action>, 'check' | 'key'>,
+  form: Form<State, Action>,
+  state: State,
+  reply: string,
+): Omit<Reading, 'stepIndex'> {
+  const read = (text: string): string => {
+    try {
+      const verdict = readReply(text, {
+        parse: (text) => form.parse(text, state),
+        check: check && ((action) => check(action, state)),
+        key,
+      });
+      return verdict instanceof RedFlag ? verdict.code : `a vote for ${verdict.key}`;
+    } catch {
+      // A mistake in the definition: it is told when a model's reply comes upon it.
+      return 'an error';
+    }
+  };
+  const outcome = read(reply);
+  const spoiled: Record<string, string> = {};
+  for (const [how, text] of spoil(reply)) {
+    const other = read(text);
+    spoiled[how] = other === outcome ? SAME : other.startsWith('a vote') ? OTHER : other;
+  }
+  return { form: form.name, reply, outcome, spoiled };
+}
+
+const MOST_DIGITS = 8;
+
+/** As models do it, and with other digits, which mostly make an action that is wrong or illegal. */
+function spoil(reply: string): (readonly [how: string, text: string])[] {
+  const digits = [...reply.matchAll(/\d/g)].slice(0, MOST_DIGITS);
+  return [
+    ['cut in the middle', reply.slice(0, reply.length >> 1)],
+    ['without its last character', reply.slice(0, -1)],
+    ['after a sentence', `This is the answer.\n\n${reply}`],
+    ['before a sentence', `${reply}\n\nThis is the answer.`],
+    ['between blanks', ` ${reply} \n`],
+    ['with a full stop', `${reply}.`],
+    ['in a code fence', `\`\`\`\n${reply}\n\`\`\``],
+    ['in bold', `**${reply}**`],
+    ['twice', `${reply}\n${reply}`],
+    ['in upper case', reply.toUpperCase()],
+    ['without spaces', reply.replaceAll(' ', '')],
+    ['on one line', reply.replace(/\s*\n\s*/g, ' ')],
+    ...digits.map(({ index, 0: digit }, i) => {
+      const text = `${reply.slice(0, index)}${(Number(digit) + 1) % 10}${reply.slice(index + 1)}`;
+      return [`with another digit ${i + 1}`, text] as const;
+    }),
+  ];
+}
+
+/** What differs, in words; empty where nothing does. A variant or a reading that only one of them has is no change. */
 export function describeChanges(before: Fingerprint, after: Fingerprint): string[] {
   const changes: string[] = [];
   for (const field of ['name', 'version'] as const) {
@@ -52,23 +143,42 @@ export function describeChanges(before: Fingerprint, after: Fingerprint): string
     const is = after.variants.find(({ name }) => name === was.name);
     if (is !== undefined) changes.push(...describePrompt(`of variant ${JSON.stringify(was.name)}`, was, is));
   }
+  for (const was of before.readings ?? []) {
+    const is = after.readings?.find(({ form, stepIndex }) => form === was.form && stepIndex === was.stepIndex);
+    if (is !== undefined) changes.push(...describeReading(was, is));
+  }
   return changes.slice(0, MOST_CHANGES);
 }
 
 const MOST_CHANGES = 3;
 
 function describePrompt(where: string, before: Required<Prompt>, after: Required<Prompt>): string[] {
-  const changes: string[] = [];
-  for (const part of ['system', 'user'] as const) {
-    const was = before[part];
-    const is = after[part];
-    if (was === is) continue;
-    let at = 0;
-    while (was[at] === is[at]) at++;
-    const excerpt = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 30));
-    changes.push(`the ${part} prompt ${where} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`);
+  return (['system', 'user'] as const).flatMap((part) =>
+    describeTexts(`the ${part} prompt ${where}`, before[part], after[part]),
+  );
+}
+
+function describeReading(before: Reading, after: Reading): string[] {
+  const reply = `the right reply of step ${before.stepIndex} in form ${JSON.stringify(before.form)}`;
+  const texts = [
+    ...describeTexts(reply, before.reply, after.reply),
+    ...describeTexts(`what ${reply} is read as`, before.outcome, after.outcome),
+  ];
+  // Further on they are replies to something else.
+  if (texts.length > 0) return texts;
+  for (const [how, was] of Object.entries(before.spoiled)) {
+    const is = after.spoiled[how] ?? was;
+    if (is !== was) return [`${reply}, ${how}, was read as ${was}, is read as ${is}`];
   }
-  return changes;
+  return [];
+}
+
+function describeTexts(what: string, was: string, is: string): string[] {
+  if (was === is) return [];
+  let at = 0;
+  while (was[at] === is[at]) at++;
+  const excerpt = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 10), at + 30));
+  return [`${what} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`];
 }
 
 function complete({ system = '', user }: Prompt): Required<Prompt> {

@@ -349,6 +349,11 @@ describe('what it cannot resume', () => {
       },
       /the system prompt of step 2 was "Double the number\.", is "Double it\."/,
     ],
+    [
+      'parser',
+      { parse: (text) => Number.parseInt(text, 10) },
+      /the right reply of step 0 in form "main", before a sentence, was read as malformed, is read as the right one/,
+    ],
   ];
   for (const [what, changes, says] of changed) {
     test(`a process with another ${what} is refused, saying so, or accepted with a note`, async () => {
