@@ -109,7 +109,7 @@ export interface RunOptions extends VoteOptions {
   readonly onEvent?: OnEvent;
 }
 
-const DEFAULT_K = 3;
+export const DEFAULT_K = 3;
 export const DEFAULT_MAX_CONCURRENCY = 16;
 export const DEFAULT_TARGET = 0.95;
 const DEFAULT_SPECULATION = 16;

@@ -9,6 +9,8 @@ import { type CheckpointRow, type DecisionRow, type SampleRow, toDecision } from
 /** A run with its number in the file; totals up to its last decision. */
 export interface LiveRun extends RunRecord {
   readonly run: number;
+  /** Steps up to the last checkpoint, which knows how long they took. */
+  readonly checkpointSteps: number;
 }
 
 /** A decision whose long values are cut. */
@@ -21,6 +23,7 @@ export interface CutDecision extends Omit<DecisionRow, 'class_votes'> {
 export interface CutSample extends SampleRow {
   /** Length of the whole text in UTF-8. */
   readonly text_bytes: number;
+  readonly is_text_cut: boolean;
 }
 
 /** Sums over the decisions of one stretch of steps. */
@@ -101,7 +104,7 @@ export class SqliteReader {
         for (const decision of behind.iterate(row.id, checkpoint.step)) {
           addDecision(totals, toDecision(decision as unknown as DecisionRow));
         }
-        return { ...toRecord(row, totals, this.#now()), run: row.id };
+        return { ...toRecord(row, totals, this.#now()), run: row.id, checkpointSteps: checkpoint.step };
       } finally {
         db.exec('COMMIT');
       }
@@ -321,10 +324,11 @@ const SELECT_SAMPLE = `SELECT step, draw, model, variant, temperature, substr(CA
   latency_ms FROM samples`;
 
 function toCutSample(row: unknown): CutSample {
-  const { text, ...rest } = row as Omit<CutSample, 'text'> & { readonly text: Uint8Array };
-  // With `stream`, a character that was cut in two is left away.
+  const { text, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & { readonly text: Uint8Array };
   const isCut = text.length < rest.text_bytes;
-  return { ...rest, text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(text, { stream: isCut }) };
+  // With `stream`, a character that was cut in two is left away.
+  const decoded = new TextDecoder('utf-8', { ignoreBOM: true }).decode(text, { stream: isCut });
+  return { ...rest, text: decoded, is_text_cut: isCut };
 }
 
 function conditionOf(filter: DecisionFilter): string {

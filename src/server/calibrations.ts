@@ -1,0 +1,164 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type Calibration, type CalibrationFigures, figuresOf } from '../calibration.ts';
+import { readCalibrationFile } from '../defaults.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import { type Forecast, forecast, type RuleForecast } from '../forecast.ts';
+import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
+import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from './api.ts';
+import { Refusal } from './refusal.ts';
+
+/** As `mdap calibrate` and `mdap compare` name them. */
+const NAME = /^calibration-[\w.-]+\.json$/;
+/** Forecasts of one file that are kept. */
+const MOST_FORECASTS = 50;
+
+interface Known {
+  readonly calibration: Calibration;
+  readonly view: CalibrationView;
+  readonly forecasts: Map<string, CalibrationForecast>;
+}
+
+export interface ForecastQuery {
+  /** By default those of the run that it was sampled from. */
+  readonly steps?: number;
+  readonly target?: number;
+  readonly k?: number;
+  readonly maxVotes?: number;
+}
+
+/** The calibrations in the folder of the journal, read again when they change. */
+export class Calibrations {
+  readonly #folder: string;
+  readonly #known = new Map<string, Known>();
+
+  constructor(journalFile: string) {
+    this.#folder = dirname(resolve(journalFile));
+  }
+
+  list(): CalibrationList {
+    const calibrations: CalibrationView[] = [];
+    const unreadable: { file: string; message: string }[] = [];
+    for (const file of this.#files()) {
+      try {
+        calibrations.push(this.#open(file).view);
+      } catch (thrown) {
+        unreadable.push({ file, message: messageOf(thrown) });
+      }
+    }
+    return { calibrations, unreadable };
+  }
+
+  /**
+   * @throws {Refusal} for a file that is not there.
+   * @throws {UsageError} for one that is no calibration, and for numbers outside their range.
+   */
+  forecast(file: string, query: ForecastQuery): CalibrationForecast {
+    if (!this.#files().includes(file)) {
+      throw new Refusal(
+        404,
+        'not-found',
+        `file: expected one that /api/calibrations lists, got ${JSON.stringify(file)}.`,
+      );
+    }
+    const { calibration, view, forecasts } = this.#open(file);
+    const { target = DEFAULT_TARGET, k, maxVotes } = query;
+    const steps = query.steps ?? calibration.runSteps;
+    if (steps === null)
+      throw new UsageError('steps: expected the number of steps, which this calibration does not know.');
+    if (!(target > 0 && target < 1)) {
+      throw new UsageError(`target: expected a number above 0 and below 1, got ${target}.`);
+    }
+    const key = JSON.stringify([steps, target, k, maxVotes]);
+    let found = forecasts.get(key);
+    if (found === undefined) {
+      const foretold = forecast({
+        calibration,
+        steps: wholeNumber('steps', steps),
+        target,
+        margin: k === undefined ? undefined : wholeNumber('k', k),
+        maxVotes: maxVotes === undefined ? undefined : wholeNumber('maxVotes', maxVotes),
+        maxConcurrency: DEFAULT_MAX_CONCURRENCY,
+        seed: 0,
+      });
+      found = forecastView(view, foretold);
+      if (forecasts.size >= MOST_FORECASTS) forecasts.clear();
+      forecasts.set(key, found);
+    }
+    return found;
+  }
+
+  #files(): string[] {
+    try {
+      return readdirSync(this.#folder)
+        .filter((name) => NAME.test(name))
+        .sort();
+    } catch {
+      // No folder yet: the journal says so.
+      return [];
+    }
+  }
+
+  #open(file: string): Known {
+    const path = join(this.#folder, file);
+    const { mtimeMs, size } = statSync(path);
+    const key = `${file}.${mtimeMs}.${size}`;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      for (const other of this.#known.keys()) if (other.startsWith(`${file}.`)) this.#known.delete(other);
+      const calibration = readCalibrationFile(path);
+      known = { calibration, view: viewOf(file, calibration, figuresOf(calibration)), forecasts: new Map() };
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+}
+
+function viewOf(file: string, calibration: Calibration, figures: CalibrationFigures): CalibrationView {
+  const { process, settings, classes, runSteps, truth, steps, createdAtMs } = calibration;
+  return {
+    file,
+    process: process.name,
+    processVersion: process.version,
+    model: typeof settings.model === 'string' ? settings.model : classes[0]!.model,
+    createdAtMs,
+    sampledSteps: steps.length,
+    runSteps,
+    truth,
+    classes: figures.classes.map(
+      ({ model, variant, p, v, rho, inputTokens, outputTokens, costUsd, medianLatencyMs }) => ({
+        model,
+        variant,
+        p,
+        v,
+        rho,
+        inputTokens,
+        outputTokens,
+        sampleCostUsd: costUsd,
+        medianLatencyMs,
+      }),
+    ),
+  };
+}
+
+function forecastView({ file, model }: CalibrationView, foretold: Forecast): CalibrationForecast {
+  const { steps, target, floor, ceiling, rules, doubts } = foretold;
+  return { file, model, steps, target, floor, ceiling, rules: rules.map(ruleView), doubts };
+}
+
+function ruleView({ rule, voters, margin, cannot, outlook }: RuleForecast): RuleForecastView {
+  return {
+    rule,
+    voters,
+    margin,
+    cannot,
+    success: outlook?.success ?? null,
+    votesPerStep: outlook?.votesPerStep ?? null,
+    undecidedPerStep: outlook?.undecidedPerStep ?? null,
+    samples: outlook?.samples ?? null,
+    costUsd: outlook?.costUsd ?? null,
+    wallMs: outlook?.wallMs ?? null,
+    successRange: outlook?.range?.success ?? null,
+    costUsdRange: outlook?.range?.costUsd ?? null,
+  };
+}

@@ -1,0 +1,149 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { hostname, networkInterfaces } from 'node:os';
+import type { Context, MiddlewareHandler } from 'hono';
+import { getCookie, setCookie } from 'hono/cookie';
+import { Refusal } from './refusal.ts';
+
+export interface GuardOptions {
+  /** Where the server listens, without the port. */
+  readonly host: string;
+  /** Known once it listens. */
+  readonly port: () => number;
+  /** Asked of everybody; undefined for none. */
+  readonly token: string | undefined;
+}
+
+/** The header that a page of another site cannot send without being asked first, and asking is refused. */
+const REQUEST_HEADER = 'x-mdap-request';
+
+/**
+ * Lets in who may read the journal. Against pages of other sites that the same browser has open: a Host that is not this
+ * server's is one that was rebound to its address; an Origin that is not this server's asks across sites. Against others on
+ * the network: the token.
+ */
+export function guard(options: GuardOptions): MiddlewareHandler {
+  const { token, port } = options;
+  const names = hostNames(options.host);
+  return async (c, next) => {
+    const host = c.req.header('host') ?? '';
+    if (!names.some((name) => isHost(host, name, port()))) {
+      throw new Refusal(
+        403,
+        'forbidden',
+        `Host: expected ${names[0]}:${port()}, where this server listens, got ${JSON.stringify(host)}: open the address that ` +
+          '`mdap ui` printed.',
+      );
+    }
+    requireSameOrigin(c, host);
+    if (token !== undefined) {
+      const answer = checkToken(c, { token, port: port() });
+      if (answer !== undefined) return answer;
+    }
+    if (c.req.method === 'POST') requireAsked(c);
+    return next();
+  };
+}
+
+/** What every answer says of itself, refusals included. */
+export function protectiveHeaders(): MiddlewareHandler {
+  return async (c, next) => {
+    await next();
+    const { headers } = c.res;
+    headers.set('content-security-policy', POLICY);
+    headers.set('x-content-type-options', 'nosniff');
+    headers.set('x-frame-options', 'DENY');
+    headers.set('referrer-policy', 'no-referrer');
+    headers.set('cross-origin-resource-policy', 'same-origin');
+    headers.set('cross-origin-opener-policy', 'same-origin');
+    if (isData(c.req.path) || c.res.status >= 400) headers.set('cache-control', 'no-store');
+  };
+}
+
+const POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** Anything but the files of the pages. */
+export function isData(path: string): boolean {
+  return /^\/(api|events)(\/|$)/.test(path);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** As it stands in a URL. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** By which names the listening address is spoken to; the one to be told first. */
+function hostNames(host: string): string[] {
+  if (isLoopback(host)) return [...new Set([bracketed(host), 'localhost', '127.0.0.1', '[::1]'])];
+  if (host !== '0.0.0.0' && host !== '::') return [bracketed(host)];
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []);
+  return [...new Set([hostname(), 'localhost', ...addresses.map(bracketed)])];
+}
+
+function isHost(header: string, name: string, port: number): boolean {
+  const wanted = name.toLowerCase();
+  const got = header.toLowerCase();
+  return got === `${wanted}:${port}` || (port === 80 && got === wanted);
+}
+
+function requireSameOrigin(c: Context, host: string): void {
+  const origin = c.req.header('origin');
+  const site = c.req.header('sec-fetch-site');
+  const isForeign = origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`;
+  // Without an Origin, as of an image or a script; following a link to the pages is no such thing.
+  const isAcross = site !== undefined && site !== 'same-origin' && site !== 'none' && isData(c.req.path);
+  if (!isForeign && !isAcross) return;
+  throw new Refusal(
+    403,
+    'forbidden',
+    `Origin: expected http://${host} or none, got ${JSON.stringify(origin ?? site)}: the journal is read by this server's own ` +
+      'pages and by programs, not by other sites.',
+  );
+}
+
+function requireAsked(c: Context): void {
+  if (c.req.header(REQUEST_HEADER) !== '1') {
+    throw new Refusal(
+      403,
+      'forbidden',
+      `${REQUEST_HEADER}: expected the header \`${REQUEST_HEADER}: 1\` on requests that change something, got none.`,
+    );
+  }
+  const type = c.req.header('content-type') ?? '';
+  if (!/^application\/json(;|$)/i.test(type)) {
+    throw new Refusal(415, 'usage', `content-type: expected application/json, got ${JSON.stringify(type)}.`);
+  }
+}
+
+/** @returns an answer that is given instead; undefined for whoever may go on. */
+function checkToken(c: Context, { token, port }: { token: string; port: number }): Response | undefined {
+  // Cookies are shared by all ports of a host. It outlives a restart with the same token, and does not tell it.
+  const name = `mdap-${port}`;
+  const session = createHmac('sha256', token).update('mdap ui').digest('base64url');
+  const bearer = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+  if (bearer !== undefined && isSame(bearer, token)) return undefined;
+  if (isSame(getCookie(c, name) ?? '', session)) return undefined;
+  const url = new URL(c.req.url);
+  const given = url.searchParams.get('token');
+  if (c.req.method === 'GET' && !isData(url.pathname) && given !== null && isSame(given, token)) {
+    setCookie(c, name, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
+    url.searchParams.delete('token');
+    // Not to another host by a path that starts with two slashes.
+    return c.redirect(`${url.pathname.replace(/^\/+/, '/')}${url.search}`, 303);
+  }
+  throw new Refusal(
+    401,
+    'unauthorized',
+    'token: expected the one that `mdap ui` printed, as ?token=TOKEN in the address of the page, or as the header ' +
+      `\`Authorization: Bearer TOKEN\`; got ${(bearer ?? given) ? 'another one' : 'none'}.`,
+  );
+}
+
+/** Takes the same time wherever they differ. */
+function isSame(given: string, wanted: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(wanted));
+}

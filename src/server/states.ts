@@ -1,0 +1,161 @@
+import type { Clock } from '../clock.ts';
+import { describeChanges, fingerprintOf } from '../fingerprint.ts';
+import type { Json } from '../journal.ts';
+import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import { type AnyProcess, callPart, parseInput } from '../process.ts';
+import type { StepContext } from './api.ts';
+import { patiently } from './figures.ts';
+import { Refusal } from './refusal.ts';
+
+/** Applied at once: some 15 ms, between which other requests are answered. */
+const STEPS_AT_ONCE = 1_000;
+/** Of all states that are kept of a run, as JSON. */
+const MOST_CHARS_KEPT = 32 * 2 ** 20;
+const MOST_RUNS_KEPT = 4;
+
+/** The states of a run, which the journal does not keep: worked out from its start by its decisions, as resuming does. */
+class RunStates {
+  readonly #reader: SqliteReader;
+  readonly #process: AnyProcess;
+  readonly #run: number;
+  /** As JSON, every `#spacing` steps. */
+  #kept: string[];
+  #keptChars: number;
+  #spacing = STEPS_AT_ONCE;
+  #frontier: { step: number; state: Json };
+  #target = 0;
+  #working: Promise<void> | undefined;
+
+  constructor(reader: SqliteReader, process: AnyProcess, options: { readonly run: number; readonly start: Json }) {
+    this.#reader = reader;
+    this.#process = process;
+    this.#run = options.run;
+    this.#frontier = { step: 0, state: options.start };
+    this.#kept = [JSON.stringify(options.start)];
+    this.#keptChars = this.#kept[0]!.length;
+  }
+
+  get reached(): number {
+    return this.#frontier.step;
+  }
+
+  /** Works on until the state before this step can be told. */
+  reach(step: number): Promise<void> {
+    this.#target = Math.max(this.#target, step);
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  /** Of a step within reach. */
+  before(step: number): Json {
+    const index = Math.floor(step / this.#spacing);
+    const from = index * this.#spacing;
+    return this.#apply({ step: from, state: JSON.parse(this.#kept[index]!) }, step).state;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#frontier.step < this.#target) {
+      // To the next multiple, so that every state that is to be kept is come by.
+      const { step } = this.#frontier;
+      const to = Math.min(this.#target, (Math.floor(step / STEPS_AT_ONCE) + 1) * STEPS_AT_ONCE);
+      this.#frontier = this.#apply(this.#frontier, to);
+      if (to % this.#spacing === 0) this.#keep(this.#frontier.state);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #apply(from: { readonly step: number; readonly state: Json }, to: number): { step: number; state: Json } {
+    let { step, state } = from;
+    for (const { action, observation } of this.#reader.actions(this.#run, { from: step, to })) {
+      const before = state;
+      state = callPart(this.#process, 'apply', step, () => this.#process.apply(before, action, observation));
+      step++;
+    }
+    if (step < to) throw new Refusal(404, 'unknown-step', `step ${step}: expected a decision, there is none yet.`);
+    return { step, state };
+  }
+
+  #keep(state: Json): void {
+    const text = JSON.stringify(state);
+    this.#kept.push(text);
+    this.#keptChars += text.length;
+    if (this.#keptChars <= MOST_CHARS_KEPT || this.#kept.length < 4) return;
+    this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
+    this.#keptChars = this.#kept.reduce((sum, { length }) => sum + length, 0);
+    this.#spacing *= 2;
+  }
+}
+
+/** What the steps of a run saw. */
+export class StatesCache {
+  readonly #reader: SqliteReader;
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, Promise<RunStates>>();
+
+  constructor(reader: SqliteReader, clock: Clock) {
+    this.#reader = reader;
+    this.#clock = clock;
+  }
+
+  /**
+   * @throws {Refusal} `unknown-step` for one that the run has not come to.
+   * @throws {ProcessError} where the process throws.
+   */
+  async contextOf(record: LiveRun, process: AnyProcess, step: number): Promise<StepContext> {
+    const none = { stepIndex: step, state: null, prompts: [], reference: null };
+    const changes = await this.#changesOf(record, process);
+    if (changes.length > 0) {
+      const missing = `process ${JSON.stringify(process.name)} changed since this run was started: ${changes.join('; ')}.`;
+      return { ...none, missing, isPending: false };
+    }
+    const checkpoint = this.#reader.checkpoint(record.run);
+    let { state } = checkpoint;
+    if (checkpoint.step !== step) {
+      const states = await this.#statesOf(record, process);
+      await patiently(states.reach(step), this.#clock);
+      if (states.reached < step) {
+        const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
+        return { ...none, missing, isPending: true };
+      }
+      state = states.before(step);
+    }
+    const { reference } = process;
+    return {
+      stepIndex: step,
+      state,
+      prompts: process.forms.map(({ name, prompt }) => {
+        const { system, user } = callPart(process, 'prompt', step, () => prompt(state));
+        return { variant: name, system: system ?? null, user };
+      }),
+      reference: reference ? { action: callPart(process, 'reference', step, () => reference(state)) } : null,
+      missing: null,
+      isPending: false,
+    };
+  }
+
+  async #changesOf(record: LiveRun, process: AnyProcess): Promise<string[]> {
+    const accepted = this.#reader.notes(record.run, { after: 0, limit: 1_000 }).findLast(isAcceptedChange);
+    const start = process.start(await parseInput(process, record.input));
+    return describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start));
+  }
+
+  #statesOf({ run, input }: LiveRun, process: AnyProcess): Promise<RunStates> {
+    const key = `${this.#reader.identity()}.${run}`;
+    const states =
+      this.#kept.get(key) ??
+      parseInput(process, input).then((parsed) => {
+        return new RunStates(this.#reader, process, { run, start: process.start(parsed) });
+      });
+    this.#kept.delete(key);
+    this.#kept.set(key, states);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
+    return states;
+  }
+}
+
+function isAcceptedChange({ code }: { readonly code: string }): boolean {
+  return code === 'change-accepted';
+}

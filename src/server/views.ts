@@ -1,0 +1,148 @@
+import { billOf, isJudgement, type NoteEntry, type RunRecord } from '../journal.ts';
+import type { CutDecision, CutSample, LiveRun } from '../journals/sqlite-reader.ts';
+import { toSample } from '../journals/sqlite-rows.ts';
+import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, ShownStatus, StepRow } from './api.ts';
+
+/** Of candidates and of actions in lists. */
+export const MOST_CHARS = 2_000;
+const MOST_CANDIDATES = 10;
+
+export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary {
+  const { totals, checkpointSteps } = live;
+  const status = statusOf(live);
+  const stepsPerSecond = totals.activeMs > 0 ? (1_000 * checkpointSteps) / totals.activeMs : null;
+  const isForeseeable = status === 'running' && totalSteps !== null && stepsPerSecond !== null && stepsPerSecond > 0;
+  return {
+    runId: live.runId,
+    process: live.process,
+    status,
+    reason: live.reason,
+    model: String(live.settings?.model ?? ''),
+    createdAtMs: live.createdAtMs,
+    updatedAtMs: live.updatedAtMs,
+    steps: totals.steps,
+    totalSteps,
+    samples: totals.samples,
+    votes: totals.votes,
+    votesPerStep: totals.steps > 0 ? totals.votes / totals.steps : null,
+    flagged: Object.values(totals.flags).reduce((sum, count) => sum + count, 0),
+    contestedSteps: totals.contestedSteps,
+    wrongSteps: totals.wrongSteps,
+    inputTokens: totals.inputTokens,
+    outputTokens: totals.outputTokens,
+    costUsd: billOf(totals),
+    activeMs: totals.activeMs,
+    stepsPerSecond,
+    remainingMs: isForeseeable ? (1_000 * Math.max(0, totalSteps - totals.steps)) / stepsPerSecond : null,
+  };
+}
+
+/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
+export function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): ShownStatus {
+  if (isWriting) return 'running';
+  return status === 'running' ? 'interrupted' : status;
+}
+
+export function openStepOf(live: LiveRun, countSamples: (step: number) => number): OpenStep | null {
+  if (live.status === 'done' || live.status === 'stopped') return null;
+  const stepIndex = live.totals.steps;
+  return { stepIndex, samples: countSamples(stepIndex), isDecidable: whyNotDecidable(live, stepIndex) === null };
+}
+
+/** Null where a person may decide this step now. */
+export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null {
+  const { status, isWriting, processSource, totals } = live;
+  if (stepIndex < totals.steps) return 'the step is decided.';
+  if (stepIndex > totals.steps) return `the run has come to step ${totals.steps}, not to this one.`;
+  if (isWriting) return 'the run goes on: a person decides where it pauses.';
+  if (status === 'done' || status === 'stopped') return `the run is ${status}.`;
+  return processSource === null
+    ? 'the run was started from code, which alone knows its process: decide there, with the option `answer`.'
+    : null;
+}
+
+export function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmView[] {
+  const alarm = (what: 'dissent' | 'flags') => totals.drift?.[what].alarm ?? null;
+  return (['dissent', 'flags'] as const).flatMap((what) => {
+    const found = alarm(what);
+    return found === null ? [] : [{ what, ...found }];
+  });
+}
+
+export function noteView({ type: _, ...note }: NoteEntry & { readonly id: number }): NoteView {
+  return note;
+}
+
+export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
+  const isActionCut = row.action.length > mostActionChars;
+  const tally: [string, number][] | null = row.tally === null ? null : JSON.parse(row.tally);
+  return {
+    stepIndex: row.step,
+    action: isActionCut ? cut(row.action, mostActionChars) : JSON.parse(row.action),
+    isActionCut,
+    samples: row.samples,
+    votes: row.votes,
+    tally: tally?.slice(0, MOST_CANDIDATES).map(([key, votes]) => ({ candidate: cut(key, MOST_CHARS), votes })) ?? null,
+    settledBy: row.settled_by,
+    flags: row.flags === null ? {} : JSON.parse(row.flags),
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    costUsd: row.cost_usd,
+    latencyMs: row.latency_ms,
+    isWrong: row.wrong === null ? null : row.wrong === 1,
+    hasSamples: row.kept_samples === 1,
+  };
+}
+
+/** A step's samples with the race that they make, and who leads in the end. */
+export function sampleViews(rows: readonly CutSample[]): { samples: SampleView[]; leader: string | null } {
+  const votes = new Map<string, number>();
+  let leader: string | undefined;
+  const samples = rows.map((row): SampleView => {
+    const sample = toSample(row);
+    const isVote = sample.candidate !== undefined && !isJudgement(sample);
+    if (isVote) {
+      const count = (votes.get(sample.candidate) ?? 0) + 1;
+      votes.set(sample.candidate, count);
+      if (leader === undefined || count > votes.get(leader)!) leader = sample.candidate;
+    }
+    return { ...sampleView(row), race: isVote ? raceOf(votes, leader!) : null };
+  });
+  return { samples, leader: leader === undefined ? null : cut(leader, MOST_CHARS) };
+}
+
+export function sampleView(row: CutSample): SampleView {
+  const sample = toSample(row);
+  const { draw, model, variant, temperature, text, finishReason, candidate, flag, costUsd, latencyMs } = sample;
+  return {
+    draw,
+    model,
+    variant,
+    temperature,
+    text,
+    textBytes: row.text_bytes,
+    isTextCut: row.is_text_cut,
+    finishReason,
+    candidate: candidate === undefined ? null : cut(candidate, MOST_CHARS),
+    flag: flag ?? null,
+    isJudgement: isJudgement(sample),
+    inputTokens: sample.inputTokens ?? null,
+    outputTokens: sample.outputTokens ?? null,
+    costUsd,
+    latencyMs,
+    race: null,
+  };
+}
+
+function raceOf(votes: ReadonlyMap<string, number>, leader: string): SampleView['race'] {
+  const others = [...votes].filter(([candidate]) => candidate !== leader).map(([, count]) => count);
+  return {
+    leader: cut(leader, MOST_CHARS),
+    leaderVotes: votes.get(leader)!,
+    runnerUpVotes: Math.max(0, ...others),
+  };
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : text.slice(0, most).toWellFormed();
+}
