@@ -76,7 +76,7 @@ function hanoiBy(moves: number): Process<{ disks: number }, HanoiState, readonly
       system: isEven(state) ? systemEven : systemOdd,
       user: `${showState(state)}\nMoves to make: ${count}`,
     }),
-    parse: parseMoves,
+    parse: (text, state) => parseMoves(text, state, moves),
     reply: replyOf,
   });
 }
@@ -209,16 +209,27 @@ function readLastState(text: string, state: HanoiState): Pegs {
   return pegs;
 }
 
-const STRICT_END_OF_MOVES = new RegExp(`((?:${MOVE_LINE})+)${STATE_LINE}$`);
+const STATE_AT_END = new RegExp(`${STATE_LINE}$`);
 const EACH_MOVE = new RegExp(MOVE_LINE, 'g');
 
 /** All moves that stand together count, so that one too many is seen. The states between them are what the moves make. */
-function parseMoves(text: string, state: HanoiState): HanoiAction[] {
-  const found = STRICT_END_OF_MOVES.exec(text);
-  if (found === null) throw redFlag('malformed', 'expected the reply to end with lines move, and the line next_state');
-  const lastState = readLastState(found[5]!, state);
+function parseMoves(text: string, state: HanoiState, most: number): HanoiAction[] {
+  const found = STATE_AT_END.exec(text);
+  let moves: RegExpExecArray[] = [];
+  let end: number | undefined;
+  // One by one: a pattern for all of them would begin anew at each.
+  for (const move of text.slice(0, found?.index ?? 0).matchAll(EACH_MOVE)) {
+    if (move.index !== end) moves = [];
+    moves.push(move);
+    end = move.index + move[0].length;
+  }
+  if (found === null || found.index !== end) {
+    throw redFlag('malformed', 'expected the reply to end with lines move, and the line next_state');
+  }
+  if (moves.length > most) throw redFlag('malformed', `expected at most ${most} lines move, got ${moves.length}`);
+  const lastState = readLastState(found[1]!, state);
   let { pegs } = state;
-  const actions = [...found[1]!.matchAll(EACH_MOVE)].map(([, disk, from, to]) => {
+  const actions = moves.map(([, disk, from, to]) => {
     const action = moved({ ...state, pegs }, [Number(disk), Number(from), Number(to)]);
     pegs = action.nextState;
     return action;
