@@ -335,3 +335,25 @@ test('a target that the limit cannot reach is refused with what to do', () => {
 function close(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-7 * Math.max(1, Math.abs(a), Math.abs(b));
 }
+
+test('a further class never makes the rule refuse, nor dearer, however alike its errors are', () => {
+  const rate = fc.double({ min: 0.7, max: 0.999, noNaN: true });
+  const rho = fc.double({ min: 0.001, max: 0.8, noNaN: true });
+  const votesOf = (classes: readonly BetaShape[]) => {
+    const race = evidenceRule({ classes, shared: 0.5, maxError: 1e-4, maxVotes: 10_000 }).start();
+    while (race.decided() === undefined)
+      race.record(
+        'a',
+        race.next!([...classes.keys()], [], () => 1),
+      );
+    return race.tally.total;
+  };
+  fc.assert(
+    fc.property(rate, fc.array(fc.tuple(rate, rho), { minLength: 1, maxLength: 3 }), (p, others) => {
+      const first = ratesOf(p, 0.02);
+      const alone = votesOf([first]);
+      assert.ok(votesOf([first, ...others.map(([q, r]) => ratesOf(q, r))]) <= alone);
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -26,7 +26,8 @@ export type ClassVotes = readonly number[];
  * are ln L(a, b) - ln L(b, a). With w = 0 this is the sum over the classes of lnB(alpha + a, beta + b) - lnB(alpha + b,
  * beta + a); with one class, whatever w, that class's term alone.
  *
- * A class that is right at most half of the time says nothing: it is left out, so that it cannot hurt.
+ * A class that is right at most half of the time says nothing: it is left out, so that it cannot hurt. So may others be,
+ * whose steps are so much alike that, pooled, they would take from the others more than they add (`evidenceRule`).
  */
 export class Evidence {
   readonly #classes: readonly (LogBeta | undefined)[];
@@ -34,7 +35,7 @@ export class Evidence {
   readonly #shared: number;
 
   /** @throws {UsageError} for rates that are no positive numbers, a share outside of 0 to 1, or no class at all. */
-  constructor(model: VoterModel) {
+  constructor(model: VoterModel, leftOut: ReadonlySet<number> = new Set()) {
     const { classes, shared = 1 } = model;
     if (classes.length === 0) throw new UsageError('evidence: expected the rates of at least one voter class.');
     for (const { alpha, beta } of classes) {
@@ -43,8 +44,9 @@ export class Evidence {
       }
     }
     if (!(shared >= 0 && shared <= 1)) throw new UsageError(`evidence: expected shared from 0 to 1, got ${shared}.`);
-    this.#classes = classes.map((rates) => (rates.alpha > rates.beta ? new LogBeta(rates) : undefined));
-    const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
+    const isHelpful = ({ alpha, beta }: BetaShape, index: number) => alpha > beta && !leftOut.has(index);
+    this.#classes = classes.map((rates, index) => (isHelpful(rates, index) ? new LogBeta(rates) : undefined));
+    const helpful = classes.filter(isHelpful);
     this.#shared = helpful.length > 1 ? shared : 0;
     this.#pooled = this.#shared > 0 ? new LogBeta(pool(helpful)) : undefined;
   }
@@ -183,10 +185,8 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
   if (costs.length !== classes.length || !costs.every((cost) => cost > 0 && Number.isFinite(cost))) {
     throw new UsageError(`costs: expected a positive number for each of the ${classes.length} classes, got ${costs}.`);
   }
-  const evidence = new Evidence(options);
   const enough = Math.log1p(-maxError) - Math.log(maxError);
-  const inTurn = (ahead: number) => ahead % classes.length;
-  const unanimous = new EvidenceRace(evidence, enough, MOST_VOTES, costs).needed(inTurn);
+  const { evidence, votes: unanimous } = strongest(options, enough);
   const limit = options.maxVotes ?? Math.min(MOST_VOTES, Math.max(LEAST_LIMIT, 4 * unanimous));
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`maxVotes: expected a whole number of at least 1, got ${limit}.`);
@@ -203,6 +203,45 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
     limit,
     start: () => new EvidenceRace(evidence, enough, limit, costs),
   };
+}
+
+/**
+ * The evidence of all classes, or without those whose correlation is largest, whichever decides by the fewest agreeing
+ * votes: the shared part of the evidence takes the largest correlation among its classes, so that one class with alike
+ * errors can make all of them say less. The first class, which votes first, stays.
+ */
+function strongest(model: VoterModel, enough: number): { readonly evidence: Evidence; readonly votes: number } {
+  const { classes } = model;
+  const all = [...classes.keys()];
+  const unanimous = (leftOut: ReadonlySet<number>) => {
+    const evidence = new Evidence(model, leftOut);
+    const race = new EvidenceRace(
+      evidence,
+      enough,
+      MOST_VOTES,
+      classes.map(() => 1),
+    );
+    while (race.decided() === undefined && race.tally.total < MOST_VOTES)
+      race.record(
+        '',
+        race.next(all, [], () => 1),
+      );
+    return { evidence, votes: race.decided() === undefined ? Number.POSITIVE_INFINITY : race.tally.total };
+  };
+  const byCorrelation = all.slice(1).sort((a, b) => sizeOf(classes[a]!) - sizeOf(classes[b]!));
+  const leftOut = new Set<number>();
+  let best = unanimous(leftOut);
+  for (const index of byCorrelation) {
+    leftOut.add(index);
+    const found = unanimous(new Set(leftOut));
+    if (found.votes < best.votes) best = found;
+  }
+  return best;
+}
+
+/** The larger, the less correlated are the votes of a step. */
+function sizeOf({ alpha, beta }: BetaShape): number {
+  return alpha + beta;
 }
 
 const LEAST_LIMIT = 100;
