@@ -64,9 +64,6 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   if (formatOf(failures) === 'csv' && formatOf(input) !== 'csv') {
     throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
   }
-  if (formatOf(failures) === 'csv' && formatOf(input) !== 'csv') {
-    throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
-  }
   const loaded = await loadProcess(source);
   const toInput = inputMaker(loaded, flags);
   if (input !== '-' && !existsSync(input)) throw new UsageError(`--input: expected a file, there is none at ${input}.`);
