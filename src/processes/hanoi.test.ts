@@ -6,9 +6,12 @@
 //  3. The strict parser and its check let nothing pass but a legal move with the state it leads to, at the reply's end.
 //  4. The paper's flagging and repairing parsers take and refuse what they do in the paper.
 //  5. On well-formed replies the three parsers agree.
+//  6. Several moves a sample: the reply is held to the same strictness, move by move; what the prompt asks for is what the
+//     check wants, at the end of the job too.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { inSubtasks } from '../process.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../red-flags.ts';
 import { type HanoiParser, hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState, Move, Pegs } from './hanoi-state.ts';
@@ -158,6 +161,14 @@ describe('after a wrong decision', () => {
   }
 });
 
+/** One character left out, put in or changed. */
+const slips = fc
+  .tuple(fc.nat(), fc.nat(2), fc.constantFrom(...'0123456789[], -=\nmovenxt_sa'.split('')))
+  .map(([at, way, character]) => (text: string) => {
+    const i = at % text.length;
+    return text.slice(0, i) + (way === 0 ? '' : character) + text.slice(way === 1 ? i : i + 1);
+  });
+
 /** Four disks after two right moves: [[4, 3], [1], [2]], and disk 1 is to go from peg 1 to peg 2. */
 const FOUR: HanoiState = {
   pegs: [[4, 3], [1], [2]],
@@ -242,13 +253,11 @@ describe('the strict parser', () => {
   });
 
   test('no change of one character makes another vote of a right reply', () => {
-    const characters = fc.constantFrom(...'0123456789[], -=\nmovenxt_sa'.split(''));
     fc.assert(
-      fc.property(legalStates, fc.nat(), fc.nat(2), characters, (state, at, way, character) => {
+      fc.property(legalStates, slips, (state, slip) => {
         const action = STRICT.reference!(state);
         const text = STRICT.reply!(action, state);
-        const i = at % text.length;
-        const changed = text.slice(0, i) + (way === 0 ? '' : character) + text.slice(way === 1 ? i : i + 1);
+        const changed = slip(text);
         const verdict = read('strict', changed, state);
         if (!(verdict instanceof RedFlag)) assert.equal(verdict.key, STRICT.key(action), changed);
       }),
@@ -372,4 +381,136 @@ test('on well-formed replies the three parsers agree', () => {
     }),
     { numRuns: 200 },
   );
+});
+
+describe('several moves a sample', () => {
+  const THREE = inSubtasks(STRICT, 3);
+  const readMoves = (text: string, state: HanoiState, process = THREE) =>
+    readReply<readonly HanoiAction[]>(text, {
+      parse: (reply) => process.parse(reply, state),
+      check: (actions) => process.check?.(actions, state),
+      key: process.key,
+    });
+  const right = `move = [1, 1, 2]
+move = [3, 0, 1]
+move = [1, 2, 0]
+next_state = [[4, 1], [3], [2]]`;
+
+  test('accepts the moves one after the other, each with the state it leads to', () => {
+    for (const text of [
+      right,
+      `Disk 2 moved last.\n\n${right}\n\n`,
+      right.replaceAll(', ', ','),
+      right.replaceAll('\n', '\r\n'),
+      `move = [1, 1, 0]\nmove = [2, 2, 1]\nno, I begin anew:\n${right}`,
+    ]) {
+      const verdict = readMoves(text, FOUR);
+      assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);
+      assert.deepEqual(verdict.action, [
+        RIGHT,
+        { move: [3, 0, 1], nextState: [[4], [3], [2, 1]] },
+        { move: [1, 2, 0], nextState: [[4, 1], [3], [2]] },
+      ]);
+      assert.deepEqual(verdict.action, THREE.reference!(FOUR));
+    }
+  });
+
+  const wrong: Record<string, [string, RedFlagCode, RegExp]> = {
+    'a move too few': [right.replace('move = [1, 2, 0]\n', ''), 'illegal', /^step 2 of 3: peg 0 of next_state/],
+    'a move too few, with its own state': [lines([1, 1, 2], RIGHT.nextState), 'illegal', /^expected 3 steps, got 1$/],
+    'a move too many': [right.replace('next', 'move = [1, 0, 1]\nnext'), 'malformed', /at most 3 lines move, got 4/],
+    'a first move that is not legal': [
+      right.replace('[1, 1, 2]', '[1, 0, 2]'),
+      'illegal',
+      /^step 1 of 3: disk 1 is not/,
+    ],
+    'a second move that is not legal': [
+      right.replace('[3, 0, 1]', '[3, 0, 2]'),
+      'illegal',
+      /^step 2 of 3: disk 3 may not/,
+    ],
+    'moves in another order': [
+      right.replace(/(move .*\n)(move .*\n)/, '$2$1'),
+      'illegal',
+      /^step 1 of 3: disk 3 may not lie on disk 1/,
+    ],
+    'the state before the last move': [
+      right.replace(/next.*/, 'next_state = [[4], [3], [2, 1]]'),
+      'illegal',
+      /^step 3 of 3: /,
+    ],
+    'text between the moves': [right.replace('\nmove = [1, 2', '\nthen\nmove = [1, 2'), 'illegal', /^step 1 of 3: /],
+    'text between moves and state': [right.replace('next', 'so:\nnext'), 'malformed', /end with lines move/],
+    'a state alone': [right.replaceAll(/move .*\n/g, ''), 'malformed', /end with lines move/],
+    'moves alone': [right.replace(/\nnext.*/, ''), 'malformed', /end with lines move/],
+    'text behind the state': [`${right}\nDone.`, 'malformed', /end with lines move/],
+    'a disk twice': [right.replace('[2]]', '[2, 1]]'), 'malformed', /each of the disks 1 to 4 once/],
+    'no text': ['', 'malformed', /end with lines move/],
+  };
+  for (const [name, [text, code, detail]] of Object.entries(wrong)) {
+    test(`flags as ${code} ${name}`, () => {
+      const verdict = readMoves(text, FOUR);
+      assert.ok(verdict instanceof RedFlag, `accepted ${text}`);
+      assert.equal(verdict.code, code, verdict.detail);
+      assert.match(verdict.detail, detail);
+    });
+  }
+
+  test('at the end fewer moves are asked for, and no more are taken', () => {
+    const process = inSubtasks(STRICT, 5);
+    const start = process.start({ disks: 3 });
+    const last = process.apply(start, process.reference!(start));
+    assert.match(process.prompt(start).user, /^Moves to make: 5$/m);
+    assert.match(process.prompt(last).user, /^Moves to make: 2$/m);
+    const actions = process.reference!(last) as readonly HanoiAction[];
+    assert.equal(actions.length, 2);
+    assert.ok(process.isDone(process.apply(last, actions)));
+    const beyond = STRICT.mistakes!(process.apply(last, actions))[0]!;
+    const text = process.reply!([...actions, beyond], last);
+    const verdict = readMoves(text, last, process);
+    assert.ok(verdict instanceof RedFlag && /expected no more than 2 of these steps, got 3/.test(verdict.detail));
+  });
+
+  test('the example of the prompt is read as right', () => {
+    for (const [disks, moves] of [
+      [4, 2],
+      [5, 2],
+      [4, 7],
+      [5, 7],
+    ] as const) {
+      const process = inSubtasks(STRICT, moves);
+      const first = process.start({ disks });
+      const [, user, answer] = /^Example:\n(.*?)\nThe answer:\n(.*?)\n\n/ms.exec(process.prompt(first).system!)!;
+      const state = STRICT.apply(first, STRICT.reference!(first));
+      assert.equal(user, process.prompt(state).user);
+      const verdict = readMoves(answer!, state, process);
+      assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
+      assert.equal(verdict.key, process.key(process.reference!(state)));
+    }
+  });
+
+  test('no change of one character makes another vote of a right reply', () => {
+    fc.assert(
+      fc.property(legalStates, slips, (state, slip) => {
+        const actions = THREE.reference!(state);
+        const text = THREE.reply!(actions, state);
+        const changed = slip(text);
+        const verdict = readMoves(changed, state);
+        if (!(verdict instanceof RedFlag)) assert.equal(verdict.key, THREE.key(actions), changed);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('long texts cost no more than their length', () => {
+    const parts = [
+      'move = ',
+      'move = [1, 1, 2]\n',
+      'move = [1, 1, 2]\nnext_state = [[4, 3], [], [2, 1]]\n',
+      'next_state = [[',
+    ];
+    for (const part of parts) {
+      for (const end of ['.', right]) readMoves(part.repeat(400_000 / part.length) + end, FOUR);
+    }
+  });
 });
