@@ -1,7 +1,8 @@
 // Proves: a plan by calibration has the fields of a plan, and what is foretold comes true in simulated runs; a calibration of
 // another version or model, and options that contradict one, are refused with what to do; a comparison puts the cheapest
 // that reaches the target first, then unknown cost, then those that cannot, then those that failed; a model that fails does
-// not lose the others; a model that is known is not asked again; what was paid is handed out as soon as it is there.
+// not lose the others; a model that is known is not asked again; what was paid is handed out as soon as it is there; several
+// steps a sample are calibrated and foretold for the same job, beside what independent steps would give.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrationOf } from '../test/fixtures/calibration.ts';
@@ -12,6 +13,7 @@ import { type CompareOptions, compareModels, planByCalibration, planRun } from '
 import { memoryJournal } from './journals/memory.ts';
 import type { Model } from './model.ts';
 import { hanoi } from './processes/index.ts';
+import { createRandom } from './random.ts';
 
 const INPUT = { disks: 8 };
 const CALIBRATION = calibrationOf({
@@ -100,7 +102,7 @@ describe('a plan by calibration', () => {
     const cases = [
       [{ p: 0.9 }, /^p: .*--no-calibration/],
       [{ v: 0.9 }, /^v: /],
-      [{ stepsPerSubtask: 2 }, /^stepsPerSubtask: expected 1 with a calibration/],
+      [{ stepsPerSubtask: 2 }, /^stepsPerSubtask: expected 1 with a calibration.* as in PROCESS@m=2/],
       [{ rule: 'majority' }, /^rule: expected ahead-by-k or evidence/],
       [{ target: 1 }, /^target: /],
     ] as const;
@@ -200,5 +202,107 @@ describe('a comparison', () => {
   it('refuses no model, and one twice', async () => {
     await refused(() => compare({ models: [] }), /^models: expected at least one/);
     await refused(() => compare({ models: [cheap, cheap] }), /^models: expected each once/);
+  });
+
+  describe('of several steps a sample', () => {
+    /** Right with p for each step of a subtask, or for a subtask as a whole. */
+    function stepwise(p: number, { isWhole = false } = {}): Model {
+      const random = createRandom(4);
+      return {
+        id: isWhole ? 'whole' : 'stepwise',
+        price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 },
+        generate: async ({ subject }) => {
+          const { process, state } = subject!;
+          const right = process.reference!(state);
+          const steps = Array.isArray(right) && !isWhole ? right.length : 1;
+          const action = random() < p ** steps ? right : process.mistakes!(state)[0];
+          const text = process.reply!(action, state);
+          return { text, inputTokens: 300, outputTokens: text.length, finishReason: 'stop', latencyMs: 1 };
+        },
+      };
+    }
+
+    it('finds the same job, p beside that of independent steps, and what is cheapest', async () => {
+      const known: [string, string][] = [];
+      const { models, steps, subtasks } = await compare({
+        models: [stepwise(0.9), stepwise(0.9, { isWhole: true })],
+        stepsPerSubtask: [3, 1],
+        sampleSteps: 250,
+        onCalibrated: (model, { process }) => known.push([model, process.name]),
+      });
+      assert.equal(steps, 255);
+      assert.deepEqual(known, [
+        ['stepwise', 'hanoi-by-3'],
+        ['stepwise', 'hanoi'],
+        ['whole', 'hanoi-by-3'],
+        ['whole', 'hanoi'],
+      ]);
+      for (const { stepsPerSubtask, forecast, votes, votesPerStep, failure } of models) {
+        assert.equal(failure, null);
+        assert.equal(forecast!.steps, Math.ceil(255 / stepsPerSubtask));
+        assert.equal(votes, votesPerStep! * forecast!.steps);
+      }
+      assert.ok(models.every(({ costUsd }, i) => i === 0 || costUsd! >= models[i - 1]!.costUsd!));
+      const [parts, whole] = subtasks;
+      const single = models.find((one) => one.model === 'stepwise' && one.stepsPerSubtask === 1)!.forecast!.voters[0]!
+        .p;
+      for (const { model, cheapest, measured } of subtasks) {
+        assert.equal(cheapest, models.find((one) => one.model === model)!.stepsPerSubtask);
+        assert.deepEqual([measured.length, measured[0]!.stepsPerSubtask, measured[0]!.meanSteps], [1, 3, 3]);
+      }
+      assert.equal(parts!.measured[0]!.independent.estimate, single.estimate ** 3);
+      const { low, high } = parts!.measured[0]!.p;
+      assert.ok(low < 0.729 && 0.729 < high, `${low} to ${high}`);
+      assert.ok(whole!.measured[0]!.p.low > whole!.measured[0]!.independent.high);
+      assert.equal(whole!.cheapest, 3);
+    });
+
+    it('takes calibrations of both, and a number of steps that is given as that of the job', async () => {
+      const sampled = { model: cheap, sampleSteps: 60 };
+      const two = hanoi().subtasks!(2);
+      const calibrations = [
+        (await calibrateProcess(two, INPUT, sampled)).calibration,
+        (await calibrateProcess(hanoi(), INPUT, sampled)).calibration,
+      ];
+      const { models, steps, subtasks } = await compare({ calibrations, stepsPerSubtask: [1, 2], steps: 101 });
+      assert.equal(steps, 101);
+      assert.ok(models.every(({ isReused }) => isReused));
+      const foretold = Object.fromEntries(models.map((one) => [one.stepsPerSubtask, one.forecast!.steps]));
+      assert.deepEqual(foretold, { 1: 101, 2: 51 });
+      assert.deepEqual(subtasks[0]!.measured[0]!.meanSteps, 101 / 51);
+      assert.deepEqual((await compare({ calibrations: [calibrations[1]!] })).subtasks, []);
+      await refused(() => compare({ calibrations: [calibrations[0]!] }), /^calibration: /);
+    });
+
+    it('keeps p of larger steps to itself where that of one is not known, and the others where one size fails', async () => {
+      const { subtasks } = await compare({ stepsPerSubtask: [2, 4] });
+      assert.deepEqual(subtasks[0]!.measured, []);
+      const { models, subtasks: none } = await compare({ models: [broken, hopeless], stepsPerSubtask: [1, 2] });
+      assert.deepEqual(
+        models.map(({ model, failure }) => [model, failure === null]),
+        [
+          [hopeless, true],
+          [hopeless, true],
+          ['broken', false],
+          ['broken', false],
+        ],
+      );
+      assert.deepEqual(
+        none.map(({ cheapest, measured }) => [cheapest, measured.length]),
+        [
+          [null, 0],
+          [null, 1],
+        ],
+      );
+    });
+
+    it('refuses none, one twice, and a process that does not say how', async () => {
+      await refused(() => compare({ stepsPerSubtask: [] }), /^stepsPerSubtask: expected at least one/);
+      await refused(() => compare({ stepsPerSubtask: [2, 2] }), /^stepsPerSubtask: expected each once/);
+      await refused(
+        () => compareModels(hanoi('flag'), INPUT, { models: [cheap], stepsPerSubtask: [1, 2] }),
+        /^process "hanoi-flag": expected `subtasks`/,
+      );
+    });
   });
 });

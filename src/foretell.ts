@@ -76,7 +76,7 @@ export async function planByCalibration(
   if (stepsPerSubtask !== 1) {
     throw new UsageError(
       'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
-        `subtasks and plan that, as in ${process.name}@m=${stepsPerSubtask}, or plan with --no-calibration.`,
+        `subtasks and plan that, as in PROCESS@m=${stepsPerSubtask}, or plan with --no-calibration.`,
     );
   }
   const calibration = openCalibration(process, options)!;

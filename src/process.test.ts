@@ -7,6 +7,8 @@
 //  6. The self-test of variants finds the first form that does not read its own right reply as the reference's action, or
 //     whose reading the check refuses, and says what it read instead; it asks nothing of a process without reference, nor
 //     of a form without reply.
+//  7. Several steps a sample are a process under another name, and one is the process itself; a process that does not say
+//     how, and a number that is none, are refused.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
@@ -15,6 +17,7 @@ import { UsageError } from './errors.ts';
 import {
   type AnyProcess,
   defineProcess,
+  inSubtasks,
   type ProcessDefinition,
   parseInput,
   testVariants,
@@ -298,5 +301,38 @@ describe('the self-test of variants', () => {
     testVariants(withVariant({ parse: () => ({ from: 0, to: 0 }) }, { reference: undefined }), 0);
     const wrong = () => ({ from: 0, to: 0 });
     testVariants(withVariant({ parse: wrong, reply: undefined }, { action: undefined, parse: wrong }), 0);
+  });
+});
+
+describe('several steps a sample', () => {
+  const one: ProcessDefinition<number, number, number> = {
+    name: 'count',
+    version: '1',
+    start: (input) => input,
+    isDone: (state) => state === 0,
+    prompt: (state) => ({ user: String(state) }),
+    parse: Number,
+    apply: (state, action) => state - action,
+  };
+  const named = (name: string) => defineProcess({ ...one, subtasks: (m) => defineProcess({ ...one, name: name + m }) });
+  const refuses = (process: AnyProcess, m: number, message: RegExp) =>
+    assert.throws(
+      () => inSubtasks(process, m),
+      (thrown) => thrown instanceof UsageError && message.test(thrown.message),
+    );
+
+  test('are a process under a name of its own, and one is the process itself', () => {
+    const process = named('count-by-');
+    assert.equal(inSubtasks(process, 3).name, 'count-by-3');
+    assert.equal(inSubtasks(process, 1), process);
+    assert.equal(inSubtasks(defineProcess(one), 1).name, 'count');
+  });
+
+  test('are refused where the process does not say how, and where the number or the name is none', () => {
+    refuses(defineProcess(one), 2, /^process "count": expected `subtasks`, which says how to take 2 steps at once/);
+    for (const m of [0, -1, 1.5, Number.NaN]) refuses(named('by-'), m, /^stepsPerSubtask: expected a whole number/);
+    const same = defineProcess({ ...one, subtasks: () => defineProcess(one) });
+    refuses(same, 2, /a name of its own, got the same: call it "count-by-2"/);
+    assert.throws(() => defineProcess({ ...one, subtasks: 2 as never }), /expected `subtasks` to be a function/);
   });
 });

@@ -177,8 +177,8 @@ export function inSubtasks(process: AnyProcess, stepsPerSubtask: number): AnyPro
   const { name, subtasks } = process;
   if (subtasks === undefined) {
     throw new UsageError(
-      `stepsPerSubtask: expected 1, since process ${JSON.stringify(name)} does not say how to take ${stepsPerSubtask} steps ` +
-        'at once: give it `subtasks`, or leave the number away.',
+      `process ${JSON.stringify(name)}: expected \`subtasks\`, which says how to take ${stepsPerSubtask} steps at once, got ` +
+        'none: add it to the process, or take one step a sample.',
     );
   }
   const larger = defineProcess(subtasks(stepsPerSubtask));
