@@ -418,7 +418,11 @@ next_state = [[4, 1], [3], [2]]`;
   const wrong: Record<string, [string, RedFlagCode, RegExp]> = {
     'a move too few': [right.replace('move = [1, 2, 0]\n', ''), 'illegal', /^step 2 of 3: peg 0 of next_state/],
     'a move too few, with its own state': [lines([1, 1, 2], RIGHT.nextState), 'illegal', /^expected 3 steps, got 1$/],
-    'a move too many': [right.replace('next', 'move = [1, 0, 1]\nnext'), 'malformed', /at most 3 lines move, got 4/],
+    'a move too many': [
+      right.replace('next', 'move = [1, 0, 1]\nnext'),
+      'illegal',
+      /no more than 3 of these steps, got 4/,
+    ],
     'a first move that is not legal': [
       right.replace('[1, 1, 2]', '[1, 0, 2]'),
       'illegal',
