@@ -83,7 +83,7 @@ function newestOfEach(calibrations: readonly Calibration[]): Calibration[] {
 
 function describeComparison(processName: string, comparison: Comparison): string {
   const { models, steps, target, subtasks, prices } = comparison;
-  const isBySize = subtasks.length > 0;
+  const isBySize = models.some(({ stepsPerSubtask }) => stepsPerSubtask > 1);
   const nameOf = ({ model, stepsPerSubtask }: ModelComparison) =>
     `${printable(model)}${isBySize ? `, m = ${stepsPerSubtask}` : ''}`;
   const rows = models.filter(({ failure }) => failure === null).map((model) => describeModel(model, isBySize));
