@@ -112,6 +112,8 @@ test('what variants share: nothing where they err apart, all where they err alik
   assert.ok(alike.collisions.observed > 2 * alike.collisions.independent);
 });
 
+/** Number of a draw within its step. */
+const inStep = ({ draw }: ModelRequest) => draw % 100_000;
 /** The number that the prompt asks for. */
 const next = ({ prompt }: ModelRequest) => Number(/\d+/.exec(prompt.user)![0]) + 1;
 
@@ -139,10 +141,18 @@ describe('further draws', () => {
     const model = scriptedModel((request) => {
       const draws = seen.get(request.prompt.user) ?? [];
       seen.set(request.prompt.user, [...draws, request.draw]);
-      return String(next(request) + (request.draw === 1 ? 1 : 0));
+      return String(next(request) + (inStep(request) === 1 ? 1 : 0));
     });
     await calibrationOf({ model, draws: 2, sampleSteps: 5, variants: 1 });
-    for (const draws of seen.values()) assert.deepEqual(draws, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // Also those of other steps: with equal prompts they would be the same again.
+    const numbers = [...seen.values()].flat();
+    assert.equal(new Set(numbers).size, 5 * 10);
+    for (const draws of seen.values()) {
+      assert.deepEqual(
+        draws,
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((draw) => draws[0]! + draw),
+      );
+    }
   });
 
   test('none with 0 of them', async () => {
@@ -167,7 +177,7 @@ describe('further draws', () => {
     const isHard = (request: ModelRequest) => next(request) % 4 === 0;
     const text = (request: ModelRequest) => {
       if (!isHard(request)) return String(next(request));
-      return request.draw % 2 === 0 ? String(next(request) + 1) : request.draw > 1 ? '?' : String(next(request));
+      return inStep(request) % 2 === 0 ? String(next(request) + 1) : inStep(request) > 1 ? '?' : String(next(request));
     };
     const scripted = scriptedModel(text);
     const model: Model = {
@@ -252,7 +262,7 @@ describe('without a reference', () => {
     const blind = defineProcess({ ...rest, variants: undefined });
     const model = scriptedModel(({ prompt, draw }) => {
       const state = Number(/\d+/.exec(prompt.user)![0]);
-      return String(draw === 3 ? state + 2 : state + 1);
+      return String(draw % 100_000 === 3 ? state + 2 : state + 1);
     });
     const calibration = await calibrationOf({ model, sampleSteps: 10, draws: 4, k: 2 }, blind);
     assert.equal(calibration.truth, 'agreement');

@@ -173,6 +173,8 @@ async function drawStep<Input, State, Action>(
   { context, draws, extraDraws }: CalibrateDependencies,
 ): Promise<DrawnSamples[]> {
   const { voters, settings } = context;
+  // Steps with equal prompts must not have equal draws: they would be taken for further ones.
+  const firstDraw = stepIndex * DRAWS_A_STEP;
   const step = new Draws(questionOf(process, state, stepIndex), context, []);
   const draw = async (asked: readonly number[], times: number, from: number): Promise<SampleEntry[][]> => {
     const turns = Array.from({ length: asked.length * times }, (_, i) => asked[i % asked.length]!);
@@ -180,11 +182,14 @@ async function drawStep<Input, State, Action>(
     return voters.map((_, voter) => landed.filter((one) => one.voter === voter).map(({ sample }) => sample));
   };
   const everyone = [...voters.keys()];
-  const first = await draw(everyone, draws, 0);
+  const first = await draw(everyone, draws, firstDraw);
   const wrong = everyone.filter((voter) => countSamples(first[voter]!, right).wrong > 0);
-  const further = await draw(wrong, extraDraws, draws * voters.length);
+  const further = await draw(wrong, extraDraws, firstDraw + draws * voters.length);
   return first.map((samples, voter) => ({ first: samples, all: [...samples, ...further[voter]!] }));
 }
+
+/** More than are ever drawn. */
+const DRAWS_A_STEP = 100_000;
 
 /** The draws of these voters, in this order. */
 async function landInTurn<Action>(

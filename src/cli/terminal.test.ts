@@ -113,12 +113,10 @@ describe('numbers', () => {
       [plural(1, 'step'), plural(0, 'step'), plural(1_000, 'step')],
       ['1 step', '0 steps', '1,000 steps'],
     );
-    assert.deepEqual([0.1, 1, 9.94, 46_844.2].map((pace) => showPace(pace)), [
-      '10.0 s a step',
-      '1.0 steps/s',
-      '9.9 steps/s',
-      '46,844 steps/s',
-    ]);
+    assert.deepEqual(
+      [0.1, 1, 9.94, 46_844.2].map((pace) => showPace(pace)),
+      ['10.0 s a step', '1.0 steps/s', '9.9 steps/s', '46,844 steps/s'],
+    );
   });
 
   it('of time carry over before they are split', () => {
