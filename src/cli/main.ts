@@ -70,6 +70,8 @@ function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
+const PROCESS = 'a built-in process, or the path of a .ts or .js module; with @m=2 behind it: two steps a sample';
+
 function createProgram(setExitCode: (code: number) => void): Command {
   const ending =
     <Arguments extends unknown[]>(command: (...args: Arguments) => Promise<number>) =>
@@ -94,7 +96,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
 
   const run = program
     .command('run')
-    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .argument('<process>', PROCESS)
     .description('start a run, or resume the one with the same --run-id')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--run-id <id>', 'the same id again resumes (default: a new one)');
@@ -112,7 +114,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
 
   const plan = program
     .command('plan')
-    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .argument('<process>', PROCESS)
     .description('foretell success, votes and cost of a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--k <n|auto>', 'margin of ahead-by-k (default: the least that reaches --target)', parseK)
@@ -128,7 +130,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
 
   const calibrate = program
     .command('calibrate')
-    .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
+    .argument('<process>', PROCESS)
     .description('measure what voting can rest on, before paying for a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
