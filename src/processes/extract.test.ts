@@ -1,0 +1,258 @@
+/**
+ * Extraction:
+ * 1. Answers that differ in the order of members, white space, escapes or the way numbers are written are one candidate; those
+ *    that differ in any value are not.
+ * 2. Anything but one JSON object that fits the schema is a red flag: nothing is repaired, and no long number is rounded.
+ * 3. A schema leaves nothing open that it does not say: no member may be added or left out. Its short form says the same.
+ * 4. What would not be checked, and what no answer can fit, is refused with its place before anything is paid for.
+ * 5. The model never sees the expected answer; what all records share is in `system`.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { UsageError } from '../errors.ts';
+import { type AnyProcess, parseInput } from '../process.ts';
+import { RedFlag, readReply } from '../red-flags.ts';
+import { type ExtractState, extract } from './extract.ts';
+import { type Fields, type Json, readSchema } from './record-schema.ts';
+
+const INVOICE = {
+  type: 'object',
+  properties: {
+    name: { type: 'string' },
+    total: { type: 'number' },
+    paid: { type: ['boolean', 'null'] },
+    tags: { type: 'array', items: { type: 'string' } },
+  },
+};
+
+function readAs(schema: Fields, text: string): string | RedFlag {
+  const process = extract();
+  const state: ExtractState = { schema, record: 'r' };
+  const verdict = readReply(text, { parse: (reply) => process.parse(reply, state), key: process.key });
+  return verdict instanceof RedFlag ? verdict : verdict.key;
+}
+
+/** Read as one value, each of them. */
+function keysOf(schema: Fields, texts: readonly string[]): Set<string> {
+  const keys = texts.map((text) => {
+    const key = readAs(schema, text);
+    assert.ok(typeof key === 'string', `${text}: ${JSON.stringify(key)}`);
+    return key;
+  });
+  return new Set(keys);
+}
+
+describe('answers', () => {
+  test('that mean the same are one candidate (1)', () => {
+    const same = [
+      '{"name":"Ada L","total":12.5,"paid":null,"tags":["a b"]}',
+      '{"tags":["a  b"],"paid":null,"total":1.25e1,"name":" Ada\\tL "}',
+      ' {\n "total" : 12.50, "name" : "\\u0041da L", "paid" : null, "tags" : ["a\\nb"] }\n',
+    ];
+    assert.equal(keysOf(INVOICE, same).size, 1);
+    assert.equal(
+      keysOf(
+        INVOICE,
+        ['é', 'e\u0301'].map((name) => JSON.stringify({ name, total: 0, paid: null, tags: [] })),
+      ).size,
+      1,
+    );
+  });
+
+  test('that differ in a value are not (1)', () => {
+    const base = { name: 'Ada', total: 1, paid: null, tags: ['a', 'b'] };
+    const others: Fields[] = [
+      base,
+      { ...base, name: 'ada' },
+      { ...base, name: 'Ad a' },
+      { ...base, name: '' },
+      { ...base, total: -1 },
+      { ...base, paid: false },
+      { ...base, tags: ['b', 'a'] },
+      { ...base, tags: ['a b'] },
+    ];
+    assert.equal(
+      keysOf(
+        INVOICE,
+        others.map((answer) => JSON.stringify(answer)),
+      ).size,
+      others.length,
+    );
+  });
+
+  test('are read back whatever they hold (1)', () => {
+    const process = extract();
+    const answer = fc.record({
+      name: fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+      total: fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e15, max: 1e15 }),
+      paid: fc.constantFrom(null, true, false),
+      tags: fc.array(fc.string()),
+    });
+    const property = fc.property(answer, (fields) => {
+      assert.equal(readAs(INVOICE, process.reply!(fields, { schema: INVOICE, record: '' })), process.key(fields));
+    });
+    fc.assert(property, { seed: 5, numRuns: 300 });
+  });
+
+  const flagged: [why: string, text: string][] = [
+    ['a code fence', '```json\n{"name":"a","total":1,"paid":null,"tags":[]}\n```'],
+    ['words before', 'Here it is: {"name":"a","total":1,"paid":null,"tags":[]}'],
+    ['two objects', '{"name":"a","total":1,"paid":null,"tags":[]}{}'],
+    ['cut short', '{"name":"a","total":1,"paid":null,"ta'],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['a member left out', '{"name":"a","total":1,"tags":[]}'],
+    ['a member too many', '{"name":"a","total":1,"paid":null,"tags":[],"vat":0}'],
+    ['a text for a number', '{"name":"a","total":"1","paid":null,"tags":[]}'],
+    ['null where it may not be', '{"name":null,"total":1,"paid":null,"tags":[]}'],
+    ['a number that cannot be kept', '{"name":"a","total":12345678901234567890,"paid":null,"tags":[]}'],
+    ['a prototype', '{"name":"a","total":1,"paid":null,"tags":[],"__proto__":{"a":1}}'],
+  ];
+  for (const [why, text] of flagged) {
+    test(`with ${why} are a red flag (2)`, () => {
+      const verdict = readAs(INVOICE, text);
+      assert.ok(verdict instanceof RedFlag && verdict.code === 'malformed', JSON.stringify(verdict));
+    });
+  }
+});
+
+describe('schemas', () => {
+  test('in the short form say what is meant (3)', () => {
+    const short = {
+      id: 'integer',
+      when: 'date',
+      state: ['open', 'paid'],
+      notes: 'string[]',
+      to: { city: 'string' },
+      type: 'string',
+    };
+    const { json, misfit } = readSchema(short);
+    const right = { id: 1, when: '2024-02-29', state: 'paid', notes: ['x'], to: { city: 'Ulm' }, type: 'A' };
+    const none = { id: null, when: null, state: null, notes: null, to: null, type: null };
+    for (const fields of [right, none]) assert.equal(misfit(fields), undefined, JSON.stringify(fields));
+    const wrong: Fields[] = [
+      { ...right, id: 1.5 },
+      { ...right, when: '2023-02-29' },
+      { ...right, state: 'due' },
+      { ...right, notes: [1] },
+      { ...right, to: {} },
+      { ...right, to: { city: 'Ulm', zip: '' } },
+      { ...right, more: 1 },
+      {},
+    ];
+    for (const fields of wrong) assert.notEqual(misfit(fields), undefined, JSON.stringify(fields));
+    assert.deepEqual(readSchema(json).json, json, 'its long form is a schema that says the same');
+  });
+
+  test('are closed where they are left open, at every depth (3)', () => {
+    const address = { properties: { city: { type: 'string', default: '?' }, zip: { type: 'string' } } };
+    const { misfit } = readSchema({
+      properties: { to: { $ref: '#/$defs/address' }, lines: { type: 'array', items: address } },
+      $defs: { address: { ...address, required: ['city'] } },
+    });
+    const whole = { city: 'Ulm', zip: '1' };
+    assert.equal(misfit({ to: { city: 'Ulm' }, lines: [whole] }), undefined, 'what it says itself holds');
+    for (const wrong of [
+      {},
+      { to: whole },
+      { to: whole, lines: [{ city: 'Ulm' }] },
+      { to: { ...whole, a: 1 }, lines: [] },
+    ]) {
+      assert.notEqual(misfit(wrong as Fields), undefined, JSON.stringify(wrong));
+    }
+    const open = readSchema({
+      type: 'object',
+      properties: { a: { type: 'string' } },
+      additionalProperties: true,
+      required: [],
+    });
+    for (const fields of [{}, { a: 'x', b: 1 }]) assert.equal(open.misfit(fields as Fields), undefined);
+  });
+
+  const refused: [what: string, schema: Fields, message: RegExp][] = [
+    ['nothing', {}, /at least one field/],
+    ['an unknown type', { a: 'text' }, /^a: expected one of string, number/],
+    ['an unknown type within', { a: { b: 'str' } }, /^a\.b: expected one of/],
+    ['a value', { a: 1 as Json }, /^a: expected/],
+    ['a list of nothing', { a: [] as Json }, /^a: expected/],
+    ['an object without properties', { type: 'object' }, /properties/],
+    [
+      'a misspelt keyword',
+      { properties: { a: { type: 'string', minLenght: 1 } } },
+      /^properties\.a: .*"minLenght".*misspelt/,
+    ],
+    ['nullable', { properties: { a: { type: 'string', nullable: true } } }, /\["string","null"\]/],
+    ['a condition', { properties: { a: {} }, if: {} }, /"if"/],
+    ['a type that is none', { properties: { a: { type: 'strin' } } }, /strin/],
+    [
+      'a format that is none',
+      { properties: { a: { type: 'string', format: 'money' } } },
+      /properties\.a: .*formats.*money/,
+    ],
+    ['an empty choice', { properties: { a: { enum: [] as Json } } }, /properties\.a: no answer can fit: `enum`/],
+    ['an empty range', { properties: { a: { type: 'number', minimum: 2, maximum: 1 } } }, /no answer can fit: minimum/],
+    ['a member that is required and not there', { properties: { a: {} }, required: ['b'] }, /no answer can fit: "b"/],
+    ['a member that is required and forbidden', { properties: { a: false }, required: ['a'], type: 'object' }, /"a"/],
+    ['a reference to nothing', { properties: { a: { $ref: '#/$defs/b' } } }, /\$defs\/b/],
+  ];
+  for (const [what, schema, message] of refused) {
+    test(`with ${what} are refused (4)`, async () => {
+      assert.throws(
+        () => readSchema(schema),
+        (thrown) => thrown instanceof UsageError && message.test(thrown.message),
+      );
+      await assert.rejects(parseInput(extract() as AnyProcess, { schema, record: 'r' }), UsageError);
+    });
+  }
+});
+
+describe('inputs', () => {
+  const schema = { total: 'number' };
+  const given: [what: string, input: object, message: RegExp][] = [
+    ['no record', { schema }, /record: expected a text or any JSON/],
+    ['no schema', { record: 'r' }, /schema: expected an object/],
+    ['no expected answer', { schema, record: 'r' }, /expected: expected the right answer/],
+    [
+      'one that does not fit',
+      { schema, record: 'r', expected: { total: 'x' } },
+      /expected: it does not fit the schema: total/,
+    ],
+  ];
+  for (const [what, input, message] of given) {
+    test(`with ${what} do not fit (4)`, async () => {
+      await assert.rejects(parseInput(extract({ isChecked: true }) as AnyProcess, input), message);
+    });
+  }
+
+  test('with an expected answer are not for extract, which could not tell (5)', async () => {
+    const input = { schema, record: 'r', expected: { total: 1 } };
+    await assert.rejects(
+      parseInput(extract() as AnyProcess, input),
+      /expected: expected none: it is for extract-checked/,
+    );
+  });
+
+  test('may give the expected answer as its JSON (5)', async () => {
+    const process: AnyProcess = extract({ isChecked: true });
+    const input = await parseInput(process, { schema, record: 'r', expected: '{"total":7}' });
+    assert.deepEqual(process.reference!(process.start(input)), { total: 7 });
+  });
+
+  test('share what comes first of a prompt, and show the record alone (5)', async () => {
+    const process: AnyProcess = extract({ isChecked: true });
+    const shared = { total: 'number' };
+    const states = await Promise.all(
+      ['first', { body: 'second' }].map(async (record) =>
+        process.start(await parseInput(process, { schema: shared, record, expected: { total: 4711 } })),
+      ),
+    );
+    for (const { prompt } of process.forms) {
+      const [one, other] = states.map(prompt);
+      assert.equal(one!.system, other!.system);
+      assert.match(one!.user, /first$/);
+      assert.match(other!.user, /"body": "second"/);
+      for (const text of Object.values({ ...one, ...other })) assert.doesNotMatch(text, /4711/);
+    }
+  });
+});
