@@ -1,6 +1,8 @@
 // Proves of `mdap compare`, in processes of its own: a row a model, the cheapest first, with what each cannot; what was
 // measured is written and not paid again; a model whose key is wrong does not lose the others, and its row says why; an
 // unknown price is said; usage errors exit with 2, and 1 means that no model has figures. Names of models are told apart.
+// Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process for every command, a resumed run
+// too.
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -96,6 +98,69 @@ describe('compare', { concurrency: 2 }, () => {
     ] as const;
     for (const [refused, message] of wrong) {
       const ended = await mdap(refused, { cwd });
+      assert.equal(ended.code, 2);
+      assert.match(ended.stderr, message);
+    }
+  });
+
+  it('has a row for each number of steps a sample, and what they are worth', async (t) => {
+    const cwd = tempFolder(t);
+    const sized = [...COMPARE, '--steps-per-subtask'];
+    const first = await mdap([...sized, '4,1', '--models', CHEAP], { cwd });
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /^hanoi: 255 steps, target 0\.95\n\nmodel +m +p +95 % +v .* +k +votes +cost +time/);
+    // One chance for a whole subtask: larger ones are cheaper.
+    assert.match(first.stdout, /^simulated\S+ +4 .*\nsimulated\S+ +1 .*\nm: steps that one sample answers/m);
+    assert.match(
+      first.stdout,
+      /^simulated\S+: p\(4\) = 0\.9\d+, where independent steps would give p\(1\)\^3\.98 = 0\.\d+ \(.*\): easier together; cheapest with m = 4$/m,
+    );
+    const files = readdirSync(cwd).filter((name) => name.endsWith('.json'));
+    assert.deepEqual(files.map((name) => name.replace(/-simulated.*/, '')).toSorted(), [
+      'calibration-hanoi',
+      'calibration-hanoi-by-4',
+    ]);
+    const again = JSON.parse((await mdap([...sized, '1,4', '--models', CHEAP, '--json'], { cwd })).stdout);
+    assert.deepEqual(
+      again.models.map((one: { stepsPerSubtask: number; isReused: boolean }) => [one.stepsPerSubtask, one.isReused]),
+      [
+        [4, true],
+        [1, true],
+      ],
+    );
+    assert.equal(again.subtasks[0].cheapest, 4);
+    const refused = [
+      [[...sized, '1,x', '--models', CHEAP], /Expected whole numbers of at least 1/],
+      [[...sized, '2,2', '--models', CHEAP], /^mdap: --steps-per-subtask: expected each once, got 2 twice/],
+      [['compare', 'hanoi-flag', ...sized.slice(2), '2', '--models', CHEAP], /"hanoi-flag": expected `subtasks`/],
+    ] as const;
+    for (const [args, message] of refused) {
+      const ended = await mdap(args, { cwd });
+      assert.equal(ended.code, 2);
+      assert.match(ended.stderr, message);
+    }
+  });
+
+  it('several steps a sample are a process for every command', async (t) => {
+    const cwd = tempFolder(t);
+    const job = ['hanoi@m=2', '--input', '{"disks":7}', '--model', CHEAP, '--journal', 'j.db'];
+    const calibrated = await mdap(['calibrate', ...job, '--sample-steps', '64'], { cwd });
+    assert.match(calibrated.stdout, /^hanoi-by-2: .*\n[\s\S]*written to calibration-hanoi-by-2\.json/);
+    const planned = JSON.parse((await mdap(['plan', ...job, '--json'], { cwd })).stdout);
+    assert.deepEqual([planned.steps, planned.calibration.sampledSteps], [64, 64]);
+    const paused = await mdap(['run', ...job, '--k', '6', '--run-id', 'r', '--max-steps', '20', '--json'], { cwd });
+    assert.equal(paused.code, 3, paused.stderr);
+    const resumed = await mdap(['resume', 'r', '--max-steps', '100', '--journal', 'j.db', '--json'], { cwd });
+    const { process, steps, wrongSteps, state } = JSON.parse(resumed.stdout);
+    assert.deepEqual([process, steps, wrongSteps, state.pegs], ['hanoi-by-2', 64, 0, [[], [], [7, 6, 5, 4, 3, 2, 1]]]);
+    const refused = [
+      ['hanoi@m=0', /whole number of steps a sample behind @m=, as in hanoi@m=2, got "hanoi@m=0"/],
+      ['hanoi@m=', /whole number of steps a sample/],
+      ['dict-sum@m=2', /process "dict-sum": expected `subtasks`/],
+      ['nothing@m=2', /expected one of hanoi, .*, got "nothing"/],
+    ] as const;
+    for (const [source, message] of refused) {
+      const ended = await mdap(['plan', source, '--p', '0.9'], { cwd });
       assert.equal(ended.code, 2);
       assert.match(ended.stderr, message);
     }
