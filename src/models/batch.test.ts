@@ -37,7 +37,9 @@ function behind() {
 }
 
 async function setUp(context: TestContext, options: Partial<OpenAiServerOptions> = {}) {
-  const states = await Promise.all(inputs.map(async (input) => CHECKED.start(await parseInput(CHECKED as AnyProcess, input))));
+  const states = await Promise.all(
+    inputs.map(async (input) => CHECKED.start(await parseInput(CHECKED as AnyProcess, input))),
+  );
   const server = await openAiServer({
     answer: answersOf({ process: CHECKED, states, model: behind() }),
     clock: systemClock,
