@@ -7,7 +7,7 @@
  * - any text comes back exactly
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -379,6 +379,49 @@ describe('two programs', () => {
     await journal.close();
   });
 
+  const skip = existsSync('/proc/self/stat') ? false : 'needs /proc, as Linux has it';
+
+  test('a process that has its id from a dead writer does not keep the run', { skip }, async (context) => {
+    const writer = { host: hostname(), pid: process.ppid, startedAtMs: 1 };
+    const startTicks = startTicksOf(process.ppid);
+    const reused = await runHeldBy(context, { ...writer, startTicks: startTicks - 1 });
+    assert.equal((await reused.journal.find(runId))?.isWriting, false);
+    await (await reused.journal.openWriter(runId)).close();
+    await reused.journal.close();
+    const held = await runHeldBy(context, { ...writer, startTicks });
+    await assert.rejects(held.journal.openWriter(runId), journalError('run-locked'));
+    await held.journal.close();
+  });
+
+  test('a writer notes when its process started', { skip }, async (context) => {
+    const file = makeFile(context);
+    const journal = openJournal(file);
+    const writer = await createAndOpen(journal);
+    const [row] = withDatabase(file, (db) => db.prepare('SELECT writer FROM runs').all());
+    assert.equal(JSON.parse(String(row?.writer)).startTicks, startTicksOf(process.pid));
+    await writer.close();
+    await journal.close();
+  });
+
+  test('a writer that has ended keeps no run, though its parent has not asked for it', {
+    skip,
+    timeout: 60_000,
+  }, async (context) => {
+    // What `exec` puts in the place of the shell knows nothing of its child, which ends when its input does.
+    const parent = spawn('sh', ['-c', 'cat <&3 >/dev/null & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+    });
+    context.after(() => parent.kill());
+    const [line] = await once(parent.stdout!, 'data');
+    const pid = Number(line);
+    const { journal } = await runHeldBy(context, { host: hostname(), pid, startedAtMs: 1 });
+    await assert.rejects(journal.openWriter(runId), journalError('run-locked'));
+    parent.stdio[3]!.destroy();
+    while (!/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) await idle();
+    await (await journal.openWriter(runId)).close();
+    await journal.close();
+  });
+
   test('the run of a live process is refused, and the message names it', async (context) => {
     const { journal } = await runHeldBy(context, { host: hostname(), pid: process.ppid, startedAtMs: 1 });
     const isNamed = (thrown: unknown) =>
@@ -526,7 +569,7 @@ async function readEverything(file: string): Promise<void> {
 /** A run whose writer is said to be another program. */
 async function runHeldBy(
   context: TestContext,
-  writer: { host: string; pid: number; startedAtMs: number },
+  writer: { host: string; pid: number; startedAtMs: number; startTicks?: number },
   now: () => number = () => Date.now(),
 ): Promise<{ journal: Journal }> {
   const file = makeFile(context);
@@ -536,6 +579,11 @@ async function runHeldBy(
     db.prepare("UPDATE runs SET writer_token = 'theirs', writer = ?").run(JSON.stringify(writer)),
   );
   return { journal };
+}
+
+/** Since boot, in clock ticks; of a program whose name has no blanks. */
+function startTicksOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[21]);
 }
 
 interface Failure {

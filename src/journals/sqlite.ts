@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
@@ -330,10 +331,13 @@ interface Writer {
   readonly pid: number;
   /** Start of the process, so that a reused process id is not taken for the writer. Known only for our own process. */
   readonly startedAtMs: number;
+  /** The same as the system has it, in its clock ticks since boot; where it tells that of any process, as Linux does. */
+  readonly startTicks?: number;
 }
 
 function thisWriter(): Writer {
-  return { host: hostname(), pid: process.pid, startedAtMs: performance.timeOrigin };
+  const { pid } = process;
+  return { host: hostname(), pid, startedAtMs: performance.timeOrigin, startTicks: readProcess(pid)?.startTicks };
 }
 
 function isHeld(row: RunRow, nowMs: number): boolean {
@@ -356,15 +360,32 @@ export function toRecord(row: RunRow, totals: RunTotals, nowMs: number): RunReco
 function isAlive(row: RunRow, nowMs: number): boolean {
   if (row.writer === null) return false;
   const writer = JSON.parse(row.writer) as Writer;
-  const self = thisWriter();
-  if (writer.host !== self.host) return nowMs - row.updated_at_ms < FOREIGN_WRITER_TIMEOUT_MS;
-  if (writer.pid === self.pid) return writer.startedAtMs === self.startedAtMs;
+  if (writer.host !== hostname()) return nowMs - row.updated_at_ms < FOREIGN_WRITER_TIMEOUT_MS;
+  const found = readProcess(writer.pid);
+  if (found?.isDead) return false;
+  if (found !== undefined && writer.startTicks !== undefined) return writer.startTicks === found.startTicks;
+  if (writer.pid === process.pid) return writer.startedAtMs === performance.timeOrigin;
   try {
     process.kill(writer.pid, 0);
     return true;
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** From /proc/PID/stat: proc_pid_stat(5). Undefined where there is none, or where other users' processes are hidden. */
+function readProcess(pid: number): { readonly isDead: boolean; readonly startTicks: number } | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = Number(fields[22 - 3]);
+  // A zombie has ended, and waits for a parent that may never ask.
+  return Number.isSafeInteger(startTicks) ? { isDead: /^[ZX]/.test(fields[0]!), startTicks } : undefined;
 }
 
 function describeWriter(row: RunRow): string {
