@@ -359,6 +359,7 @@ describe('--help', { concurrency }, () => {
       'decide',
       'replay',
       'rehearse',
+      'ui',
       'demo',
     ]);
     for (const name of names) {

@@ -235,6 +235,17 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--seed <n>', 'of model, latency and faults', parseNumber);
   addJsonOption(rehearse).addHelpText('after', REHEARSE_EXAMPLES).action(ending(rehearseCommand));
 
+  const ui = program
+    .command('ui')
+    .description('watch the runs of a journal in a browser, and decide paused steps there')
+    .option('--port <n>', 'where it is in use, the next free one is taken', parseNumber, 4400)
+    .option('--host <address>', 'any but this machine needs a token', '127.0.0.1')
+    .option('--token <text>', 'asked of every browser (default: a random one, where others than this machine can ask)');
+  addJournalOption(ui)
+    .addHelpText('after', UI_EXAMPLES)
+    // Loaded by itself: nobody else needs a server.
+    .action(ending(async (flags) => (await import('./ui.ts')).uiCommand(flags, readVersion())));
+
   const demo = program.command('demo').description('see it work in ten seconds: no key, no network');
   addJournalOption(demo).addHelpText('after', DEMO_EXAMPLES).action(ending(demoCommand));
 
@@ -310,6 +321,14 @@ const REHEARSE_EXAMPLES = `
 Examples:
   mdap rehearse hanoi --input '{"disks":8}' --model simulated:p=0.99,v=0.97 --latency-ms 300 --faults 429=0.05,reset=0.01
   mdap rehearse hanoi --input '{"disks":8}' --model simulated:p=0.99 --requests-per-minute 600 --for-seconds 60 --json`;
+
+const UI_EXAMPLES = `
+Examples:
+  mdap ui
+  mdap ui --journal sums.db --port 8080
+  mdap ui --host 0.0.0.0
+
+It ends with Ctrl-C; runs go on without it.`;
 
 const DEMO_EXAMPLES = `
 Examples:

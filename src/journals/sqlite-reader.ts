@@ -190,11 +190,15 @@ export class SqliteReader {
     });
   }
 
-  /** After a note, the newest so many, oldest first. */
-  notes(run: number, { after, limit }: { after: number; limit: number }): (NoteEntry & { id: number })[] {
+  /** After a note, the newest so many, of one code where that is given; oldest first. */
+  notes(run: number, options: { after: number; limit: number; code?: string }): (NoteEntry & { id: number })[] {
+    const { after, limit, code } = options;
     return this.#read(() => {
-      const select = 'SELECT id, at_ms, code, detail FROM notes WHERE run = ? AND id > ? ORDER BY id DESC LIMIT ?';
-      const rows = this.#sql(select).all(run, after, limit) as unknown as NoteRow[];
+      const select = this.#sql(
+        `SELECT id, at_ms, code, detail FROM notes WHERE run = ? AND id > ? ${code === undefined ? '' : 'AND code = ?'}
+         ORDER BY id DESC LIMIT ?`,
+      );
+      const rows = select.all(run, after, ...(code === undefined ? [] : [code]), limit) as unknown as NoteRow[];
       return rows
         .reverse()
         .map(({ id, at_ms, code, detail }) => ({ type: 'note', id, atMs: at_ms, code, detail: JSON.parse(detail) }));

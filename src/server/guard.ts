@@ -56,6 +56,8 @@ export function protectiveHeaders(): MiddlewareHandler {
     headers.set('cross-origin-resource-policy', 'same-origin');
     headers.set('cross-origin-opener-policy', 'same-origin');
     if (isData(c.req.path) || c.res.status >= 400) headers.set('cache-control', 'no-store');
+    // They name the other files, which a new version replaces.
+    else if (headers.get('content-type')?.startsWith('text/html')) headers.set('cache-control', 'no-cache');
   };
 }
 

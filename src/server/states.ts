@@ -88,11 +88,17 @@ class RunStates {
   }
 }
 
+interface Opened {
+  /** What changed about the process since the run was started: its states are then not to be told. */
+  readonly changes: readonly string[];
+  readonly states: RunStates;
+}
+
 /** What the steps of a run saw. */
 export class StatesCache {
   readonly #reader: SqliteReader;
   readonly #clock: Clock;
-  readonly #kept = new Map<string, Promise<RunStates>>();
+  readonly #kept = new Map<string, Promise<Opened>>();
 
   constructor(reader: SqliteReader, clock: Clock) {
     this.#reader = reader;
@@ -105,7 +111,7 @@ export class StatesCache {
    */
   async contextOf(record: LiveRun, process: AnyProcess, step: number): Promise<StepContext> {
     const none = { stepIndex: step, state: null, prompts: [], reference: null };
-    const changes = await this.#changesOf(record, process);
+    const { changes, states } = await this.#opened(record, process);
     if (changes.length > 0) {
       const missing = `process ${JSON.stringify(process.name)} changed since this run was started: ${changes.join('; ')}.`;
       return { ...none, missing, isPending: false };
@@ -113,7 +119,6 @@ export class StatesCache {
     const checkpoint = this.#reader.checkpoint(record.run);
     let { state } = checkpoint;
     if (checkpoint.step !== step) {
-      const states = await this.#statesOf(record, process);
       await patiently(states.reach(step), this.#clock);
       if (states.reached < step) {
         const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
@@ -135,27 +140,26 @@ export class StatesCache {
     };
   }
 
-  async #changesOf(record: LiveRun, process: AnyProcess): Promise<string[]> {
-    const accepted = this.#reader.notes(record.run, { after: 0, limit: 1_000 }).findLast(isAcceptedChange);
-    const start = process.start(await parseInput(process, record.input));
-    return describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start));
-  }
-
-  #statesOf({ run, input }: LiveRun, process: AnyProcess): Promise<RunStates> {
-    const key = `${this.#reader.identity()}.${run}`;
-    const states =
-      this.#kept.get(key) ??
-      parseInput(process, input).then((parsed) => {
-        return new RunStates(this.#reader, process, { run, start: process.start(parsed) });
-      });
+  #opened(record: LiveRun, process: AnyProcess): Promise<Opened> {
+    const key = `${this.#reader.identity()}.${record.run}`;
+    const opened = this.#kept.get(key) ?? this.#start(record, process);
     this.#kept.delete(key);
-    this.#kept.set(key, states);
+    this.#kept.set(key, opened);
+    // A change may be accepted yet.
+    const forget = () => this.#kept.delete(key);
+    opened.then(({ changes }) => changes.length > 0 && forget(), forget);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
-    return states;
+    return opened;
   }
-}
 
-function isAcceptedChange({ code }: { readonly code: string }): boolean {
-  return code === 'change-accepted';
+  async #start(record: LiveRun, process: AnyProcess): Promise<Opened> {
+    const [accepted] = this.#reader.notes(record.run, { after: 0, limit: 1, code: 'change-accepted' });
+    const input = await parseInput(process, record.input);
+    const start = callPart(process, 'start', undefined, () => process.start(input));
+    return {
+      changes: describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start)),
+      states: new RunStates(this.#reader, process, { run: record.run, start }),
+    };
+  }
 }

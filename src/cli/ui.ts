@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../defaults.ts';
+import { messageOf } from '../errors.ts';
+import { isLoopback } from '../server/guard.ts';
+import { createServer } from '../server/server.ts';
+import { loadProcess } from './process-source.ts';
+import { journalFlag, pausable } from './run.ts';
+import { printable, printableLines, shellWord } from './terminal.ts';
+
+interface UiFlags {
+  readonly journal: string;
+  readonly port: number;
+  readonly host: string;
+  readonly token?: string;
+}
+
+/** Serves the dashboard until it is interrupted. */
+export async function uiCommand(flags: UiFlags, version: string): Promise<number> {
+  const { journal, host, port } = flags;
+  const token = flags.token ?? (isLoopback(host) ? undefined : randomBytes(16).toString('base64url'));
+  await pausable(async (signal) => {
+    const server = await createServer({
+      file: journal,
+      clock: systemClock,
+      host,
+      port,
+      token,
+      version,
+      pages: fileURLToPath(new URL('../../dist/web', import.meta.url)),
+      loadProcess: async (source) => (await loadProcess(source)).process,
+      commandFor: (verb, runId) => `mdap ${verb} ${shellWord(runId)}${journalFlag(journal)}`,
+      onError: (thrown) => {
+        const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
+        process.stderr.write(`mdap: unexpected error, please report it: ${printableLines(stack)}\n`);
+      },
+    });
+    try {
+      if (port !== 0 && server.port !== port) {
+        process.stderr.write(`port ${port} is in use: listening on ${server.port}\n`);
+      }
+      if (!existsSync(journal)) {
+        process.stderr.write(
+          `there is no journal at ${printable(journal)} yet: its runs show as soon as there is one\n`,
+        );
+      }
+      const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
+      process.stdout.write(`${server.url}${query}\n`);
+      process.stderr.write('Ctrl-C ends it; runs go on without it\n');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    } finally {
+      await server.close();
+    }
+  });
+  return 0;
+}

@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { UsageError } from '../errors.ts';
+import { RED_FLAG_CODES } from '../red-flags.ts';
+import type {
+  CalibrationForecast,
+  CalibrationList,
+  DecideAnswer,
+  PlanAnswer,
+  RunCharts,
+  RunDetail,
+  RunList,
+  SampleView,
+  ServerInfo,
+  StepContext,
+  StepDetail,
+  StepFilter,
+  StepPage,
+} from './api.ts';
+import type { Calibrations } from './calibrations.ts';
+import { type Feed, streamRun, streamRuns } from './events.ts';
+import { type GuardOptions, guard, isData, protectiveHeaders } from './guard.ts';
+import { answerPlan } from './plans.ts';
+import { Refusal, refusedAnswer } from './refusal.ts';
+
+export interface AppOptions extends Feed {
+  readonly guard: GuardOptions;
+  readonly calibrations: Calibrations;
+  readonly version: string;
+  /** The folder with the pages, as built. */
+  readonly pages: string;
+  /** What was not foreseen. */
+  readonly onError: (thrown: unknown) => void;
+}
+
+/** Of a decision that is sent: actions may be as large as replies. */
+const MOST_BODY_BYTES = 16 * 2 ** 20;
+const FILTERS: readonly StepFilter[] = ['all', 'contested', 'flagged', 'slow', 'costly', 'wrong'];
+const STEPS_A_PAGE = { standard: 100, most: 500 };
+
+/** All that the dashboard's server answers: `api.ts` has the list. */
+export function createApp(options: AppOptions) {
+  const { reader, runs, calibrations, clock } = options;
+  const app = new Hono();
+  app.onError((thrown, c) => {
+    const { status, body, isUnexpected } = refusedAnswer(thrown);
+    if (isUnexpected) options.onError(thrown);
+    return c.json(body, status);
+  });
+  app.use(protectiveHeaders());
+  app.use(guard(options.guard));
+  const tooLarge = () => {
+    throw new Refusal(413, 'usage', `body: expected at most ${MOST_BODY_BYTES} bytes.`);
+  };
+  const routes = app
+    .get('/api/server', (c) =>
+      c.json<ServerInfo>({
+        version: options.version,
+        journalFile: reader.file,
+        trouble: troubleOf(() => reader.version()),
+        nowMs: clock.now(),
+        flagCodes: RED_FLAG_CODES,
+      }),
+    )
+    .get('/api/runs', (c) => c.json<RunList>(runs.list()))
+    .get('/api/runs/:run', async (c) => c.json<RunDetail>(await runs.detail(c.req.param('run'))))
+    .get('/api/runs/:run/charts', async (c) => c.json<RunCharts>(await runs.charts(c.req.param('run'))))
+    .get('/api/runs/:run/steps', (c) =>
+      c.json<StepPage>(
+        runs.steps(c.req.param('run'), {
+          filter: filterOf(c),
+          cursor: c.req.query('cursor'),
+          limit: Math.min(wholeQuery(c, 'limit') ?? STEPS_A_PAGE.standard, STEPS_A_PAGE.most),
+        }),
+      ),
+    )
+    .get('/api/runs/:run/steps/:step', (c) =>
+      c.json<StepDetail>(runs.step(c.req.param('run'), index('step', c.req.param('step')))),
+    )
+    .get('/api/runs/:run/steps/:step/context', async (c) =>
+      c.json<StepContext>(await runs.context(c.req.param('run'), index('step', c.req.param('step')))),
+    )
+    .get('/api/runs/:run/steps/:step/samples/:draw', (c) => {
+      const { run, step, draw } = c.req.param();
+      return c.json<SampleView>(runs.sample(run, index('step', step), index('draw', draw)));
+    })
+    .post('/api/runs/:run/steps/:step/decide', bodyLimit({ maxSize: MOST_BODY_BYTES, onError: tooLarge }), async (c) =>
+      c.json<DecideAnswer>(
+        await runs.decide(c.req.param('run'), index('step', c.req.param('step')), await jsonBody(c)),
+      ),
+    )
+    .get('/api/plan', (c) => c.json<PlanAnswer>(answerPlan(planQuery(c))))
+    .get('/api/calibrations', (c) => c.json<CalibrationList>(calibrations.list()))
+    .get('/api/calibrations/:file/forecast', (c) =>
+      c.json<CalibrationForecast>(
+        calibrations.forecast(c.req.param('file'), {
+          steps: wholeQuery(c, 'steps'),
+          target: numberQuery(c, 'target'),
+          k: wholeQuery(c, 'k'),
+          maxVotes: wholeQuery(c, 'maxVotes'),
+        }),
+      ),
+    )
+    .get('/events', (c) => streamRuns(c, options))
+    .get('/events/:run', (c) => streamRun(c, options, c.req.param('run')));
+  app.use('*', (c, next) => {
+    if (isData(c.req.path) || (c.req.method !== 'GET' && c.req.method !== 'HEAD')) {
+      throw new Refusal(
+        404,
+        'not-found',
+        `there is no ${c.req.method} ${c.req.path}: src/server/api.ts lists what there is.`,
+      );
+    }
+    return next();
+  });
+  if (existsSync(options.pages)) {
+    app.use('*', serveStatic({ root: options.pages }));
+    // The pages know their addresses themselves; of files that are gone they are no substitute.
+    const first = serveStatic({ root: options.pages, path: 'index.html' });
+    app.use('*', (c, next) => (c.req.path.startsWith('/assets/') ? next() : first(c, next)));
+  }
+  app.get('*', (c) =>
+    c.text(
+      'The pages of the dashboard are not built here: `npm run build` makes them. The data is at /api/runs.\n',
+      404,
+    ),
+  );
+  return routes;
+}
+
+/** For `hc` of hono/client. */
+export type AppType = ReturnType<typeof createApp>;
+
+function troubleOf(read: () => unknown): ServerInfo['trouble'] {
+  try {
+    read();
+    return null;
+  } catch (thrown) {
+    return refusedAnswer(thrown).body.error;
+  }
+}
+
+function filterOf(c: Context): StepFilter {
+  const given = c.req.query('filter') ?? 'all';
+  const filter = FILTERS.find((known) => known === given);
+  if (filter !== undefined) return filter;
+  throw new UsageError(`filter: expected one of ${FILTERS.join(', ')}, got ${JSON.stringify(given)}.`);
+}
+
+function index(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`${name}: expected a whole number of at least 0, got ${JSON.stringify(text)}.`);
+}
+
+function numberQuery(c: Context, name: string): number | undefined {
+  const text = c.req.query(name);
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number)) return number;
+  throw new UsageError(`${name}: expected a number, got ${JSON.stringify(text)}.`);
+}
+
+function wholeQuery(c: Context, name: string): number | undefined {
+  const number = numberQuery(c, name);
+  if (number === undefined || (Number.isSafeInteger(number) && number >= 1)) return number;
+  throw new UsageError(`${name}: expected a whole number of at least 1, got ${number}.`);
+}
+
+function planQuery(c: Context) {
+  const steps = wholeQuery(c, 'steps');
+  const p = numberQuery(c, 'p');
+  if (steps === undefined || p === undefined) {
+    throw new UsageError('plan: expected at least ?steps=N&p=P, the length of the run and the success rate of a vote.');
+  }
+  return {
+    steps,
+    p,
+    v: numberQuery(c, 'v'),
+    rho: numberQuery(c, 'rho'),
+    target: numberQuery(c, 'target'),
+    k: wholeQuery(c, 'k'),
+    m: wholeQuery(c, 'm'),
+    sampleCostUsd: numberQuery(c, 'sampleCostUsd'),
+  };
+}
+
+async function jsonBody(c: Context): Promise<unknown> {
+  const text = await c.req.text();
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new UsageError(`body: expected JSON, ${(thrown as Error).message}.`);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { Clock } from '../clock.ts';
+import { JournalError } from '../errors.ts';
+import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import type { RunProgress } from './api.ts';
+import { refusedAnswer } from './refusal.ts';
+import type { Runs } from './runs.ts';
+import { MOST_CHARS, noteView, stepRow } from './views.ts';
+
+/** How often the journal is looked at. */
+const POLL_MS = 1_000;
+/** Without an event for so many looks, a comment finds out whether anybody listens. */
+const LOOKS_BETWEEN_COMMENTS = 15;
+const MOST_STEPS_SENT = 50;
+const MOST_NOTES_SENT = 1_000;
+
+export interface Feed {
+  readonly reader: SqliteReader;
+  readonly runs: Runs;
+  readonly clock: Clock;
+  /** Ends all streams. */
+  readonly signal: AbortSignal;
+}
+
+interface Message {
+  readonly event: string;
+  readonly data: unknown;
+  readonly id?: string;
+  /** Messages of the same news are sent once. */
+  readonly news: string;
+}
+
+/** The list of runs, at first and whenever it has changed. */
+export function streamRuns(c: Context, feed: Feed): Response {
+  return streamOf(c, feed, () => {
+    const data = feed.runs.list();
+    return { event: 'runs', data, news: JSON.stringify(data) };
+  });
+}
+
+/**
+ * What happens in a run. An event's id says up to where its reader knows the run, by the journal alone: so it holds over
+ * connections and over restarts of this server.
+ */
+export function streamRun(c: Context, feed: Feed, runId: string): Response {
+  const { reader, runs, clock } = feed;
+  requireRun(runs, runId);
+  let at = parseId(c.req.header('last-event-id'));
+  let before: { readonly steps: number; readonly atMs: number } | undefined;
+  return streamOf(c, feed, () => {
+    const live = runs.live(runId);
+    const { steps } = live.totals;
+    const atMs = clock.monotonicMs();
+    const stepsPerSecond = before === undefined ? null : (1_000 * (steps - before.steps)) / (atMs - before.atMs);
+    before = { steps, atMs };
+    const from = at ?? endOf(live, reader);
+    const notes = reader.notes(live.run, { after: from.note, limit: MOST_NOTES_SENT });
+    // Another journal may have taken the place of the one that the reader knew.
+    const fromStep = Math.min(from.step, steps);
+    const range = { from: Math.max(fromStep, steps - MOST_STEPS_SENT), to: steps, filter: 'all' } as const;
+    const decisions = reader.decisions(live.run, { ...range, limit: MOST_STEPS_SENT, mostActionChars: MOST_CHARS });
+    at = { step: steps, note: notes.at(-1)?.id ?? from.note };
+    const data: RunProgress = {
+      run: runs.summaryOf(live),
+      fromStep,
+      toStep: steps,
+      steps: decisions.map((row) => stepRow(row, MOST_CHARS)),
+      notes: notes.map(noteView),
+      openStep: runs.openStep(live),
+      stepsPerSecond,
+    };
+    const id = `${at.step}.${at.note}`;
+    return { event: 'progress', data, id, news: JSON.stringify([id, data.run, data.openStep]) };
+  });
+}
+
+/**
+ * A reader of events does not come back after a refusal: it is for a run that does not exist, not for a journal that cannot
+ * be read now.
+ */
+function requireRun(runs: Runs, runId: string): void {
+  try {
+    runs.live(runId);
+  } catch (thrown) {
+    if (thrown instanceof JournalError && thrown.code === 'unknown-run') throw thrown;
+  }
+}
+
+/** A message at first, and then whenever there are news; also that the journal cannot be read, for as long as that is so. */
+function streamOf(c: Context, { clock, signal }: Feed, look: () => Message): Response {
+  return streamSSE(c, async (stream) => {
+    const ended = new AbortController();
+    const either = AbortSignal.any([ended.signal, signal]);
+    stream.onAbort(() => ended.abort());
+    let sent = '';
+    let looksSince = 0;
+    while (!either.aborted) {
+      const { event, data, id, news } = attempt(look);
+      if (news !== sent) {
+        await stream.writeSSE({ event, data: JSON.stringify(data), id });
+        sent = news;
+        looksSince = 0;
+      } else if (++looksSince % LOOKS_BETWEEN_COMMENTS === 0) await stream.write(': still here\n\n');
+      await clock.sleep(POLL_MS, either).catch(() => {});
+    }
+  });
+}
+
+function attempt(look: () => Message): Message {
+  try {
+    return look();
+  } catch (thrown) {
+    const { body } = refusedAnswer(thrown);
+    return { event: 'trouble', data: body, news: JSON.stringify(body) };
+  }
+}
+
+interface Position {
+  readonly step: number;
+  readonly note: number;
+}
+
+/** Undefined for none, and for what this server never sent. */
+function parseId(id: string | undefined): Position | undefined {
+  const [, step, note] = /^(\d{1,15})\.(\d{1,15})$/.exec(id ?? '') ?? [];
+  return step === undefined ? undefined : { step: Number(step), note: Number(note) };
+}
+
+function endOf({ run, totals }: LiveRun, reader: SqliteReader): Position {
+  return { step: totals.steps, note: reader.notes(run, { after: 0, limit: 1 })[0]?.id ?? 0 };
+}

@@ -1,0 +1,337 @@
+import { type Certificate, certificateOf } from '../certificate.ts';
+import type { Clock } from '../clock.ts';
+import { openJournal, run } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import { unknownRun } from '../journal.ts';
+import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
+import { type Answer, resumeOptions } from '../options.ts';
+import type {
+  DecideAnswer,
+  OpenStep,
+  RunCharts,
+  RunDetail,
+  RunList,
+  RunSummary,
+  SampleView,
+  StepContext,
+  StepDetail,
+  StepFilter,
+  StepPage,
+} from './api.ts';
+import { FiguresCache, patiently } from './figures.ts';
+import { type Foretold, foretellRun } from './plans.ts';
+import type { Processes } from './processes.ts';
+import { Refusal } from './refusal.ts';
+import { StatesCache } from './states.ts';
+import {
+  driftAlarms,
+  MOST_CHARS,
+  noteView,
+  openStepOf,
+  sampleView,
+  sampleViews,
+  stepRow,
+  summaryOf,
+  whyNotDecidable,
+} from './views.ts';
+
+/** The command line's own words for what to do next with a run. */
+export type CommandFor = (verb: 'inspect' | 'resume' | 'replay', runId: string) => string;
+
+const MOST_NOTES = 200;
+/** Searched for one page, where no index helps: some 50 ms. */
+const STEPS_SEARCHED = 200_000;
+/** From which the threshold of slow and costly steps is taken. */
+const STEPS_MEASURED = 2_000;
+const MOST_SAMPLES = 1_000;
+const MOST_TEXT_BYTES = 100_000;
+/** Of the samples in one answer. */
+const MOST_ANSWER_CHARS = 16 * 2 ** 20;
+const MOST_ACTION_CHARS = 100_000;
+
+/** What is asked of the runs of a journal. */
+export class Runs {
+  readonly #reader: SqliteReader;
+  readonly #clock: Clock;
+  readonly #processes: Processes;
+  readonly #commandFor: CommandFor;
+  readonly #figures: FiguresCache;
+  readonly #states: StatesCache;
+  /** Of runs that nobody writes: they stay as they are. */
+  readonly #atRest = new Map<string, LiveRun>();
+  readonly #certificates = new Map<string, { steps: number; certificate: Certificate | undefined }>();
+  readonly #plans = new Map<string, { foretold: Foretold | undefined; work: Promise<void> }>();
+
+  constructor(options: {
+    readonly reader: SqliteReader;
+    readonly clock: Clock;
+    readonly processes: Processes;
+    readonly commandFor: CommandFor;
+  }) {
+    this.#reader = options.reader;
+    this.#clock = options.clock;
+    this.#processes = options.processes;
+    this.#commandFor = options.commandFor;
+    this.#figures = new FiguresCache(options.reader, options.clock);
+    this.#states = new StatesCache(options.reader, options.clock);
+  }
+
+  list(): RunList {
+    const identity = this.#reader.identity();
+    const runs = this.#reader.rows().map((row) => {
+      const key = `${identity}.${row.id}.${row.updated_at_ms}`;
+      const live = this.#atRest.get(key) ?? this.#reader.live(row);
+      if (row.writer === null) this.#atRest.set(key, live);
+      return this.summaryOf(live);
+    });
+    // What was superseded, now and then.
+    if (this.#atRest.size > 2 * runs.length + 100) this.#atRest.clear();
+    return { runs };
+  }
+
+  /** @throws {JournalError} `unknown-run` */
+  live(runId: string): LiveRun {
+    const row = this.#reader.row(runId);
+    if (row === undefined) throw unknownRun(runId);
+    return this.#reader.live(row);
+  }
+
+  summaryOf(live: LiveRun): RunSummary {
+    return summaryOf(live, this.#processes.knownSteps(live));
+  }
+
+  openStep(live: LiveRun): OpenStep | null {
+    return openStepOf(live, (step) => this.#reader.countSamples(live.run, step));
+  }
+
+  async detail(runId: string): Promise<RunDetail> {
+    const found = this.live(runId);
+    const totalSteps = await this.#processes.steps(found);
+    const foretold = await this.#foretold(found);
+    // Not older than what it is sent with.
+    const live = this.live(runId);
+    const { totals, status } = live;
+    const hasSource = live.processSource !== null;
+    return {
+      run: summaryOf(live, totalSteps),
+      processSource: live.processSource,
+      processVersion: live.fingerprint.version,
+      input: live.input,
+      settings: live.settings,
+      flags: { ...totals.flags },
+      settledBy: totals.settledBy,
+      firstWrongStep: totals.firstWrongStep,
+      wasted: totals.wasted ?? null,
+      items: totals.items ?? null,
+      certificate: this.#certificate(live) ?? null,
+      drift: driftAlarms(live),
+      notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
+      plan: 'plan' in foretold ? foretold.plan : null,
+      planMissing: 'plan' in foretold ? null : foretold.missing,
+      openStep: this.openStep(live),
+      commands: {
+        inspect: this.#commandFor('inspect', runId),
+        resume:
+          hasSource && !live.isWriting && status !== 'done' && status !== 'stopped'
+            ? this.#commandFor('resume', runId)
+            : null,
+        replay: hasSource && totals.steps > 0 ? this.#commandFor('replay', runId) : null,
+      },
+    };
+  }
+
+  charts(runId: string): Promise<RunCharts> {
+    return this.#figures.chartsOf(this.#rowOf(runId).id);
+  }
+
+  steps(runId: string, query: { filter: StepFilter; cursor: string | undefined; limit: number }): StepPage {
+    const { filter, limit } = query;
+    const { id: run } = this.#rowOf(runId);
+    const steps = this.#reader.steps(run);
+    const at = query.cursor === undefined ? this.#firstPage(run, filter, steps) : parseCursor(query.cursor, filter);
+    const { from, threshold } = at;
+    const isIndexed = filter === 'all' || filter === 'contested';
+    const to = isIndexed ? steps : Math.min(steps, from + STEPS_SEARCHED);
+    const wanted: DecisionFilter = filter === 'slow' || filter === 'costly' ? (threshold ?? 'all') : filter;
+    // Nothing is above what was not measured.
+    const isEmpty = (filter === 'slow' || filter === 'costly') && threshold === null;
+    const rows = isEmpty
+      ? []
+      : this.#reader.decisions(run, { from, to, filter: wanted, limit, mostActionChars: MOST_CHARS });
+    const searchedTo = rows.length < limit ? Math.max(from, to) : rows.at(-1)!.step + 1;
+    return {
+      steps: rows.map((row) => stepRow(row, MOST_CHARS)),
+      cursor: searchedTo < steps ? writeCursor(searchedTo, threshold) : null,
+      searchedTo,
+      threshold,
+    };
+  }
+
+  step(runId: string, step: number): StepDetail {
+    const live = this.live(runId);
+    const decision = this.#decision(live.run, step);
+    const found = this.#reader.samples(live.run, step, {
+      bytesEach: MOST_TEXT_BYTES,
+      samples: MOST_SAMPLES,
+      chars: MOST_ANSWER_CHARS,
+    });
+    const isOpen = step === live.totals.steps && live.status !== 'done' && live.status !== 'stopped';
+    if (decision === null && found.length === 0 && !isOpen) throw unknownStep(runId, step);
+    const { samples, leader } = sampleViews(found);
+    const why = whyNotDecidable(live, step);
+    return {
+      runId,
+      stepIndex: step,
+      decision,
+      samples,
+      moreSamples: this.#reader.countSamples(live.run, step) - samples.length,
+      leader: decision?.tally?.[0]?.candidate ?? leader,
+      isOpen,
+      isDecidable: why === null,
+      whyNotDecidable: why,
+    };
+  }
+
+  sample(runId: string, step: number, draw: number): SampleView {
+    const found = this.#reader.sample(this.#rowOf(runId).id, step, draw);
+    if (found !== undefined) return sampleView(found);
+    throw new Refusal(
+      404,
+      'unknown-sample',
+      `step ${step} of run ${JSON.stringify(runId)}: the journal has no draw ${draw} of it. Texts of decided steps are kept as ` +
+        '`--record` says: those of contested and flagged ones by default.',
+    );
+  }
+
+  async context(runId: string, step: number): Promise<StepContext> {
+    const live = this.live(runId);
+    if (step > live.totals.steps) throw unknownStep(runId, step);
+    const missing = (message: string): StepContext => {
+      return { stepIndex: step, state: null, prompts: [], reference: null, missing: message, isPending: false };
+    };
+    if (live.totals.items !== undefined) {
+      return missing('the steps of a run over many inputs depend on these, which the journal does not keep.');
+    }
+    try {
+      return await this.#states.contextOf(live, await this.#processes.of(live), step);
+    } catch (thrown) {
+      if (thrown instanceof Refusal && thrown.code === 'no-process') return missing(thrown.message);
+      throw thrown;
+    }
+  }
+
+  /**
+   * A person's decision, as `mdap decide` makes it. Nothing is asked or paid.
+   * @throws {Refusal} where a person cannot decide this step now.
+   */
+  async decide(runId: string, step: number, body: unknown): Promise<DecideAnswer> {
+    const answer = readAnswer(step, body);
+    const live = this.live(runId);
+    const why = whyNotDecidable(live, step);
+    if (why !== null) throw new Refusal(409, 'not-decidable', `step ${step} of run ${JSON.stringify(runId)}: ${why}`);
+    const process = await this.#processes.of(live);
+    const clock = this.#clock;
+    const journal = openJournal(this.#reader.file, clock, { mustExist: true });
+    try {
+      const record = await journal.find(runId);
+      if (record === undefined) throw unknownRun(runId);
+      const { status, steps } = await run(process, record.input, resumeOptions(record, { journal, clock, answer }));
+      const isOver = status === 'done' || status === 'stopped';
+      return { runId, stepIndex: step, status, steps, resume: isOver ? null : this.#commandFor('resume', runId) };
+    } finally {
+      await journal.close();
+    }
+  }
+
+  #rowOf(runId: string) {
+    const row = this.#reader.row(runId);
+    if (row === undefined) throw unknownRun(runId);
+    return row;
+  }
+
+  #decision(run: number, step: number) {
+    const range = { from: step, to: step + 1, filter: 'all', limit: 1, mostActionChars: MOST_ACTION_CHARS } as const;
+    const [row] = this.#reader.decisions(run, range);
+    return row === undefined ? null : stepRow(row, MOST_ACTION_CHARS);
+  }
+
+  #certificate({ run, totals }: LiveRun): Certificate | undefined {
+    const key = `${this.#reader.identity()}.${run}`;
+    let known = this.#certificates.get(key);
+    if (known?.steps !== totals.steps) {
+      known = { steps: totals.steps, certificate: certificateOf(totals.tallies, totals) };
+      this.#certificates.set(key, known);
+    }
+    return known.certificate;
+  }
+
+  /** Where it takes long, an answer comes without it, and a later one has it. */
+  async #foretold(live: LiveRun): Promise<Foretold> {
+    const key = `${this.#reader.identity()}.${live.run}.${JSON.stringify(live.settings)}`;
+    let known = this.#plans.get(key);
+    if (known === undefined) {
+      const work = async () => {
+        known!.foretold = await this.#processes
+          .of(live)
+          .then((process) => foretellRun(live, process))
+          .catch((thrown) => {
+            if (thrown instanceof Refusal) return { missing: thrown.message };
+            throw thrown;
+          });
+      };
+      known = { foretold: undefined, work: Promise.resolve() };
+      known.work = work();
+      this.#plans.set(key, known);
+      known.work.catch(() => this.#plans.delete(key));
+    }
+    await patiently(known.work, this.#clock);
+    return known.foretold ?? { missing: 'the plan is being worked out: ask again.' };
+  }
+
+  #firstPage(run: number, filter: StepFilter, steps: number): At {
+    if (filter !== 'slow' && filter !== 'costly') return { from: 0, threshold: null };
+    const count = Math.min(steps, STEPS_MEASURED);
+    const sampled = Array.from({ length: count }, (_, i) => Math.floor((i * steps) / count));
+    const measure = (of: Measure) => {
+      const values = this.#reader.measured(run, sampled, of);
+      return values.length === 0 ? null : { measure: of, above: values[Math.floor(0.99 * (values.length - 1))]! };
+    };
+    if (filter === 'slow') return { from: 0, threshold: measure('latencyMs') };
+    const usd = measure('usd');
+    return { from: 0, threshold: usd === null || usd.above === 0 ? measure('tokens') : usd };
+  }
+}
+
+interface At {
+  readonly from: number;
+  readonly threshold: StepPage['threshold'];
+}
+
+function writeCursor(from: number, threshold: At['threshold']): string {
+  return threshold === null ? String(from) : `${from}~${threshold.measure}~${threshold.above}`;
+}
+
+function parseCursor(cursor: string, filter: StepFilter): At {
+  const isMeasured = filter === 'slow' || filter === 'costly';
+  const [from = '', measure, above = ''] = cursor.split('~');
+  const isStep = /^\d{1,15}$/.test(from);
+  const isMeasure = measure === 'latencyMs' || measure === 'usd' || measure === 'tokens';
+  if (isStep && !isMeasured && measure === undefined) return { from: Number(from), threshold: null };
+  if (isStep && isMeasured && isMeasure && above !== '' && Number.isFinite(Number(above))) {
+    return { from: Number(from), threshold: { measure, above: Number(above) } };
+  }
+  throw new UsageError(`cursor: expected that of the page before, of the same filter, got ${JSON.stringify(cursor)}.`);
+}
+
+function readAnswer(stepIndex: number, body: unknown): Answer {
+  const given = typeof body === 'object' && body !== null ? body : {};
+  if ('action' in given && !('draw' in given)) return { stepIndex, action: given.action };
+  if ('draw' in given && !('action' in given) && Number.isSafeInteger(given.draw)) {
+    return { stepIndex, draw: given.draw as number };
+  }
+  throw new UsageError('decide: expected either {"action": JSON} or {"draw": N} (whose answer it is to be).');
+}
+
+function unknownStep(runId: string, step: number): Refusal {
+  return new Refusal(404, 'unknown-step', `run ${JSON.stringify(runId)} has not come to step ${step}.`);
+}

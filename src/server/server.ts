@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Clock } from '../clock.ts';
+import { UsageError } from '../errors.ts';
+import { SqliteReader } from '../journals/sqlite-reader.ts';
+import { createApp } from './app.ts';
+import { Calibrations } from './calibrations.ts';
+import { bracketed, isLoopback } from './guard.ts';
+import { type LoadProcess, Processes } from './processes.ts';
+import { type CommandFor, Runs } from './runs.ts';
+
+export interface ServerOptions {
+  /** Of the journal; may not be there yet. */
+  readonly file: string;
+  readonly clock: Clock;
+  /** An address of this machine; 127.0.0.1 by default. */
+  readonly host?: string;
+  /** Where it is in use, the next free one is taken; 0 for any. */
+  readonly port: number;
+  /** Asked of everybody. Needed where others than this machine can ask. */
+  readonly token?: string;
+  readonly version: string;
+  /** The folder with the pages, as built. */
+  readonly pages: string;
+  readonly loadProcess: LoadProcess;
+  readonly commandFor: CommandFor;
+  /** What was not foreseen; the request was answered with 500. */
+  readonly onError: (thrown: unknown) => void;
+}
+
+export interface RunningServer {
+  /** To be opened in a browser; without the token. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends all answers that go on, and frees the port. */
+  close(): Promise<void>;
+}
+
+const LEAST_TOKEN_CHARS = 16;
+const PORTS_TRIED = 20;
+
+/**
+ * The dashboard's server over one journal, which it reads; only a person's decision is written.
+ * @throws {UsageError} for an address or port that cannot be had, and for a public one without a token.
+ */
+export async function createServer(options: ServerOptions): Promise<RunningServer> {
+  const { file, clock, host = '127.0.0.1', token } = options;
+  if (!isLoopback(host) && token === undefined) {
+    throw new UsageError(
+      `token: expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
+    );
+  }
+  if (token !== undefined && token.length < LEAST_TOKEN_CHARS) {
+    throw new UsageError(
+      `token: expected at least ${LEAST_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
+    );
+  }
+  const reader = new SqliteReader({ file, now: () => clock.now() });
+  const ended = new AbortController();
+  const app = createApp({
+    reader,
+    runs: new Runs({
+      reader,
+      clock,
+      processes: new Processes(options.loadProcess),
+      commandFor: options.commandFor,
+    }),
+    calibrations: new Calibrations(file),
+    clock,
+    signal: ended.signal,
+    guard: { host, port: () => port, token },
+    version: options.version,
+    pages: options.pages,
+    onError: options.onError,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const port = await listen(server, host, options.port);
+  return {
+    url: `http://${bracketed(host)}:${port}/`,
+    port,
+    close: async () => {
+      ended.abort();
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      reader.close();
+    },
+  };
+}
+
+async function listen(server: Server, host: string, wanted: number): Promise<number> {
+  if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
+    throw new UsageError(`port: expected a whole number from 0 to 65535, got ${wanted}.`);
+  }
+  const last = wanted === 0 ? 0 : Math.min(wanted + PORTS_TRIED, 65_535);
+  for (let port = wanted; ; port++) {
+    try {
+      server.listen(port, host);
+      await once(server, 'listening');
+      return (server.address() as AddressInfo).port;
+    } catch (thrown) {
+      const { code, message } = thrown as NodeJS.ErrnoException;
+      if (code === 'EADDRINUSE' && port < last) continue;
+      if (code === 'EADDRINUSE') {
+        throw new UsageError(`port: all of ${wanted} to ${last} are in use: choose another with --port, or 0 for any.`);
+      }
+      throw new UsageError(`host: expected an address of this machine where this user may listen: ${message}.`);
+    }
+  }
+}
