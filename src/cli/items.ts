@@ -36,8 +36,9 @@ export function formatOf(file: string): Format {
  */
 export async function* readItems(file: string, toInput: (row: Row) => unknown): AsyncGenerator<Item> {
   try {
+    const delimiter = formatOf(file) === 'csv' ? delimiterOf(file) : undefined;
     const stream = file === '-' ? process.stdin : createReadStream(file);
-    const rows = formatOf(file) === 'csv' ? csvRows(stream, delimiterOf(file)) : jsonRows(stream);
+    const rows = delimiter === undefined ? jsonRows(stream) : csvRows(stream, delimiter);
     for await (const { row, refusal } of rows) {
       yield refusal === undefined ? { input: toInput(row), source: row } : { input: undefined, refusal, source: row };
     }
@@ -235,7 +236,7 @@ function csvResult(
     mdap_index: index,
     mdap_votes: votes,
     mdap_samples: samples,
-    mdap_contested: isContested,
+    mdap_contested: String(isContested),
     mdap_cost_usd: costUsd ?? '',
   };
 }
