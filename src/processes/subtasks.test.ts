@@ -39,6 +39,14 @@ function walk(process: AnyProcess, input: unknown): { states: unknown[]; actions
   return { states, actions, end: state };
 }
 
+/** Some subtask of a job, with what is right there. */
+function placeIn(single: AnyProcess, input: unknown, size: number, which: number) {
+  const process = inSubtasks(single, size);
+  const { states, actions } = walk(process, input);
+  const at = which % states.length;
+  return { process, state: states[at], right: actions[at] as unknown[] };
+}
+
 function read(process: AnyProcess, text: string, state: unknown) {
   return readReply(text, {
     parse: (reply) => process.parse(reply, state),
@@ -87,11 +95,7 @@ test('a long addition ends with the sum', () => {
 test('lists of another length, and lists with an action that does not fit the state it meets, do not pass', () => {
   fc.assert(
     fc.property(jobs, sizes, fc.nat(), ({ single, input }, size, which) => {
-      const process = inSubtasks(single, size);
-      const { states, actions } = walk(process, input);
-      const at = which % states.length;
-      const state = states[at];
-      const right = actions[at] as unknown[];
+      const { process, state, right } = placeIn(single, input, size, which);
       const codeOf = (list: readonly unknown[]) => process.check!(list, state)?.code;
       assert.equal(codeOf(right), undefined);
       assert.equal(codeOf([]), 'illegal');
@@ -115,15 +119,12 @@ test('fewer steps than asked for pass where they end the job', () => {
 test('a mistake is one wrong step, with what is right after it', () => {
   fc.assert(
     fc.property(jobs, sizes, fc.nat(), ({ single, input }, size, which) => {
-      const process = inSubtasks(single, size);
-      const { states, actions } = walk(process, input);
-      const at = which % states.length;
-      const right = actions[at] as unknown[];
+      const { process, state: start, right } = placeIn(single, input, size, which);
       const places = new Set<number>();
-      for (const list of process.mistakes!(states[at]) as unknown[][]) {
+      for (const list of process.mistakes!(start) as unknown[][]) {
         const place = keysOf(single, list).findIndex((key, i) => key !== keysOf(single, right)[i]);
         places.add(place);
-        let state = states[at];
+        let state = start;
         for (const [i, action] of list.entries()) {
           const key = single.key(action);
           if (i === place) assert.ok(keysOf(single, single.mistakes!(state)).includes(key));
