@@ -188,15 +188,17 @@ export interface VoterName {
  */
 export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): CalibratedVoters {
   const indices = voters.map((voter) => figures.classes.indexOf(requireClass(figures, voter)));
-  const distinct = [...new Set(indices)];
-  const shared = figures.pairs
-    .filter(({ pair }) => pair.every((index) => distinct.includes(index)))
-    .map(({ sharedHigh }) => sharedHigh);
-  // Of two that never voted on the same step nothing is known.
-  const isMeasured = distinct.length > 1 && shared.length === (distinct.length * (distinct.length - 1)) / 2;
+  const sharedByPair = indices.flatMap((first, i) =>
+    indices.slice(i + 1).map((second, j) => {
+      const known = figures.pairs.find(({ pair }) => pair.includes(first) && pair.includes(second) && first !== second);
+      // Of two that never voted on the same step nothing is known.
+      return { pair: [i, i + 1 + j] as const, shared: known?.sharedHigh ?? 1 };
+    }),
+  );
   return {
     classes: indices.map((index) => figures.classes[index]!.cautious),
-    shared: isMeasured ? Math.max(...shared) : 1,
+    shared: sharedByPair.length > 0 ? Math.max(...sharedByPair.map((one) => one.shared)) : 1,
+    sharedByPair,
     ...voteCosts(indices.map((index) => figures.classes[index]!)),
   };
 }

@@ -11,6 +11,8 @@ export interface VoterModel {
    * independence, which must be measured, so the default is 1: all classes count as one.
    */
   readonly shared?: number;
+  /** The same for each two of them, where it is known; then the share of some classes is the largest among these. */
+  readonly sharedByPair?: readonly { readonly pair: readonly [number, number]; readonly shared: number }[];
 }
 
 /** Votes for one candidate by voter class. */
@@ -36,7 +38,7 @@ export class Evidence {
 
   /** @throws {UsageError} for rates that are no positive numbers, a share outside of 0 to 1, or no class at all. */
   constructor(model: VoterModel, leftOut: ReadonlySet<number> = new Set()) {
-    const { classes, shared = 1 } = model;
+    const { classes, shared = 1, sharedByPair } = model;
     if (classes.length === 0) throw new UsageError('evidence: expected the rates of at least one voter class.');
     for (const { alpha, beta } of classes) {
       if (!(alpha > 0 && beta > 0 && Number.isFinite(alpha + beta))) {
@@ -47,7 +49,9 @@ export class Evidence {
     const isHelpful = ({ alpha, beta }: BetaShape, index: number) => alpha > beta && !leftOut.has(index);
     this.#classes = classes.map((rates, index) => (isHelpful(rates, index) ? new LogBeta(rates) : undefined));
     const helpful = classes.filter(isHelpful);
-    this.#shared = helpful.length > 1 ? shared : 0;
+    const pairs = sharedByPair?.filter(({ pair }) => pair.every((index) => this.#classes[index] !== undefined));
+    this.#shared =
+      helpful.length < 2 ? 0 : pairs === undefined ? shared : Math.max(0, ...pairs.map((one) => one.shared));
     this.#pooled = this.#shared > 0 ? new LogBeta(pool(helpful)) : undefined;
   }
 
@@ -221,22 +225,36 @@ function strongest(model: VoterModel, enough: number): { readonly evidence: Evid
       MOST_VOTES,
       classes.map(() => 1),
     );
-    while (race.decided() === undefined && race.tally.total < MOST_VOTES)
+    const most = leftOut.size === 0 ? MOST_VOTES : MOST_TRIED;
+    while (race.decided() === undefined && race.tally.total < most)
       race.record(
         '',
         race.next(all, [], () => 1),
       );
     return { evidence, votes: race.decided() === undefined ? Number.POSITIVE_INFINITY : race.tally.total };
   };
-  const byCorrelation = all.slice(1).sort((a, b) => sizeOf(classes[a]!) - sizeOf(classes[b]!));
-  const leftOut = new Set<number>();
-  let best = unanimous(leftOut);
-  for (const index of byCorrelation) {
-    leftOut.add(index);
-    const found = unanimous(new Set(leftOut));
+  let best = unanimous(new Set());
+  for (const leftOut of omissions(classes)) {
+    const found = unanimous(leftOut);
     if (found.votes < best.votes) best = found;
   }
   return best;
+}
+
+/** Votes that a combination may need to be of interest. */
+const MOST_TRIED = 1_000;
+/** More classes are not tried in every combination. */
+const MOST_COMBINED = 6;
+
+/** Which to leave out: few of them in every combination, many from the most correlated one on. */
+function omissions(classes: readonly BetaShape[]): Set<number>[] {
+  const others = [...classes.keys()].slice(1);
+  const byCorrelation = others.sort((a, b) => sizeOf(classes[a]!) - sizeOf(classes[b]!));
+  if (classes.length > MOST_COMBINED) return others.map((_, count) => new Set(byCorrelation.slice(0, count + 1)));
+  const combinations = Array.from({ length: 2 ** others.length - 1 }, (_, bits) => bits + 1);
+  return combinations
+    .map((bits) => new Set(byCorrelation.filter((_, place) => (bits >> place) & 1)))
+    .sort((a, b) => a.size - b.size);
 }
 
 /** The larger, the less correlated are the votes of a step. */
