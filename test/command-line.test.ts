@@ -279,7 +279,7 @@ describe('plan', { concurrency }, () => {
 describe('what was done', { concurrency }, () => {
   it('is listed and shown, for people and as JSON', async (t) => {
     const cwd = tempFolder(t);
-    await mdap(['run', ...HANOI, '--run-id', 'first', '--record', 'all'], { cwd });
+    const ran = await mdap(['run', ...HANOI, '--run-id', 'first', '--record', 'all'], { cwd });
     await mdap(['run', ...HANOI, '--run-id', 'second', '--max-steps', '5'], { cwd });
     const [runs, runsJson, run, runJson] = await Promise.all([
       mdap(['runs'], { cwd }),
@@ -299,10 +299,13 @@ describe('what was done', { concurrency }, () => {
       ],
     );
     const said =
-      /contested steps: \d+.*\n.*step +votes +decided\n +(\d+) +\d : \d[\s\S]*\none step: (mdap inspect first --step (\d+))\n$/;
+      /contested steps: \d+.*\n.*step +votes +wrong\? +decided\n +(\d+) +\d : \d +\d\S* % [\s\S]*\none step: (mdap inspect first --step (\d+))\n$/;
     const [, closest, command = '', step] = said.exec(run.stdout) ?? assert.fail(run.stdout);
     assert.equal(step, closest);
-    assert.equal(parse(runJson).contested.length, Number(/contested steps: (\d+)/.exec(run.stdout)?.[1]));
+    const { certificate, contested } = parse(runJson);
+    assert.equal(certificate.leastCertain[0].stepIndex, Number(closest));
+    assert.match(ran.stdout, new RegExp(`least certain: step ${closest} `));
+    assert.equal(contested.length, Number(/contested steps: (\d+)/.exec(run.stdout)?.[1]));
     const [shown, shownJson] = await Promise.all([inShell(command, cwd), inShell(`${command} --json`, cwd)]);
     const { decision, samples } = parse(shownJson);
     assert.equal(samples.length, decision.samples);

@@ -85,11 +85,12 @@ const MOST_TEXT_CHARS = 2_000;
 async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFlags): Promise<number> {
   const notes = await journal.notes(record.runId);
   const contested = (await journal.decisions(record.runId, { contested: true })).sort(byCloseness);
+  const { totals } = record;
+  const certificate = certificateOf(totals.tallies, totals) ?? null;
   if (flags.json) {
-    process.stdout.write(`${printableJson({ ...summaryOf(record), notes, contested })}\n`);
+    process.stdout.write(`${printableJson({ ...summaryOf(record), certificate, notes, contested })}\n`);
     return 0;
   }
-  const { totals } = record;
   const status = statusOf(record);
   const run = `${shellWord(record.runId)}${journalFlag(flags.journal)}`;
   const lines = [
@@ -99,7 +100,6 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
     `  steps      ${showCount(totals.steps)}${record.status === 'running' ? ' at the last checkpoint' : ''}${describeWrongSteps(totals)}`,
     `  samples    ${describeSamples(totals)}; ${showUsd(billOf(totals))}`,
   ];
-  const certificate = certificateOf(totals.tallies, totals) ?? null;
   if (totals.wasted !== undefined) lines.push(`  wasted     ${describeWaste(totals.wasted)}`);
   if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificate)}`);
   if (contested.length > 0) {
