@@ -178,18 +178,30 @@ export interface FileSinkOptions {
   readonly columns: readonly string[] | undefined;
 }
 
+/** With what stands in its files. */
+interface FileSink extends ItemSink {
+  readonly counts: ItemCounts;
+  close(): void;
+}
+
 /** Results as lines of a file, what failed in a file of its own; both are JSON Lines, or CSV by the file's name. */
-export function fileSink({ input, output, failures, columns }: FileSinkOptions): ItemSink & { close(): void } {
+export function fileSink({ input, output, failures, columns }: FileSinkOptions): FileSink {
   const done = new RecordFile(output);
   const failed = new RecordFile(failures);
   const beside = formatOf(input) === 'csv' ? fieldsOf : (source: Row) => ({ id: cell(idOf(source)) });
   const toFields = done.format === 'csv' ? (result: ItemResult) => csvResult(result, beside, columns) : jsonResult;
+  let counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
   return {
-    restore(counts: ItemCounts): void {
-      done.keep(counts.done, { isMade: true });
-      failed.keep(counts.undecided + counts.invalid, { isMade: false });
+    get counts() {
+      return counts;
+    },
+    restore(known: ItemCounts): void {
+      done.keep(known.done, { isMade: true });
+      failed.keep(known.undecided + known.invalid, { isMade: false });
+      counts = { ...known };
     },
     write(result: ItemResult): void {
+      counts[result.status]++;
       if (result.status === 'done') done.add(toFields(result));
       else failed.add(failed.format === 'csv' ? csvFailure(result) : jsonFailure(result));
     },

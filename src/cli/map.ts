@@ -98,7 +98,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
       sink,
       source: settings,
       signal,
-      onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: total, noun: 'item' }),
+      onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: total, items: () => sink.counts }),
     }),
   ).finally(async () => {
     sink.close();

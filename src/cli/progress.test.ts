@@ -4,19 +4,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from '../events.ts';
-import type { DecisionEntry, SampleEntry } from '../journal.ts';
+import type { DecisionEntry, ItemCounts, SampleEntry } from '../journal.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { progress } from './progress.ts';
 
 const ERASE = '\r\x1b[K';
 
-function watch(options: { isTTY: boolean; columns?: number; totalSteps?: number | undefined }) {
-  const { isTTY, columns } = options;
+function watch(options: {
+  isTTY: boolean;
+  columns?: number;
+  totalSteps?: number | undefined;
+  items?: () => ItemCounts;
+}) {
+  const { isTTY, columns, items } = options;
   const clock = virtualClock(5_000);
   const written: string[] = [];
   const output = { isTTY, columns, write: (text: string) => written.push(text) };
   const totalSteps = 'totalSteps' in options ? options.totalSteps : 1_000;
-  const onEvent = progress({ output, clock, totalSteps });
+  const onEvent = progress({ output, clock, totalSteps, items });
   let stepIndex = 0;
 
   const step = (decision: Partial<DecisionEntry> = {}) => {
@@ -71,10 +76,30 @@ describe('on a terminal', () => {
     start();
     await clock.sleep(20_000);
     step({ costUsd: 0.25 });
-    assert.match(last() ?? '', /^1 of 1,000 steps · 0\.1 % · 5 h 33 min left · \$0\.25 · 20\.0 s a step · 3\.00 votes/);
+    assert.match(
+      last() ?? '',
+      /^1 of 1,000 steps · 0\.1 % · 5 h 33 min left · \$0\.25 of about \$250\.00 · 20\.0 s a step · 3\.00 votes/,
+    );
     await clock.sleep(20_000);
     step({ costUsd: null });
     assert.match(last() ?? '', / · cost unknown · /);
+  });
+
+  it('counts the items of a map, not its steps, and those that failed', async () => {
+    const counts = { done: 500, undecided: 0, invalid: 0 };
+    const { clock, start, step, last } = watch({ isTTY: true, columns: 150, items: () => counts });
+    start({ stepIndex: 900, isResumed: true });
+    for (let i = 0; i < 10; i++) {
+      step({ costUsd: 0.5 });
+      counts.done++;
+    }
+    Object.assign(counts, { undecided: 4, invalid: 6 });
+    await clock.sleep(10_000);
+    step({ costUsd: 0 });
+    assert.equal(
+      last(),
+      '520 of 1,000 items · 52.0 % · 4 min 0 s left · $5.00 of about $125.00 · 2.0 items/s · 3.00 votes/step · 0 contested · 10 failed',
+    );
   });
 
   it('counts the rate of a resumed run from where it went on', async () => {

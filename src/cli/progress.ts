@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { OnEvent } from '../events.ts';
+import type { ItemCounts } from '../journal.ts';
 import { plural, printable, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {
@@ -20,13 +21,15 @@ export function progress(options: {
   output: Output;
   clock: Clock;
   totalSteps: number | undefined;
-  /** What a step is called. */
-  noun?: string;
+  /** Of a run over many inputs, which are then what is counted: the steps are theirs. */
+  items?: () => ItemCounts;
 }): OnEvent {
-  const { output, clock, totalSteps, noun = 'step' } = options;
+  const { output, clock, totalSteps, items } = options;
+  const noun = items === undefined ? 'step' : 'item';
   const startMs = clock.monotonicMs();
   let shownMs = startMs;
-  let firstStep = 0;
+  /** Where this execution began, once it is known. */
+  let first: number | undefined;
   let step = 0;
   let votes = 0;
   let steps = 0;
@@ -38,25 +41,35 @@ export function progress(options: {
 
   /** What matters most comes first: a narrow terminal shows no more. */
   function partsAt(nowMs: number): string[] {
-    const perSecond = (1_000 * (step - firstStep)) / Math.max(1, nowMs - startMs);
+    const at = place();
+    const perSecond = (1_000 * (at - (first ?? at))) / Math.max(1, nowMs - startMs);
     const parts =
       totalSteps === undefined
-        ? [plural(step, noun)]
-        : [`${showCount(step)} of ${plural(totalSteps, noun)}`, `${((100 * step) / totalSteps).toFixed(1)} %`];
+        ? [plural(at, noun)]
+        : [`${showCount(at)} of ${plural(totalSteps, noun)}`, `${((100 * at) / totalSteps).toFixed(1)} %`];
     const flags = flagged > 0 ? [plural(flagged, 'red flag')] : [];
     if (steps === 0) return [...parts, samples === 0 ? 'waiting for the model' : plural(samples, 'sample'), ...flags];
-    if (totalSteps !== undefined && totalSteps > step && perSecond > 0)
-      parts.push(`${showDuration(((totalSteps - step) / perSecond) * 1_000)} left`);
-    if (costUsd !== 0) parts.push(`${showUsd(costUsd)}${projected()}`);
+    if (totalSteps !== undefined && totalSteps > at && perSecond > 0)
+      parts.push(`${showDuration(((totalSteps - at) / perSecond) * 1_000)} left`);
+    if (costUsd !== 0) parts.push(`${showUsd(costUsd)}${projected(at)}`);
     if (perSecond > 0) parts.push(showPace(perSecond, noun));
-    parts.push(`${(votes / steps).toFixed(2)} votes/${noun}`, `${showCount(contested)} contested`);
+    parts.push(`${(votes / steps).toFixed(2)} votes/step`, `${showCount(contested)} contested`);
+    const { undecided = 0, invalid = 0 } = items?.() ?? {};
+    if (undecided + invalid > 0) parts.push(`${showCount(undecided + invalid)} failed`);
     return [...parts, ...flags];
   }
 
-  /** Of the whole, where most is still to come. */
-  function projected(): string {
-    if (costUsd === null || totalSteps === undefined || totalSteps <= step) return '';
-    return ` of about ${showUsd((costUsd / steps) * (totalSteps - step + steps))}`;
+  function place(): number {
+    if (items === undefined) return step;
+    const { done, undecided, invalid } = items();
+    return done + undecided + invalid;
+  }
+
+  /** What this execution will have cost. */
+  function projected(at: number): string {
+    const done = at - (first ?? at);
+    if (costUsd === null || totalSteps === undefined || totalSteps <= at || done === 0) return '';
+    return ` of about ${showUsd((costUsd / done) * (totalSteps - at + done))}`;
   }
 
   function redraw(nowMs: number): void {
@@ -79,7 +92,6 @@ export function progress(options: {
   return (event) => {
     switch (event.type) {
       case 'run-started':
-        firstStep = event.stepIndex;
         step = event.stepIndex;
         if (event.isResumed) say(`resuming at step ${showCount(event.stepIndex)}`);
         // A large model takes its time for the first reply.
@@ -95,6 +107,7 @@ export function progress(options: {
         return;
       case 'step-decided': {
         const { decision } = event;
+        first ??= place();
         votes += decision.votes;
         steps++;
         if (decision.tally !== undefined) contested++;

@@ -75,6 +75,11 @@ export async function resumeCommand(runId: string, flags: RunFlags): Promise<num
   const journal = openJournal(flags.journal, systemClock, { mustExist: true });
   const record = await journal.find(runId).finally(() => journal.close());
   if (record === undefined) throw unknownRun(runId);
+  if (record.totals.items !== undefined) {
+    throw new UsageError(
+      `run ${JSON.stringify(runId)} is a map, which goes on by the same \`mdap map\` command again.`,
+    );
+  }
   if (record.processSource === null) {
     throw new UsageError(
       `run ${JSON.stringify(runId)} was started from code, which alone knows its process: resume it from there, by the ` +
