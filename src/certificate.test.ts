@@ -135,6 +135,15 @@ test('the ten least certain steps, in step order among equals, without those tha
   assert.deepEqual(certificateOf({ '3': 10 })!.leastCertain, []);
 });
 
+test('a journal of an early version, whose totals name no steps, names those that are decided from now on', () => {
+  const { examples: _, ...early } = totalsOf([{ counts: [3] }, { counts: [4, 1] }, { counts: [3] }]);
+  const totals: RunTotals = JSON.parse(JSON.stringify(early));
+  assert.deepEqual(certificateOf(totals.tallies, totals)!.leastCertain, []);
+  addStep(totals, 3, { counts: [4, 1] });
+  const certificate = certificateOf(totals.tallies, totals)!;
+  assert.deepEqual([certificate.steps, certificate.leastCertain.map(({ stepIndex }) => stepIndex)], [4, [3]]);
+});
+
 test('distinct tallies are bounded, and the coarser ones say less', () => {
   const random = createRandom(5);
   const full = Object.fromEntries(Array.from({ length: 4_096 }, (_, i) => [`${i + 5_000}:1`, 1]));
