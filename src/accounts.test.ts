@@ -12,6 +12,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { request, requests } from '../test/fixtures/requests.ts';
 import { type AccountLimits, Accounts } from './accounts.ts';
 import type { Clock } from './clock.ts';
 import { ModelError } from './errors.ts';
@@ -319,15 +320,6 @@ function limited(retryAfterMs: number | undefined): ModelError {
 
 function down503(): ModelError {
   return new ModelError('unavailable', { code: 'unavailable', recovery: 'retry', statusCode: 503 });
-}
-
-function request(changes: Partial<ModelRequest> = {}): ModelRequest {
-  const { signal } = new AbortController();
-  return { prompt: { user: 'What comes next?' }, temperature: 0, maxOutputTokens: 10, draw: 0, signal, ...changes };
-}
-
-function requests(count: number, changes: Partial<ModelRequest> = {}): ModelRequest[] {
-  return Array.from({ length: count }, (_, draw) => request({ ...changes, draw }));
 }
 
 function mostIn(timesMs: readonly number[], spanMs: number): number {

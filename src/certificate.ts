@@ -22,7 +22,7 @@ export interface Certificate {
   readonly statement: string;
 }
 
-export interface UncertainStep {
+interface UncertainStep {
   readonly stepIndex: number;
   /** By candidate, winner first. */
   readonly votes: readonly number[];

@@ -81,6 +81,18 @@ async function runCount(options: Partial<RunOptions>, process = COUNT) {
   return { result, escalations, decision, journal, samples: await journal.samples('r', HARD) };
 }
 
+/** Interrupts a run when so many samples of the hard step have landed. */
+function endsAt(landed: number): Pick<RunOptions, 'signal' | 'onEvent'> {
+  const abort = new AbortController();
+  let seen = 0;
+  return {
+    signal: abort.signal,
+    onEvent: (event) => {
+      if (event.type === 'sample-landed' && event.sample.stepIndex === HARD && ++seen === landed) abort.abort();
+    },
+  };
+}
+
 describe('the ladder', () => {
   test('a dissent brings in all variants, in turn, and what was voted so far counts on', async () => {
     const found = await runCount({ model: wavering(['main']) });
@@ -186,17 +198,7 @@ describe('the ladder', () => {
     assert.deepEqual(whole.escalations, [['variants', 'dissent']]);
     for (let landed = 1; landed <= whole.samples.length; landed++) {
       const journal = memoryJournal();
-      const abort = new AbortController();
-      let seen = 0;
-      await runCount({
-        journal,
-        model: model(),
-        maxConcurrency: 2,
-        signal: abort.signal,
-        onEvent: (event) => {
-          if (event.type === 'sample-landed' && event.sample.stepIndex === HARD && ++seen === landed) abort.abort();
-        },
-      });
+      await runCount({ journal, model: model(), maxConcurrency: 2, ...endsAt(landed) });
       const resumed = await runCount({ journal, model: model(), maxConcurrency: 2 });
       assert.deepEqual(resumed.decision, { ...whole.decision, latencyMs: resumed.decision?.latencyMs });
       assert.equal(resumed.result.stateSha256, whole.result.stateSha256);
@@ -303,18 +305,8 @@ describe('a verifier', () => {
     const whole = await contested({ ...options(), verifier: knowing() });
     for (let landed = 1; landed <= whole.samples.length; landed++) {
       const journal = memoryJournal();
-      const abort = new AbortController();
-      let seen = 0;
       const verifier = knowing();
-      await contested({
-        ...options(),
-        journal,
-        verifier,
-        signal: abort.signal,
-        onEvent: (event) => {
-          if (event.type === 'sample-landed' && event.sample.stepIndex === HARD && ++seen === landed) abort.abort();
-        },
-      });
+      await contested({ ...options(), journal, verifier, ...endsAt(landed) });
       const resumed = await contested({ ...options(), journal, verifier });
       assert.deepEqual(resumed.decision, { ...whole.decision, latencyMs: resumed.decision?.latencyMs });
       assert.deepEqual(

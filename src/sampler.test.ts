@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
 import fc from 'fast-check';
+import { request, requests } from '../test/fixtures/requests.ts';
 import { ModelError, type Recovery } from './errors.ts';
 import type { Model, ModelRequest, Sample } from './model.ts';
 import { scriptedModel } from './models/scripted.ts';
@@ -314,15 +315,6 @@ function startSampler(model: Model, options: Partial<SamplerOptions> = {}) {
     ...options,
   });
   return { sampler, clock, told };
-}
-
-function request(changes: Partial<ModelRequest> = {}): ModelRequest {
-  const { signal } = new AbortController();
-  return { prompt: { user: 'What comes next?' }, temperature: 0, maxOutputTokens: 10, draw: 0, signal, ...changes };
-}
-
-function requests(count: number): ModelRequest[] {
-  return Array.from({ length: count }, (_, draw) => request({ draw }));
 }
 
 function abortable(draw = 0): ModelRequest & { readonly controller: AbortController } {

@@ -9,17 +9,7 @@ import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } fro
 import { type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
-import {
-  describeCertificate,
-  describeSamples,
-  describeSettled,
-  describeWaste,
-  EXIT_CODES,
-  findCalibration,
-  journalFlag,
-  pausable,
-  requireModel,
-} from './run.ts';
+import { describeVotes, EXIT_CODES, findCalibration, journalFlag, pausable, requireModel } from './run.ts';
 import {
   plural,
   printable,
@@ -29,7 +19,6 @@ import {
   showDuration,
   showNumber,
   showPace,
-  showUsd,
 } from './terminal.ts';
 
 interface MapFlags extends RunFlags {
@@ -222,14 +211,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
   const rows: (readonly [string, string])[] = [
     ['map', printable(`${result.runId} of ${result.process}`)],
     ['items', `${showCount(all)}: ${[`${showCount(done)} done`, ...failed].join(', ')}${wrong}`],
-    ['samples', describeSamples(result, perItem)],
-    ...(result.wasted === null ? [] : [['wasted', describeWaste(result.wasted)] as const]),
-    ['contested', `${plural(result.contestedSteps, 'step')}${describeSettled(result.settledBy)}`],
-    ['certainty', describeCertificate(result.certificate)],
-    [
-      'tokens',
-      `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
-    ],
+    ...describeVotes(result, perItem),
     ['time', `${showDuration(result.wallMs)}${pace}`],
     ['results', printable(files.output)],
     ...(failed.length > 0

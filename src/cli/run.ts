@@ -167,22 +167,14 @@ export async function pausable<T>(work: (signal: AbortSignal) => Promise<T>): Pr
 }
 
 export function describeResult(result: RunResult, journalFile: string): string {
-  const { status, steps, votes, contestedSteps, wrongSteps, wasted } = result;
+  const { status, steps, votes, contestedSteps, wrongSteps } = result;
   // Otherwise there may be votes of a step that is not decided yet.
   const perStep = status === 'done' && steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
   const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
   const rows = [
     ['run', printable(`${result.runId} of ${result.process}`)],
     ['steps', `${showCount(steps)}${describeWrongSteps(result)}`],
-    ['samples', describeSamples(result, perStep)],
-    ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
-    ['contested', `${plural(contestedSteps, 'step')}${describeSettled(result.settledBy)}`],
-    ['certainty', describeCertificate(result.certificate)],
-    ...describeLeastCertain(result.certificate),
-    [
-      'tokens',
-      `${showCount(result.tokens.input)} in, ${showCount(result.tokens.output)} out; ${showUsd(result.costUsd)}`,
-    ],
+    ...describeVotes(result, perStep),
     ['time', `${showDuration(result.wallMs)}${perSecond}`],
     ['state', printable(truncate(JSON.stringify(result.state), 100))],
     ['sha256', result.stateSha256],
@@ -194,7 +186,23 @@ export function describeResult(result: RunResult, journalFile: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function describeSettled(settledBy: RunResult['settledBy']): string {
+/** Rows of a summary: what was asked, how sure it is, what it cost. */
+export function describeVotes(
+  result: Omit<RunResult, 'state' | 'stateSha256'>,
+  perStep: string,
+): (readonly [string, string])[] {
+  const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd } = result;
+  return [
+    ['samples', describeSamples(result, perStep)],
+    ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
+    ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
+    ['certainty', describeCertificate(certificate)],
+    ...describeLeastCertain(certificate),
+    ['tokens', `${showCount(tokens.input)} in, ${showCount(tokens.output)} out; ${showUsd(costUsd)}`],
+  ];
+}
+
+function describeSettled(settledBy: RunResult['settledBy']): string {
   const parts = Object.entries(settledBy).map(([what, count]) => `${showCount(count)} by ${printable(what)}`);
   return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
 }

@@ -17,7 +17,7 @@ export interface OpenBatch {
 }
 
 /** Where batches are kept, so that a program that starts again finds them. */
-export interface BatchStore {
+interface BatchStore {
   load(): readonly OpenBatch[];
   save(batches: readonly OpenBatch[]): void;
 }
