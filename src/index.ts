@@ -9,6 +9,9 @@ export {
   calibrateProcess,
   type DecideQuestion,
   decide,
+  type MapOptions,
+  type MapResult,
+  map,
   openJournal,
   run,
   systemClock,
@@ -28,10 +31,12 @@ export {
   type PlanOptions,
   planByCalibration,
   planRun,
+  type SubtaskComparison,
 } from './foretell.ts';
 export type * from './journal.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
+export type { Item, ItemResult, ItemSink } from './map.ts';
 
 // Ports and their adapters
 export type { FinishReason, Model, ModelRequest, Price, Sample } from './model.ts';
@@ -45,6 +50,7 @@ export { type Plan, type PlanInput, plan, planProcess } from './plan.ts';
 export {
   defineProcess,
   type EffectContext,
+  inSubtasks,
   type Process,
   type ProcessDefinition,
   type Prompt,
