@@ -330,6 +330,18 @@ describe('limits (J7, J8)', () => {
   });
 });
 
+test('the certificate takes voters to err together as far as calibration says, also when resumed without it', async () => {
+  const clock = virtualClock();
+  const voters = [1, 2].map((seed) => ({ model: { ...noisyModel(clock, seed), id: `model ${seed}` }, form: 0 }));
+  const journal = memoryJournal();
+  await start({ clock, voters, journal, shared: 0.25, maxSteps: 5 });
+  const apart = await start({ clock, voters, journal });
+  assert.equal((await journal.find('run'))?.totals.shared, 0.25);
+  const together = await start({ clock, voters });
+  assert.ok(apart.contestedSteps > 0 && apart.contestedSteps === together.contestedSteps);
+  assert.notEqual(apart.certificate?.expectedWrong, together.certificate?.expectedWrong);
+});
+
 describe('what it cannot resume', () => {
   const changed: readonly (readonly [what: string, changes: Parameters<typeof chainProcess>[0], says: RegExp])[] = [
     ['name', { name: 'chains' }, /name was "chain", is "chains"/],
@@ -880,7 +892,7 @@ async function readEnd(journal: Journal): Promise<End> {
   };
 }
 
-interface StartOptions extends Partial<Omit<RunDependencies, 'voters'>> {
+interface StartOptions extends Partial<RunDependencies> {
   readonly model?: Model;
   readonly process?: Process<ChainInput, ChainState, number>;
   readonly input?: unknown;
