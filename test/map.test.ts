@@ -1,0 +1,231 @@
+// Proves of `mdap map`, in processes of its own: killed with SIGKILL at any moment, however often, the same command again
+// goes on, and its files are those of a map that was never killed, to the byte; interrupted it pauses; what failed is the
+// input of another map; results are never written over; CSV comes back with the fields as columns; stdin is read.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { createRandom } from '../src/random.ts';
+import { type Ended, mdap, tempFolder } from './fixtures/cli-child.ts';
+
+const concurrency = 2;
+const SCHEMA = ['--schema', '{"name":"string","total":"number"}'];
+const EXTRACT = ['map', 'extract-checked', ...SCHEMA];
+const FILES = ['--input', 'items.jsonl', '--output', 'out.jsonl'];
+
+/** Some lines are no JSON, some lack the expected answer. */
+function itemLines(count: number): string {
+  const lines = Array.from({ length: count }, (_, i) => {
+    if (i % 97 === 5) return `{"torn": ${i}`;
+    const expected = i % 89 === 7 ? undefined : { name: `Customer ${i % 13}`, total: i / 4 };
+    return JSON.stringify({ id: `r${i}`, record: `Invoice ${i} of Customer ${i % 13}: ${i / 4} EUR`, expected });
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+function read(cwd: string, file: string): string {
+  return readFileSync(join(cwd, file), 'utf8');
+}
+
+function rows(cwd: string, file: string) {
+  return read(cwd, file)
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** A child that is killed as soon as it has written so many bytes more, or ends before. */
+async function killed(args: readonly string[], cwd: string, bytes: number): Promise<Ended> {
+  const file = join(cwd, 'out.jsonl');
+  const before = sizeOf(file);
+  let timer: NodeJS.Timeout | undefined;
+  const ended = await mdap(args, {
+    cwd,
+    onStart: (child) => {
+      timer = setInterval(() => {
+        if (Math.abs(sizeOf(file) - before) > bytes) child.kill('SIGKILL');
+      }, 1);
+    },
+  });
+  clearInterval(timer);
+  return ended;
+}
+
+describe('map', { concurrency }, () => {
+  it('killed again and again, has the results of one that was not, each once', async (t) => {
+    const [whole, cut] = [tempFolder(t), tempFolder(t)];
+    // Some items stay undecided within so few votes.
+    const args = [
+      ...EXTRACT,
+      ...FILES,
+      '--model',
+      'simulated:p=0.85,v=0.95,alternatives=3',
+      '--max-votes',
+      '6',
+      '--escalate',
+      'none',
+    ];
+    for (const cwd of [whole, cut]) writeFileSync(join(cwd, 'items.jsonl'), itemLines(4_000));
+    const done = JSON.parse((await mdap([...args, '--json'], { cwd: whole })).stdout);
+    const random = createRandom(23);
+    let kills = 0;
+    for (let i = 0; i < 6; i++) {
+      const { code, stderr } = await killed(args, cut, Math.floor(random() * 150_000));
+      if (code === null) kills++;
+      else assert.equal(code, 0, stderr);
+    }
+    const end = await mdap([...args, '--json'], { cwd: cut });
+    assert.equal(end.code, 0, end.stderr);
+    assert.ok(kills >= 3, `${kills} kills`);
+    for (const file of ['out.jsonl', 'out.failures.jsonl']) assert.equal(read(cut, file), read(whole, file), file);
+    const { items, votes, contestedSteps, wrongSteps } = JSON.parse(end.stdout);
+    assert.deepEqual(
+      [items, votes, contestedSteps, wrongSteps],
+      [done.items, done.votes, done.contestedSteps, done.wrongSteps],
+    );
+    assert.ok(items.done > 3_000 && items.undecided > 10 && items.invalid > 80, JSON.stringify(items));
+    const indices = [
+      ...rows(cut, 'out.jsonl').map(({ index }) => index),
+      ...rows(cut, 'out.failures.jsonl').map((row) => row.mdap_index),
+    ];
+    assert.deepEqual(
+      indices.sort((a, b) => a - b),
+      Array.from({ length: 4_000 }, (_, i) => i),
+    );
+  });
+
+  it('interrupted, pauses; the same command goes on; once done, it does nothing more', async (t) => {
+    const cwd = tempFolder(t);
+    writeFileSync(join(cwd, 'items.jsonl'), itemLines(300));
+    const args = [...EXTRACT, ...FILES, '--model', 'simulated:latencyMs=20'];
+    const paused = await mdap(args, {
+      cwd,
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (sizeOf(join(cwd, 'out.jsonl')) < 2_000) return;
+          clearInterval(timer);
+          child.kill('SIGINT');
+        }, 5);
+        child.on('exit', () => clearInterval(timer));
+      },
+    });
+    assert.equal(paused.code, 3, paused.stderr);
+    assert.match(paused.stderr, /paused: interrupted\. The same command again goes on\./);
+    const before = rows(cwd, 'out.jsonl').length;
+    assert.ok(before > 0 && before < 290, `${before}`);
+    for (let i = 0; i < 2; i++) {
+      const { code, stdout } = await mdap(args, { cwd });
+      assert.equal(code, 0);
+      assert.match(stdout, /items +300: 292 done, 8 invalid, 0 wrong/);
+      assert.equal(rows(cwd, 'out.jsonl').length, 292);
+    }
+    const { code, stderr } = await mdap(
+      ['resume', JSON.parse((await mdap(['runs', '--json'], { cwd })).stdout)[0].runId],
+      { cwd },
+    );
+    assert.equal(code, 2);
+    assert.match(stderr, /is a map, which goes on by the same `mdap map` command/);
+  });
+
+  it('takes what failed as the input of another map', async (t) => {
+    const cwd = tempFolder(t);
+    writeFileSync(join(cwd, 'items.jsonl'), itemLines(200));
+    const model = ['--model', 'simulated:p=0.7', '--escalate', 'none'];
+    assert.equal((await mdap([...EXTRACT, ...FILES, ...model, '--max-votes', '4'], { cwd })).code, 0);
+    const failed = rows(cwd, 'out.failures.jsonl');
+    const undecided = failed.filter((row) => row.mdap_status === 'undecided').length;
+    assert.ok(undecided > 20, `${undecided}`);
+    const again = ['--input', 'out.failures.jsonl', '--output', 'again.csv', '--json'];
+    const { stdout, stderr } = await mdap([...EXTRACT, ...again, ...model, '--max-votes', '100'], { cwd });
+    assert.deepEqual(
+      JSON.parse(stdout).items,
+      { done: undecided, undecided: 0, invalid: failed.length - undecided },
+      stderr,
+    );
+    const table: Record<string, string>[] = parseCsv(read(cwd, 'again.csv'), { columns: true });
+    assert.deepEqual(
+      table.map(({ id }) => id),
+      failed.filter((row) => row.mdap_status === 'undecided').map(({ item }) => item.id),
+    );
+    assert.deepEqual(Object.keys(table[0]!).slice(0, 4), ['id', 'name', 'total', 'mdap_index']);
+    assert.deepEqual(
+      rows(cwd, 'again.failures.jsonl').map(({ line, item }) => line ?? item),
+      failed.filter((row) => row.mdap_status === 'invalid').map(({ line, item }) => line ?? item),
+    );
+  });
+
+  it('gives back the rows of a CSV file with the fields beside them', async (t) => {
+    const cwd = tempFolder(t);
+    const head = 'id;record;expected\n';
+    writeFileSync(
+      join(cwd, 'items.csv'),
+      `${head}1;"a; b";"{""name"":""x"",""total"":1.5}"\n2;c;\n3;d;"{""name"":null,""total"":0}"\n`,
+    );
+    const files = ['--input', 'items.csv', '--output', 'out/results.csv'];
+    const { code, stderr } = await mdap([...EXTRACT, ...files, '--model', 'simulated'], { cwd });
+    assert.equal(code, 0, stderr);
+    const table: Record<string, string>[] = parseCsv(read(cwd, 'out/results.csv'), { columns: true });
+    assert.deepEqual(
+      table.map(({ id, record, name, total, mdap_index }) => [id, record, name, total, mdap_index]),
+      [
+        ['1', 'a; b', 'x', '1.5', '0'],
+        ['3', 'd', '', '0', '2'],
+      ],
+    );
+    assert.match(
+      read(cwd, 'out/results.failures.csv'),
+      /^id,record,expected,mdap_index,mdap_status,mdap_reason\n2,c,,1,invalid,/,
+    );
+  });
+
+  it('reads stdin, and any process: the columns of an item are its input', async (t) => {
+    const cwd = tempFolder(t);
+    const files = ['--input', '-', '--output', 'out.jsonl', '--with', '{"digits":2}', '--json'];
+    const stdin = '{"seed":1}\n{"seed":2}\n{"seed":-1}\n';
+    const { code, stdout, stderr } = await mdap(['map', 'add', ...files, '--model', 'simulated'], { cwd, stdin });
+    assert.equal(code, 0, stderr);
+    const { items, steps, wrongSteps } = JSON.parse(stdout);
+    assert.deepEqual([items, wrongSteps], [{ done: 2, undecided: 0, invalid: 1 }, 0]);
+    assert.ok(steps >= 4);
+    assert.equal(rows(cwd, 'out.failures.jsonl').length, 1);
+  });
+});
+
+describe('map refuses', { concurrency }, () => {
+  const model = ['--model', 'simulated'];
+  it('to write over what is there, to go on with another input, and files that are one', async (t) => {
+    const cwd = tempFolder(t);
+    writeFileSync(join(cwd, 'items.jsonl'), itemLines(3));
+    writeFileSync(join(cwd, 'out.jsonl'), 'mine\n');
+    const refuse = async (args: readonly string[], why: RegExp) => {
+      const { code, stderr, stdout } = await mdap(args, { cwd });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, why);
+      assert.equal(stdout, '');
+    };
+    await refuse([...EXTRACT, ...FILES, ...model], /--output: out\.jsonl holds something already/);
+    assert.equal(read(cwd, 'out.jsonl'), 'mine\n');
+    const other = ['--input', 'items.jsonl', '--output', 'b.jsonl'];
+    assert.equal((await mdap([...EXTRACT, ...other, ...model], { cwd })).code, 0);
+    writeFileSync(join(cwd, 'items.jsonl'), itemLines(4));
+    await refuse([...EXTRACT, ...other, ...model], /has another input/);
+    await refuse([...EXTRACT, '--input', 'items.jsonl', '--output', './items.jsonl', ...model], /expected three files/);
+    await refuse(
+      [...EXTRACT, ...other, '--failures', 'f.csv', '--run-id', 'x', ...model],
+      /--failures: expected a file of JSON Lines/,
+    );
+    await refuse(
+      [...EXTRACT, '--input', 'none.jsonl', '--output', 'c.jsonl', ...model],
+      /--input: expected a file, there is none/,
+    );
+    await refuse(
+      ['map', 'add', ...SCHEMA, '--input', 'items.jsonl', '--output', 'c.jsonl', ...model],
+      /--schema: expected none/,
+    );
+  });
+});
