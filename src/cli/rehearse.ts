@@ -1,5 +1,5 @@
 import { openModel, systemClock } from '../defaults.ts';
-import { messageOf, UsageError } from '../errors.ts';
+import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { createRandom } from '../random.ts';
 import {
   type OpenAiServer,
@@ -11,7 +11,7 @@ import {
 import { answersOf, statesOf } from '../testing/served-process.ts';
 import { loadProcess } from './process-source.ts';
 import { inputFor, pausable, requireModel } from './run.ts';
-import { plural, printableJson, shellWord, showCount } from './terminal.ts';
+import { printable, printableJson, shellWord, showCount, showDuration } from './terminal.ts';
 
 interface RehearseFlags {
   readonly model?: string;
@@ -31,9 +31,10 @@ interface RehearseFlags {
 /** Serves until Ctrl-C, or for so long; then says what it was asked. */
 export async function rehearseCommand(source: string, flags: RehearseFlags): Promise<number> {
   requireModel(flags as Parameters<typeof requireModel>[0]);
+  const { latencyMs, latencySigma = DEFAULT_SIGMA, batchSeconds = 0, forSeconds, port } = flags;
+  checkTimes(flags);
   const loaded = await loadProcess(source);
-  const { parsed } = await inputFor(loaded, flags.input);
-  const { latencyMs, latencySigma = 0.5, requestsPerMinute, tokensPerMinute, batchSeconds = 0, port } = flags;
+  const { raw, parsed } = await inputFor(loaded, flags.input);
   const model = await openModel({ model: flags.model!, seed: flags.seed });
   let server: OpenAiServer;
   try {
@@ -42,24 +43,28 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
       clock: systemClock,
       random: createRandom(flags.seed ?? 0),
       latency: latencyMs === undefined ? undefined : { medianMs: latencyMs, sigma: latencySigma },
-      limits: { requestsPerMinute, tokensPerMinute },
+      limits: { requestsPerMinute: flags.requestsPerMinute, tokensPerMinute: flags.tokensPerMinute },
       faults: flags.faults,
       batchMs: batchSeconds * 1_000,
       port,
     });
   } catch (thrown) {
-    if (thrown instanceof UsageError) throw thrown;
-    throw new UsageError(`--port: expected a port that is free, ${port} is not: ${messageOf(thrown)}.`);
+    await model.close?.();
+    if (thrown instanceof MdapError) throw thrown;
+    throw new UsageError(`port: expected one that this program may listen at, got ${port}: ${messageOf(thrown)}.`);
   }
-  const input = flags.input === undefined ? '' : ` --input ${shellWord(flags.input)}`;
+  // What came on stdin does not come again.
+  const input = flags.input === '@-' ? JSON.stringify(raw) : flags.input;
+  const { inputUsdPerMTok, outputUsdPerMTok } = model.price ?? FREE;
   process.stderr.write(
-    `a rehearsal of ${loaded.process.name} at ${server.baseUrl}; in another terminal:\n` +
-      `  MDAP_API_KEY= mdap run ${shellWord(source)}${input} --base-url ${server.baseUrl} --model rehearsal --price 0,0\n` +
-      `Ctrl-C ends it${flags.forSeconds === undefined ? '' : `, else ${plural(flags.forSeconds, 'second')} do`}\n`,
+    `a rehearsal of ${printable(loaded.process.name)} at ${server.baseUrl}; in another terminal:\n` +
+      `  mdap run ${shellWord(source)}${input === undefined ? '' : ` --input ${shellWord(input)}`}` +
+      ` --base-url ${server.baseUrl} --model rehearsal --price ${inputUsdPerMTok},${outputUsdPerMTok}\n` +
+      `Ctrl-C ends it${forSeconds === undefined ? '' : `, or ${showDuration(forSeconds * 1_000)}`}\n`,
   );
   try {
     await pausable(async (signal) => {
-      const forMs = flags.forSeconds === undefined ? LONGEST_MS : flags.forSeconds * 1_000;
+      const forMs = forSeconds === undefined ? LONGEST_MS : forSeconds * 1_000;
       await systemClock.sleep(forMs, signal).catch(() => {});
     });
   } finally {
@@ -70,15 +75,31 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
   return 0;
 }
 
+const DEFAULT_SIGMA = 0.5;
+const FREE = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
 /** Timers of Node hold 31 bits. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+function checkTimes({ latencyMs, latencySigma, batchSeconds, forSeconds }: RehearseFlags): void {
+  const most = Math.floor(LONGEST_MS / 1_000);
+  for (const [name, value] of Object.entries({ latencyMs, latencySigma, batchSeconds, forSeconds })) {
+    if (value !== undefined && !(value >= 0 && value <= most)) {
+      throw new UsageError(`${name}: expected a number from 0 to ${showCount(most)}, got ${value}.`);
+    }
+  }
+  if (latencySigma !== undefined && latencyMs === undefined) {
+    throw new UsageError('latencySigma: expected --latency-ms with it, which it spreads.');
+  }
+}
+
 function describeStats({ requests, answers, mostInFlight, inputTokens, outputTokens, batches }: ServerStats): string {
-  const list = Object.entries(answers).map(([what, count]) => `${showCount(count)} ${what}`);
-  return (
-    `${plural(requests, 'request')}${list.length > 0 ? ` (${list.join(', ')})` : ''}, ${showCount(mostInFlight)} at once at most\n` +
-    `${showCount(inputTokens)} tokens in, ${showCount(outputTokens)} out${batches > 0 ? `; ${plural(batches, 'batch')}` : ''}\n`
-  );
+  const rows = [
+    ['requests', `${showCount(requests)}, ${showCount(mostInFlight)} at once at most`],
+    ...Object.entries(answers).map(([what, count]) => [`  ${what}`, showCount(count)] as const),
+    ['tokens', `${showCount(inputTokens)} in, ${showCount(outputTokens)} out`],
+    ...(batches > 0 ? [['batches', showCount(batches)] as const] : []),
+  ] as const;
+  return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join('');
 }
 
 /** `429=0.05,hang=0.01`: shares of the requests. */

@@ -1,50 +1,66 @@
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
+import { messageOf, UsageError } from '../errors.ts';
 import type { Sample } from '../model.ts';
 import { type Random, standardNormal } from '../random.ts';
+import { Allowance } from './allowance.ts';
+import { Batches } from './openai-batches.ts';
+import { type Asked, asObject, ENDPOINTS, failure } from './openai-format.ts';
 
-/** What a request asks for, however it came. */
-export interface ServedRequest {
-  readonly system: string | undefined;
-  readonly user: string;
-  readonly temperature: number;
-  readonly maxOutputTokens: number;
-  /** How many equal prompts came before: what makes the draws of a step different ones. */
+export interface ServedRequest extends Asked {
+  /**
+   * The least number, from 0, that no equal prompt has: what makes the draws of a step different ones. A reply that does
+   * not reach its client gives its number back.
+   */
   readonly repetition: number;
 }
 
-/** Ways in which a server can let a client down, each with its share of the requests. */
+/**
+ * Ways in which a server can let a client down: refuse, fail, never answer, break off within the body, answer with what is
+ * no completion, hang up.
+ */
 export const SERVER_FAULTS = ['429', '500', 'hang', 'half', 'json', 'reset'] as const;
 export type ServerFault = (typeof SERVER_FAULTS)[number];
 
 export interface OpenAiServerOptions {
-  /** What stands behind the server. */
+  /** What stands behind the server. What it throws is told to the client with status 400. */
   readonly answer: (request: ServedRequest) => Sample | Promise<Sample>;
   readonly clock: Clock;
+  /** Faults and latencies are drawn from it in the order in which requests come. */
   readonly random: Random;
-  /** Lognormal latency; by default it answers at once. */
+  /** Lognormal; by default it answers at once. `sigma` is the standard deviation of the logarithm. */
   readonly latency?: { readonly medianMs: number; readonly sigma: number };
+  /** Of chat completions, by default none. What is beyond is refused with 429. */
   readonly limits?: {
     readonly requestsPerMinute?: number;
     readonly tokensPerMinute?: number;
     readonly concurrency?: number;
   };
+  /** Shares of the chat completions, in [0, 1]; by default none. */
   readonly faults?: Partial<Record<ServerFault, number>>;
-  /** Any other key is refused. By default none is needed. */
+  /** Any other key is refused with 401. By default none is needed. */
   readonly apiKey?: string;
-  /** How long a batch takes. */
+  /** How long a batch takes, in milliseconds; 0 by default. */
   readonly batchMs?: number;
-  /** Share of a batch's requests that fail. */
+  /** Share of a batch's requests that fail; 0 by default. */
   readonly batchFailures?: number;
+  /** On 127.0.0.1; by default one that is free. */
   readonly port?: number;
 }
 
 export interface ServerStats {
+  /** Of every kind, those for these figures aside. */
   readonly requests: number;
-  /** By status; requests that got none by the name of the fault. */
+  /**
+   * Answers by status. What was no full answer has a name instead: the fault (`hang`, `half`, `json`, `reset`), or
+   * `aborted` where the client did not wait.
+   */
   readonly answers: Readonly<Record<string, number>>;
+  /** Chat completions at once. */
   readonly mostInFlight: number;
+  /** Of completions that a provider would have charged: those that were sent, in full or in half, and those in batches. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly batches: number;
@@ -53,126 +69,136 @@ export interface ServerStats {
 export interface OpenAiServer {
   /** As for `--base-url`. */
   readonly baseUrl: string;
+  /** The same at `/stats` of the server, as JSON. */
   readonly stats: ServerStats;
+  /** Hangs up on whoever still waits. */
   close(): Promise<void>;
 }
 
-const MINUTE_MS = 60_000;
-const RETRY_AFTER_S = 1;
 const MOST_BODY_BYTES = 256 * 2 ** 20;
+const MOST_PORT = 65_535;
+/** Any name is taken; this one is told to those who ask which there are. */
+const MODEL_NAME = 'rehearsal';
 
 /**
- * A server with the interface of OpenAI (chat completions and batches) on the loopback address, around anything that can
- * answer: to rehearse a run with latency, limits and outages, and for tests.
+ * A server with the interface of OpenAI (chat completions, files and batches) on the loopback address, around anything that
+ * can answer: to rehearse a run with latency, limits and outages, and for tests.
+ * @throws {UsageError} for options out of their range.
  * @throws what listening throws, as for a port in use.
  */
 export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAiServer> {
+  checkOptions(options);
   const { clock, random, limits = {}, faults = {}, latency, apiKey, batchMs = 0, batchFailures = 0 } = options;
-  const repetitions = new Map<string, number>();
-  const files = new Map<string, string>();
-  const batches = new Map<string, Batch>();
-  const recent: { readonly atMs: number; readonly tokens: number }[] = [];
+  const numbers = new Numbers();
+  const perMinute = {
+    requests: new Allowance(limits.requestsPerMinute, clock.monotonicMs()),
+    tokens: new Allowance(limits.tokensPerMinute, clock.monotonicMs()),
+  };
   const answers: Record<string, number> = {};
-  let [requests, inFlight, mostInFlight, inputTokens, outputTokens] = [0, 0, 0, 0, 0];
+  let [requests, replies, inFlight, mostInFlight, inputTokens, outputTokens] = [0, 0, 0, 0, 0, 0];
   const count = (what: string | number) => {
     answers[what] = (answers[what] ?? 0) + 1;
   };
-
-  async function answer(request: Omit<ServedRequest, 'repetition'>): Promise<Sample> {
-    const key = JSON.stringify([request.system, request.user]);
-    const repetition = repetitions.get(key) ?? 0;
-    repetitions.set(key, repetition + 1);
-    const sample = await options.answer({ ...request, repetition });
+  const pay = (sample: Sample) => {
     inputTokens += sample.inputTokens ?? 0;
     outputTokens += sample.outputTokens ?? 0;
-    recent.push({ atMs: clock.monotonicMs(), tokens: (sample.inputTokens ?? 0) + (sample.outputTokens ?? 0) });
-    return sample;
+  };
+  const batches = new Batches({
+    clock,
+    random,
+    answer: async (asked) => (await ask(asked)).sample,
+    onPaid: pay,
+    batchMs,
+    failures: batchFailures,
+  });
+
+  async function ask(asked: Asked): Promise<{ sample: Sample; giveBack: () => void }> {
+    const key = hash('sha256', JSON.stringify([asked.system, asked.user]), 'base64');
+    const repetition = numbers.take(key);
+    const giveBack = () => numbers.giveBack(key, repetition);
+    try {
+      return { sample: await options.answer({ ...asked, repetition }), giveBack };
+    } catch (thrown) {
+      giveBack();
+      throw thrown;
+    }
   }
 
-  function isOverLimit(): boolean {
-    const { requestsPerMinute, tokensPerMinute, concurrency } = limits;
-    const since = clock.monotonicMs() - MINUTE_MS;
-    while (recent.length > 0 && recent[0]!.atMs < since) recent.shift();
-    const tokens = recent.reduce((sum, one) => sum + one.tokens, 0);
-    return (
-      recent.length >= (requestsPerMinute ?? Number.POSITIVE_INFINITY) ||
-      tokens >= (tokensPerMinute ?? Number.POSITIVE_INFINITY) ||
-      inFlight > (concurrency ?? Number.POSITIVE_INFINITY)
-    );
-  }
-
-  function drawFault(): ServerFault | undefined {
+  /** Both are drawn for every request, so that what becomes of one changes nothing for the next. */
+  function drawFate(): { fault: ServerFault | undefined; waitMs: number } {
     let left = random();
-    for (const fault of SERVER_FAULTS) {
-      left -= faults[fault] ?? 0;
-      if (left < 0) return fault;
-    }
-    return undefined;
+    const fault = SERVER_FAULTS.find((one) => {
+      left -= faults[one] ?? 0;
+      return left < 0;
+    });
+    const waitMs = latency === undefined ? 0 : latency.medianMs * Math.exp(latency.sigma * standardNormal(random));
+    return { fault, waitMs };
   }
 
-  /** @returns nothing where the client is left hanging, or hung up on */
-  async function chat(body: ChatBody, response: ServerResponse): Promise<void> {
-    const fault = drawFault();
-    if (fault === '429' || isOverLimit()) {
-      const headers = { 'retry-after': String(RETRY_AFTER_S) };
-      return send(response, 429, failure('Rate limit reached.', 'rate_limit_exceeded'), headers);
+  async function chat(document: unknown, response: ServerResponse): Promise<void> {
+    const { fault, waitMs } = drawFate();
+    const asked = ENDPOINTS['/v1/chat/completions'].read(document);
+    const nowMs = clock.monotonicMs();
+    const isBusy = inFlight > (limits.concurrency ?? Number.POSITIVE_INFINITY);
+    const limitedMs = Math.max(perMinute.requests.waitMs(nowMs), perMinute.tokens.waitMs(nowMs));
+    if (fault === '429' || isBusy || limitedMs > 0) {
+      response.setHeader('retry-after', String(Math.max(1, Math.ceil(limitedMs / 1_000))));
+      tellLimits(response, nowMs);
+      return send(response, 429, failure('Rate limit reached.', 'rate_limit_exceeded'));
     }
+    perMinute.requests.spend(1, nowMs);
     if (fault === '500') return send(response, 500, failure('The server had an error.', 'server_error'));
     if (fault === 'hang') return count(fault);
+    const { sample, giveBack } = await ask(asked);
+    perMinute.tokens.spend((sample.inputTokens ?? 0) + (sample.outputTokens ?? 0), clock.monotonicMs());
+    if (waitMs > 0) await waitFor(response, waitMs);
+    if (response.destroyed) {
+      giveBack();
+      return count('aborted');
+    }
+    if (fault !== undefined) giveBack();
     if (fault === 'reset') {
       count(fault);
-      response.destroy();
+      response.socket?.resetAndDestroy();
       return;
     }
-    const read = (role: string) =>
-      body.messages
-        .filter((message) => message.role === role)
-        .map(textOf)
-        .join('\n');
-    const sample = await answer(requestOf(read, body.temperature, body.max_tokens ?? body.max_completion_tokens));
-    if (latency !== undefined) {
-      const closed = new AbortController();
-      response.once('close', () => closed.abort());
-      const waitMs = latency.medianMs * Math.exp(latency.sigma * standardNormal(random));
-      await clock.sleep(waitMs, closed.signal).catch(() => {});
+    tellLimits(response, clock.monotonicMs());
+    if (fault === 'json') {
+      const body = { object: 'chat.completion', choices: 'none' };
+      return send(response, 200, body, fault);
     }
-    if (fault === 'json') return send(response, 200, { object: 'chat.completion', choices: 'none' });
-    if (fault !== 'half') return send(response, 200, completion(sample, body.model));
+    pay(sample);
+    const { model } = document as { model?: unknown };
+    const createdS = Math.floor(clock.now() / 1_000);
+    const body = ENDPOINTS['/v1/chat/completions'].write({ sample, model, id: ++replies, createdS });
+    if (fault !== 'half') return send(response, 200, body);
     count(fault);
-    const text = JSON.stringify(completion(sample, body.model));
+    const text = JSON.stringify(body);
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
     response.write(text.slice(0, text.length / 2), () => response.destroy());
   }
 
-  function send(response: ServerResponse, status: number, body: unknown, headers = {}): void {
-    count(status);
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  async function waitFor(response: ServerResponse, waitMs: number): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    await clock.sleep(waitMs, gone.signal).catch(() => {});
   }
 
-  async function startBatch(body: { input_file_id: string }, response: ServerResponse): Promise<void> {
-    const lines = (files.get(body.input_file_id) ?? '').split('\n').filter((line) => line !== '');
-    const id = `batch_${batches.size + 1}`;
-    const results: string[] = [];
-    for (const line of lines) {
-      const { custom_id, body: asked } = JSON.parse(line) as { custom_id: string; body: ResponsesBody };
-      const isFailed = random() < batchFailures;
-      const read = (role: string) =>
-        asked.input
-          .filter((message) => roleOf(message.role) === role)
-          .map(textOf)
-          .join('\n');
-      const sample = isFailed ? undefined : await answer(requestOf(read, asked.temperature, asked.max_output_tokens));
-      const answered =
-        sample === undefined
-          ? { status_code: 500, body: failure('The server had an error.', 'server_error') }
-          : { status_code: 200, body: responsesBody(sample, asked.model) };
-      results.push(JSON.stringify({ id: `line_${results.length}`, custom_id, response: answered, error: null }));
+  function tellLimits(response: ServerResponse, nowMs: number): void {
+    for (const [unit, allowance] of Object.entries(perMinute)) {
+      for (const [name, value] of allowance.headers(unit, nowMs)) response.setHeader(name, value);
     }
-    // A provider keeps no order.
-    files.set(`out_${id}`, `${results.reverse().join('\n')}\n`);
-    batches.set(id, { id, readyMs: clock.monotonicMs() + batchMs, total: lines.length, isCancelled: false });
-    send(response, 200, batchBody(batches.get(id)!, clock.monotonicMs()));
+  }
+
+  function send(
+    response: ServerResponse,
+    status: number,
+    body: object | string,
+    countAs: string | number = status,
+  ): void {
+    count(countAs);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -187,31 +213,33 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
       return send(response, 401, failure('Incorrect API key provided.', 'invalid_api_key'));
     }
     const body = await readBody(request);
-    const [, batchId, action] = /^\/v1\/batches\/([^/]+)(\/cancel)?$/.exec(path) ?? [];
-    const [, fileId] = /^\/v1\/files\/([^/]+)\/content$/.exec(path) ?? [];
-    const batch = batches.get(batchId ?? '');
-    if (path === '/v1/chat/completions' && request.method === 'POST') return chat(JSON.parse(body), response);
-    if (path === '/v1/models') return send(response, 200, { object: 'list', data: [] });
-    if (path === '/v1/files' && request.method === 'POST') {
-      const id = `file_${files.size + 1}`;
-      files.set(id, uploaded(body));
-      return send(response, 200, {
-        id,
-        object: 'file',
-        bytes: body.length,
-        created_at: 0,
-        filename: 'f',
-        purpose: 'batch',
-      });
+    if (response.destroyed) return count('aborted');
+    if (request.method === 'POST' && path === '/v1/chat/completions') {
+      mostInFlight = Math.max(mostInFlight, ++inFlight);
+      response.once('close', () => inFlight--);
+      return chat(JSON.parse(body.toString()), response);
     }
-    if (path === '/v1/batches' && request.method === 'POST') return startBatch(JSON.parse(body), response);
-    if (batch !== undefined) {
-      if (action !== undefined) batch.isCancelled = true;
-      return send(response, 200, batchBody(batch, clock.monotonicMs()));
+    const found = await lookUp(`${request.method} ${path}`, body, request.headers['content-type'] ?? '');
+    if (found !== undefined) return send(response, 200, found);
+    send(response, 404, failure(`There is nothing at ${request.method} ${path}.`, 'not_found'));
+  }
+
+  /** All but chat completions, which have limits and faults. */
+  async function lookUp(what: string, body: Buffer, contentType: string): Promise<object | string | undefined> {
+    if (what === 'GET /v1/models') {
+      return { object: 'list', data: [{ id: MODEL_NAME, object: 'model', created: 0, owned_by: 'mdap' }] };
     }
-    const file = files.get(fileId ?? '');
-    if (file !== undefined) return send(response, 200, file);
-    send(response, 404, failure(`There is nothing at ${path}.`, 'not_found'));
+    if (what === 'POST /v1/files') {
+      const form = new Response(new Uint8Array(body), { headers: { 'content-type': contentType } });
+      return batches.upload(await form.formData());
+    }
+    if (what === 'POST /v1/batches') return batches.start(asObject(JSON.parse(body.toString()), 'the body'));
+    const [, method, kind, id = '', action] =
+      /^(GET|POST) \/v1\/(files|batches)\/([^/]+)(?:\/(\w+))?$/.exec(what) ?? [];
+    if (method === 'GET' && kind === 'files' && action === 'content') return batches.content(id);
+    if (method === 'GET' && kind === 'batches' && action === undefined) return batches.get(id);
+    if (method === 'POST' && kind === 'batches' && action === 'cancel') return batches.cancel(id);
+    return undefined;
   }
 
   const stats = (): ServerStats => ({
@@ -220,17 +248,17 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     mostInFlight,
     inputTokens,
     outputTokens,
-    batches: batches.size,
+    batches: batches.started,
   });
 
   const server = createServer((request, response) => {
-    inFlight++;
-    mostInFlight = Math.max(mostInFlight, inFlight);
-    response.once('close', () => inFlight--);
     handle(request, response).catch((thrown: unknown) => {
-      if (!response.headersSent) send(response, 400, failure(String(thrown), 'invalid_request_error'));
+      if (response.destroyed) count('aborted');
+      else send(response, 400, failure(messageOf(thrown), 'invalid_request_error'));
     });
   });
+  // A client ends its idle connections itself: one that the server ends may just be in use again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port ?? 0, '127.0.0.1', resolve);
@@ -249,135 +277,67 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
   };
 }
 
-interface Message {
-  readonly role: string;
-  readonly content: string | readonly { readonly text?: string }[];
-}
-
-interface ChatBody {
-  readonly model: string;
-  readonly messages: readonly Message[];
-  readonly temperature?: number;
-  readonly max_tokens?: number;
-  readonly max_completion_tokens?: number;
-}
-
-/** Of the interface that OpenAI's batches use. */
-interface ResponsesBody {
-  readonly model: string;
-  readonly input: readonly Message[];
-  readonly temperature?: number;
-  readonly max_output_tokens?: number;
-}
-
-interface Batch {
-  readonly id: string;
-  readonly readyMs: number;
-  readonly total: number;
-  isCancelled: boolean;
-}
-
-function requestOf(
-  read: (role: string) => string,
-  temperature = 1,
-  maxOutputTokens = 4_096,
-): Omit<ServedRequest, 'repetition'> {
-  const system = read('system');
-  return { system: system === '' ? undefined : system, user: read('user'), temperature, maxOutputTokens };
-}
-
-function roleOf(role: string): string {
-  return role === 'developer' ? 'system' : role;
-}
-
-function textOf({ content }: Message): string {
-  return typeof content === 'string' ? content : content.map(({ text = '' }) => text).join('');
-}
-
-function failure(message: string, code: string): object {
-  return { error: { message, type: code, code, param: null } };
-}
-
-const FINISH = { stop: 'stop', length: 'length', refused: 'content_filter', other: 'other' } as const;
-
-function completion(sample: Sample, model: string): object {
-  const [input, output] = [sample.inputTokens ?? 0, sample.outputTokens ?? 0];
-  return {
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    created: 0,
-    model,
-    choices: [
-      { index: 0, message: { role: 'assistant', content: sample.text }, finish_reason: FINISH[sample.finishReason] },
-    ],
-    usage: {
-      prompt_tokens: input,
-      completion_tokens: output,
-      total_tokens: input + output,
-      prompt_tokens_details: { cached_tokens: sample.cachedInputTokens ?? 0 },
-    },
+function checkOptions({
+  latency,
+  limits = {},
+  faults = {},
+  batchMs = 0,
+  batchFailures = 0,
+  port,
+}: OpenAiServerOptions) {
+  const refuse = (name: string, expected: string, got: number) => {
+    throw new UsageError(`${name}: expected ${expected}, got ${got}.`);
   };
+  for (const [name, value] of Object.entries({ ...latency, batchMs })) {
+    if (!(value >= 0 && Number.isFinite(value))) refuse(name, 'a number of at least 0', value);
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) {
+      refuse(name, 'a whole number of at least 1', value);
+    }
+  }
+  if (!(batchFailures >= 0 && batchFailures <= 1)) refuse('batchFailures', 'a share from 0 to 1', batchFailures);
+  const shares = Object.values(faults);
+  const all = shares.reduce((sum, share) => sum + share, 0);
+  // Shares in decimals may add up to a little more than they mean.
+  if (!shares.every((share) => share >= 0) || !(all <= 1 + 1e-9)) {
+    refuse('faults', 'shares from 0 to 1 that add up to 1 at most', all);
+  }
+  if (port !== undefined && !(Number.isSafeInteger(port) && port >= 0 && port <= MOST_PORT)) {
+    refuse('port', `a whole number from 0 to ${MOST_PORT}`, port);
+  }
 }
 
-function responsesBody(sample: Sample, model: string): object {
-  const isCut = sample.finishReason === 'length';
-  return {
-    id: 'resp_1',
-    object: 'response',
-    created_at: 0,
-    model,
-    status: isCut ? 'incomplete' : 'completed',
-    incomplete_details: isCut ? { reason: 'max_output_tokens' } : null,
-    output: [
-      {
-        type: 'message',
-        id: 'msg_1',
-        role: 'assistant',
-        status: 'completed',
-        content: [{ type: 'output_text', text: sample.text, annotations: [] }],
-      },
-    ],
-    usage: {
-      input_tokens: sample.inputTokens ?? 0,
-      input_tokens_details: { cached_tokens: sample.cachedInputTokens ?? 0 },
-      output_tokens: sample.outputTokens ?? 0,
-      output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: (sample.inputTokens ?? 0) + (sample.outputTokens ?? 0),
-    },
-  };
+/** Numbers equal texts from 0, the least that is free first. */
+class Numbers {
+  readonly #next = new Map<string, number>();
+  readonly #free = new Map<string, number[]>();
+
+  take(key: string): number {
+    const free = this.#free.get(key);
+    if (free !== undefined) {
+      const least = Math.min(...free);
+      free.splice(free.indexOf(least), 1);
+      if (free.length === 0) this.#free.delete(key);
+      return least;
+    }
+    const next = this.#next.get(key) ?? 0;
+    this.#next.set(key, next + 1);
+    return next;
+  }
+
+  giveBack(key: string, number: number): void {
+    this.#free.set(key, [...(this.#free.get(key) ?? []), number]);
+  }
 }
 
-function batchBody({ id, readyMs, total, isCancelled }: Batch, nowMs: number): object {
-  const isReady = nowMs >= readyMs;
-  return {
-    id,
-    object: 'batch',
-    endpoint: '/v1/responses',
-    input_file_id: 'file',
-    completion_window: '24h',
-    status: isCancelled ? 'cancelled' : isReady ? 'completed' : 'in_progress',
-    output_file_id: isReady && !isCancelled ? `out_${id}` : null,
-    error_file_id: null,
-    created_at: 0,
-    request_counts: { total, completed: isReady ? total : 0, failed: 0 },
-  };
-}
-
-/** The part of a multipart body that is JSON Lines. */
-function uploaded(body: string): string {
-  return body
-    .split(/\r?\n/)
-    .filter((line) => line.startsWith('{'))
-    .join('\n');
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
-    if (bytes > MOST_BODY_BYTES) throw new Error(`the body has more than ${MOST_BODY_BYTES} bytes`);
+    if (bytes > MOST_BODY_BYTES) throw new UsageError(`the body: expected ${MOST_BODY_BYTES} bytes at most.`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
