@@ -328,7 +328,9 @@ const SELECT_SAMPLE = `SELECT step, draw, model, variant, temperature, substr(CA
   latency_ms FROM samples`;
 
 function toCutSample(row: unknown): CutSample {
-  const { text, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & { readonly text: Uint8Array };
+  // Empty bytes come as null.
+  const { text: bytes, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & { readonly text: Uint8Array | null };
+  const text = bytes ?? new Uint8Array();
   const isCut = text.length < rest.text_bytes;
   // With `stream`, a character that was cut in two is left away.
   const decoded = new TextDecoder('utf-8', { ignoreBOM: true }).decode(text, { stream: isCut });

@@ -11,7 +11,7 @@
  * GET  /api/runs/:run/steps/:step/context            StepContext
  * GET  /api/runs/:run/steps/:step/samples/:draw      SampleView, its text whole
  * POST /api/runs/:run/steps/:step/decide             DecideRequest -> DecideAnswer
- * GET  /api/plan?steps&p&v&rho&target&k&m&maxVotes&sampleCostUsd   PlanAnswer
+ * GET  /api/plan?steps&p&v&rho&target&k&m&sampleCostUsd            PlanAnswer
  * GET  /api/calibrations                             CalibrationList
  * GET  /api/calibrations/:file/forecast?steps&target&k&maxVotes    CalibrationForecast
  * GET  /events                                       SSE: `runs` with RunList

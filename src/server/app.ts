@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { validator } from 'hono/validator';
 import { UsageError } from '../errors.ts';
 import { RED_FLAG_CODES } from '../red-flags.ts';
 import type {
@@ -38,6 +39,7 @@ export interface AppOptions extends Feed {
 /** Of a decision that is sent: actions may be as large as replies. */
 const MOST_BODY_BYTES = 16 * 2 ** 20;
 const FILTERS: readonly StepFilter[] = ['all', 'contested', 'flagged', 'slow', 'costly', 'wrong'];
+const PLAN_QUERIES = ['steps', 'p', 'v', 'rho', 'target', 'k', 'm', 'sampleCostUsd'] as const;
 const STEPS_A_PAGE = { standard: 100, most: 500 };
 
 /** All that the dashboard's server answers: `api.ts` has the list. */
@@ -67,7 +69,7 @@ export function createApp(options: AppOptions) {
     .get('/api/runs', (c) => c.json<RunList>(runs.list()))
     .get('/api/runs/:run', async (c) => c.json<RunDetail>(await runs.detail(c.req.param('run'))))
     .get('/api/runs/:run/charts', async (c) => c.json<RunCharts>(await runs.charts(c.req.param('run'))))
-    .get('/api/runs/:run/steps', (c) =>
+    .get('/api/runs/:run/steps', queries('filter', 'cursor', 'limit'), (c) =>
       c.json<StepPage>(
         runs.steps(c.req.param('run'), {
           filter: filterOf(c),
@@ -91,9 +93,9 @@ export function createApp(options: AppOptions) {
         await runs.decide(c.req.param('run'), index('step', c.req.param('step')), await jsonBody(c)),
       ),
     )
-    .get('/api/plan', (c) => c.json<PlanAnswer>(answerPlan(planQuery(c))))
+    .get('/api/plan', queries(...PLAN_QUERIES), (c) => c.json<PlanAnswer>(answerPlan(planQuery(c))))
     .get('/api/calibrations', (c) => c.json<CalibrationList>(calibrations.list()))
-    .get('/api/calibrations/:file/forecast', (c) =>
+    .get('/api/calibrations/:file/forecast', queries('steps', 'target', 'k', 'maxVotes'), (c) =>
       c.json<CalibrationForecast>(
         calibrations.forecast(c.req.param('file'), {
           steps: wholeQuery(c, 'steps'),
@@ -140,6 +142,17 @@ function troubleOf(read: () => unknown): ServerInfo['trouble'] {
   } catch (thrown) {
     return refusedAnswer(thrown).body.error;
   }
+}
+
+/** What may be asked for behind the path, each once. For the typed client, too. */
+function queries<Name extends string>(...names: readonly Name[]) {
+  return validator('query', (given): { [name in Name]?: string } => {
+    for (const [name, value] of Object.entries(given)) {
+      if (names.some((known) => known === name) && typeof value === 'string') continue;
+      throw new UsageError(`query: expected some of ${names.join(', ')}, each once, got ${JSON.stringify(name)}.`);
+    }
+    return given as { [name in Name]?: string };
+  });
 }
 
 function filterOf(c: Context): StepFilter {

@@ -38,7 +38,7 @@ export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary 
 }
 
 /** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
-export function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): ShownStatus {
+function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): ShownStatus {
   if (isWriting) return 'running';
   return status === 'running' ? 'interrupted' : status;
 }
