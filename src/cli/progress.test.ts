@@ -1,5 +1,6 @@
 // Proves, on a virtual clock: a terminal gets one line that is redrawn at most ten times a second and never wraps, with
-// what matters most first; a log gets a line now and then; failures that repeat are said once; what a server says cannot
+// what matters most first, and bars of the last votes where there is room; a log gets a line now and then, and so does a
+// terminal that is not to be redrawn; failures that repeat are said once; what a server says cannot
 // command the terminal; nothing is left behind at the end.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -15,13 +16,14 @@ function watch(options: {
   columns?: number;
   totalSteps?: number | undefined;
   items?: () => ItemCounts;
+  environment?: Record<string, string>;
 }) {
-  const { isTTY, columns, items } = options;
+  const { isTTY, columns, items, environment = {} } = options;
   const clock = virtualClock(5_000);
   const written: string[] = [];
   const output = { isTTY, columns, write: (text: string) => written.push(text) };
   const totalSteps = 'totalSteps' in options ? options.totalSteps : 1_000;
-  const onEvent = progress({ output, clock, totalSteps, items });
+  const onEvent = progress({ output, clock, totalSteps, items, environment });
   let stepIndex = 0;
 
   const step = (decision: Partial<DecisionEntry> = {}) => {
@@ -102,6 +104,19 @@ describe('on a terminal', () => {
     );
   });
 
+  it('says where a map goes on once it has applied again what was decided before', () => {
+    const counts = { done: 0, undecided: 0, invalid: 0 };
+    const { start, sample, step, written } = watch({ isTTY: true, items: () => counts });
+    start({ stepIndex: 900, isResumed: true });
+    counts.done = 450;
+    sample();
+    step();
+    assert.deepEqual(
+      written.filter((text) => text.endsWith('\n')),
+      [`${ERASE}resuming at item 450\n`],
+    );
+  });
+
   it('counts the rate of a resumed run from where it went on', async () => {
     const { clock, start, step, written, last } = watch({ isTTY: true, columns: 120 });
     start({ stepIndex: 900, isResumed: true });
@@ -152,7 +167,77 @@ describe('on a terminal', () => {
   });
 });
 
+describe('bars of the votes of the last steps', () => {
+  const UTF_8 = { LANG: 'de_DE.UTF-8' };
+
+  async function barsAfter(
+    votes: readonly number[],
+    options: { columns?: number; environment?: Record<string, string> },
+  ) {
+    const { clock, start, step, last } = watch({ isTTY: true, columns: 120, environment: UTF_8, ...options });
+    start();
+    for (const count of votes.slice(0, -1)) step({ votes: count });
+    await clock.sleep(1_000);
+    step({ votes: votes.at(-1)! });
+    return /[▁-█]+$/.exec(last()!)?.[0];
+  }
+
+  it('rise by a level a vote from the fewest', async () => {
+    assert.equal(await barsAfter([3, 4, 5, 6, 7, 8, 9, 10], {}), '▁▂▃▄▅▆▇█');
+    assert.equal(await barsAfter([2, 2, 2, 4, 2, 2, 2, 2], {}), '▁▁▁▃▁▁▁▁');
+    assert.equal(await barsAfter([3, 3, 3, 3, 17, 3, 3, 10], {}), '▁▁▁▁█▁▁▅');
+  });
+
+  it('are those of the last twenty steps, or of as many as there is room for', async () => {
+    const votes = [9, ...Array.from({ length: 20 }, () => 3)];
+    assert.equal(await barsAfter(votes, {}), '▁'.repeat(20));
+    for (let columns = 10; columns < 120; columns++) {
+      const { clock, start, step, last } = watch({ isTTY: true, columns, environment: UTF_8 });
+      start();
+      for (let i = 0; i < 29; i++) step();
+      await clock.sleep(1_000);
+      step();
+      const line = last()!;
+      assert.ok(line.length < columns, `${columns}: ${line}`);
+      assert.match(line, /(?: · [▁]{8,20}|[^▁])$/);
+    }
+    assert.equal(await barsAfter([3, 3, 3], {}), undefined);
+  });
+
+  it('are shown on a terminal that has such characters alone', async () => {
+    const votes = Array.from({ length: 20 }, () => 3);
+    const shown = async (environment: Record<string, string>) =>
+      (await barsAfter(votes, { environment })) !== undefined;
+    assert.equal(await shown({ LANG: 'C' }), false);
+    assert.equal(await shown({}), false);
+    assert.equal(await shown({ LC_CTYPE: 'C.utf8', LANG: 'C' }), true);
+    assert.equal(await shown({ LC_ALL: 'POSIX', LANG: 'en_US.UTF-8' }), false);
+  });
+});
+
 describe('in a log', () => {
+  for (const [name, value] of [
+    ['NO_COLOR', '1'],
+    ['TERM', 'dumb'],
+  ] as const) {
+    it(`is what a terminal gets with ${name}=${value}`, async () => {
+      const { clock, start, step, onEvent, written } = watch({
+        isTTY: true,
+        environment: { LANG: 'C.UTF-8', [name]: value },
+      });
+      start({ stepIndex: 5, isResumed: true });
+      for (let i = 0; i < 10; i++) {
+        await clock.sleep(1_000);
+        step();
+      }
+      onEvent({ type: 'run-ended', status: 'done', reason: null });
+      assert.deepEqual(written, [
+        'resuming at step 5\n',
+        '15 of 1,000 steps · 1.5 % · 16 min 25 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
+      ]);
+    });
+  }
+
   it('is a plain line every ten seconds', async () => {
     const { clock, start, step, onEvent, written } = watch({ isTTY: false, columns: 20 });
     start();

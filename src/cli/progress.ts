@@ -15,16 +15,26 @@ const LOG_MS = 10_000;
 /** The draws of one step fail together and say the same: once is enough. */
 const SAME_FAILURE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[K';
+/** The votes of the last steps, as a bar each: so many at most, and none where there is room for fewer than some. */
+const MOST_BARS = 20;
+const LEAST_BARS = 8;
+const BARS = '▁▂▃▄▅▆▇█';
 
-/** Shows a run while it goes on: one line redrawn on a terminal, a line now and then elsewhere. */
+/**
+ * Shows a run while it goes on: one line redrawn on a terminal, a line now and then elsewhere, also on a terminal that
+ * cannot redraw (`TERM=dumb`) or is not to (`NO_COLOR`, https://no-color.org).
+ */
 export function progress(options: {
   output: Output;
   clock: Clock;
   totalSteps: number | undefined;
   /** Of a run over many inputs, which are then what is counted: the steps are theirs. */
   items?: () => ItemCounts;
+  environment?: Environment;
 }): OnEvent {
-  const { output, clock, totalSteps, items } = options;
+  const { output, clock, totalSteps, items, environment = process.env } = options;
+  const isLive = output.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
+  const hasBars = isLive && isUtf8(environment);
   const noun = items === undefined ? 'step' : 'item';
   const startMs = clock.monotonicMs();
   let shownMs = startMs;
@@ -38,6 +48,9 @@ export function progress(options: {
   let flagged = 0;
   let costUsd: number | null = 0;
   let failure = { message: '', atMs: 0 };
+  /** The last steps, the oldest first. */
+  const lastVotes: number[] = [];
+  let isToldOfItems = true;
 
   /** What matters most comes first: a narrow terminal shows no more. */
   function partsAt(nowMs: number): string[] {
@@ -76,38 +89,59 @@ export function progress(options: {
     shownMs = nowMs;
     const parts = partsAt(nowMs);
     // Some terminals say they have 0 columns.
-    if (output.isTTY) output.write(`${ERASE_LINE}${fit(parts, (output.columns || 80) - 1)}`);
-    else output.write(`${parts.join(SEPARATOR)}\n`);
+    if (isLive) {
+      const columns = (output.columns || 80) - 1;
+      const line = fit(parts, columns);
+      output.write(`${ERASE_LINE}${line}${hasBars ? bars(columns - line.length) : ''}`);
+    } else output.write(`${parts.join(SEPARATOR)}\n`);
+  }
+
+  /** As many of the last steps as fit into so many columns. */
+  function bars(columns: number): string {
+    const count = Math.min(lastVotes.length, columns - SEPARATOR.length);
+    return count < LEAST_BARS ? '' : `${SEPARATOR}${showBars(lastVotes.slice(-count))}`;
+  }
+
+  /** Where a run over items goes on is known once what was decided before is applied again. */
+  function tellOfItems(): void {
+    if (isToldOfItems) return;
+    isToldOfItems = true;
+    say(`resuming at item ${showCount(place())}`);
   }
 
   function redrawIfDue(): void {
     const nowMs = clock.monotonicMs();
-    if (nowMs - shownMs >= (output.isTTY ? REDRAW_MS : LOG_MS)) redraw(nowMs);
+    if (nowMs - shownMs >= (isLive ? REDRAW_MS : LOG_MS)) redraw(nowMs);
   }
 
   function say(message: string): void {
-    output.write(`${output.isTTY ? ERASE_LINE : ''}${printable(message)}\n`);
+    output.write(`${isLive ? ERASE_LINE : ''}${printable(message)}\n`);
   }
 
   return (event) => {
     switch (event.type) {
       case 'run-started':
         step = event.stepIndex;
-        if (event.isResumed) say(`resuming at step ${showCount(event.stepIndex)}`);
+        if (event.isResumed && items === undefined) say(`resuming at step ${showCount(event.stepIndex)}`);
+        isToldOfItems = !event.isResumed || items === undefined;
         // A large model takes its time for the first reply.
-        if (output.isTTY) redraw(clock.monotonicMs());
+        if (isLive) redraw(clock.monotonicMs());
         return;
       case 'doubt-raised':
         say(event.message);
         return;
       case 'sample-landed':
+        tellOfItems();
         samples++;
         if (event.sample.flag !== undefined) flagged++;
         redrawIfDue();
         return;
       case 'step-decided': {
         const { decision } = event;
+        tellOfItems();
         first ??= place();
+        lastVotes.push(decision.votes);
+        if (lastVotes.length > MOST_BARS) lastVotes.shift();
         votes += decision.votes;
         steps++;
         if (decision.tally !== undefined) contested++;
@@ -128,7 +162,7 @@ export function progress(options: {
         return;
       }
       case 'run-ended':
-        if (output.isTTY) output.write(ERASE_LINE);
+        if (isLive) output.write(ERASE_LINE);
         return;
       default:
         return;
@@ -143,4 +177,18 @@ function fit(parts: readonly string[], columns: number): string {
   let count = parts.length;
   while (count > 1 && parts.slice(0, count).join(SEPARATOR).length > columns) count--;
   return truncate(parts.slice(0, count).join(SEPARATOR), Math.max(1, columns));
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** By the first of the variables that say how characters are encoded, as POSIX has it. */
+function isUtf8({ LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
+  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
+}
+
+/** The lowest bar is the fewest votes, each vote more a bar higher; beyond eight of them the scale is drawn together. */
+function showBars(votes: readonly number[]): string {
+  const least = Math.min(...votes);
+  const perVote = (BARS.length - 1) / Math.max(BARS.length - 1, Math.max(...votes) - least);
+  return votes.map((count) => BARS[Math.round((count - least) * perVote)]).join('');
 }
