@@ -94,10 +94,10 @@ export function createApp(options: AppOptions) {
       ),
     )
     .get('/api/plan', queries(...PLAN_QUERIES), (c) => c.json<PlanAnswer>(answerPlan(planQuery(c))))
-    .get('/api/calibrations', (c) => c.json<CalibrationList>(calibrations.list()))
-    .get('/api/calibrations/:file/forecast', queries('steps', 'target', 'k', 'maxVotes'), (c) =>
+    .get('/api/calibrations', async (c) => c.json<CalibrationList>(await calibrations.list()))
+    .get('/api/calibrations/:file/forecast', queries('steps', 'target', 'k', 'maxVotes'), async (c) =>
       c.json<CalibrationForecast>(
-        calibrations.forecast(c.req.param('file'), {
+        await calibrations.forecast(c.req.param('file'), {
           steps: wholeQuery(c, 'steps'),
           target: numberQuery(c, 'target'),
           k: wholeQuery(c, 'k'),

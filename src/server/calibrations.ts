@@ -1,11 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Calibration, type CalibrationFigures, figuresOf } from '../calibration.ts';
+import type { Calibration, CalibrationFigures } from '../calibration.ts';
 import { readCalibrationFile } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
-import { type Forecast, forecast, type RuleForecast } from '../forecast.ts';
+import type { Forecast, RuleForecast } from '../forecast.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
 import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from './api.ts';
+import type { Forecaster } from './forecaster.ts';
 import { Refusal } from './refusal.ts';
 
 /** As `mdap calibrate` and `mdap compare` name them. */
@@ -16,7 +17,7 @@ const MOST_FORECASTS = 50;
 interface Known {
   readonly calibration: Calibration;
   readonly view: CalibrationView;
-  readonly forecasts: Map<string, CalibrationForecast>;
+  readonly forecasts: Map<string, Promise<CalibrationForecast>>;
 }
 
 export interface ForecastQuery {
@@ -30,18 +31,20 @@ export interface ForecastQuery {
 /** The calibrations in the folder of the journal, read again when they change. */
 export class Calibrations {
   readonly #folder: string;
-  readonly #known = new Map<string, Known>();
+  readonly #forecaster: Forecaster;
+  readonly #known = new Map<string, Promise<Known>>();
 
-  constructor(journalFile: string) {
+  constructor(journalFile: string, forecaster: Forecaster) {
     this.#folder = dirname(resolve(journalFile));
+    this.#forecaster = forecaster;
   }
 
-  list(): CalibrationList {
+  async list(): Promise<CalibrationList> {
     const calibrations: CalibrationView[] = [];
     const unreadable: { file: string; message: string }[] = [];
     for (const file of this.#files()) {
       try {
-        calibrations.push(this.#open(file).view);
+        calibrations.push((await this.#open(file)).view);
       } catch (thrown) {
         unreadable.push({ file, message: messageOf(thrown) });
       }
@@ -53,7 +56,7 @@ export class Calibrations {
    * @throws {Refusal} for a file that is not there.
    * @throws {UsageError} for one that is no calibration, and for numbers outside their range.
    */
-  forecast(file: string, query: ForecastQuery): CalibrationForecast {
+  async forecast(file: string, query: ForecastQuery): Promise<CalibrationForecast> {
     if (!this.#files().includes(file)) {
       throw new Refusal(
         404,
@@ -61,7 +64,7 @@ export class Calibrations {
         `file: expected one that /api/calibrations lists, got ${JSON.stringify(file)}.`,
       );
     }
-    const { calibration, view, forecasts } = this.#open(file);
+    const { calibration, view, forecasts } = await this.#open(file);
     const { target = DEFAULT_TARGET, k, maxVotes } = query;
     const steps = query.steps ?? calibration.runSteps;
     if (steps === null)
@@ -72,16 +75,16 @@ export class Calibrations {
     const key = JSON.stringify([steps, target, k, maxVotes]);
     let found = forecasts.get(key);
     if (found === undefined) {
-      const foretold = forecast({
+      const foretold = this.#forecaster.ask('forecast', {
         calibration,
         steps: wholeNumber('steps', steps),
         target,
-        margin: k === undefined ? undefined : wholeNumber('k', k),
-        maxVotes: maxVotes === undefined ? undefined : wholeNumber('maxVotes', maxVotes),
+        margin: k,
+        maxVotes,
         maxConcurrency: DEFAULT_MAX_CONCURRENCY,
         seed: 0,
       });
-      found = forecastView(view, foretold);
+      found = foretold.then((forecast) => forecastView(view, forecast));
       if (forecasts.size >= MOST_FORECASTS) forecasts.clear();
       forecasts.set(key, found);
     }
@@ -99,18 +102,23 @@ export class Calibrations {
     }
   }
 
-  #open(file: string): Known {
+  #open(file: string): Promise<Known> {
     const path = join(this.#folder, file);
     const { mtimeMs, size } = statSync(path);
     const key = `${file}.${mtimeMs}.${size}`;
     let known = this.#known.get(key);
     if (known === undefined) {
       for (const other of this.#known.keys()) if (other.startsWith(`${file}.`)) this.#known.delete(other);
-      const calibration = readCalibrationFile(path);
-      known = { calibration, view: viewOf(file, calibration, figuresOf(calibration)), forecasts: new Map() };
+      known = this.#read(file, path);
       this.#known.set(key, known);
     }
     return known;
+  }
+
+  async #read(file: string, path: string): Promise<Known> {
+    const calibration = readCalibrationFile(path);
+    const figures = await this.#forecaster.ask('figures', calibration);
+    return { calibration, view: viewOf(file, calibration, figures), forecasts: new Map() };
   }
 }
 

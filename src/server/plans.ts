@@ -1,8 +1,4 @@
-import { figuresOf, voterModelOf } from '../calibration.ts';
-import { openCalibration } from '../defaults.ts';
-import { MdapError, UsageError } from '../errors.ts';
-import { evidenceBoundary } from '../forecast.ts';
-import { planByCalibration, planRun } from '../foretell.ts';
+import { UsageError } from '../errors.ts';
 import {
   type Boundary,
   leastMarginFor,
@@ -11,17 +7,15 @@ import {
   shareBelowHalf,
   stepOutcome,
 } from '../heterogeneity.ts';
-import type { RunRecord } from '../journal.ts';
-import { DEFAULT_K, DEFAULT_TARGET } from '../options.ts';
-import { plan, stepError } from '../plan.ts';
-import type { AnyProcess } from '../process.ts';
-import type { PlanAnswer, PlanCurvePoint, PlanPoint, PlanQuery, RunPlanView } from './api.ts';
+import { DEFAULT_TARGET } from '../options.ts';
+import { plan } from '../plan.ts';
+import type { PlanAnswer, PlanCurvePoint, PlanPoint, PlanQuery } from './api.ts';
 
 /** Beyond it the curve of undecided steps is cut. */
-const MOST_VOTES = 200;
+export const MOST_VOTES = 200;
 
 /** Share of the steps that is undecided after n votes, from n = 0, as long as that is more than a thousandth of a step. */
-function undecidedAfter(rates: RateDistribution, decides: Boundary['decides'], steps: number): number[] {
+export function undecidedAfter(rates: RateDistribution, decides: Boundary['decides'], steps: number): number[] {
   const shares = [1];
   for (let limit = 1; limit <= MOST_VOTES && shares.at(-1)! * steps > 1e-3; limit++) {
     shares.push(stepOutcome(rates, { decides, limit }).undecided);
@@ -29,7 +23,7 @@ function undecidedAfter(rates: RateDistribution, decides: Boundary['decides'], s
   return shares;
 }
 
-const aheadBy = (margin: number) => (leader: number, runnerUp: number) => leader - runnerUp >= margin;
+export const aheadBy = (margin: number) => (leader: number, runnerUp: number) => leader - runnerUp >= margin;
 
 type Rates = Required<Pick<PlanQuery, 'p' | 'v' | 'rho' | 'm' | 'target'>> & Pick<PlanQuery, 'sampleCostUsd'>;
 
@@ -138,96 +132,4 @@ function powersOfTen(most: number): number[] {
 
 function subtaskSizes(steps: number): number[] {
   return [1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1_000].filter((size) => size <= steps);
-}
-
-/** What was to be expected of a run, or why that cannot be told. */
-export type Foretold = { readonly plan: RunPlanView } | { readonly missing: string };
-
-/** Foretells a run from what it was started with; asks no model. */
-export async function foretellRun(record: RunRecord, process: AnyProcess): Promise<Foretold> {
-  try {
-    return record.settings.calibration === undefined
-      ? await foretellByRates(record, process)
-      : await foretellByCalibration(record, process);
-  } catch (thrown) {
-    if (thrown instanceof MdapError) return { missing: thrown.message };
-    throw thrown;
-  }
-}
-
-async function foretellByRates({ settings, input }: RunRecord, process: AnyProcess): Promise<Foretold> {
-  const { model, k = DEFAULT_K, p, v, ...rest } = settings;
-  // Others would be opened, or loaded, for rates that they do not know.
-  const isSimulated = /^simulated(:|$)/.test(String(model));
-  if (!isSimulated && p === undefined) {
-    return {
-      missing: `the success rate of a vote is not known of ${model}: \`mdap calibrate\` measures it, for runs with a forecast.`,
-    };
-  }
-  const { price, seed, rule, target, steps } = rest;
-  const planned = await planRun(process, input, {
-    k,
-    p,
-    v,
-    price,
-    seed,
-    rule,
-    target,
-    steps,
-    ...(isSimulated ? { model } : {}),
-  });
-  return {
-    plan: {
-      source: 'rates',
-      rule: 'ahead-by-k',
-      margin: planned.margin,
-      target: planned.target,
-      p: planned.p,
-      v: planned.v,
-      rho: 0,
-      steps: planned.steps,
-      success: planned.success,
-      votesPerStep: planned.votesPerStep,
-      samples: planned.samples,
-      costUsd: planned.costUsd,
-      undecidedAfter: undecidedAfter({ mean: planned.p }, aheadBy(planned.margin), planned.steps),
-    },
-  };
-}
-
-async function foretellByCalibration({ settings, input }: RunRecord, process: AnyProcess): Promise<Foretold> {
-  const { k, rule = k === undefined ? 'evidence' : 'ahead-by-k', p: _, v: __, ...options } = settings;
-  const planned = await planByCalibration(process, input, { ...options, rule, k: k ?? 'auto' });
-  const isInTurn = settings.variants !== undefined && settings.variants !== 1;
-  const forecasts = planned.rules.filter((one) => one.rule === rule);
-  const chosen = forecasts.find(({ voters }) => voters.length > 1 === isInTurn) ?? forecasts[0]!;
-  const { outlook, cannot, margin, voters } = chosen;
-  if (outlook === null) return { missing: cannot ?? 'this rule cannot be planned.' };
-  const { steps, target, assumed, v } = planned;
-  const decides = (): Boundary['decides'] | undefined => {
-    if (margin !== null) return aheadBy(margin);
-    if (voters.length > 1) return undefined;
-    const figures = figuresOf(openCalibration(process, settings)!);
-    const known = voterModelOf(figures, [planned.voters[0]!]);
-    return evidenceBoundary(known, stepError({ target, steps }), MOST_VOTES).decides;
-  };
-  const boundary = decides();
-  return {
-    plan: {
-      source: 'calibration',
-      rule: chosen.rule,
-      margin,
-      target,
-      p: assumed.p,
-      v,
-      rho: assumed.rho,
-      steps,
-      success: outlook.success,
-      votesPerStep: outlook.votesPerStep,
-      samples: outlook.samples,
-      costUsd: outlook.costUsd,
-      undecidedAfter:
-        boundary === undefined ? [] : undecidedAfter({ mean: assumed.p, rho: assumed.rho }, boundary, steps),
-    },
-  };
 }

@@ -19,9 +19,10 @@ import type {
   StepPage,
 } from './api.ts';
 import { FiguresCache, patiently } from './figures.ts';
-import { type Foretold, foretellRun } from './plans.ts';
+import type { Forecaster } from './forecaster.ts';
 import type { Processes } from './processes.ts';
 import { Refusal } from './refusal.ts';
+import { type Foretold, foretellRun } from './run-plan.ts';
 import { StatesCache } from './states.ts';
 import {
   driftAlarms,
@@ -53,6 +54,7 @@ const MOST_ACTION_CHARS = 100_000;
 export class Runs {
   readonly #reader: SqliteReader;
   readonly #clock: Clock;
+  readonly #forecaster: Forecaster;
   readonly #processes: Processes;
   readonly #commandFor: CommandFor;
   readonly #figures: FiguresCache;
@@ -65,11 +67,13 @@ export class Runs {
   constructor(options: {
     readonly reader: SqliteReader;
     readonly clock: Clock;
+    readonly forecaster: Forecaster;
     readonly processes: Processes;
     readonly commandFor: CommandFor;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
+    this.#forecaster = options.forecaster;
     this.#processes = options.processes;
     this.#commandFor = options.commandFor;
     this.#figures = new FiguresCache(options.reader, options.clock);
@@ -273,7 +277,7 @@ export class Runs {
       const work = async () => {
         known!.foretold = await this.#processes
           .of(live)
-          .then((process) => foretellRun(live, process))
+          .then((process) => foretellRun(live, process, this.#forecaster))
           .catch((thrown) => {
             if (thrown instanceof Refusal) return { missing: thrown.message };
             throw thrown;

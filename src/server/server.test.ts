@@ -8,11 +8,14 @@
 //  6. Long samples are cut, say how long they are, and can be had whole.
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { hc } from 'hono/client';
 import { echo, eventsOf, type ServerEvent, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
-import { openJournal, run } from '../defaults.ts';
+import { figuresOf } from '../calibration.ts';
+import { calibrateProcess, openJournal, run } from '../defaults.ts';
+import { planByCalibration } from '../foretell.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { builtInProcess } from '../processes/index.ts';
@@ -623,5 +626,41 @@ describe('plans', () => {
       const { status, json } = await ask(`/api/plan?${query}`);
       assert.deepEqual([status, json.error.code], [400, 'usage'], query);
     }
+  });
+
+  it('are made from the calibrations beside the journal, for runs that decide by one too', async (t) => {
+    const file = tempJournal(t);
+    const { calibration } = await calibrateProcess(hanoi, { disks: 6 }, { model: MODEL, sampleSteps: 40, seed: 1 });
+    writeFileSync(join(file, '..', 'calibration-hanoi.json'), JSON.stringify(calibration));
+    writeFileSync(join(file, '..', 'calibration-broken.json'), '{');
+    await runHanoi(file, { calibration });
+    const { ask } = await startDashboard(t, { file });
+    const { calibrations, unreadable } = (await ask('/api/calibrations')).json;
+    const [{ classes, ...first }] = calibrations;
+    const { p, v, rho } = figuresOf(calibration).classes[0]!;
+    assert.deepEqual([calibrations.length, first.file, first.model], [1, 'calibration-hanoi.json', MODEL]);
+    assert.deepEqual([classes[0].p, classes[0].v, classes[0].rho], [p, v, rho]);
+    assert.deepEqual(
+      unreadable.map(({ file }: { file: string }) => file),
+      ['calibration-broken.json'],
+    );
+
+    const wanted = await planByCalibration(hanoi, { disks: 6 }, { calibration, target: 0.9 });
+    const { json } = await ask('/api/calibrations/calibration-hanoi.json/forecast?target=0.9');
+    assert.deepEqual([json.steps, json.target, json.floor], [63, 0.9, wanted.floor]);
+    for (const [i, { rule, margin, outlook }] of wanted.rules.entries()) {
+      const shown = json.rules[i];
+      assert.deepEqual([shown.rule, shown.margin, shown.votesPerStep], [rule, margin, outlook?.votesPerStep ?? null]);
+    }
+    const plan = await eventually(async () => (await ask('/api/runs/r')).json.plan ?? undefined);
+    assert.deepEqual([plan.source, plan.rule, plan.margin, plan.v], ['calibration', 'evidence', null, v.estimate]);
+    const mean = plan.undecidedAfter.reduce((total: number, share: number) => total + share, 0);
+    assert.ok(Math.abs(mean - plan.votesPerStep) < 1e-3, `${mean} ${plan.votesPerStep}`);
+
+    for (const name of ['calibration-none.json', '..%2Fjournal.db', 'calibration-..%2F..%2Fx.json']) {
+      assert.equal((await ask(`/api/calibrations/${name}/forecast`)).status, 404, name);
+    }
+    assert.equal((await ask('/api/calibrations/calibration-hanoi.json/forecast?target=2')).json.error.code, 'usage');
+    assert.equal((await ask('/api/calibrations/calibration-broken.json/forecast')).json.error.code, 'usage');
   });
 });

@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts';
 import { SqliteReader } from '../journals/sqlite-reader.ts';
 import { createApp } from './app.ts';
 import { Calibrations } from './calibrations.ts';
+import { Forecaster } from './forecaster.ts';
 import { bracketed, isLoopback } from './guard.ts';
 import { type LoadProcess, Processes } from './processes.ts';
 import { type CommandFor, Runs } from './runs.ts';
@@ -58,16 +59,18 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     );
   }
   const reader = new SqliteReader({ file, now: () => clock.now() });
+  const forecaster = new Forecaster();
   const ended = new AbortController();
   const app = createApp({
     reader,
     runs: new Runs({
       reader,
       clock,
+      forecaster,
       processes: new Processes(options.loadProcess),
       commandFor: options.commandFor,
     }),
-    calibrations: new Calibrations(file),
+    calibrations: new Calibrations(file, forecaster),
     clock,
     signal: ended.signal,
     guard: { host, port: () => port, token },
@@ -86,6 +89,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       server.close();
       server.closeAllConnections();
       await closed;
+      await forecaster.close();
       reader.close();
     },
   };
