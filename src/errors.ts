@@ -98,7 +98,7 @@ export class JournalError extends MdapError {
   }
 }
 
-export type ProcessErrorCode = 'changed' | 'not-json' | 'threw' | 'effect-failed';
+export type ProcessErrorCode = 'changed' | 'not-json' | 'threw' | 'effect-failed' | 'undecidable';
 
 /** The process definition broke a promise: it changed under a run, gave a state that is not JSON, or threw. */
 export class ProcessError extends MdapError {

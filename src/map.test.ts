@@ -216,6 +216,31 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     assert.deepEqual(cut.all, whole.all);
   });
 
+  test('because nothing can be decided goes on when it is told to (1)', async () => {
+    const items = Array.from({ length: 50 }, (_, i) => ({ input: { value: i % 25 === 24 ? 2 : 10 * i + 7 } }));
+    const [whole, cut] = [new Results(), new Results()];
+    const journal = memoryJournal();
+    const { model: able, clock } = modelFor();
+    const model: Model = {
+      ...able,
+      generate: async (request) => {
+        const sample = await able.generate(request);
+        return /7$/.test(request.prompt.user) ? { ...sample, text: 'I cannot help with that.' } : sample;
+      },
+    };
+    const paused = await mapped(items, { sink: cut, journal, model, clock });
+    assert.equal(paused.status, 'paused');
+    assert.match(paused.reason!, /none of the first 20 items .*flag-limit.*, \d+ malformed/);
+    assert.deepEqual(paused.items, { done: 0, undecided: 20, invalid: 0 });
+    const resumed = await mapped(items, { sink: cut, journal, model, clock });
+    assert.deepEqual(resumed.items, { done: 2, undecided: 48, invalid: 0 });
+    assert.equal((await mapped(items.slice(20), { sink: whole, model, clock })).status, 'done');
+    assert.deepEqual(
+      cut.all.slice(20).map(({ status, result }) => [status, result]),
+      whole.all.map(({ status, result }) => [status, result]),
+    );
+  });
+
   test('is not resumed on other inputs (5)', async () => {
     const journal = memoryJournal();
     const items = [{ input: { value: 1 } }];

@@ -1,5 +1,5 @@
 import { candidateKey } from './candidate.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { messageOf, ProcessError, UsageError } from './errors.ts';
 import type { DecisionEntry, ItemCounts, ItemsRecord } from './journal.ts';
 import { type AnyProcess, defineProcess, parseInput } from './process.ts';
 import type { ItemsOfRun } from './run.ts';
@@ -88,6 +88,7 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** Until it has, it stands where it stood before. */
   #hasBegun = false;
   #begunWith: ItemsRecord | undefined;
+  #hopeless: ProcessError | undefined;
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
 
@@ -117,8 +118,10 @@ export class Mapping implements ItemsOfRun<MapState> {
   /**
    * Reads on until the items of the next steps are known. Those before this one are forgotten.
    * @throws {UsageError} where so many in a row cannot start that the input is not what the process takes.
+   * @throws {ProcessError} `undecidable`, once, where the first items have cost their votes and none could be decided.
    */
   async read({ index: from }: MapState): Promise<void> {
+    if (this.#hopeless !== undefined) throw this.#hopeless;
     for (const [index, prepared] of this.#ahead) {
       if (index >= from) break;
       this.#ahead.delete(index);
@@ -189,11 +192,24 @@ export class Mapping implements ItemsOfRun<MapState> {
     this.#pass(before.index + 1, after.index, counts);
     // What was written is taken back where it is not counted.
     this.#counts = counts;
+    if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
     this.#sums = emptySums();
   }
 
-  #whyUndecided({ action, samples }: DecisionEntry, { inner }: MapState): string | undefined {
-    if (isGivenUp(action)) return `undecided after ${plural(samples, 'sample')} (${action.givenUp})`;
+  /** A schema that nothing fits, a prompt that is refused: the others would cost as much. */
+  #loseHope(reason: string): void {
+    this.#hopeless = new ProcessError(
+      `none of the first ${MOST_UNDECIDED} items could be decided; the last was ${reason}: see what was answered ` +
+        '(`mdap inspect`), and whether process, model and input fit each other. Resumed, it goes on all the same.',
+      { code: 'undecidable', recovery: 'pause' },
+    );
+  }
+
+  #whyUndecided({ action, samples, flags }: DecisionEntry, { inner }: MapState): string | undefined {
+    if (isGivenUp(action)) {
+      const flagged = Object.entries(flags ?? {}).map(([code, count]) => `, ${count} ${code}`);
+      return `undecided after ${plural(samples, 'sample')} (${action.givenUp}${flagged.join('')})`;
+    }
     // What an effect saw is not known here; its process says when it is done.
     if (this.#of.effect !== undefined || this.#of.isDone(this.#of.apply(inner, action))) return undefined;
     return 'not done after the steps that it takes: a decision was wrong';
@@ -286,6 +302,8 @@ export class Mapping implements ItemsOfRun<MapState> {
 
 /** The states that a fingerprint takes, and the one behind them. */
 const LEAST_STARTABLE = 4;
+/** At the beginning, where none is done. */
+const MOST_UNDECIDED = 20;
 /** They wait in memory for what comes before them to be decided. */
 const MOST_REFUSED_IN_ROW = 100_000;
 
