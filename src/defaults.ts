@@ -22,6 +22,7 @@ import type { Clock } from './clock.ts';
 import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
 import { InFlight } from './draws.ts';
 import { messageOf, UsageError } from './errors.ts';
+import type { OnEvent } from './events.ts';
 import { evidenceRule } from './evidence.ts';
 import { marginFor } from './forecast.ts';
 import type { Journal, Json } from './journal.ts';
@@ -59,6 +60,7 @@ import {
 import { createRandom } from './random.ts';
 import { DRIFT_POLICIES, execute, type ItemsOfRun, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
+import { openTelemetry } from './telemetry.ts';
 import type { StopRule } from './vote.ts';
 import { assembleVoters, calibratedVoters, type Voters } from './voters.ts';
 
@@ -132,7 +134,7 @@ async function runOver<Input, State, Action>(
   options: RunOptions,
   items: ItemsOfRun<State> | undefined,
 ): Promise<RunResult<State>> {
-  const { clock = systemClock, signal, onEvent, acceptChange = false, runId = newRunId(process.name) } = options;
+  const { clock = systemClock, signal, acceptChange = false, runId = newRunId(process.name) } = options;
   const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
   if (runId === '' || /\p{Cc}/u.test(runId)) {
     throw new UsageError(`runId: expected a text without control characters, got ${JSON.stringify(runId)}.`);
@@ -144,6 +146,7 @@ async function runOver<Input, State, Action>(
     throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
   }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
+  const onEvent = await listeners(process.name, options);
   return withModels(options, async ({ model, panel, verifier }) => {
     const assembled = await assembleVote(process, input, { ...options, model, panel, verifier });
     const { voters, rungs, voterModel, vote, drift, doubt } = assembled;
@@ -189,6 +192,18 @@ async function runOver<Input, State, Action>(
       if (journal !== options.journal) await journal.close();
     }
   });
+}
+
+/** Who is told what happens: the caller, and OpenTelemetry where something of it is registered. */
+async function listeners(processName: string, options: RunOptions): Promise<OnEvent | undefined> {
+  const { onEvent, telemetry = {}, baseUrl, clock = systemClock } = options;
+  if (telemetry === false) return onEvent;
+  const spans = await openTelemetry({ ...telemetry, process: processName, clock, baseUrl, folder: process.cwd() });
+  if (onEvent === undefined || spans === undefined) return onEvent ?? spans;
+  return (event) => {
+    onEvent(event);
+    spans(event);
+  };
 }
 
 /** The model, its panel and the verifier for as long as the work takes. What is opened here by its name is closed again. */

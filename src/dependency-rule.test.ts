@@ -91,6 +91,13 @@ const LAYERS: readonly Layer[] = [
     }),
   ),
   {
+    name: 'telemetry',
+    files: ['telemetry.ts'],
+    below: ['vocabulary and pure decisions', 'models/'],
+    packages: { typesOf: ['@opentelemetry/api'] },
+    nodeModules: 'none',
+  },
+  {
     name: 'assembly',
     files: ['defaults.ts', 'foretell.ts', 'options.ts', 'replay-run.ts', 'voters.ts', 'index.ts'],
     below: [
@@ -101,6 +108,7 @@ const LAYERS: readonly Layer[] = [
       'journals/',
       'processes/',
       'testing/',
+      'telemetry',
     ],
     packages: 'none',
     nodeModules: 'any',

@@ -8,6 +8,7 @@ import type { OnEvent } from './events.ts';
 import type { Journal, Json, RunRecord } from './journal.ts';
 import type { Model, Price } from './model.ts';
 import type { Answer, DriftPolicy, RecordPolicy } from './run.ts';
+import type { TelemetryOptions } from './telemetry.ts';
 
 export type { Answer } from './run.ts';
 
@@ -107,6 +108,11 @@ export interface RunOptions extends VoteOptions {
   /** Where `mdap resume` finds the process: a built-in name or the absolute path of a module. */
   readonly processSource?: string;
   readonly onEvent?: OnEvent;
+  /**
+   * What OpenTelemetry is told, where a provider is registered with `@opentelemetry/api`: figures alone by default; nothing
+   * with false.
+   */
+  readonly telemetry?: TelemetryOptions | false;
 }
 
 export const DEFAULT_K = 3;
@@ -154,6 +160,7 @@ const SETTINGS: Record<
     | 'acceptChange'
     | 'processSource'
     | 'onEvent'
+    | 'telemetry'
   >,
   true
 > = {
