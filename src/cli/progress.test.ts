@@ -199,7 +199,7 @@ describe('bars of the votes of the last steps', () => {
       step();
       const line = last()!;
       assert.ok(line.length < columns, `${columns}: ${line}`);
-      assert.match(line, /(?: · [▁]{8,20}|[^▁])$/);
+      assert.match(line, /(?:votes\/step.* · ▁{8,20}|[^▁])$/);
     }
     assert.equal(await barsAfter([3, 3, 3], {}), undefined);
   });

@@ -66,7 +66,7 @@ export function progress(options: {
       parts.push(`${showDuration(((totalSteps - at) / perSecond) * 1_000)} left`);
     if (costUsd !== 0) parts.push(`${showUsd(costUsd)}${projected(at)}`);
     if (perSecond > 0) parts.push(showPace(perSecond, noun));
-    parts.push(`${(votes / steps).toFixed(2)} votes/step`, `${showCount(contested)} contested`);
+    parts.push(`${(votes / steps).toFixed(2)} ${VOTES}`, `${showCount(contested)} contested`);
     const { undecided = 0, invalid = 0 } = items?.() ?? {};
     if (undecided + invalid > 0) parts.push(`${showCount(undecided + invalid)} failed`);
     return [...parts, ...flags];
@@ -92,7 +92,9 @@ export function progress(options: {
     if (isLive) {
       const columns = (output.columns || 80) - 1;
       const line = fit(parts, columns);
-      output.write(`${ERASE_LINE}${line}${hasBars ? bars(columns - line.length) : ''}`);
+      // Beside the figure that says what they are.
+      const isExplained = line.includes(VOTES);
+      output.write(`${ERASE_LINE}${line}${hasBars && isExplained ? bars(columns - line.length) : ''}`);
     } else output.write(`${parts.join(SEPARATOR)}\n`);
   }
 
@@ -171,6 +173,7 @@ export function progress(options: {
 }
 
 const SEPARATOR = ' · ';
+const VOTES = 'votes/step';
 
 /** As many parts as fit on one line. */
 function fit(parts: readonly string[], columns: number): string {
