@@ -28,7 +28,7 @@ const TASKS = {
 
 export type Tasks = typeof TASKS;
 
-export interface TaskCall {
+interface TaskCall {
   readonly id: number;
   readonly name: keyof Tasks;
   readonly input: never;
