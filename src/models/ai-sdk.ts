@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   LanguageModelV4,
+  LanguageModelV4CallOptions,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
   LanguageModelV4Prompt,
@@ -60,41 +61,84 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
     throw new UsageError(`model ${id}: expected a positive number of milliseconds as timeoutMs, got ${timeoutMs}.`);
   }
   const failures = new Failures({ ...options, id });
+  const deadlines = new Deadlines(clock, timeoutMs);
 
   return {
     id,
     price,
     account: options.account ?? model.provider.split('.')[0]!,
-    async generate({ prompt, temperature, maxOutputTokens, signal }) {
-      signal.throwIfAborted();
-      const call = new AbortController();
-      const onAbort = () => call.abort(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      clock.sleep(timeoutMs, call.signal).then(
-        () => call.abort(failures.timeout(timeoutMs)),
-        () => {},
-      );
-      const startMs = clock.monotonicMs();
-      try {
-        const reply = model.doGenerate({
-          prompt: promptOf(prompt),
-          temperature,
-          maxOutputTokens,
-          abortSignal: call.signal,
-        });
-        // Not every provider heeds its signal.
-        const result = await Promise.race([reply, rejectedOnAbort(call.signal)]);
-        return toSample(result, clock.monotonicMs() - startMs);
-      } catch (thrown) {
-        if (call.signal.aborted) throw call.signal.reason;
-        throw failures.classify(thrown);
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-        // Ends the timer.
-        call.abort('settled');
-      }
+    generate({ prompt, temperature, maxOutputTokens, signal }) {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      return new Promise((resolve, reject) => {
+        const call = new AbortController();
+        const stop = (reason: unknown) => {
+          call.abort(reason);
+          // Not every provider heeds its signal.
+          end(reject, reason);
+        };
+        const onAbort = () => stop(signal.reason);
+        const withdraw = deadlines.begin(() => stop(failures.timeout(timeoutMs)));
+        const end = <T>(settle: (outcome: T) => void, outcome: T) => {
+          signal.removeEventListener('abort', onAbort);
+          withdraw();
+          settle(outcome);
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+        const startMs = clock.monotonicMs();
+        const asked = { prompt: promptOf(prompt), temperature, maxOutputTokens, abortSignal: call.signal };
+        generateBy(model, asked).then(
+          (result) => end(resolve, toSample(result, clock.monotonicMs() - startMs)),
+          (thrown: unknown) => end(reject, failures.classify(thrown)),
+        );
+      });
     },
   };
+}
+
+/** As a promise also where it is not async and throws. */
+async function generateBy(model: LanguageModelV4, options: LanguageModelV4CallOptions) {
+  return model.doGenerate(options);
+}
+
+/** Tells calls that they have taken too long. All may take the same time, so one timer does for them: the oldest is due first. */
+class Deadlines {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #calls = new Set<{ readonly dueMs: number; readonly onDue: () => void }>();
+  #timer: AbortController | undefined;
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @returns what ends the waiting */
+  begin(onDue: () => void): () => void {
+    const call = { dueMs: this.#clock.monotonicMs() + this.#timeoutMs, onDue };
+    this.#calls.add(call);
+    if (this.#timer === undefined) {
+      this.#timer = new AbortController();
+      void this.#watch(this.#timer.signal).catch(() => {});
+    }
+    return () => {
+      if (this.#calls.delete(call) && this.#calls.size === 0) this.#stop();
+    };
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    // Also those that come meanwhile, in the order in which they came.
+    for (const call of this.#calls) {
+      const waitMs = call.dueMs - this.#clock.monotonicMs();
+      if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+      if (this.#calls.delete(call)) call.onDue();
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#timer?.abort();
+    this.#timer = undefined;
+  }
 }
 
 /** First what is the same for every step, so that the provider's prompt cache has it. */
@@ -122,12 +166,6 @@ const FINISH_REASONS: Partial<Record<LanguageModelV4FinishReason['unified'], Fin
   length: 'length',
   'content-filter': 'refused',
 };
-
-function rejectedOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
 
 export interface OpenAiCompatibleModelOptions extends CallOptions {
   /** As in `http://localhost:8080/v1`; `/chat/completions` is added. */
@@ -210,7 +248,8 @@ function convertUsage(
 
 async function boundedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   const response = await fetch(input, init);
-  if (response.body === null) return response;
+  const { body, status, statusText, headers } = response;
+  if (body === null || isShort(headers)) return response;
   let bytes = 0;
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
@@ -219,8 +258,13 @@ async function boundedFetch(input: string | URL | Request, init?: RequestInit): 
       else controller.enqueue(chunk);
     },
   });
-  const { status, statusText, headers } = response;
-  return new Response(response.body.pipeThrough(counter), { status, statusText, headers });
+  return new Response(body.pipeThrough(counter), { status, statusText, headers });
+}
+
+/** Says so, and is held to it; counting costs as much as the call itself. What is compressed may be any length. */
+function isShort(headers: Headers): boolean {
+  const length = headers.get('content-length');
+  return length !== null && Number(length) <= MOST_BODY_BYTES && !headers.has('content-encoding');
 }
 
 /** What an error of the SDK may carry; told apart by name, since a provider may bring its own copy of the SDK. */
