@@ -329,7 +329,9 @@ const SELECT_SAMPLE = `SELECT step, draw, model, variant, temperature, substr(CA
 
 function toCutSample(row: unknown): CutSample {
   // Empty bytes come as null.
-  const { text: bytes, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & { readonly text: Uint8Array | null };
+  const { text: bytes, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & {
+    readonly text: Uint8Array | null;
+  };
   const text = bytes ?? new Uint8Array();
   const isCut = text.length < rest.text_bytes;
   // With `stream`, a character that was cut in two is left away.
