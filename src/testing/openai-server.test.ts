@@ -32,7 +32,11 @@ const SAMPLE: Sample = {
   latencyMs: 0,
 };
 
-async function serve(context: TestContext, options: Partial<OpenAiServerOptions> = {}, apiKey = 'right') {
+async function serve(
+  context: TestContext,
+  options: Partial<OpenAiServerOptions> = {},
+  client: { readonly apiKey?: string; readonly timeoutMs?: number } = {},
+) {
   const asked: ServedRequest[] = [];
   const server = await openAiServer({
     answer: (request) => {
@@ -46,8 +50,8 @@ async function serve(context: TestContext, options: Partial<OpenAiServerOptions>
   context.after(() => server.close());
   const model = await resolveModel('served', {
     baseUrl: server.baseUrl,
-    environment: { MDAP_API_KEY: apiKey },
-    timeoutMs: 300,
+    environment: { MDAP_API_KEY: client.apiKey ?? 'right' },
+    timeoutMs: client.timeoutMs,
     clock: systemClock,
   });
   const ask = (user = 'u', signal = new AbortController().signal) =>
@@ -181,8 +185,11 @@ describe('faults', () => {
   } as const;
   for (const fault of SERVER_FAULTS) {
     test(fault, async (context) => {
-      const { ask, server } = await serve(context, { faults: { [fault]: 1 } });
+      // Who is left hanging is to wait for that long; nobody else is to be hurried.
+      const client = fault === 'hang' ? { timeoutMs: 200 } : {};
+      const { ask, server } = await serve(context, { faults: { [fault]: 1 } }, client);
       await assert.rejects(ask(), failsAs(CODES[fault], 'retry', fault === '429' ? 1_000 : undefined));
+      await until(() => server.stats.answers[fault] === 1);
       assert.deepEqual([server.stats.requests, server.stats.answers], [1, { [fault]: 1 }]);
     });
   }
@@ -260,7 +267,7 @@ describe('limits', () => {
   });
 
   test('of who may call', async (context) => {
-    const { ask, server } = await serve(context, { apiKey: 'right' }, 'wrong');
+    const { ask, server } = await serve(context, { apiKey: 'right' }, { apiKey: 'wrong' });
     await assert.rejects(ask(), failsAs('authentication', 'pause'));
     assert.deepEqual(server.stats.answers, { 401: 1 });
   });
