@@ -359,6 +359,7 @@ describe('--help', { concurrency }, () => {
       'map',
       'runs',
       'inspect',
+      'report',
       'decide',
       'replay',
       'rehearse',

@@ -216,11 +216,13 @@ function leadAfter(tally: Map<string, number>, candidate: string): string {
 }
 
 /** Wrong decisions first, then the closest races; among equals the longer one. */
-export function byCloseness(a: DecisionEntry, b: DecisionEntry): number {
+export function byCloseness(a: Race, b: Race): number {
   return Number(b.wrong ?? false) - Number(a.wrong ?? false) || rivalShare(b) - rivalShare(a) || b.votes - a.votes;
 }
 
-function rivalShare({ tally, votes }: DecisionEntry): number {
+type Race = Pick<DecisionEntry, 'tally' | 'votes' | 'wrong'>;
+
+function rivalShare({ tally, votes }: Race): number {
   return (tally?.[1]?.[1] ?? 0) / votes;
 }
 

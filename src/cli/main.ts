@@ -201,6 +201,18 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--step <n>', 'this step, from 0', parseNumber);
   addJsonOption(addJournalOption(inspect)).addHelpText('after', INSPECT_EXAMPLES).action(ending(inspectCommand));
 
+  const report = program
+    .command('report')
+    .argument('<run-id>')
+    .description(
+      'a run as one page to hand on: figures, charts, certificate, the least certain steps with their samples',
+    )
+    .option('--html <file>', 'the page: it needs no network and runs no scripts');
+  addJsonOption(addJournalOption(report))
+    .addHelpText('after', REPORT_EXAMPLES)
+    // Loaded by itself, with what it takes from the dashboard's server.
+    .action(ending(async (runId, flags) => (await import('./report.ts')).reportCommand(runId, flags, readVersion())));
+
   const decide = program
     .command('decide')
     .argument('<run-id>')
@@ -277,6 +289,11 @@ Examples:
   mdap resume sum-1
   mdap resume sum-1 --max-votes 50 --model openai/gpt-4.1
   mdap resume sum-1 --accept-change`;
+
+const REPORT_EXAMPLES = `
+Examples:
+  mdap report sum-1 --html sum-1.html
+  mdap report sum-1 --json`;
 
 const DECIDE_EXAMPLES = `
 Examples:

@@ -1,0 +1,210 @@
+import { writeFileSync } from 'node:fs';
+import { certificateOf } from '../certificate.ts';
+import { systemClock } from '../defaults.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import { type Json, unknownRun } from '../journal.ts';
+import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import type { RunCharts } from '../server/api.ts';
+import { FiguresCache } from '../server/figures.ts';
+import { Forecaster } from '../server/forecaster.ts';
+import { Processes } from '../server/processes.ts';
+import { Refusal } from '../server/refusal.ts';
+import { type Foretold, foretellRun } from '../server/run-plan.ts';
+import { driftAlarms, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { byCloseness } from './inspect.ts';
+import { loadProcess } from './process-source.ts';
+import { type Commands, type Report, type ReportedStep, reportPage } from './report-page.ts';
+import { journalFlag } from './run.ts';
+import { printableJson, shellWord } from './terminal.ts';
+
+interface ReportFlags {
+  readonly journal: string;
+  readonly html?: string;
+  readonly json?: boolean;
+}
+
+/** Writes what a run was and how it went, for somebody who has neither mdap nor the journal. */
+export async function reportCommand(runId: string, flags: ReportFlags, version: string): Promise<number> {
+  const { html: file, json, journal } = flags;
+  if (file === undefined && !json) throw new UsageError('report: expected --html FILE, --json, or both.');
+  const report = await makeReport(runId, journal, version);
+  if (file !== undefined) {
+    try {
+      writeFileSync(file, reportPage(report));
+    } catch (thrown) {
+      throw new UsageError(`--html: expected a file that can be written, got ${file}: ${messageOf(thrown)}.`);
+    }
+  }
+  if (json) process.stdout.write(`${printableJson(report)}\n`);
+  return 0;
+}
+
+const MOST_NOTES = 100;
+const MOST_STEPS = 20;
+const MOST_SAMPLES = 40;
+const MOST_TEXT_BYTES = 16_000;
+/** Of the samples of one step. */
+const MOST_STEP_CHARS = 500_000;
+const MOST_ACTION_CHARS = 4_000;
+/** Contested steps that are read at once. */
+const STEPS_AT_ONCE = 2_000;
+
+/** @throws {JournalError} where there is no such run, or no journal that can be read. */
+async function makeReport(runId: string, journalFile: string, version: string): Promise<Report> {
+  const reader = new SqliteReader({ file: journalFile, now: () => systemClock.now() });
+  try {
+    const row = reader.row(runId);
+    if (row === undefined) throw unknownRun(runId);
+    const live = reader.live(row);
+    const { totals } = live;
+    const processes = new Processes(async (source) => (await loadProcess(source)).process);
+    const certificate = certificateOf(totals.tallies, totals) ?? null;
+    const foretold = await planOf(live, processes);
+    return {
+      madeAtMs: systemClock.now(),
+      versions: { mdap: version, node: process.version, process: live.fingerprint.version },
+      run: summaryOf(live, await processes.steps(live)),
+      processSource: live.processSource,
+      input: live.input,
+      settings: live.settings,
+      flags: totals.flags as Report['flags'],
+      settledBy: totals.settledBy,
+      firstWrongStep: totals.firstWrongStep,
+      wasted: totals.wasted ?? null,
+      items: totals.items ?? null,
+      certificate,
+      drift: driftAlarms(live),
+      notes: reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
+      plan: 'plan' in foretold ? foretold.plan : null,
+      planMissing: 'plan' in foretold ? null : foretold.missing,
+      charts: await chartsOf(reader, live),
+      steps: reportedSteps(reader, live, certificate?.leastCertain ?? []),
+      commands: commandsOf(live, journalFile),
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+async function planOf(live: LiveRun, processes: Processes): Promise<Foretold> {
+  if (live.totals.items !== undefined) return { missing: 'how many votes a map takes depends on its items.' };
+  const forecaster = new Forecaster();
+  try {
+    return await foretellRun(live, await processes.of(live), forecaster);
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return { missing: thrown.message };
+    throw thrown;
+  } finally {
+    await forecaster.close();
+  }
+}
+
+/** Over all steps that are decided now. */
+async function chartsOf(reader: SqliteReader, { run, totals }: LiveRun): Promise<RunCharts> {
+  const figures = new FiguresCache(reader, systemClock);
+  let charts = await figures.chartsOf(run);
+  while (charts.coveredSteps < totals.steps) charts = await figures.chartsOf(run);
+  return charts;
+}
+
+/** The step that is not decided, where somebody was asked about it, then those whose decision is likeliest to be wrong. */
+function reportedSteps(
+  reader: SqliteReader,
+  live: LiveRun,
+  known: readonly { readonly stepIndex: number; readonly wrong: number }[],
+): ReportedStep[] {
+  const { run, status, totals } = live;
+  const chances = new Map(known.map(({ stepIndex, wrong }) => [stepIndex, wrong]));
+  const reported = (stepIndex: number): ReportedStep => {
+    const range = {
+      from: stepIndex,
+      to: stepIndex + 1,
+      filter: 'all',
+      limit: 1,
+      mostActionChars: MOST_ACTION_CHARS,
+    } as const;
+    const [row] = reader.decisions(run, range);
+    const most = { bytesEach: MOST_TEXT_BYTES, samples: MOST_SAMPLES, chars: MOST_STEP_CHARS };
+    const { samples } = sampleViews(reader.samples(run, stepIndex, most));
+    return {
+      stepIndex,
+      decision: row === undefined ? null : stepRow(row, MOST_ACTION_CHARS),
+      wrong: chances.get(stepIndex) ?? null,
+      samples,
+      moreSamples: reader.countSamples(run, stepIndex) - samples.length,
+    };
+  };
+  const isOpen = status !== 'done' && status !== 'stopped' && reader.countSamples(run, totals.steps) > 0;
+  return [...(isOpen ? [totals.steps] : []), ...leastCertain(reader, live, chances)].map(reported);
+}
+
+/** Wrong decisions first, then by the certificate, then the closest races. Of a long run no more than a page is held at once. */
+function leastCertain(reader: SqliteReader, { run, totals }: LiveRun, chances: ReadonlyMap<number, number>): number[] {
+  let best: Contender[] = [];
+  const consider = (filter: 'contested' | 'wrong', from: number) => {
+    const range = { from, to: totals.steps, filter, limit: STEPS_AT_ONCE, mostActionChars: 0 };
+    const rows = reader.decisions(run, range);
+    const found = rows
+      .filter(({ step }) => !best.some(({ stepIndex }) => stepIndex === step))
+      .map(({ step, votes, tally, wrong }): Contender => {
+        const parsed = tally === null ? undefined : JSON.parse(tally);
+        return { stepIndex: step, votes, tally: parsed, wrong: wrong === 1, chance: chances.get(step) ?? 0 };
+      });
+    best = [...best, ...found]
+      .sort((a, b) => Number(b.wrong) - Number(a.wrong) || b.chance - a.chance || byCloseness(a, b))
+      .slice(0, MOST_STEPS);
+    return rows.length < STEPS_AT_ONCE ? undefined : rows.at(-1)!.step + 1;
+  };
+  // Also those that nobody contested.
+  if (totals.wrongSteps) consider('wrong', 0);
+  for (let from: number | undefined = 0; from !== undefined; ) from = consider('contested', from);
+  return best.map(({ stepIndex }) => stepIndex);
+}
+
+interface Contender {
+  readonly stepIndex: number;
+  readonly votes: number;
+  readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
+  readonly wrong: boolean;
+  readonly chance: number;
+}
+
+function commandsOf(live: LiveRun, journalFile: string): Commands {
+  const { runId, processSource, status, isWriting, totals, input, settings } = live;
+  const journal = journalFlag(journalFile);
+  const isMap = totals.items !== undefined;
+  const command = (verb: string) => `mdap ${verb} ${shellWord(runId)}${journal}`;
+  const hasSource = processSource !== null;
+  return {
+    inspect: command('inspect'),
+    replay: hasSource && !isMap && totals.steps > 0 ? command('replay') : null,
+    resume:
+      hasSource && !isMap && !isWriting && (status === 'paused' || status === 'running') ? command('resume') : null,
+    again: hasSource && !isMap ? `mdap run ${shellWord(processSource)} ${runFlags(input, settings)}${journal}` : null,
+  };
+}
+
+/** Longer ones are better in a file. */
+const MOST_INPUT_CHARS = 1_000;
+
+/** Input and settings of a run as the flags of `mdap run`, which have their names. */
+function runFlags(input: Json, settings: Json): string {
+  const json = JSON.stringify(input);
+  const given = json.length > MOST_INPUT_CHARS ? '@input.json' : json;
+  const flags = Object.entries(settings).flatMap(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const text = flagValue(name, value);
+    if (value === true) return [flag];
+    return text === undefined ? [] : [`${flag} ${shellWord(text)}`];
+  });
+  // Otherwise the one that is there now would be taken.
+  if (typeof settings.calibration !== 'string') flags.push('--no-calibration');
+  return [`--input ${shellWord(given)}`, ...flags].join(' ');
+}
+
+/** Undefined for what cannot be said on the command line: a calibration given in code, and what is false. */
+function flagValue(name: string, value: Json): string | undefined {
+  if (name === 'price') return `${value.inputUsdPerMTok},${value.outputUsdPerMTok}`;
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
+  return typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
+}
