@@ -204,7 +204,7 @@ export function voterModelOf(figures: CalibrationFigures, voters: readonly Voter
 }
 
 /** What voters are like, and what a vote of each costs. */
-interface CalibratedVoters extends VoterModel {
+export interface CalibratedVoters extends VoterModel {
   /** In US dollars, or all the same where not every price is known or nothing costs anything. */
   readonly costs: readonly number[];
   readonly isPriceMissing: boolean;

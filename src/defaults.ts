@@ -6,6 +6,7 @@ import { Accounts } from './accounts.ts';
 import { Budget } from './budget.ts';
 import { type CalibrateResult, calibrate } from './calibrate.ts';
 import {
+  type CalibratedVoters,
   type Calibration,
   type ClassFigures,
   dissentWatch,
@@ -269,7 +270,7 @@ export async function assembleVote(process: AnyProcess, rawInput: unknown, optio
     wholeNumber('steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
   const { target = DEFAULT_TARGET } = options;
   let stopRule: StopRule;
-  let voterModel: ReturnType<typeof voterModelOf> | undefined;
+  let voterModel: CalibratedVoters | undefined;
   if (isByEvidence && figures !== undefined) {
     const steps = await stepsBecause(', and the rule evidence must know how much error one of them is allowed');
     voterModel = voterModelOf(figures, names);
