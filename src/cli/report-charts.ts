@@ -93,11 +93,11 @@ export function lineChart(options: {
   const share = (y: number) => (isLog ? Math.log10(y / bottom) / Math.log10(top / bottom) : y / top);
   const toX = (x: number) => LEFT + (xMost === xLeast ? 0.5 : (x - xLeast) / (xMost - xLeast)) * INNER_WIDTH;
   const toY = (y: number) => TOP + (1 - share(y)) * INNER_HEIGHT;
-  const grid = (isLog ? powersOfTen(bottom, top) : roundTicks(0, top, 4)).map(
+  const grid = (isLog ? powersOfTen(bottom, top) : roundTicks(0, top, { wanted: 4 })).map(
     (tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(toY(tick))}" y2="${at(toY(tick))}"/>
 <text class="tick" x="${LEFT - 6}" y="${at(toY(tick) + 4)}" text-anchor="end">${yText(tick)}</text>`,
   );
-  const ticks = roundTicks(xLeast, xMost, 5).map(
+  const ticks = roundTicks(xLeast, xMost, { wanted: 5, leastStep: 1 }).map(
     (tick) =>
       html`<text class="tick" x="${at(toX(tick))}" y="${at(HEIGHT - BOTTOM + 15)}" text-anchor="middle">${COMPACT.format(tick)}</text>`,
   );
@@ -152,11 +152,13 @@ function powersOfTen(least: number, most: number): number[] {
 }
 
 /** Round numbers within a range, some `wanted` of them: steps of 1, 2 or 5 times a power of ten. */
-export function roundTicks(least: number, most: number, wanted: number): number[] {
+export function roundTicks(least: number, most: number, options: { wanted: number; leastStep?: number }): number[] {
+  const { wanted, leastStep = 0 } = options;
   const span = most - least;
   if (!(span > 0)) return [least];
   const power = 10 ** Math.floor(Math.log10(span / wanted));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => span / one <= wanted + 0.5) ?? span;
+  const round = [1, 2, 5, 10].map((factor) => factor * power).find((one) => span / one <= wanted + 0.5) ?? span;
+  const step = Math.max(round, leastStep);
   const first = Math.ceil(least / step - 1e-9);
   const count = Math.floor(most / step + 1e-9) - first + 1;
   // Whole steps are counted, so that sums of tenths stay round.

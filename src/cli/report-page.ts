@@ -375,6 +375,7 @@ function stepDetails(
     ...(flagged > 0 ? [plural(flagged, 'red flag')] : []),
   ];
   const candidates = decision?.tally ?? [];
+  const isOneModel = samples.every(({ model }) => model === samples[0]!.model);
   return html`<details>
 <summary><b>Step ${showCount(stepIndex)}</b> ${facts.join(', ')}${decision?.isWrong ? html` <span class="status stopped">wrong</span>` : ''}</summary>
 ${decision === null ? '' : html`<p>Decided:</p>${code(typeof decision.action === 'string' && decision.isActionCut ? decision.action : JSON.stringify(decision.action), MOST_JSON_CHARS)}`}
@@ -389,13 +390,13 @@ ${
 ${
   samples.length === 0
     ? html`<p class="quiet">The texts of this step were not kept (--record).</p>`
-    : samples.map((sample) => sampleShown(sample, candidates[0]?.candidate ?? null))
+    : samples.map((sample) => sampleShown(sample, candidates[0]?.candidate ?? null, isOneModel))
 }
 ${moreSamples > 0 ? html`<p class="quiet">and ${plural(moreSamples, 'further sample')}: ${`${inspect} --step ${stepIndex}`}</p>` : ''}
 </details>`;
 }
 
-function sampleShown(sample: SampleView, winner: string | null): Markup {
+function sampleShown(sample: SampleView, winner: string | null, isOneModel: boolean): Markup {
   const { draw, model, variant, temperature, text, textBytes, isTextCut, candidate, flag, isJudgement, race } = sample;
   const verdict =
     flag !== null
@@ -406,7 +407,7 @@ function sampleShown(sample: SampleView, winner: string | null): Markup {
   const after = race === null ? '' : ` – ${race.leaderVotes} : ${race.runnerUpVotes}`;
   const shown = text.length > MOST_TEXT_CHARS || isTextCut;
   return html`<div class="sample"><p>${verdict}<span class="quiet">${after}</span></p>
-<p class="quiet">draw ${draw}, ${model}, ${isJudgement ? 'verifier' : variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
+<p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${isJudgement ? 'verifier' : variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
 <pre>${shown ? text.slice(0, MOST_TEXT_CHARS).toWellFormed() : text}</pre>${shown ? html`<p class="quiet">cut: the whole text has ${showCount(textBytes)} bytes</p>` : ''}</div>`;
 }
 
@@ -513,7 +514,7 @@ p { margin: .4rem 0; }
 .status.paused, .status.interrupted { color: var(--plan); }
 .status.stopped { color: var(--bad); }
 .status.running { color: var(--measured); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; }
 .tiles > div { background: var(--card); border-radius: .5rem; padding: .75rem 1rem; }
 .tiles dt { color: var(--quiet); font-size: .875rem; }
 .tiles dd { margin: 0; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
@@ -546,10 +547,9 @@ svg text.mark { fill: var(--bad); }
 .key.flag { border-top-color: var(--flag); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .925rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--edge); overflow-wrap: normal; }
+th, td { text-align: left; vertical-align: top; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--edge); max-width: 40rem; overflow-wrap: break-word; }
 tbody th { font-weight: 400; }
 thead th { color: var(--quiet); font-weight: 500; font-size: .85rem; }
-th, td { max-width: 40rem; overflow-wrap: anywhere; }
 pre { margin: .4rem 0; padding: .6rem .8rem; background: var(--card); border-radius: .4rem; font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 details { border: 1px solid var(--edge); border-radius: .5rem; margin: .5rem 0; padding: 0 1rem; }
 details[open] { padding-bottom: .75rem; }

@@ -50,7 +50,7 @@ const MOST_ACTION_CHARS = 4_000;
 const STEPS_AT_ONCE = 2_000;
 
 /** @throws {JournalError} where there is no such run, or no journal that can be read. */
-async function makeReport(runId: string, journalFile: string, version: string): Promise<Report> {
+export async function makeReport(runId: string, journalFile: string, version: string): Promise<Report> {
   const reader = new SqliteReader({ file: journalFile, now: () => systemClock.now() });
   try {
     const row = reader.row(runId);
