@@ -1,0 +1,111 @@
+import { useState } from 'preact/hooks';
+import type { DecideAnswer, DecideRequest, StepDetail } from '../../src/server/api.ts';
+import { answerTo } from './client.ts';
+import { count } from './format.ts';
+import { Card, Command, Problem } from './parts.tsx';
+import { paths } from './router.ts';
+
+const OWN = 'own';
+
+/** A person's decision of the step that a run is paused at, as `mdap decide` takes it. */
+export function DecideForm({ detail, onDecided }: { detail: StepDetail; onDecided: () => void }) {
+  const { runId, stepIndex, isDecidable, whyNotDecidable, samples } = detail;
+  const [choice, setChoice] = useState<string>();
+  const [own, setOwn] = useState('');
+  const [error, setError] = useState<Error>();
+  const [isSending, setSending] = useState(false);
+  const [answer, setAnswer] = useState<DecideAnswer>();
+  if (answer !== undefined) {
+    return (
+      <Card title="Decided" isWide>
+        <p role="status">
+          Step {count(answer.stepIndex)} is decided; the run is {answer.status}.{' '}
+          <a href={paths.run(runId)}>Back to the run</a>
+        </p>
+        {answer.resume !== null && <Command what="Go on" text={answer.resume} />}
+      </Card>
+    );
+  }
+  if (!isDecidable) {
+    return (
+      <Card title="Decide it" isWide>
+        <p class="empty">A person cannot decide it now: {whyNotDecidable}</p>
+      </Card>
+    );
+  }
+  const candidates = [...Map.groupBy(samples, ({ race, candidate }) => (race === null ? null : candidate))]
+    .flatMap(([candidate, own]) => (candidate === null ? [] : [{ candidate, draw: own[0]!.draw, votes: own.length }]))
+    .sort((a, b) => b.votes - a.votes);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setError(undefined);
+    let request: DecideRequest;
+    try {
+      request = choice === OWN ? { action: JSON.parse(own) } : { draw: Number(choice) };
+    } catch (thrown) {
+      setError(new Error(`Your answer: expected JSON, for example "text" or {"a": 1}: ${(thrown as Error).message}.`));
+      return;
+    }
+    setSending(true);
+    try {
+      setAnswer(await decide(runId, stepIndex, request));
+      onDecided();
+    } catch (thrown) {
+      setError(thrown as Error);
+    } finally {
+      setSending(false);
+    }
+  };
+  return (
+    <Card title="Decide it" isWide>
+      <form class="decide" onSubmit={submit}>
+        <fieldset>
+          <legend>What is to be done at this step?</legend>
+          {candidates.map(({ candidate, draw, votes }) => (
+            <label key={draw}>
+              <input
+                type="radio"
+                name="choice"
+                required
+                checked={choice === String(draw)}
+                onChange={() => setChoice(String(draw))}
+              />
+              <code>{candidate}</code>
+              <small>
+                {count(votes)} {votes === 1 ? 'vote' : 'votes'}, draw {draw}
+              </small>
+            </label>
+          ))}
+          <label>
+            <input type="radio" name="choice" required checked={choice === OWN} onChange={() => setChoice(OWN)} />
+            An answer of your own, as JSON
+          </label>
+          {choice === OWN && (
+            <textarea
+              aria-label="The action, as JSON"
+              rows={4}
+              required
+              spellcheck={false}
+              value={own}
+              onInput={({ currentTarget }) => setOwn(currentTarget.value)}
+            />
+          )}
+        </fieldset>
+        {error && <Problem error={error} />}
+        <p>
+          <button type="submit" class="primary" disabled={isSending || choice === undefined}>
+            {isSending ? 'Deciding …' : 'Decide'}
+          </button>{' '}
+          <span class="note">It is written to the journal for good; no model is asked.</span>
+        </p>
+      </form>
+    </Card>
+  );
+}
+
+/** Its body is checked by the server, not by the types of the client. */
+function decide(runId: string, stepIndex: number, request: DecideRequest): Promise<DecideAnswer> {
+  const path = `/api/runs/${encodeURIComponent(runId)}/steps/${stepIndex}/decide`;
+  const headers = { 'content-type': 'application/json', 'x-mdap-request': '1' };
+  return answerTo<DecideAnswer>(fetch(path, { method: 'POST', headers, body: JSON.stringify(request) }));
+}

@@ -1,0 +1,174 @@
+import { useEffect } from 'preact/hooks';
+import type { Bucket, RunCharts as Charts, RunDetail, RunPlanView, RunSummary } from '../../src/server/api.ts';
+import { Chart, type Series } from './chart.tsx';
+import { answerTo, api } from './client.ts';
+import { count, duration, percent, short, usd } from './format.ts';
+import { Bars, Card, Problem, Waiting } from './parts.tsx';
+import { useAnswer } from './use-answer.ts';
+
+const PAUSE_MS = 2_000;
+
+/** What the steps of a run add up to. */
+export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary }) {
+  const param = { run: encodeURIComponent(run.runId) };
+  const { data, error, again } = useAnswer(
+    (signal) => answerTo(api.runs[':run'].charts.$get({ param }, { init: { signal } })),
+    [run.runId, run.steps],
+    { pauseMs: PAUSE_MS },
+  );
+  const isBehind = data !== undefined && data.coveredSteps < data.steps;
+  useEffect(() => {
+    if (isBehind) again();
+  }, [isBehind, data, again]);
+  if (data === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
+  const { plan, drift } = detail;
+  return (
+    <>
+      {isBehind && (
+        <p class="notice wide" role="status">
+          {count(data.coveredSteps)} of {count(data.steps)} steps are read so far.
+        </p>
+      )}
+      <Card title="Progress">
+        <ProgressChart buckets={data.buckets} />
+      </Card>
+      <Card title="Votes per step">
+        <VotesChart charts={data} plan={plan} />
+      </Card>
+      <Card title="Undecided steps">
+        <UndecidedChart charts={data} plan={plan} />
+      </Card>
+      <Card title="Dissent and flags">
+        <DissentChart charts={data} plan={plan} drift={drift} />
+      </Card>
+      <Card title="Flags by code">
+        {data.flags.length === 0 ? (
+          <p class="empty">No sample was flagged.</p>
+        ) : (
+          <Bars of={data.flags.map(({ code, samples }) => ({ name: code, value: samples }))} unit="samples" />
+        )}
+      </Card>
+      <Card title="Cost and tokens">
+        <CostChart buckets={data.buckets} />
+      </Card>
+    </>
+  );
+}
+
+const STEP_AXIS = { label: 'step', format: short };
+
+function ProgressChart({ buckets }: { buckets: readonly Bucket[] }) {
+  const seconds = runningSum(buckets.map(({ steps, meanLatencyMs }) => (steps * meanLatencyMs) / 1_000));
+  return (
+    <Chart
+      title="Steps against the time spent deciding them"
+      note="Times of all steps, one after the other: with speculation they overlap, and the run is faster."
+      x={{ label: 'time', format: (value) => duration(value * 1_000), values: [0, ...seconds] }}
+      y={{ label: 'steps', format: short }}
+      series={[{ label: 'steps', kind: 'line', color: 0, values: [0, ...buckets.map(({ toStep }) => toStep)] }]}
+    />
+  );
+}
+
+function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null }) {
+  const most = Math.max(0, ...charts.votesPerStep.map(({ votes }) => votes));
+  const votes = Array.from({ length: most }, (_, index) => index + 1);
+  const found = new Map(charts.votesPerStep.map((bar) => [bar.votes, bar.steps]));
+  const measured: Series = {
+    label: 'steps',
+    kind: 'bars',
+    color: 0,
+    values: votes.map((number) => found.get(number) ?? 0),
+  };
+  const planned = votes.map((number) => {
+    const share = (plan?.undecidedAfter[number - 1] ?? 0) - (plan?.undecidedAfter[number] ?? 0);
+    return share > 0 ? share * charts.coveredSteps : null;
+  });
+  const isPlanned = plan !== null && plan.undecidedAfter.length > 0;
+  return (
+    <Chart
+      title="Steps by the votes that they took"
+      note={isPlanned ? null : 'Without what the plan predicts: there is none.'}
+      x={{ label: 'votes', format: String, values: votes, isWhole: true }}
+      y={{ label: 'steps', format: short }}
+      series={isPlanned ? [measured, { label: 'plan', kind: 'points', color: 1, values: planned }] : [measured]}
+    />
+  );
+}
+
+function UndecidedChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null }) {
+  const { undecidedAfter, coveredSteps } = charts;
+  const rounds = undecidedAfter.map((_, votes) => votes);
+  const planned = rounds.map((votes) => {
+    const share = plan?.undecidedAfter[votes];
+    return share === undefined ? null : share * coveredSteps;
+  });
+  const isPlanned = plan !== null && plan.undecidedAfter.length > 0;
+  const measured: Series = { label: 'undecided', kind: 'line', color: 0, values: undecidedAfter };
+  return (
+    <Chart
+      title="Steps still undecided after so many votes"
+      x={{ label: 'votes', format: String, values: charts.coveredSteps === 0 ? [] : rounds, isWhole: true }}
+      y={{ label: 'steps', format: short, isLog: true }}
+      series={
+        isPlanned ? [measured, { label: 'plan', kind: 'line', color: 1, isDashed: true, values: planned }] : [measured]
+      }
+    />
+  );
+}
+
+function DissentChart(props: { charts: Charts; plan: RunPlanView | null; drift: RunDetail['drift'] }) {
+  const { charts, plan, drift } = props;
+  const { buckets } = charts;
+  // Without dissent, ahead-by-k takes exactly k votes.
+  const expected = plan?.rule === 'ahead-by-k' && plan.margin !== null ? plan.undecidedAfter[plan.margin] : undefined;
+  return (
+    <Chart
+      title="Shares along the run"
+      note={drift.length === 0 ? 'No drift alarm.' : null}
+      x={{ ...STEP_AXIS, values: buckets.map(({ toStep }) => toStep) }}
+      y={{ label: 'share', format: percent }}
+      series={[
+        { label: 'contested steps', kind: 'line', color: 0, values: buckets.map((one) => one.contested / one.steps) },
+        { label: 'flagged samples', kind: 'line', color: 1, values: buckets.map((one) => one.flagged / one.samples) },
+        ...(expected === undefined
+          ? []
+          : [
+              {
+                label: 'contested by plan',
+                kind: 'line' as const,
+                color: 4 as const,
+                isDashed: true,
+                values: buckets.map(() => expected),
+              },
+            ]),
+      ]}
+      marks={drift.map(({ what, atStep }) => ({ at: atStep, label: `drift: ${what}`, isAlarm: true }))}
+    />
+  );
+}
+
+function CostChart({ buckets }: { buckets: readonly Bucket[] }) {
+  const tokens = runningSum(buckets.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens));
+  const isPriced = buckets.every(({ costUsd }) => costUsd !== null) && buckets.some(({ costUsd }) => costUsd !== 0);
+  const counted: Series = { label: 'tokens', kind: 'line', color: 0, values: tokens };
+  const x = { ...STEP_AXIS, values: buckets.map(({ toStep }) => toStep) };
+  const y = { label: 'tokens', format: short };
+  const title = 'Added up over the steps';
+  if (!isPriced) {
+    const note = 'No price is known: `--price IN,OUT` gives one.';
+    return <Chart title={title} note={note} x={x} y={y} series={[counted]} />;
+  }
+  const costs = runningSum(buckets.map(({ costUsd }) => costUsd ?? 0));
+  const priced: Series = { label: 'cost', kind: 'line', color: 1, isRight: true, values: costs };
+  const right = { label: 'US dollars', format: (value: number) => (value === 0 ? '0' : usd(value)) };
+  return <Chart title={title} x={x} y={y} right={right} series={[counted, priced]} />;
+}
+
+function runningSum(values: readonly number[]): number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum;
+  });
+}

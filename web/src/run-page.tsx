@@ -1,0 +1,284 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/server/api.ts';
+import { answerTo, api } from './client.ts';
+import { follow } from './events.ts';
+import { count, digits, duration, percent, short, usd, when } from './format.ts';
+import { Badge, Card, Command, Figures, Problem, Progress, Waiting } from './parts.tsx';
+import { paths } from './router.ts';
+import { RunCharts } from './run-charts.tsx';
+import { StepList } from './step-list.tsx';
+import { useAnswer } from './use-answer.ts';
+
+/** Between two looks at the detail of a run that goes on. */
+const PAUSE_MS = 2_000;
+
+interface Now {
+  readonly run: RunSummary;
+  readonly openStep: OpenStep | null;
+  readonly stepsPerSecond: number | null;
+  /** Notes seen since the page was opened. */
+  readonly notes: number;
+}
+
+/** One run, followed while it goes on. */
+export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean }) {
+  const [now, setNow] = useState<Now>();
+  useEffect(() => {
+    document.title = `${runId} – mdap`;
+    const ask = () => answerTo(api.runs[':run'].$get({ param: { run: encodeURIComponent(runId) } }));
+    return follow<Pick<RunProgress, 'run' | 'openStep' | 'stepsPerSecond' | 'notes'>>({
+      path: `/events/${encodeURIComponent(runId)}`,
+      event: 'progress',
+      onEvent: ({ run, openStep, stepsPerSecond, notes }) =>
+        setNow((before) => ({ run, openStep, stepsPerSecond, notes: (before?.notes ?? 0) + notes.length })),
+      poll: async () => {
+        const { run, openStep } = await ask();
+        return { run, openStep, stepsPerSecond: null, notes: [] };
+      },
+    });
+  }, [runId]);
+  const { data, error, again } = useAnswer(
+    (signal) => answerTo(api.runs[':run'].$get({ param: { run: encodeURIComponent(runId) } }, { init: { signal } })),
+    [runId, now?.run.steps, now?.run.status, now?.notes],
+    { pauseMs: PAUSE_MS },
+  );
+  // The plan of a run may take a moment longer than an answer does.
+  const isPlanPending = data?.planMissing?.includes('being worked out') ?? false;
+  useEffect(() => {
+    if (!isPlanPending) return;
+    const timer = setTimeout(again, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [isPlanPending, again]);
+  const run = now?.run ?? data?.run;
+  if (run === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
+  const openStep = now === undefined ? (data?.openStep ?? null) : now.openStep;
+  return (
+    <>
+      <Heading run={run} />
+      {error && <Problem error={error} again={again} />}
+      {run.reason !== null && <p class="notice">{run.reason}</p>}
+      {openStep?.isDecidable && run.status !== 'running' && (
+        <p class="notice act">
+          Step {count(openStep.stepIndex)} waits, with {count(openStep.samples)} samples.{' '}
+          <a class="button" href={paths.step(runId, openStep.stepIndex)}>
+            Look at it and decide
+          </a>
+        </p>
+      )}
+      <KeyFigures run={run} recentStepsPerSecond={now?.stepsPerSecond ?? null} />
+      <nav class="tabs" aria-label="Parts of the run">
+        <a href={paths.run(runId)} aria-current={isSteps ? undefined : 'page'}>
+          Overview
+        </a>
+        <a href={paths.steps(runId)} aria-current={isSteps ? 'page' : undefined}>
+          Steps
+        </a>
+        {openStep !== null && <a href={paths.step(runId, openStep.stepIndex)}>Open step</a>}
+      </nav>
+      {isSteps ? (
+        <StepList runId={runId} steps={run.steps} hasReference={run.wrongSteps !== null} />
+      ) : data === undefined ? (
+        <Waiting />
+      ) : (
+        <Overview detail={data} run={run} />
+      )}
+    </>
+  );
+}
+
+function Heading({ run }: { run: RunSummary }) {
+  return (
+    <header class="heading">
+      <h1>
+        {run.runId} <Badge status={run.status} />
+      </h1>
+      <p>
+        {run.process}, {run.model || 'no model named'}; started {when(run.createdAtMs)}, written {when(run.updatedAtMs)}
+      </p>
+      <Progress steps={run.steps} totalSteps={run.totalSteps} />
+    </header>
+  );
+}
+
+function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStepsPerSecond: number | null }) {
+  const isRunning = run.status === 'running';
+  const recently = isRunning && recentStepsPerSecond !== null ? `${short(recentStepsPerSecond)} now` : null;
+  return (
+    <Figures
+      of={[
+        ['Steps', count(run.steps)],
+        ['Steps/s', short(run.stepsPerSecond), recently],
+        ['Votes/step', digits(run.votesPerStep, 4)],
+        ['Samples', count(run.samples)],
+        ['Votes', count(run.votes)],
+        ['Contested', count(run.contestedSteps), run.steps > 0 ? percent(run.contestedSteps / run.steps) : null],
+        ['Flagged', count(run.flagged), run.samples > 0 ? `${percent(run.flagged / run.samples)} of samples` : null],
+        run.wrongSteps === null ? null : ['Wrong', count(run.wrongSteps), 'against the reference'],
+        ['Cost', usd(run.costUsd)],
+        ['Tokens', short(run.inputTokens + run.outputTokens), `${short(run.outputTokens)} of them out`],
+        ['Time', duration(run.activeMs)],
+        isRunning ? ['Left', duration(run.remainingMs)] : null,
+      ]}
+    />
+  );
+}
+
+function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
+  return (
+    <div class="grid">
+      <Certificate detail={detail} />
+      <Plan detail={detail} run={run} />
+      <RunCharts detail={detail} run={run} />
+      <Notes detail={detail} />
+      <About detail={detail} />
+    </div>
+  );
+}
+
+function Certificate({ detail: { certificate, run } }: { detail: RunDetail }) {
+  if (certificate === null) {
+    return (
+      <Card title="Certificate">
+        <p class="empty">
+          {run.steps === 0
+            ? 'No step is decided yet.'
+            : 'None: no step has more than one vote, so nothing is known of errors.'}
+        </p>
+      </Card>
+    );
+  }
+  const { expectedWrong, expectedWrongHigh, chanceOfNone, chanceOfNoneLow, p, rho, leastCertain } = certificate;
+  return (
+    <Card title="Certificate">
+      <p>{certificate.statement}</p>
+      <Figures
+        of={[
+          ['None wrong', percent(chanceOfNone), `at least ${percent(chanceOfNoneLow)}`],
+          ['Wrong steps', digits(expectedWrong), `at most ${digits(expectedWrongHigh)}`],
+          ['p', digits(p.estimate, 4), `${digits(p.low, 4)} to ${digits(p.high, 4)}`],
+          ['rho', digits(rho.estimate), `${digits(rho.low)} to ${digits(rho.high)}`],
+        ]}
+      />
+      {leastCertain.length > 0 && (
+        <>
+          <h3>Least certain steps</h3>
+          <ul class="least">
+            {leastCertain.map(({ stepIndex, votes, wrong }) => (
+              <li key={stepIndex}>
+                <a href={paths.step(run.runId, stepIndex)}>{count(stepIndex)}</a>
+                <span>{votes.join(' : ')}</span>
+                <span>wrong {percent(wrong)}</span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </Card>
+  );
+}
+
+function Plan({ detail, run }: { detail: RunDetail; run: RunSummary }) {
+  const { plan, planMissing, drift } = detail;
+  const rows = plan && [
+    ['Votes/step', digits(plan.votesPerStep, 4), digits(run.votesPerStep, 4)],
+    ['Votes a sample', percent(plan.v), run.samples > 0 ? percent(run.votes / run.samples) : '–'],
+    ['p', digits(plan.p, 4), digits(detail.certificate?.p.estimate, 4)],
+    ['None wrong', percent(plan.success), percent(detail.certificate?.chanceOfNone)],
+    ['Samples', short(plan.samples), short(run.samples)],
+    ['Cost', usd(plan.costUsd), usd(run.costUsd)],
+  ];
+  return (
+    <Card title="Plan and outcome">
+      {drift.map(({ what, atStep, events, steps }) => (
+        <p key={what} class="notice bad">
+          Drift: {count(events)} {what === 'dissent' ? 'dissenting first votes' : 'flagged first samples'} in the{' '}
+          {count(steps)} steps before <a href={paths.step(run.runId, atStep)}>step {count(atStep)}</a>, more than the
+          calibration allows for.
+        </p>
+      ))}
+      {rows === null ? (
+        <p class="empty">{planMissing}</p>
+      ) : (
+        <>
+          <p>
+            From {plan?.source === 'calibration' ? 'a calibration' : 'given rates'}, by {plan?.rule}
+            {plan?.margin !== null && `, k = ${plan?.margin}`}, over {count(plan?.steps)} steps, for a target of{' '}
+            {percent(plan?.target)}.
+          </p>
+          <table class="compare">
+            <thead>
+              <tr>
+                <td />
+                <th scope="col">Plan</th>
+                <th scope="col">So far</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(([name, planned, found]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td>{planned}</td>
+                  <td>{found}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+    </Card>
+  );
+}
+
+function Notes({ detail: { notes, settledBy, items, wasted } }: { detail: RunDetail }) {
+  const settled = Object.entries(settledBy);
+  return (
+    <Card title="What happened">
+      {items && (
+        <p>
+          {count(items.done)} items done, {count(items.undecided)} undecided, {count(items.invalid)} invalid.
+        </p>
+      )}
+      {settled.length > 0 && (
+        <p>
+          Settled otherwise than by the first votes:{' '}
+          {settled.map(([by, steps]) => `${count(steps)} by ${by}`).join(', ')}.
+        </p>
+      )}
+      {wasted && wasted.samples + wasted.cancelled > 0 && (
+        <p>
+          Wasted by guesses: {count(wasted.samples)} samples, {count(wasted.cancelled)} calls ended early
+          {wasted.costUsd !== null && `, ${usd(wasted.costUsd)}`}.
+        </p>
+      )}
+      {notes.length === 0 ? (
+        <p class="empty">No notes.</p>
+      ) : (
+        <ol class="notes">
+          {notes.toReversed().map(({ id, atMs, code, detail }) => (
+            <li key={id}>
+              <time>{when(atMs)}</time> <b>{code}</b> <span>{JSON.stringify(detail)}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </Card>
+  );
+}
+
+function About({ detail }: { detail: RunDetail }) {
+  const { commands } = detail;
+  return (
+    <Card title="Settings and commands">
+      <Command what="Look" text={commands.inspect} />
+      {commands.resume !== null && <Command what="Go on" text={commands.resume} />}
+      {commands.replay !== null && <Command what="Decide again" text={commands.replay} />}
+      <p>
+        {detail.run.process}, version {detail.processVersion}, {detail.processSource ?? 'given in code'}
+      </p>
+      <details>
+        <summary>Input and settings</summary>
+        <pre>{JSON.stringify({ input: detail.input, settings: detail.settings }, null, 2)}</pre>
+      </details>
+    </Card>
+  );
+}

@@ -1,0 +1,125 @@
+import { useState } from 'preact/hooks';
+import type { SampleView, StepDetail } from '../../src/server/api.ts';
+import { answerTo, api } from './client.ts';
+import { differenceFrom } from './difference.ts';
+import { bytes, count, duration, usd } from './format.ts';
+import { Problem } from './parts.tsx';
+
+const SAMPLES_AT_FIRST = 24;
+
+/** All samples of a step side by side. */
+export function Samples({ detail }: { detail: StepDetail }) {
+  const { samples, moreSamples, leader, decision } = detail;
+  const [shown, setShown] = useState(SAMPLES_AT_FIRST);
+  const winner = samples.find(
+    ({ candidate, isJudgement }) => !isJudgement && candidate !== null && candidate === leader,
+  );
+  return (
+    <section>
+      <h2>Samples</h2>
+      {samples.length === 0 && (
+        <p class="empty">
+          {decision === null
+            ? 'None yet.'
+            : 'The journal did not keep them: `--record all` keeps those of every step, by default those of contested and flagged ones.'}
+        </p>
+      )}
+      <div class="samples">
+        {samples.slice(0, shown).map((sample) => (
+          <Sample key={sample.draw} sample={sample} winner={winner} detail={detail} />
+        ))}
+      </div>
+      {samples.length > shown && (
+        <button type="button" onClick={() => setShown(shown + SAMPLES_AT_FIRST)}>
+          Show more of {count(samples.length)} samples
+        </button>
+      )}
+      {moreSamples > 0 && <p class="note">The journal has {count(moreSamples)} more of them.</p>}
+    </section>
+  );
+}
+
+interface SampleProps {
+  readonly sample: SampleView;
+  /** The first sample that voted for the winner, or for the leader. */
+  readonly winner: SampleView | undefined;
+  readonly detail: StepDetail;
+}
+
+function Sample({ sample, winner, detail }: SampleProps) {
+  const { draw, flag, candidate, race } = sample;
+  const [whole, setWhole] = useState<string>();
+  const [error, setError] = useState<Error>();
+  const load = async () => {
+    const param = { run: encodeURIComponent(detail.runId), step: String(detail.stepIndex), draw: String(draw) };
+    try {
+      setWhole((await answerTo(api.runs[':run'].steps[':step'].samples[':draw'].$get({ param }))).text);
+    } catch (thrown) {
+      setError(thrown as Error);
+    }
+  };
+  const isWinner = !sample.isJudgement && candidate !== null && candidate === detail.leader;
+  const kind = flag !== null ? 'flagged' : sample.isJudgement ? 'judgement' : isWinner ? 'winner' : 'dissent';
+  const text = whole ?? sample.text;
+  return (
+    <article class={`sample ${kind}`} aria-label={`Draw ${draw}`}>
+      <header>
+        <b>Draw {draw}</b>
+        <span class="kind">{KINDS[kind]}</span>
+        <small>
+          {sample.model}, {sample.variant}, temperature {sample.temperature}
+        </small>
+      </header>
+      {flag !== null ? (
+        <p class="flag">
+          <b>{flag.code}</b> {flag.detail}
+        </p>
+      ) : (
+        candidate !== null && (
+          <p class="candidate" title={candidate}>
+            {candidate}
+          </p>
+        )
+      )}
+      <pre>
+        {text === '' ? (
+          <i>an empty reply</i>
+        ) : isWinner || winner === undefined || sample.isJudgement ? (
+          text
+        ) : (
+          <Marked text={text} other={winner.text} />
+        )}
+      </pre>
+      {sample.isTextCut && whole === undefined && (
+        <button type="button" onClick={load}>
+          Show all {bytes(sample.textBytes)}
+        </button>
+      )}
+      {error && <Problem error={error} />}
+      <footer>
+        {race !== null && (
+          <span>
+            {race.leaderVotes} : {race.runnerUpVotes} after it
+          </span>
+        )}
+        <span>{sample.finishReason}</span>
+        <span>{duration(sample.latencyMs)}</span>
+        {sample.outputTokens !== null && <span>{count(sample.outputTokens)} tokens out</span>}
+        {sample.costUsd !== null && <span>{usd(sample.costUsd)}</span>}
+      </footer>
+    </article>
+  );
+}
+
+const KINDS = { flagged: 'flagged', judgement: 'verifier', winner: 'for the winner', dissent: 'against' };
+
+/** A model's text with what the winner's does not have. */
+function Marked({ text, other }: { text: string; other: string }) {
+  return (
+    <>
+      {differenceFrom(other, text).map(({ text: part, isChanged }, index) =>
+        isChanged ? <mark key={index}>{part}</mark> : part,
+      )}
+    </>
+  );
+}

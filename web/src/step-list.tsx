@@ -1,0 +1,197 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { StepFilter, StepPage, StepRow } from '../../src/server/api.ts';
+import { answerTo, api } from './client.ts';
+import { count, digits, duration, inline, percent, usd } from './format.ts';
+import { Problem } from './parts.tsx';
+import { go, paths } from './router.ts';
+
+const FILTERS: readonly { readonly filter: StepFilter; readonly name: string }[] = [
+  { filter: 'all', name: 'All' },
+  { filter: 'contested', name: 'Contested' },
+  { filter: 'flagged', name: 'Flagged' },
+  { filter: 'slow', name: 'Slow' },
+  { filter: 'costly', name: 'Costly' },
+  { filter: 'wrong', name: 'Wrong' },
+];
+const COLUMNS = ['Step', 'Action', 'Votes', 'Flags', 'Time', 'Cost'];
+const ROW_HEIGHT = 34;
+const STEPS_A_PAGE = '200';
+/** Rows above and below what is to be seen. */
+const ROWS_AROUND = 10;
+/** From how many rows before the end the next page is asked for. */
+const ROWS_AHEAD = 60;
+
+interface Loaded {
+  readonly rows: readonly StepRow[];
+  /** Cursor of the page that was loaded last; undefined for the first one. */
+  readonly last: string | undefined;
+  readonly page: Pick<StepPage, 'cursor' | 'searchedTo' | 'threshold'> | null;
+}
+
+const NOTHING: Loaded = { rows: [], last: undefined, page: null };
+
+/**
+ * The decided steps of a run by filter. Pages are loaded as one scrolls, and only the rows to be seen are in the document.
+ * @param props.steps decided so far: as it grows, new steps are added at the end
+ */
+export function StepList(props: { runId: string; steps: number; hasReference: boolean }) {
+  const { runId, steps } = props;
+  const [filter, setFilter] = useState<StepFilter>('all');
+  const [loaded, setLoaded] = useState<Loaded>(NOTHING);
+  const [error, setError] = useState<Error>();
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(600);
+  const view = useRef<HTMLDivElement>(null);
+  const { rows, page } = loaded;
+
+  const isNearEnd = (top + height) / ROW_HEIGHT + ROWS_AHEAD > rows.length;
+  const isAtEnd = page !== null && page.cursor === null;
+  const isMoreDecided = page !== null && steps > page.searchedTo;
+  const isWanted = error === undefined && isNearEnd && (!isAtEnd || isMoreDecided);
+  useEffect(() => {
+    if (!isWanted) return;
+    const abort = new AbortController();
+    // The last page again, where it was not full when it was read.
+    const cursor = loaded.page?.cursor ?? loaded.last;
+    const query = { filter, limit: STEPS_A_PAGE, ...(cursor === undefined ? {} : { cursor }) };
+    const param = { run: encodeURIComponent(runId) };
+    answerTo(api.runs[':run'].steps.$get({ param, query }, { init: { signal: abort.signal } }))
+      .then((next) => {
+        if (abort.signal.aborted) return;
+        const known = loaded.rows.at(-1)?.stepIndex ?? -1;
+        setLoaded({
+          rows: [...loaded.rows, ...next.steps.filter(({ stepIndex }) => stepIndex > known)],
+          last: cursor,
+          page: next,
+        });
+      })
+      .catch((thrown) => abort.signal.aborted || setError(thrown));
+    return () => abort.abort();
+  }, [isWanted, loaded, filter, runId]);
+
+  useEffect(() => {
+    const element = view.current!;
+    const sizes = new ResizeObserver(() => setHeight(element.clientHeight));
+    sizes.observe(element);
+    return () => sizes.disconnect();
+  }, []);
+
+  const choose = (chosen: StepFilter) => {
+    setFilter(chosen);
+    setLoaded(NOTHING);
+    setError(undefined);
+    setTop(0);
+    view.current?.scrollTo(0, 0);
+  };
+  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - ROWS_AROUND);
+  const seen = rows.slice(first, Math.ceil((top + height) / ROW_HEIGHT) + ROWS_AROUND);
+  const threshold = page?.threshold;
+  const scrolled = (event: { currentTarget: HTMLElement }) => setTop(event.currentTarget.scrollTop);
+  return (
+    <section aria-label="Steps">
+      <div class="bar">
+        <fieldset class="choices">
+          <legend class="hidden">Which steps</legend>
+          {FILTERS.filter(({ filter: one }) => one !== 'wrong' || props.hasReference).map(({ filter: one, name }) => (
+            <button key={one} type="button" aria-pressed={one === filter} onClick={() => choose(one)}>
+              {name}
+            </button>
+          ))}
+        </fieldset>
+        <GoToStep runId={runId} steps={steps} />
+      </div>
+      <p class="note" role="status">
+        {count(rows.length)} steps{' '}
+        {page !== null && page.cursor !== null && `, searched up to step ${count(page.searchedTo)} of ${count(steps)}`}
+        {threshold && `, above ${thresholdText(threshold)}`}
+      </p>
+      {error && <Problem error={error} again={() => setError(undefined)} />}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section ref={view} class="list" tabIndex={0} aria-label="Decided steps" onScroll={scrolled}>
+        <table aria-rowcount={isAtEnd ? rows.length + 1 : -1}>
+          <thead>
+            <tr aria-rowindex={1}>
+              {COLUMNS.map((name) => (
+                <th key={name} scope="col" class={name.toLowerCase()}>
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            <Gap rows={first} />
+            {seen.map((row, index) => (
+              <Row key={row.stepIndex} row={row} runId={runId} rowIndex={first + index + 2} />
+            ))}
+            <Gap rows={rows.length - first - seen.length} />
+          </tbody>
+        </table>
+        {rows.length === 0 && isAtEnd && <p class="empty">No such steps.</p>}
+      </section>
+    </section>
+  );
+}
+
+/** The room of rows that are not in the document. */
+function Gap({ rows }: { rows: number }) {
+  if (rows <= 0) return null;
+  return (
+    <tr>
+      <td colSpan={COLUMNS.length} style={{ height: `${rows * ROW_HEIGHT}px` }} />
+    </tr>
+  );
+}
+
+function Row({ row, runId, rowIndex }: { row: StepRow; runId: string; rowIndex: number }) {
+  const flags = Object.entries(row.flags);
+  const votes = row.tally === null ? String(row.votes) : row.tally.map((candidate) => candidate.votes).join(' : ');
+  const tokens = row.inputTokens + row.outputTokens;
+  return (
+    <tr class={row.isWrong ? 'wrong' : undefined} aria-rowindex={rowIndex}>
+      <th scope="row">
+        <a href={paths.step(runId, row.stepIndex)}>{count(row.stepIndex)}</a>
+      </th>
+      <td class="action" title={inline(row.action)}>
+        {inline(row.action)}
+      </td>
+      <td>
+        {votes}
+        {row.settledBy !== null && ` (${row.settledBy})`}
+        {row.isWrong && <b class="bad"> wrong</b>}
+      </td>
+      <td class="flags">{flags.map(([code, samples]) => `${samples} ${code}`).join(', ')}</td>
+      <td class="time">{duration(row.latencyMs)}</td>
+      <td class="cost">{row.costUsd === null ? `${count(tokens)} tok` : usd(row.costUsd)}</td>
+    </tr>
+  );
+}
+
+function GoToStep({ runId, steps }: { runId: string; steps: number }) {
+  return (
+    <form
+      class="go-to"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const step = Number(new FormData(event.currentTarget).get('step'));
+        if (Number.isSafeInteger(step)) go(paths.step(runId, step));
+      }}
+    >
+      <label>
+        Step <input name="step" type="number" min="0" max={steps} required />
+      </label>
+      <button type="submit">Open</button>
+    </form>
+  );
+}
+
+function thresholdText({ measure, above }: NonNullable<StepPage['threshold']>): string {
+  if (measure === 'latencyMs') return duration(above);
+  return measure === 'usd' ? usd(above) : `${digits(above)} tokens`;
+}
+
+/** Used by the page of a step, too. */
+export function tallyText({ tally, votes }: Pick<StepRow, 'tally' | 'votes'>): string {
+  if (tally === null) return `${count(votes)} votes, all for one answer`;
+  const [winner] = tally;
+  return `${tally.map((candidate) => candidate.votes).join(' : ')} (${percent((winner?.votes ?? 0) / votes)} agree)`;
+}

@@ -1,0 +1,56 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+
+export interface Answer<T> {
+  /** The last one; undefined before the first. */
+  readonly data: T | undefined;
+  /** Why the last request failed; undefined where it did not. */
+  readonly error: Error | undefined;
+  /** Asks anew, while the last answer stays. */
+  readonly again: () => void;
+}
+
+/**
+ * What the server says, asked for whenever `keys` change. Keys that begin with another first one drop the old answer; else
+ * it stays until the new one is there.
+ * @param options.pauseMs least time between the end of a request and the next, for what changes all the time
+ */
+export function useAnswer<T>(
+  ask: (signal: AbortSignal) => Promise<T>,
+  keys: readonly [subject: unknown, ...rest: unknown[]],
+  options: { readonly pauseMs?: number } = {},
+): Answer<T> {
+  const { pauseMs = 0 } = options;
+  const [held, setHeld] = useState<{ subject: unknown; data?: T; error?: Error }>({ subject: keys[0] });
+  const [round, setRound] = useState(0);
+  const latest = useRef(ask);
+  latest.current = ask;
+  const endedAt = useRef({ subject: keys[0], ms: Number.NEGATIVE_INFINITY });
+  const [subject] = keys;
+  useEffect(() => {
+    const abort = new AbortController();
+    const work = async () => {
+      try {
+        const data = await latest.current(abort.signal);
+        if (!abort.signal.aborted) setHeld({ subject, data });
+      } catch (thrown) {
+        if (abort.signal.aborted) return;
+        setHeld((before) => ({
+          subject,
+          data: before.subject === subject ? before.data : undefined,
+          error: thrown as Error,
+        }));
+      } finally {
+        endedAt.current = { subject, ms: performance.now() };
+      }
+    };
+    const wait = endedAt.current.subject === subject ? endedAt.current.ms + pauseMs - performance.now() : 0;
+    const timer = setTimeout(work, Math.max(0, wait));
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [...keys, round]);
+  const again = useCallback(() => setRound((count) => count + 1), []);
+  const isSame = held.subject === subject;
+  return { data: isSame ? held.data : undefined, error: isSame ? held.error : undefined, again };
+}
