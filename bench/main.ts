@@ -10,12 +10,21 @@ import {
   measurePaperRun,
   measureParsers,
 } from './correlation.ts';
+import { measureHttp } from './http.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureRules } from './statistics.ts';
 import { printTable } from './table.ts';
 
-const SECTIONS = { limit, peers, latency: () => measureLatency(say), memory, statistics, correlation };
+const SECTIONS = {
+  limit,
+  peers,
+  latency: () => measureLatency(say),
+  http: () => measureHttp(rounds, say),
+  memory,
+  statistics,
+  correlation,
+};
 type Section = keyof typeof SECTIONS;
 
 const LABELS: Record<ContenderName, string> = {

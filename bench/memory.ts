@@ -25,7 +25,9 @@ export async function measureMemory(disks: number): Promise<MemoryReport> {
   const folder = mkdtempSync(join(tmpdir(), 'mdap-bench-'));
   try {
     const began = performance.now();
-    const { result, peakMiB } = await runMdap(disks, join(folder, 'journal.db'));
+    const what = ['run', 'hanoi', '--input', JSON.stringify({ disks }), '--model', 'simulated:p=0.9978,v=0.968'];
+    const how = ['--k', '3', '--journal', join(folder, 'journal.db'), '--json'];
+    const { result, peakMiB } = await runMdap<RunResult>([...what, ...how]);
     const seconds = (performance.now() - began) / 1000;
     if (result.status !== 'done') throw new Error(`the run ended ${result.status}: ${result.reason}`);
     const { steps, wrongSteps } = result;
@@ -37,10 +39,9 @@ export async function measureMemory(disks: number): Promise<MemoryReport> {
   }
 }
 
-async function runMdap(disks: number, journal: string): Promise<{ result: RunResult; peakMiB: number }> {
-  const what = ['run', 'hanoi', '--input', JSON.stringify({ disks }), '--model', 'simulated:p=0.9978,v=0.968'];
-  const args = [MDAP, ...what, '--k', '3', '--journal', journal, '--json'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+/** A command that prints JSON, with the most memory that it held. */
+export async function runMdap<Result>(args: readonly string[]): Promise<{ result: Result; peakMiB: number }> {
+  const child = spawn(process.execPath, [MDAP, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
