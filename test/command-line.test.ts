@@ -24,6 +24,28 @@ function inShell(command: string, cwd: string): Promise<Ended> {
   return runChild('/bin/sh', ['-c', command.replace(/^(npx )?mdap/, launcher)], { cwd });
 }
 
+describe('report', { concurrency }, () => {
+  it('says how the run is made again, word for word', async (t) => {
+    const cwd = tempFolder(t);
+    const flags = ['--k', '2', '--max-votes', '9', '--price', '0.15,0.6', '--escalate', 'none', '--journal', "it's.db"];
+    await mdap(['run', ...HANOI, ...flags, '--run-id', 'first one'], { cwd });
+    const report = async (runId: string) =>
+      parse(await mdap(['report', runId, '--json', '--html', 'r.html', '--journal', "it's.db"], { cwd }));
+    const first = await report('first one');
+    const { code, stderr, stdout } = await inShell(`${first.commands.again} --run-id second --json`, cwd);
+    assert.equal(code, 0, stderr);
+    const second = await report('second');
+    assert.deepEqual(second.settings, first.settings);
+    assert.deepEqual(second.charts.votesPerStep, first.charts.votesPerStep);
+    assert.equal(JSON.parse(stdout).samples, first.run.samples);
+    for (const command of ['inspect', 'replay']) {
+      const ended = await inShell(first.commands[command], cwd);
+      assert.equal(ended.code, 0, ended.stderr);
+    }
+    assert.match(readFileSync(join(cwd, 'r.html'), 'utf8'), /^<!doctype html>/);
+  });
+});
+
 describe('run', { concurrency }, () => {
   it('--json prints one document with the fields of the contract', async (t) => {
     const cwd = tempFolder(t);

@@ -68,7 +68,7 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** One or more lines over a common x. A logarithmic y leaves out what is not above 0. */
+/** One or more lines over a common x. A logarithmic y is for counts: it starts at 1 and leaves out what is below. */
 export function lineChart(options: {
   readonly about: string;
   readonly xLabel: string;
@@ -82,18 +82,16 @@ export function lineChart(options: {
 }): Markup {
   const { about, xLabel, scale, yText, marks = [], isFilled = false } = options;
   const isLog = scale === 'log';
-  const lines = options.lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => !isLog || y > 0) }));
+  const lines = options.lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => !isLog || y >= 1) }));
   const points = lines.flatMap((line) => line.points);
   const [xLeast, xMost] = rangeOf(points.map(([x]) => x));
   const [, yMost] = rangeOf(points.map(([, y]) => y));
   const top = isLog ? 10 ** Math.ceil(Math.log10(Math.max(10, yMost))) : yMost <= 0 ? 1 : yMost * 1.05;
-  const bottom = isLog
-    ? Math.min(1, 10 ** Math.floor(Math.log10(Math.max(1e-9, rangeOf(points.map(([, y]) => y))[0]))))
-    : 0;
-  const share = (y: number) => (isLog ? Math.log10(y / bottom) / Math.log10(top / bottom) : y / top);
+  const bottom = isLog ? 1 : 0;
+  const share = (y: number) => (isLog ? Math.log10(y) / Math.log10(top) : y / top);
   const toX = (x: number) => LEFT + (xMost === xLeast ? 0.5 : (x - xLeast) / (xMost - xLeast)) * INNER_WIDTH;
   const toY = (y: number) => TOP + (1 - share(y)) * INNER_HEIGHT;
-  const grid = (isLog ? powersOfTen(bottom, top) : roundTicks(0, top, { wanted: 4 })).map(
+  const grid = (isLog ? powersOfTen(top) : roundTicks(0, top, { wanted: 4 })).map(
     (tick) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(toY(tick))}" y2="${at(toY(tick))}"/>
 <text class="tick" x="${LEFT - 6}" y="${at(toY(tick) + 4)}" text-anchor="end">${yText(tick)}</text>`,
   );
@@ -144,11 +142,11 @@ function rangeOf(values: readonly number[]): [number, number] {
   return values.length === 0 ? [0, 0] : [Math.min(...values), Math.max(...values)];
 }
 
-function powersOfTen(least: number, most: number): number[] {
-  const from = Math.round(Math.log10(least));
-  const count = Math.round(Math.log10(most)) - from;
+/** From 1 up to a power of ten, at most seven or so. */
+function powersOfTen(most: number): number[] {
+  const count = Math.round(Math.log10(most));
   const every = Math.ceil((count + 1) / 7);
-  return Array.from({ length: Math.floor(count / every) + 1 }, (_, i) => 10 ** (from + i * every));
+  return Array.from({ length: Math.floor(count / every) + 1 }, (_, i) => 10 ** (i * every));
 }
 
 /** Round numbers within a range, some `wanted` of them: steps of 1, 2 or 5 times a power of ten. */

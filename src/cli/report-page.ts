@@ -259,7 +259,7 @@ function charts({ charts: figures, plan, drift, run }: Report): Markup | '' {
         lines: [
           {
             kind: 'plan',
-            points: planned.map((share, votes): [number, number] => [votes, share * steps]).filter(([, y]) => y >= 0.5),
+            points: planned.map((share, votes): [number, number] => [votes, share * steps]),
           },
           { kind: 'measured', points: figures.undecidedAfter.map((count, votes): [number, number] => [votes, count]) },
         ],

@@ -191,7 +191,8 @@ const MOST_INPUT_CHARS = 1_000;
 function runFlags(input: Json, settings: Json): string {
   const json = JSON.stringify(input);
   const given = json.length > MOST_INPUT_CHARS ? '@input.json' : json;
-  const flags = Object.entries(settings).flatMap(([name, value]) => {
+  const { model, ...others } = settings;
+  const flags = Object.entries({ model, ...others }).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const text = flagValue(name, value);
     if (value === true) return [flag];

@@ -1,0 +1,260 @@
+// Proves: a report's figures are the journal's; the page is well-formed, asks for nothing and holds no script, whatever models
+// wrote: their texts are shown as they are, long ones cut with their length said; the steps shown are wrong ones first, then
+// those that the certificate and the votes make least certain; a paused run shows the step it waits at; what was not kept,
+// planned or decided is said; ticks of axes are round, whole where asked for, and within the range.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { tempFolder } from '../../test/fixtures/cli-child.ts';
+import { run } from '../defaults.ts';
+import type { Json } from '../journal.ts';
+import { scriptedModel } from '../models/scripted.ts';
+import type { RunOptions } from '../options.ts';
+import { type AnyProcess, defineProcess } from '../process.ts';
+import { hanoi } from '../processes/hanoi.ts';
+import { html, type Markup } from './markup.ts';
+import { makeReport, reportCommand } from './report.ts';
+import { lineChart, roundTicks } from './report-charts.ts';
+import { reportPage } from './report-page.ts';
+
+const VERSION = '1.2.3';
+
+/** A step's action is the reply itself. */
+const echo = defineProcess<{ steps: number }, number, string>({
+  name: 'echo <b>',
+  version: '1 & 2',
+  start: ({ steps }) => steps,
+  isDone: (left) => left === 0,
+  prompt: () => ({ user: 'Say something.' }),
+  parse: (text) => text,
+  apply: (left) => left - 1,
+});
+
+async function journalOf(
+  t: TestContext,
+  process: AnyProcess,
+  input: Json,
+  options: Partial<RunOptions>,
+): Promise<string> {
+  const journal = join(tempFolder(t), 'journal.db');
+  await run(process, input, { model: 'simulated:p=0.9,v=0.95,seed=5', journal, runId: 'r', ...options });
+  return journal;
+}
+
+const VOID = new Set(['meta', 'br', 'hr', 'input', 'link', 'img']);
+
+/** Throws at the first tag that is not closed in order, and at a bare `<` or `&`. */
+function requireWellFormed(page: string): void {
+  const open: string[] = [];
+  const text = page
+    .replace(/^<!doctype html>/, '')
+    .replace(/<(\/?)([a-z0-9]+)((?:\s+[\w-]+(?:="[^"<]*")?)*)\s*(\/?)>/gi, (_, closes, name, __, selfClosed) => {
+      if (closes) assert.equal(open.pop(), name);
+      else if (!selfClosed && !VOID.has(name)) open.push(name);
+      return '';
+    });
+  assert.deepEqual(open, []);
+  assert.doesNotMatch(text, /</);
+  assert.doesNotMatch(text, /&(?!(?:amp|lt|gt|quot|#39);)/);
+}
+
+/** The page as its reader sees it. */
+function textOf(page: string): string {
+  const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
+  return page
+    .replace(/<style>[\s\S]*?<\/style>/, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&([^;]+);/g, (_, name) => entities[name]!);
+}
+
+describe('a page', () => {
+  it('has the figures of the journal, plan and outcome, and what to do next', async (t) => {
+    const journal = await journalOf(t, hanoi(), { disks: 7 }, { processSource: 'hanoi', k: 3, record: 'all' });
+    const report = await makeReport('r', journal, VERSION);
+    assert.equal(report.run.steps, 127);
+    assert.equal(report.charts.coveredSteps, 127);
+    assert.equal(
+      report.charts.votesPerStep.reduce((sum, row) => sum + row.votes * row.steps, 0),
+      report.run.votes,
+    );
+    assert.ok(report.plan !== null && report.certificate !== null && report.run.contestedSteps > 0);
+    const page = reportPage(report);
+    requireWellFormed(page);
+    const text = textOf(page).replace(/\s+/g, ' ');
+    const { votes, samples } = report.run;
+    for (const part of [
+      'done hanoi with simulated:p=0.9,v=0.95,seed=5',
+      `${votes} votes of ${samples} samples`,
+      'Planned by ahead-by-k with k = 3 from given rates, for 127 steps',
+      report.certificate.statement,
+      'mdap 1.2.3, Node.js v24',
+      `mdap inspect r --journal ${journal}`,
+      `mdap run hanoi --input '{"disks":7}' --model simulated:p=0.9,v=0.95,seed=5`,
+    ]) {
+      assert.ok(text.includes(part), part);
+    }
+    assert.equal(page.match(/<svg /g)!.length, 5);
+    assert.equal(page.match(/<details>/g)!.length, Math.min(20, report.run.contestedSteps));
+  });
+
+  it('asks for nothing and runs nothing, whatever is in the run', async (t) => {
+    const attack =
+      '</pre></style><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>\u202e\u0000&amp;';
+    const long = `${'y'.repeat(50_000)}<script>`;
+    let calls = 0;
+    const model = scriptedModel(() => [attack, long, attack][calls++] ?? attack);
+    const journal = await journalOf(t, echo, { steps: 2 }, { model, k: 2, maxOutputTokens: 1e6 });
+    const page = reportPage(await makeReport('r', journal, '<script>'));
+    requireWellFormed(page);
+    assert.doesNotMatch(page, /<(script|img|link|iframe|object|embed|form|base|a)\b/i);
+    assert.doesNotMatch(page, /<[^>]+\s(src|href|on\w+|action|style|srcset|xlink:href)=/i);
+    assert.doesNotMatch(page.match(/<style>([\s\S]*?)<\/style>/)![1]!, /url\(|@import/);
+    assert.match(page, /<meta http-equiv="Content-Security-Policy" content="default-src 'none'; /);
+    const text = textOf(page);
+    assert.ok(
+      text.includes('<script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>\\u202e\\u0000&amp;'),
+    );
+    assert.ok(text.includes('cut: the whole text has 50,008 bytes'));
+    assert.ok(page.length < 200_000, `${page.length} characters`);
+    assert.ok(text.includes('The process was given in code'));
+  });
+
+  it('of a paused run shows the step that it waits at first', async (t) => {
+    let calls = 0;
+    const model = scriptedModel(() => ['a', 'a', 'a', 'b', 'c', 'd'][calls++ % 6]!);
+    const journal = await journalOf(t, echo, { steps: 2 }, { model, k: 2, maxVotes: 4, escalate: [] });
+    const report = await makeReport('r', journal, VERSION);
+    assert.equal(report.run.status, 'paused');
+    assert.deepEqual(
+      report.steps.map(({ stepIndex, decision, samples }) => [stepIndex, decision, samples.length]),
+      [[1, null, 4]],
+    );
+    const page = reportPage(report);
+    requireWellFormed(page);
+    assert.match(textOf(page), /Step 1\s+not decided/);
+    assert.match(textOf(page), /step 1 is undecided after 3 samples/);
+  });
+
+  it('of a run without a decision says so', async (t) => {
+    const model = scriptedModel(['a']);
+    const journal = await journalOf(t, echo, { steps: 0 }, { model });
+    const report = await makeReport('r', journal, VERSION);
+    const page = reportPage(report);
+    requireWellFormed(page);
+    assert.doesNotMatch(page, /<svg/);
+    const text = textOf(page);
+    assert.match(text, /No plan: .*was started from code/);
+    assert.match(text, /a single vote a step contradicts nobody/);
+    assert.match(text, /No step was contested/);
+  });
+});
+
+describe('the steps of a report', () => {
+  it('are wrong ones first, then those that the certificate names, then the closest races', async (t) => {
+    const model = 'simulated:p=0.8,rho=0.2,seed=8';
+    const options = { model, k: 2, escalate: [], processSource: 'hanoi', maxSteps: 127 };
+    const report = await makeReport('r', await journalOf(t, hanoi(), { disks: 7 }, options), VERSION);
+    const { steps, run: counted, certificate } = report;
+    assert.ok(counted.contestedSteps > 20 && counted.wrongSteps! > 0);
+    assert.equal(steps.length, 20);
+    const wrong = steps.filter(({ decision }) => decision?.isWrong);
+    assert.equal(wrong.length, Math.min(20, counted.wrongSteps!));
+    assert.ok(steps.slice(0, wrong.length).every(({ decision }) => decision?.isWrong));
+    const others = steps.slice(wrong.length).map(({ wrong }) => wrong ?? 0);
+    assert.deepEqual(
+      others,
+      others.toSorted((a, b) => b - a),
+    );
+    const isWrong = (stepIndex: number) => wrong.some((one) => one.stepIndex === stepIndex);
+    const named = certificate!.leastCertain.map(({ stepIndex }) => stepIndex).filter((step) => !isWrong(step));
+    const shown = steps.map(({ stepIndex }) => stepIndex);
+    const next = shown.slice(wrong.length, wrong.length + named.length);
+    assert.deepEqual(new Set(next), new Set(named.slice(0, next.length)));
+    assert.equal(new Set(shown).size, shown.length);
+  });
+});
+
+describe('the command', () => {
+  it('writes the page where it is told to, and asks for something to do', async (t) => {
+    const journal = await journalOf(t, hanoi(), { disks: 2 }, { processSource: 'hanoi' });
+    const file = join(tempFolder(t), 'report.html');
+    assert.equal(await reportCommand('r', { journal, html: file }, VERSION), 0);
+    requireWellFormed(readFileSync(file, 'utf8'));
+    await assert.rejects(reportCommand('r', { journal }, VERSION), /expected --html FILE, --json, or both/);
+    const nowhere = join(file, 'below');
+    await assert.rejects(
+      reportCommand('r', { journal, html: nowhere }, VERSION),
+      /--html: expected a file that can be/,
+    );
+    await assert.rejects(reportCommand('other', { journal, html: file }, VERSION), /there is no run "other"/);
+  });
+});
+
+describe('markup', () => {
+  it('shows any text as it is, in elements and in attributes', () => {
+    const unit = fc.constantFrom('<', '>', '&', '"', "'", 'a', ' ', 'é', '𝄞', '&lt;', '</p>', '<!--', ']]>');
+    fc.assert(
+      fc.property(fc.string({ unit }), (text) => {
+        const { source } = html`<p title="${text}">${text}</p>`;
+        requireWellFormed(source);
+        assert.equal(textOf(source), ` ${text} `);
+      }),
+    );
+  });
+
+  it('joins lists and leaves out what is absent', () => {
+    assert.equal(html`${[html`<b>1</b>`, 2, '<']}${null}${undefined}${false}${0}`.source, '<b>1</b>2&lt;0');
+  });
+});
+
+describe('charts', () => {
+  it('have round ticks within their range', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1e9, noNaN: true }),
+        fc.double({ min: 1e-3, max: 1e9, noNaN: true }),
+        (least, span) => {
+          const ticks = roundTicks(least, least + span, { wanted: 5 });
+          assert.ok(ticks.length >= 1 && ticks.length <= 7, `${ticks}`);
+          const slack = 1e-6 * (least + span);
+          assert.ok(ticks.every((tick) => tick >= least - slack && tick <= least + span + slack));
+        },
+      ),
+    );
+    assert.deepEqual(roundTicks(0, 0.3, { wanted: 4 }), [0, 0.1, 0.2, 0.3]);
+    assert.deepEqual(roundTicks(0, 2, { wanted: 5, leastStep: 1 }), [0, 1, 2]);
+    assert.deepEqual(roundTicks(3, 3, { wanted: 5 }), [3]);
+  });
+
+  it('are drawn of any values, inside their frame', () => {
+    const point = fc.tuple(fc.nat(1_000_000), fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e7, noNaN: true })));
+    const check = (drawing: Markup) => {
+      requireWellFormed(drawing.source);
+      assert.doesNotMatch(drawing.source, /NaN|Infinity|undefined/);
+      const pairs = [...drawing.source.matchAll(/points="([^"]*)"/g)].flatMap(([, list]) =>
+        list!.split(' ').filter(Boolean),
+      );
+      for (const pair of pairs) {
+        const [x, y] = pair.split(',').map(Number) as [number, number];
+        assert.ok(x >= 0 && x <= 480 && y >= 0 && y <= 250, pair);
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(point, { maxLength: 50 }), fc.constantFrom('linear', 'log'), (points, scale) => {
+        const sorted = points.toSorted(([a], [b]) => a - b);
+        check(
+          lineChart({
+            about: '',
+            xLabel: '',
+            scale,
+            yText: String,
+            isFilled: true,
+            lines: [{ kind: 'measured', points: sorted }],
+          }),
+        );
+      }),
+    );
+  });
+});
