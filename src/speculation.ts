@@ -36,6 +36,8 @@ interface Link<State, Action, Vote extends OpenVote<State>> {
   leader: Leader<Action> | undefined;
   /** Built on this candidate; undefined: on any. */
   next: { readonly candidate: string | undefined; readonly link: Link<State, Action, Vote> } | undefined;
+  /** It is tied, and the next one is built on its leader. */
+  isInDoubt: boolean;
 }
 
 function isBuiltOn({ candidate }: { readonly candidate: string | undefined }, decided: string): boolean {
@@ -51,6 +53,10 @@ function isBuiltOn({ candidate }: { readonly candidate: string | undefined }, de
 export class Speculation<State, Action, Vote extends OpenVote<State>> {
   readonly #options: SpeculationOptions<State, Action, Vote>;
   #head: Link<State, Action, Vote> | undefined;
+  /** The furthest of the chain; of use while there is a head. */
+  #last: Link<State, Action, Vote> | undefined;
+  /** How many of the chain are in doubt. */
+  #inDoubt = 0;
 
   constructor(options: SpeculationOptions<State, Action, Vote>) {
     this.#options = options;
@@ -62,6 +68,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     if (vote?.stepIndex !== stepIndex || !this.#options.isOn(vote, state)) {
       this.drop();
       this.#head = this.#open(stepIndex, state);
+      this.#last = this.#head;
     }
     this.#extend();
     return this.#head!.vote;
@@ -72,15 +79,18 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const settled = this.#head;
     if (settled === undefined) return;
     const { next } = settled;
-    this.#head = next !== undefined && isBuiltOn(next, candidate) ? next.link : undefined;
-    if (this.#head === undefined) dropFrom(next?.link);
+    if (next !== undefined && !isBuiltOn(next, candidate)) this.#cut(settled);
+    this.#head = settled.next?.link;
     // Whoever leads there from now on, nothing is built on it.
-    settled.next = undefined;
+    this.#detach(settled);
   }
 
   /** Of the head too. */
   drop(): void {
-    dropFrom(this.#head);
+    const head = this.#head;
+    if (head === undefined) return;
+    this.#cut(head);
+    head.vote.drop();
     this.#head = undefined;
   }
 
@@ -93,45 +103,52 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
       if (link === undefined) early = leader;
       else this.#lead(link, leader);
     });
-    link = { vote, leader: early, next: undefined };
+    link = { vote, leader: early, next: undefined, isInDoubt: false };
     return link;
   }
 
   #lead(link: Link<State, Action, Vote>, leader: Leader<Action>): void {
     link.leader = leader;
-    if (link.next !== undefined && !isBuiltOn(link.next, leader.candidate)) {
-      dropFrom(link.next.link);
-      link.next = undefined;
-    }
+    if (link.next !== undefined && !isBuiltOn(link.next, leader.candidate)) this.#cut(link);
+    this.#watchDoubt(link);
     this.#extend();
   }
 
   /** Starts the votes that may be started behind the last of the chain. */
   #extend(): void {
-    const { depth, successor, mayStart } = this.#options;
-    let last = this.#head;
-    let ahead = 0;
-    for (; last?.next !== undefined; ahead++) {
-      if (last.leader?.isTied && last.next.candidate !== undefined) return;
-      last = last.next.link;
-    }
-    for (; last !== undefined && ahead < depth && mayStart(); ahead++) {
+    const { depth, successor, mayStart, independent } = this.#options;
+    while (this.#head !== undefined && this.#inDoubt === 0) {
+      const last = this.#last!;
       const { leader, vote } = last;
-      const certain = this.#options.independent?.(vote.state);
+      if (vote.stepIndex - this.#head.vote.stepIndex >= depth || !mayStart()) return;
+      const certain = independent?.(vote.state);
       const guess = leader === undefined || leader.isTied ? undefined : leader;
       const state = certain ?? (guess && successor(vote.state, guess.action, vote.stepIndex));
       if (state === undefined) return;
       const link = this.#open(vote.stepIndex + 1, state);
       last.next = { candidate: certain === undefined ? guess!.candidate : undefined, link };
-      last = link;
+      this.#last = link;
     }
   }
-}
 
-/** The furthest first: nothing is built on a vote that is gone. */
-function dropFrom<State, Action, Vote extends OpenVote<State>>(link: Link<State, Action, Vote> | undefined): void {
-  if (link === undefined) return;
-  dropFrom(link.next?.link);
-  link.next = undefined;
-  link.vote.drop();
+  /** What stands behind this one is dropped, the furthest first: nothing is built on a vote that is gone. */
+  #cut(link: Link<State, Action, Vote>): void {
+    const behind: Link<State, Action, Vote>[] = [];
+    for (let { next } = link; next !== undefined; { next } = next.link) behind.push(next.link);
+    if (behind.length === 0) return;
+    for (const one of [link, ...behind]) this.#detach(one);
+    for (const { vote } of behind.reverse()) vote.drop();
+    this.#last = link;
+  }
+
+  #detach(link: Link<State, Action, Vote>): void {
+    link.next = undefined;
+    this.#watchDoubt(link);
+  }
+
+  #watchDoubt(link: Link<State, Action, Vote>): void {
+    const isInDoubt = link.leader?.isTied === true && link.next?.candidate !== undefined;
+    if (isInDoubt !== link.isInDoubt) this.#inDoubt += isInDoubt ? 1 : -1;
+    link.isInDoubt = isInDoubt;
+  }
 }
