@@ -15,6 +15,7 @@ const INNER_HEIGHT = HEIGHT - TOP - BOTTOM;
 
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
+/** One of `columnChart`. */
 export interface Column {
   readonly label: string;
   readonly value: number;
@@ -34,6 +35,8 @@ export function columnChart(options: {
   const y = (value: number) => TOP + INNER_HEIGHT - (value / most) * (INNER_HEIGHT - 16);
   const place = INNER_WIDTH / Math.max(1, columns.length);
   const width = Math.min(60, 0.72 * place);
+  // Labels that would touch each other are left out.
+  const labelled = Math.ceil((8 + 7 * Math.max(...columns.map(({ label }) => label.length))) / place);
   const drawn = columns.map(({ label, value, expected }, i) => {
     const middle = LEFT + (i + 0.5) * place;
     const top = Math.min(y(value), expected === undefined ? HEIGHT : y(expected));
@@ -41,7 +44,7 @@ export function columnChart(options: {
 <rect class="bar" x="${at(middle - width / 2)}" y="${at(y(value))}" width="${at(width)}" height="${at(y(0) - y(value))}"/>
 ${expected === undefined ? '' : html`<line class="plan" x1="${at(middle - 0.46 * place)}" x2="${at(middle + 0.46 * place)}" y1="${at(y(expected))}" y2="${at(y(expected))}"/>`}
 ${value > 0 ? html`<text x="${at(middle)}" y="${at(top - 4)}" text-anchor="middle">${COMPACT.format(value)}</text>` : ''}
-<text class="tick" x="${at(middle)}" y="${at(y(0) + 15)}" text-anchor="middle">${label}</text></g>`;
+<text class="tick" x="${at(middle)}" y="${at(y(0) + 15)}" text-anchor="middle">${i % labelled === 0 ? label : ''}</text></g>`;
   });
   return drawing(about, [...drawn, baseline(y(0)), xTitle(xLabel)]);
 }

@@ -11,7 +11,8 @@ import type {
   WasteView,
 } from '../server/api.ts';
 import { html, type Markup } from './markup.ts';
-import { columnChart, lineChart, rowChart } from './report-charts.ts';
+import { charts } from './report-figures.ts';
+import { code, cut, STYLE, section, showPercent, showTime, table } from './report-layout.ts';
 import { describeWaste, showChance } from './run.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
 
@@ -66,7 +67,6 @@ export interface Commands {
 const MOST_JSON_CHARS = 4_000;
 const MOST_TEXT_CHARS = 4_000;
 const MOST_KEY_CHARS = 200;
-const MOST_COLUMNS = 20;
 
 /** The report as one page that needs nothing else: no script, no request, light and dark. */
 export function reportPage(report: Report): string {
@@ -166,6 +166,7 @@ function certainty({ certificate, drift }: Report): Markup {
     value === null ? 'not known' : show(value);
   return section('Certificate', [
     table(
+      'figures',
       ['', 'likeliest', 'cautious'],
       [
         [
@@ -200,6 +201,7 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
   return section('Plan and outcome', [
     html`<p>Planned by ${rule} from ${source}, for ${plural(plan.steps, 'step')} and a target of ${showShare(plan.target)}.</p>`,
     table(
+      'figures',
       ['', 'plan', 'outcome'],
       [
         ['votes a step', showNumber(plan.votesPerStep), votesPerStep === null ? '–' : showNumber(votesPerStep)],
@@ -228,129 +230,6 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
   ]);
 }
 
-function charts({ charts: figures, plan, drift, run }: Report): Markup | '' {
-  const { coveredSteps: steps, buckets, flags } = figures;
-  if (steps === 0) return '';
-  const middle = ({ fromStep, toStep }: (typeof buckets)[number]) => (fromStep + toStep - 1) / 2;
-  const planned = plan?.undecidedAfter ?? [];
-  const cost = cumulativeCost(buckets);
-  const legend = [
-    html`<span><i class="key measured"></i>measured</span>`,
-    ...(planned.length > 0 ? [html`<span><i class="key plan"></i>planned</span>`] : []),
-  ];
-  const drifted = drift.map(({ atStep, what }) => ({ x: atStep, text: `drift of ${what}` }));
-  const figuresShown = [
-    figure(
-      'Steps by the votes they took',
-      columnChart({
-        about: 'Number of steps by the votes that each took',
-        xLabel: 'votes',
-        columns: voteColumns(figures, planned),
-      }),
-      legend,
-    ),
-    figure(
-      'Steps still undecided after so many votes',
-      lineChart({
-        about: 'Steps that are still undecided, by votes, on a logarithmic scale',
-        xLabel: 'votes',
-        scale: 'log',
-        yText: (value) => COMPACT.format(value),
-        lines: [
-          {
-            kind: 'plan',
-            points: planned.map((share, votes): [number, number] => [votes, share * steps]),
-          },
-          { kind: 'measured', points: figures.undecidedAfter.map((count, votes): [number, number] => [votes, count]) },
-        ],
-      }),
-      legend,
-    ),
-    flags.length === 0
-      ? ''
-      : figure(
-          'Red flags by code',
-          rowChart(
-            'Flagged samples by code',
-            flags.map(({ code, samples }) => ({ label: code, value: samples })),
-          ),
-        ),
-    figure(
-      'Dissent and red flags over the run',
-      lineChart({
-        about: 'Share of contested steps, and of flagged samples, along the run',
-        xLabel: 'step',
-        scale: 'linear',
-        yText: showPercent,
-        marks: drifted,
-        lines: [
-          { kind: 'measured', points: buckets.map((bucket) => [middle(bucket), bucket.contested / bucket.steps]) },
-          {
-            kind: 'flag',
-            points: buckets.map((bucket) => [
-              middle(bucket),
-              bucket.samples === 0 ? 0 : bucket.flagged / bucket.samples,
-            ]),
-          },
-        ],
-      }),
-      [
-        html`<span><i class="key measured"></i>contested steps</span>`,
-        html`<span><i class="key flag"></i>flagged samples</span>`,
-      ],
-    ),
-    figure(
-      cost.name,
-      lineChart({
-        about: cost.name,
-        xLabel: 'step',
-        scale: 'linear',
-        yText: cost.show,
-        isFilled: true,
-        lines: [{ kind: 'measured', points: cost.points }],
-      }),
-    ),
-  ];
-  const note = steps < run.steps ? [html`<p class="quiet">Of the first ${plural(steps, 'step')}.</p>`] : [];
-  return section('Charts', [...note, html`<div class="charts">${figuresShown}</div>`]);
-}
-
-/** In dollars; where a price is not known, or nothing is paid, in tokens. */
-function cumulativeCost(buckets: RunCharts['buckets']) {
-  const isPriced = buckets.every(({ costUsd }) => costUsd !== null) && buckets.some(({ costUsd }) => costUsd! > 0);
-  let sum = 0;
-  const points = buckets.map(({ toStep, costUsd, inputTokens, outputTokens }): [number, number] => {
-    sum += isPriced ? costUsd! : inputTokens + outputTokens;
-    return [toStep, sum];
-  });
-  return {
-    name: isPriced ? 'Cost so far' : 'Tokens so far',
-    show: isPriced ? showUsd : (tokens: number) => COMPACT.format(tokens),
-    points: [[0, 0] as [number, number], ...points],
-  };
-}
-
-const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
-
-/** From the fewest votes to the most; what is beyond the last column is in it. */
-function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonly number[]) {
-  const least = votesPerStep[0]?.votes ?? 0;
-  const most = Math.max(least, votesPerStep.at(-1)?.votes ?? 0);
-  const counts = new Map(votesPerStep.map(({ votes, steps }) => [votes, steps]));
-  const count = Math.min(MOST_COLUMNS, most - least + 1);
-  const after = (votes: number) => planned[votes] ?? planned.at(-1) ?? 0;
-  return Array.from({ length: count }, (_, i) => {
-    const votes = least + i;
-    const isLast = i === count - 1 && votes < most;
-    const value = isLast
-      ? votesPerStep.reduce((sum, row) => sum + (row.votes >= votes ? row.steps : 0), 0)
-      : (counts.get(votes) ?? 0);
-    const share = isLast ? after(votes - 1) : after(votes - 1) - after(votes);
-    const expected = planned.length === 0 || votes === 0 ? undefined : share * coveredSteps;
-    return { label: isLast ? `${votes}+` : String(votes), value, expected: expected! < 0.5 ? undefined : expected };
-  });
-}
-
 function steps({ steps: shown, run, commands }: Report): Markup {
   const { contestedSteps } = run;
   const decided = shown.filter(({ decision }) => decision !== null).length;
@@ -369,7 +248,9 @@ function stepDetails(
     decision === null ? [] : decision.tally === null ? [decision.votes] : decision.tally.map((one) => one.votes);
   const flagged = decision === null ? 0 : Object.values(decision.flags).reduce((sum, count) => sum + count, 0);
   const facts = [
-    decision === null ? 'not decided' : `votes ${votes.join(' : ')}`,
+    decision === null
+      ? `not decided, ${plural(samples.length + moreSamples, 'sample')} so far`
+      : `votes ${votes.join(' : ')}`,
     ...(wrong === null ? [] : [`wrong with ${showChance(wrong)}`]),
     ...(decision?.settledBy == null ? [] : [`settled by ${decision.settledBy}`]),
     ...(flagged > 0 ? [plural(flagged, 'red flag')] : []),
@@ -382,6 +263,7 @@ ${decision === null ? '' : html`<p>Decided:</p>${code(typeof decision.action ===
 ${
   candidates.length > 1
     ? table(
+        'texts',
         ['candidate', 'votes'],
         candidates.map(({ candidate, votes }) => [cut(candidate, MOST_KEY_CHARS), String(votes)]),
       )
@@ -420,7 +302,7 @@ function whatRan({ run, processSource, input, settings, versions }: Report): Mar
     html`<p>Process ${run.process}, version ${versions.process}, ${processSource === null ? 'given in code' : `from ${processSource}`}. Input:</p>`,
     code(JSON.stringify(input), MOST_JSON_CHARS),
     html`<p>Settings; what is not here was left at its default:</p>`,
-    table(['setting', 'value'], rows),
+    table('texts', ['setting', 'value'], rows),
   ]);
 }
 
@@ -428,6 +310,7 @@ function notes({ notes: shown }: Report): Markup | '' {
   if (shown.length === 0) return '';
   return section('Notes', [
     table(
+      'texts',
       ['time (UTC)', 'what', ''],
       shown.map(({ atMs, code, detail }) => {
         const { stepIndex, message } = detail ?? {};
@@ -452,117 +335,3 @@ function reproduce({ versions, commands, processSource }: Report): Markup {
     html`<dl class="commands">${rows.map(([what, command]) => html`<dt>${what}</dt><dd><pre>${command}</pre></dd>`)}</dl>`,
   ]);
 }
-
-function section(title: string, parts: readonly Markup[]): Markup {
-  return html`<section>
-<h2>${title}</h2>
-${parts}
-</section>`;
-}
-
-function figure(title: string, drawing: Markup, legend: readonly Markup[] = []): Markup {
-  return html`<figure><figcaption>${title}</figcaption>${drawing}${legend.length > 1 ? html`<p class="legend">${legend}</p>` : ''}</figure>`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): Markup {
-  return html`<div class="scroll"><table><thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell}</td>`))}</tr>`)}</tbody></table></div>`;
-}
-
-/** A text in full where it is short, else its beginning and its length. */
-function code(text: string, mostChars: number): Markup {
-  const isCut = text.length > mostChars;
-  return html`<pre>${isCut ? text.slice(0, mostChars).toWellFormed() : text}</pre>${isCut ? html`<p class="quiet">cut: the whole has ${showCount(text.length)} characters</p>` : ''}`;
-}
-
-function cut(text: string, mostChars: number): string {
-  return text.length <= mostChars
-    ? text
-    : `${text.slice(0, mostChars).toWellFormed()}… (${showCount(text.length)} characters)`;
-}
-
-function showTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-}
-
-function showPercent(share: number): string {
-  return `${showNumber(100 * share, 2)} %`;
-}
-
-// Contrasts of text are above 4.5 to 1 in both.
-const STYLE = html`
-:root { color-scheme: light dark; --paper: #fff; --card: #f6f7f9; --ink: #16191d; --quiet: #5a626c; --edge: #d9dde2;
-  --measured: #2563b0; --plan: #b45309; --flag: #a1376b; --good: #1c7042; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171b; --card: #1d2126; --ink: #e7eaee; --quiet: #9aa4b0; --edge: #343a42;
-    --measured: #6ea8ef; --plan: #f0a44b; --flag: #e58ab8; --good: #69c493; --bad: #f28b82; }
-}
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-main, footer { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem; }
-header { padding-top: 2rem; }
-h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; }
-h2 { margin: 0 0 .75rem; font-size: 1.25rem; }
-section { margin-top: 2.5rem; }
-p { margin: .4rem 0; }
-.kind { margin: 0; color: var(--quiet); font-size: .85rem; }
-.lead { font-size: 1.1rem; }
-.quiet { color: var(--quiet); font-size: .875rem; }
-.reason { border-left: 3px solid var(--plan); padding-left: .75rem; }
-.status { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: 0 .6rem; font-size: .85rem; }
-.status.done { color: var(--good); }
-.status.paused, .status.interrupted { color: var(--plan); }
-.status.stopped { color: var(--bad); }
-.status.running { color: var(--measured); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .75rem; margin: 1.25rem 0 0; }
-.tiles > div { background: var(--card); border-radius: .5rem; padding: .75rem 1rem; }
-.tiles dt { color: var(--quiet); font-size: .875rem; }
-.tiles dd { margin: 0; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
-.tiles dd.quiet { font-size: .8rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
-figure { margin: 0; background: var(--card); border-radius: .5rem; padding: .9rem 1rem .6rem; }
-figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .4rem; }
-svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--ink); font-size: 12px; font-family: inherit; font-variant-numeric: tabular-nums; }
-svg .tick { fill: var(--quiet); }
-svg .grid { stroke: var(--edge); stroke-width: 1; }
-svg .axis { stroke: var(--quiet); stroke-width: 1; }
-svg .bar { fill: var(--measured); }
-svg .bar.flag { fill: var(--flag); }
-svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-svg .measured { stroke: var(--measured); }
-svg .flag { stroke: var(--flag); }
-svg rect.flag { stroke: none; }
-svg .plan { stroke: var(--plan); stroke-width: 2; stroke-dasharray: 5 3; fill: none; }
-svg .dot { stroke: none; }
-svg .dot.measured { fill: var(--measured); }
-svg .dot.plan { fill: var(--plan); }
-svg .dot.flag { fill: var(--flag); }
-svg .area { fill: var(--measured); opacity: .15; }
-svg line.mark { stroke: var(--bad); stroke-dasharray: 3 3; }
-svg text.mark { fill: var(--bad); }
-.legend { display: flex; gap: 1.25rem; margin: .2rem 0 0; color: var(--quiet); font-size: .85rem; }
-.key { display: inline-block; width: 1.2rem; height: 0; margin-right: .4rem; vertical-align: middle; border-top: 3px solid var(--measured); }
-.key.plan { border-top: 3px dashed var(--plan); }
-.key.flag { border-top-color: var(--flag); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .925rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--edge); max-width: 40rem; overflow-wrap: break-word; }
-tbody th { font-weight: 400; }
-thead th { color: var(--quiet); font-weight: 500; font-size: .85rem; }
-pre { margin: .4rem 0; padding: .6rem .8rem; background: var(--card); border-radius: .4rem; font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-details { border: 1px solid var(--edge); border-radius: .5rem; margin: .5rem 0; padding: 0 1rem; }
-details[open] { padding-bottom: .75rem; }
-summary { cursor: pointer; padding: .55rem 0; }
-summary b { margin-right: .5rem; }
-.sample { border-top: 1px solid var(--edge); padding: .5rem 0; }
-.sample p { margin: .1rem 0; }
-.verdict { font-weight: 600; }
-.verdict.for { color: var(--good); }
-.verdict.against { color: var(--plan); }
-.verdict.flag { color: var(--flag); }
-.commands dt { color: var(--quiet); font-size: .875rem; }
-.commands dd { margin: 0 0 .6rem; }
-footer { padding: 2.5rem 1.25rem 2rem; color: var(--quiet); font-size: .85rem; }
-@media print { details { break-inside: avoid; } figure { break-inside: avoid; } }
-`;

@@ -1,0 +1,145 @@
+import type { RunCharts } from '../server/api.ts';
+import { html, type Markup } from './markup.ts';
+import { type Column, columnChart, lineChart, rowChart } from './report-charts.ts';
+import { figure, section, showPercent } from './report-layout.ts';
+import type { Report } from './report-page.ts';
+import { plural, showUsd } from './terminal.ts';
+
+const MOST_COLUMNS = 20;
+
+/** The section with the charts; none of a run without a decision. */
+export function charts({ charts: figures, plan, drift, run }: Report): Markup | '' {
+  const { coveredSteps: steps, buckets, flags } = figures;
+  if (steps === 0) return '';
+  const stretches = stretchesOf(buckets, steps);
+  const planned = plan?.undecidedAfter ?? [];
+  const cost = cumulativeCost(buckets);
+  const legend = [
+    html`<span><i class="key measured"></i>measured</span>`,
+    ...(planned.length > 0 ? [html`<span><i class="key plan"></i>planned</span>`] : []),
+  ];
+  const drifted = drift.map(({ atStep, what }) => ({ x: atStep, text: `drift of ${what}` }));
+  const figuresShown = [
+    figure(
+      'Steps by the votes they took',
+      columnChart({
+        about: 'Number of steps by the votes that each took',
+        xLabel: 'votes',
+        columns: voteColumns(figures, planned),
+      }),
+      legend,
+    ),
+    figure(
+      'Steps still undecided after so many votes',
+      lineChart({
+        about: 'Steps that are still undecided, by votes, on a logarithmic scale',
+        xLabel: 'votes',
+        scale: 'log',
+        yText: (value) => COMPACT.format(value),
+        lines: [
+          {
+            kind: 'plan',
+            points: planned.map((share, votes): [number, number] => [votes, share * steps]),
+          },
+          { kind: 'measured', points: figures.undecidedAfter.map((count, votes): [number, number] => [votes, count]) },
+        ],
+      }),
+      legend,
+    ),
+    flags.length === 0
+      ? ''
+      : figure(
+          'Red flags by code',
+          rowChart(
+            'Flagged samples by code',
+            flags.map(({ code, samples }) => ({ label: code, value: samples })),
+          ),
+        ),
+    figure(
+      'Dissent and red flags over the run',
+      lineChart({
+        about: 'Share of contested steps, and of flagged samples, along the run',
+        xLabel: 'step',
+        scale: 'linear',
+        yText: showPercent,
+        marks: drifted,
+        lines: [
+          { kind: 'measured', points: stretches.map(({ middle, contested }) => [middle, contested]) },
+          { kind: 'flag', points: stretches.map(({ middle, flagged }) => [middle, flagged]) },
+        ],
+      }),
+      [
+        html`<span><i class="key measured"></i>contested steps</span>`,
+        html`<span><i class="key flag"></i>flagged samples</span>`,
+      ],
+    ),
+    figure(
+      cost.name,
+      lineChart({
+        about: cost.name,
+        xLabel: 'step',
+        scale: 'linear',
+        yText: cost.show,
+        isFilled: true,
+        lines: [{ kind: 'measured', points: cost.points }],
+      }),
+    ),
+  ];
+  const note = steps < run.steps ? [html`<p class="quiet">Of the first ${plural(steps, 'step')}.</p>`] : [];
+  return section('Charts', [...note, html`<div class="charts">${figuresShown}</div>`]);
+}
+
+/** In dollars; where a price is not known, or nothing is paid, in tokens. */
+function cumulativeCost(buckets: RunCharts['buckets']) {
+  const isPriced = buckets.every(({ costUsd }) => costUsd !== null) && buckets.some(({ costUsd }) => costUsd! > 0);
+  let sum = 0;
+  const points = buckets.map(({ toStep, costUsd, inputTokens, outputTokens }): [number, number] => {
+    sum += isPriced ? costUsd! : inputTokens + outputTokens;
+    return [toStep, sum];
+  });
+  return {
+    name: isPriced ? 'Cost so far' : 'Tokens so far',
+    show: isPriced ? showUsd : (tokens: number) => COMPACT.format(tokens),
+    points: [[0, 0] as [number, number], ...points],
+  };
+}
+
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** From the fewest votes to the most; where there are many numbers of votes, several of them make one column. */
+function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonly number[]): Column[] {
+  const least = votesPerStep[0]?.votes ?? 0;
+  const most = votesPerStep.at(-1)?.votes ?? 0;
+  const width = Math.ceil((most - least + 1) / MOST_COLUMNS);
+  const after = (votes: number) => planned[votes] ?? planned.at(-1) ?? 0;
+  return Array.from({ length: Math.ceil((most - least + 1) / width) }, (_, i) => {
+    const from = least + i * width;
+    const to = from + width - 1;
+    const value = votesPerStep.reduce((sum, { votes, steps }) => sum + (votes >= from && votes <= to ? steps : 0), 0);
+    const expected = planned.length === 0 || from === 0 ? 0 : (after(from - 1) - after(to)) * coveredSteps;
+    const label = width === 1 ? String(from) : `${from}–${to}`;
+    return { label, value, expected: expected < LEAST_EXPECTED ? undefined : expected };
+  });
+}
+
+/** Less of a step is not worth a line. */
+const LEAST_EXPECTED = 0.5;
+
+/** Stretches of the run in which a share says something: of a short one, some steps together. */
+function stretchesOf(buckets: RunCharts['buckets'], steps: number) {
+  const wanted = Math.max(LEAST_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
+  const size = Math.ceil(buckets.length / wanted);
+  return Array.from({ length: Math.ceil(buckets.length / size) }, (_, i) => {
+    const together = buckets.slice(i * size, (i + 1) * size);
+    const sum = (field: 'steps' | 'samples' | 'contested' | 'flagged') =>
+      together.reduce((total, bucket) => total + bucket[field], 0);
+    return {
+      middle: (together[0]!.fromStep + together.at(-1)!.toStep - 1) / 2,
+      contested: sum('contested') / sum('steps'),
+      flagged: sum('samples') === 0 ? 0 : sum('flagged') / sum('samples'),
+    };
+  });
+}
+
+const LEAST_STRETCHES = 5;
+const STEPS_IN_STRETCH = 20;
