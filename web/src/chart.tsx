@@ -148,8 +148,8 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
     labelGap: 2,
     font,
     stroke: color('muted'),
-    grid: { stroke: color('grid'), width: 1, show: scale !== 'right' },
-    ticks: { stroke: color('grid'), width: 1, size: 4 },
+    grid: { stroke: color('grid'), width: 1, show: scale !== 'right', ...(of.isLog ? { filter: decades } : {}) },
+    ticks: { stroke: color('grid'), width: 1, size: 4, ...(of.isLog ? { filter: decades } : {}) },
     size: scale === 'x' ? 34 : 56,
     space: scale === 'x' ? 60 : 30,
     ...(of.isWhole
@@ -166,7 +166,7 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
   return {
     width: Math.max(200, element.clientWidth),
     height,
-    padding: [14, right ? 0 : 14, 0, 0],
+    padding: [14, right ? 0 : 24, 0, 0],
     scales: { x: scaleOf('x', x), y: scaleOf('y', y), ...(right ? { right: scaleOf('right', right) } : {}) },
     axes: [
       axis(x, 'x'),
@@ -210,6 +210,10 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
     },
   };
 }
+
+/** Lines and ticks of a log axis at powers of ten alone. */
+const decades: uPlot.Axis.Filter = (_, splits) =>
+  splits.map((value) => (Number.isInteger(Math.log10(value)) ? value : null));
 
 function axisNow({ current }: { readonly current: ChartProps }, scale: string): Axis | undefined {
   return scale === 'x' ? current.x : scale === 'right' ? current.right : current.y;

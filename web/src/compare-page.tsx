@@ -28,8 +28,9 @@ export function ComparePage() {
   const foretold = useAnswer(
     async (signal) => {
       const query = { target, ...(steps === '' ? {} : { steps }) };
+      if (list === undefined) return undefined;
       const found: Foretold[] = [];
-      for (const calibration of list?.calibrations ?? []) {
+      for (const calibration of list.calibrations) {
         const param = { file: encodeURIComponent(calibration.file) };
         try {
           const asked = api.calibrations[':file'].forecast.$get({ param, query }, { init: { signal } });
@@ -41,7 +42,7 @@ export function ComparePage() {
       }
       return found;
     },
-    ['forecasts', list, steps, target],
+    [list, steps, target],
     { pauseMs: 200 },
   );
   return (

@@ -44,7 +44,7 @@ export function usd(value: number | null | undefined): string {
 
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NONE;
-  if (ms < 1_000) return `${digits(ms)} ms`;
+  if (ms < 1_000) return `${digits(ms, ms < 1 ? 2 : 3)} ms`;
   const seconds = ms / 1_000;
   if (seconds < 60) return `${digits(seconds)} s`;
   const minutes = Math.round(seconds / 60);

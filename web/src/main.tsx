@@ -17,6 +17,8 @@ const CONNECTIONS = {
   polling: 'asking every 3 s',
 };
 
+const SIGNS = { system: '◐', light: '○', dark: '●' };
+
 function App() {
   const at = route.value;
   const isLive = at.page !== 'plan' && at.page !== 'compare' && at.page !== 'unknown';
@@ -40,7 +42,7 @@ function App() {
           </output>
         )}
         <button type="button" class="quiet" onClick={nextTheme} aria-label={`Colours: ${theme.value}. Change`}>
-          {theme.value === 'system' ? '◐ system' : theme.value === 'dark' ? '● dark' : '○ light'}
+          {SIGNS[theme.value]} <span class="wide-only">{theme.value}</span>
         </button>
       </header>
       <main id="main" tabIndex={-1}>

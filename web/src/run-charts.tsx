@@ -55,7 +55,11 @@ export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary 
   );
 }
 
-const STEP_AXIS = { label: 'step', format: short };
+/** Each bucket is drawn at its end. */
+function stepAxis(buckets: readonly Bucket[]) {
+  const values = buckets.map(({ toStep }) => toStep);
+  return { label: 'step', format: short, values, range: [0, values.at(-1) ?? 1] as const };
+}
 
 function ProgressChart({ buckets }: { buckets: readonly Bucket[] }) {
   const seconds = runningSum(buckets.map(({ steps, meanLatencyMs }) => (steps * meanLatencyMs) / 1_000));
@@ -126,7 +130,7 @@ function DissentChart(props: { charts: Charts; plan: RunPlanView | null; drift: 
     <Chart
       title="Shares along the run"
       note={drift.length === 0 ? 'No drift alarm.' : null}
-      x={{ ...STEP_AXIS, values: buckets.map(({ toStep }) => toStep) }}
+      x={stepAxis(buckets)}
       y={{ label: 'share', format: percent }}
       series={[
         { label: 'contested steps', kind: 'line', color: 0, values: buckets.map((one) => one.contested / one.steps) },
@@ -152,7 +156,7 @@ function CostChart({ buckets }: { buckets: readonly Bucket[] }) {
   const tokens = runningSum(buckets.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens));
   const isPriced = buckets.every(({ costUsd }) => costUsd !== null) && buckets.some(({ costUsd }) => costUsd !== 0);
   const counted: Series = { label: 'tokens', kind: 'line', color: 0, values: tokens };
-  const x = { ...STEP_AXIS, values: buckets.map(({ toStep }) => toStep) };
+  const x = stepAxis(buckets);
   const y = { label: 'tokens', format: short };
   const title = 'Added up over the steps';
   if (!isPriced) {
@@ -160,7 +164,7 @@ function CostChart({ buckets }: { buckets: readonly Bucket[] }) {
     return <Chart title={title} note={note} x={x} y={y} series={[counted]} />;
   }
   const costs = runningSum(buckets.map(({ costUsd }) => costUsd ?? 0));
-  const priced: Series = { label: 'cost', kind: 'line', color: 1, isRight: true, values: costs };
+  const priced: Series = { label: 'cost', kind: 'line', color: 1, isRight: true, isDashed: true, values: costs };
   const right = { label: 'US dollars', format: (value: number) => (value === 0 ? '0' : usd(value)) };
   return <Chart title={title} x={x} y={y} right={right} series={[counted, priced]} />;
 }

@@ -11,7 +11,7 @@ const SAMPLES_AT_FIRST = 24;
 export function Samples({ detail }: { detail: StepDetail }) {
   const { samples, moreSamples, leader, decision } = detail;
   const [shown, setShown] = useState(SAMPLES_AT_FIRST);
-  const winner = samples.find(
+  const winners = samples.filter(
     ({ candidate, isJudgement }) => !isJudgement && candidate !== null && candidate === leader,
   );
   return (
@@ -26,7 +26,12 @@ export function Samples({ detail }: { detail: StepDetail }) {
       )}
       <div class="samples">
         {samples.slice(0, shown).map((sample) => (
-          <Sample key={sample.draw} sample={sample} winner={winner} detail={detail} />
+          <Sample
+            key={sample.draw}
+            sample={sample}
+            winner={winners.find(({ variant }) => variant === sample.variant)}
+            detail={detail}
+          />
         ))}
       </div>
       {samples.length > shown && (
@@ -41,7 +46,7 @@ export function Samples({ detail }: { detail: StepDetail }) {
 
 interface SampleProps {
   readonly sample: SampleView;
-  /** The first sample that voted for the winner, or for the leader. */
+  /** The first sample that voted for the winner, or the leader, in the same form: others differ in all words. */
   readonly winner: SampleView | undefined;
   readonly detail: StepDetail;
 }
@@ -65,7 +70,7 @@ function Sample({ sample, winner, detail }: SampleProps) {
     <article class={`sample ${kind}`} aria-label={`Draw ${draw}`}>
       <header>
         <b>Draw {draw}</b>
-        <span class="kind">{KINDS[kind]}</span>
+        <span class="kind">{kind === 'winner' && detail.decision === null ? 'for the leader' : KINDS[kind]}</span>
         <small>
           {sample.model}, {sample.variant}, temperature {sample.temperature}
         </small>

@@ -101,8 +101,8 @@ export function StepList(props: { runId: string; steps: number; hasReference: bo
         <GoToStep runId={runId} steps={steps} />
       </div>
       <p class="note" role="status">
-        {count(rows.length)} steps{' '}
-        {page !== null && page.cursor !== null && `, searched up to step ${count(page.searchedTo)} of ${count(steps)}`}
+        {count(rows.length)} steps
+        {page?.cursor != null && `, searched up to step ${count(page.searchedTo)} of ${count(steps)}`}
         {threshold && `, above ${thresholdText(threshold)}`}
       </p>
       {error && <Problem error={error} again={() => setError(undefined)} />}
