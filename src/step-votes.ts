@@ -43,7 +43,7 @@ export class StepVotes<State, Action> {
    * What has landed ahead on steps that are not decided, on whatever guess, and is no sample of its step yet. Who asks the
    * same again finds it here.
    */
-  #ahead: readonly AheadEntry[];
+  readonly #ahead: AheadSamples;
   #head: StepVote<State, Action> | undefined;
   #calls = 0;
   #wasted = 0;
@@ -51,7 +51,7 @@ export class StepVotes<State, Action> {
   constructor(options: StepVotesOptions<State, Action>) {
     const { depth, maxWaste, context, successor, independent } = options;
     this.#options = options;
-    this.#ahead = options.recorded.ahead;
+    this.#ahead = new AheadSamples(options.recorded.ahead);
     this.#slots = new Slots(context.settings.maxConcurrency);
     this.#speculation = new Speculation({
       depth,
@@ -80,14 +80,12 @@ export class StepVotes<State, Action> {
     this.#speculation.settle(tally[0]?.[0] ?? '');
     this.#head = undefined;
     const unused = samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
-    const others = this.ahead.filter((sample) => sample.stepIndex <= stepIndex);
-    this.#waste([...unused, ...others]);
-    this.#ahead = this.#ahead.filter(({ sample }) => sample.stepIndex > stepIndex);
+    this.#waste([...unused, ...this.#ahead.take(stepIndex)]);
   }
 
   /** What was paid for in the hope of decisions that are still to come, or did not come. */
   get ahead(): SampleEntry[] {
-    return this.#ahead.map(({ sample }) => sample);
+    return this.#ahead.all;
   }
 
   /** Ends what is in flight. What has landed ahead is in the journal, for a resumed run; if there is none, it is waste. */
@@ -96,7 +94,7 @@ export class StepVotes<State, Action> {
     await Promise.all([...this.#open].map(({ gone }) => gone));
     if (!isDone) return;
     this.#waste(this.ahead);
-    this.#ahead = [];
+    this.#ahead.clear();
   }
 
   #waste(samples: readonly SampleEntry[]): void {
@@ -111,7 +109,7 @@ export class StepVotes<State, Action> {
     const { context, recorded, question, firstDraws, onSample, onAhead, onEscalation, onWaste } = this.#options;
     const basis = basisOf(state);
     const ofStep = recorded.samples.filter((sample) => sample.stepIndex === stepIndex);
-    const ahead = this.#ahead.filter((one) => one.basis === basis && one.sample.stepIndex === stepIndex);
+    const ahead = this.#ahead.of(stepIndex).filter((one) => one.basis === basis);
     const inFlight = new InFlight(context.inFlight);
     const open: StepVote<State, Action> = new StepVote(stepIndex, state, {
       basis,
@@ -125,13 +123,13 @@ export class StepVotes<State, Action> {
         return vote(question(stepIndex, state), { ...context, ...own, ...guessing }, paid);
       },
       onSample: (sample) => {
-        this.#ahead = this.#ahead.filter((one) => one.sample !== sample);
+        this.#ahead.delete(sample);
         onSample(sample);
       },
       onAhead: (sample) => {
         // A guess is made on plain JSON alone.
         const entry: AheadEntry = { type: 'ahead', basis: basis!, sample };
-        this.#ahead = [...this.#ahead, entry];
+        this.#ahead.add(entry);
         onAhead(entry);
       },
       onLate: (sample) => this.#waste([sample]),
@@ -151,6 +149,47 @@ export class StepVotes<State, Action> {
     });
     this.#open.add(open);
     return open;
+  }
+}
+
+/** Samples of later steps. By step, so that what happens at one of them costs the same however many there are. */
+class AheadSamples {
+  readonly #steps = new Map<number, AheadEntry[]>();
+
+  constructor(entries: readonly AheadEntry[]) {
+    for (const entry of entries) this.add(entry);
+  }
+
+  get all(): SampleEntry[] {
+    return [...this.#steps.values()].flatMap((entries) => entries.map(({ sample }) => sample));
+  }
+
+  of(stepIndex: number): readonly AheadEntry[] {
+    return this.#steps.get(stepIndex) ?? [];
+  }
+
+  add(entry: AheadEntry): void {
+    const { stepIndex } = entry.sample;
+    const entries = this.#steps.get(stepIndex);
+    if (entries === undefined) this.#steps.set(stepIndex, [entry]);
+    else entries.push(entry);
+  }
+
+  delete(sample: SampleEntry): void {
+    const others = this.of(sample.stepIndex).filter((one) => one.sample !== sample);
+    if (others.length > 0) this.#steps.set(sample.stepIndex, others);
+    else this.#steps.delete(sample.stepIndex);
+  }
+
+  /** Of a step that is decided: nobody finds them any more. */
+  take(stepIndex: number): SampleEntry[] {
+    const entries = this.of(stepIndex);
+    this.#steps.delete(stepIndex);
+    return entries.map(({ sample }) => sample);
+  }
+
+  clear(): void {
+    this.#steps.clear();
   }
 }
 
