@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/defaults.ts';
 import { builtInProcess } from '../src/processes/index.ts';
+import type { RunDetail, StepPage } from '../src/server/api.ts';
 import { createServer } from '../src/server/server.ts';
 import { buildPages, noBrowser, startBrowser } from '../test/fixtures/browser.ts';
 import { mdap } from '../test/fixtures/cli-child.ts';
@@ -55,16 +56,16 @@ async function shoot(): Promise<void> {
   const browser = await startBrowser();
   try {
     const ask = async (path: string) => (await fetch(new URL(path, server.url))).json();
-    const { openStep } = await ask('/api/runs/waiting');
-    const [contested] = (await ask('/api/runs/drifting/steps?filter=contested&limit=1')).steps;
+    const { openStep } = (await ask('/api/runs/waiting')) as RunDetail;
+    const [contested] = ((await ask('/api/runs/drifting/steps?filter=contested&limit=1')) as StepPage).steps;
     const shown = {
       runs: '/',
       run: '/runs/planned',
       drift: '/runs/drifting',
       steps: '/runs/drifting/steps',
-      step: `/runs/drifting/steps/${contested.stepIndex}`,
+      step: `/runs/drifting/steps/${contested!.stepIndex}`,
       waiting: '/runs/waiting',
-      decide: `/runs/waiting/steps/${openStep.stepIndex}`,
+      decide: `/runs/waiting/steps/${openStep!.stepIndex}`,
       plan: '/plan',
       compare: '/compare',
     };

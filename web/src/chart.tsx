@@ -155,8 +155,10 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
     ...(of.isWhole
       ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] }
       : {}),
-    values: (_, splits) =>
-      splits.map((value) => (value === null ? null : (axisNow(latest, scale)?.format(value) ?? null))),
+    values: (drawn, splits) => {
+      const shown = of.isLog && scale === 'x' ? everyFew(drawn, splits) : splits;
+      return shown.map((value) => (value === null ? null : (axisNow(latest, scale)?.format(value) ?? null)));
+    },
   });
   const scaleOf = (name: 'x' | 'y' | 'right', of: Axis): uPlot.Scale => {
     // A range of our own would take the log scale off its decades.
@@ -215,6 +217,16 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
 const decades: uPlot.Axis.Filter = (_, splits) =>
   splits.map((value) => (Number.isInteger(Math.log10(value)) ? value : null));
 
+/** So few powers of ten that their labels do not run into each other. */
+function everyFew(drawn: uPlot, splits: readonly (number | null)[]): (number | null)[] {
+  const { min = 1, max = 1 } = drawn.scales.x!;
+  const powers = Math.log10(max! / min!);
+  const step = Math.max(1, Math.ceil((powers * LABEL_WIDTH) / drawn.over.clientWidth));
+  return splits.map((value) => (value !== null && Math.round(Math.log10(value)) % step === 0 ? value : null));
+}
+
+const LABEL_WIDTH = 44;
+
 function axisNow({ current }: { readonly current: ChartProps }, scale: string): Axis | undefined {
   return scale === 'x' ? current.x : scale === 'right' ? current.right : current.y;
 }
@@ -227,8 +239,10 @@ function rangeOf(props: ChartProps, name: 'x' | 'y' | 'right', [low, high]: [num
     const padded = uPlot.rangeNum(Math.min(0, low), high === 0 ? 1 : high, 0.08, true);
     return low >= 0 ? [0, padded[1]!] : [padded[0]!, padded[1]!];
   }
-  // Bars need half a place on each side.
-  const half = props.series.some(({ kind }) => kind === 'bars') ? 0.6 : low === high ? 0.5 : 0;
+  // Bars need half a place on each side, points by themselves a little.
+  const kinds = props.series.map(({ kind }) => kind);
+  const aside = kinds.every((kind) => kind === 'points') ? 0.05 * (high - low) : 0;
+  const half = kinds.includes('bars') ? 0.6 : low === high ? 0.5 : aside;
   return [low - half, high + half];
 }
 

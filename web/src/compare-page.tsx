@@ -52,7 +52,7 @@ export function ComparePage() {
         Each calibration beside the journal foretells a run. <code>mdap compare</code> writes one for each model,{' '}
         <code>mdap calibrate</code> one at a time.
       </p>
-      <form class="bar" onSubmit={(event) => event.preventDefault()}>
+      <form class="bar spaced" onSubmit={(event) => event.preventDefault()}>
         <label>
           Steps{' '}
           <input
@@ -98,7 +98,7 @@ function Comparison({ of }: { of: readonly Foretold[] }) {
   const sorted = points.toSorted((a, b) => a.p - b.p);
   const series = sorted.map(
     ({ model, rule }, index): Series => ({
-      label: `${index + 1} ${model}`,
+      label: `${index + 1} ${cut(model)}`,
       kind: 'points',
       color: (index % 5) as Series['color'],
       values: sorted.map((_, at) => (at === index ? price(rule) : null)),
@@ -142,6 +142,8 @@ function Comparison({ of }: { of: readonly Foretold[] }) {
     </>
   );
 }
+
+const cut = (model: string) => (model.length > 48 ? `${model.slice(0, 47)}…` : model);
 
 function Row({ calibration, forecast, problem }: Foretold) {
   const [first] = calibration.classes;
@@ -193,7 +195,7 @@ function Row({ calibration, forecast, problem }: Foretold) {
           </small>
         )}
       </td>
-      <td data-name="Time">{duration(rule?.wallMs)}</td>
+      <td data-name="Time">{duration(rule?.wallMs || null)}</td>
     </tr>
   );
 }

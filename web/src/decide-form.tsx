@@ -7,25 +7,18 @@ import { paths } from './router.ts';
 
 const OWN = 'own';
 
+interface DecideFormProps {
+  readonly detail: StepDetail;
+  readonly onDecided: (answer: DecideAnswer) => void;
+}
+
 /** A person's decision of the step that a run is paused at, as `mdap decide` takes it. */
-export function DecideForm({ detail, onDecided }: { detail: StepDetail; onDecided: () => void }) {
+export function DecideForm({ detail, onDecided }: DecideFormProps) {
   const { runId, stepIndex, isDecidable, whyNotDecidable, samples } = detail;
   const [choice, setChoice] = useState<string>();
   const [own, setOwn] = useState('');
   const [error, setError] = useState<Error>();
   const [isSending, setSending] = useState(false);
-  const [answer, setAnswer] = useState<DecideAnswer>();
-  if (answer !== undefined) {
-    return (
-      <Card title="Decided" isWide>
-        <p role="status">
-          Step {count(answer.stepIndex)} is decided; the run is {answer.status}.{' '}
-          <a href={paths.run(runId)}>Back to the run</a>
-        </p>
-        {answer.resume !== null && <Command what="Go on" text={answer.resume} />}
-      </Card>
-    );
-  }
   if (!isDecidable) {
     return (
       <Card title="Decide it" isWide>
@@ -48,11 +41,9 @@ export function DecideForm({ detail, onDecided }: { detail: StepDetail; onDecide
     }
     setSending(true);
     try {
-      setAnswer(await decide(runId, stepIndex, request));
-      onDecided();
+      onDecided(await decide(runId, stepIndex, request));
     } catch (thrown) {
       setError(thrown as Error);
-    } finally {
       setSending(false);
     }
   };
@@ -99,6 +90,19 @@ export function DecideForm({ detail, onDecided }: { detail: StepDetail; onDecide
           <span class="note">It is written to the journal for good; no model is asked.</span>
         </p>
       </form>
+    </Card>
+  );
+}
+
+/** What came of a decision. */
+export function Decided({ answer }: { answer: DecideAnswer }) {
+  return (
+    <Card title="Decided" isWide>
+      <p role="status">
+        Step {count(answer.stepIndex)} is decided; the run is {answer.status}.{' '}
+        <a href={paths.run(answer.runId)}>Back to the run</a>
+      </p>
+      {answer.resume !== null && <Command what="Go on" text={answer.resume} />}
     </Card>
   );
 }

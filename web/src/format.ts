@@ -26,6 +26,7 @@ export function digits(value: number | null | undefined, significant = 3): strin
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined) return NONE;
   if (share === 0 || share === 1) return `${share * 100} %`;
+  if (share > 0 && share < 1e-6) return '< 0.0001 %';
   const missing = 1 - share;
   if (share > 0.9 && missing < 0.1) {
     if (missing < 1e-9) return '> 99.9999999 %';

@@ -211,7 +211,7 @@ function Slide(props: { slider: Slider; value: number; isDisabled: boolean; onVa
       <span>
         <b>{slider.label}</b> {slider.about}
       </span>
-      <output>{slider.show(value)}</output>
+      <span class="value">{slider.show(value)}</span>
       <input
         type="range"
         min={slider.min}

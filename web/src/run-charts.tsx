@@ -94,7 +94,7 @@ function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null
       title="Steps by the votes that they took"
       note={isPlanned ? null : 'Without what the plan predicts: there is none.'}
       x={{ label: 'votes', format: String, values: votes, isWhole: true }}
-      y={{ label: 'steps', format: short }}
+      y={{ label: 'steps', format: short, isWhole: true }}
       series={isPlanned ? [measured, { label: 'plan', kind: 'points', color: 1, values: planned }] : [measured]}
     />
   );

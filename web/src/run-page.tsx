@@ -271,7 +271,7 @@ function About({ detail }: { detail: RunDetail }) {
     <Card title="Settings and commands">
       <Command what="Look" text={commands.inspect} />
       {commands.resume !== null && <Command what="Go on" text={commands.resume} />}
-      {commands.replay !== null && <Command what="Decide again" text={commands.replay} />}
+      {commands.replay !== null && <Command what="Replay" text={commands.replay} />}
       <p>
         {detail.run.process}, version {detail.processVersion}, {detail.processSource ?? 'given in code'}
       </p>

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { RunProgress, StepContext, StepDetail } from '../../src/server/api.ts';
+import type { DecideAnswer, RunProgress, StepContext, StepDetail } from '../../src/server/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
-import { DecideForm } from './decide-form.tsx';
+import { Decided, DecideForm } from './decide-form.tsx';
 import { follow } from './events.ts';
 import { count, duration, inline, usd } from './format.ts';
 import { Card, Figures, Problem, Waiting } from './parts.tsx';
@@ -16,6 +16,7 @@ const PAUSE_MS = 1_000;
 /** One step with all that is known of it. */
 export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: number }) {
   const [progress, setProgress] = useState<Pick<RunProgress, 'run' | 'openStep'>>();
+  const [decided, setDecided] = useState<DecideAnswer>();
   const param = { run: encodeURIComponent(runId), step: String(stepIndex) };
   useEffect(() => {
     document.title = `Step ${stepIndex} of ${runId} – mdap`;
@@ -81,7 +82,16 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
           <div class="grid">
             <Outcome detail={data} />
             <Race detail={data} />
-            {data.isOpen && <DecideForm detail={data} onDecided={again} />}
+            {decided !== undefined && <Decided answer={decided} />}
+            {decided === undefined && data.isOpen && (
+              <DecideForm
+                detail={data}
+                onDecided={(answer) => {
+                  setDecided(answer);
+                  again();
+                }}
+              />
+            )}
             <Context context={context.data} error={context.error} />
           </div>
           <Samples detail={data} />

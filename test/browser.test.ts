@@ -1,0 +1,288 @@
+// Proves in a real browser, on the pages as built and on runs of the simulated model:
+//  1. The numbers on a page are those of the run, while it goes on and when it has ended.
+//  2. A step shows every sample; what a model says is text, whatever it looks like; where it differs from the winner is marked.
+//  3. A paused step is decided from its page, and the run goes on with that decision.
+//  4. Pages follow the run again after the server was gone.
+//  5. Long lists are complete, with few rows in the document at a time.
+//  6. Plans are those of the library; the calibrations beside the journal can be laid in and compared.
+//  7. No page asks another host, offends the content security policy, or is wider than a phone.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { calibrateProcess, run } from '../src/defaults.ts';
+import { scriptedModel } from '../src/models/scripted.ts';
+import type { RunOptions } from '../src/options.ts';
+import { plan } from '../src/plan.ts';
+import { builtInProcess } from '../src/processes/index.ts';
+import { buildPages, noBrowser, startBrowser } from './fixtures/browser.ts';
+import { type Dashboard, echo, startDashboard, tempJournal } from './fixtures/dashboard.ts';
+
+const hanoi = builtInProcess('hanoi')!;
+const PHONE = { width: 390, height: 844 };
+/** How long is waited for what a page comes to show in the end. */
+const PATIENCE_MS = 20_000;
+const ATTEMPTS = PATIENCE_MS / 20;
+
+const counted = (value: number) => new Intl.NumberFormat('en').format(value);
+
+function runHanoi(journal: string, disks: number, options: Partial<RunOptions> = {}) {
+  const common = { model: 'simulated:p=0.9,v=0.9,seed=3', runId: 'r', processSource: 'hanoi', record: 'all' } as const;
+  return run(hanoi, { disks }, { journal, ...common, ...options });
+}
+
+/** Asks until the answer is the one wanted. */
+async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await ask();
+    if (attempt === ATTEMPTS) return assert.deepEqual(found, wanted);
+    try {
+      return assert.deepEqual(found, wanted);
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+describe('the dashboard in a browser', { skip: noBrowser }, () => {
+  let browser: Browser;
+  let pages: string;
+
+  before(async () => {
+    pages = mkdtempSync(join(tmpdir(), 'mdap-pages-'));
+    await buildPages(pages);
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    rmSync(pages, { recursive: true, force: true });
+  });
+
+  /** A page that fails its test for what it should not do. */
+  async function open(t: TestContext, url: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
+    const page = await browser.newPage(options);
+    page.setDefaultTimeout(PATIENCE_MS);
+    const offences: string[] = [];
+    page.on('pageerror', (error) => offences.push(String(error)));
+    page.on('console', (message) => {
+      const isOffence = message.type() === 'error' && !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(message.text());
+      if (isOffence) offences.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (new URL(request.url()).host !== new URL(url).host) offences.push(`asked ${request.url()}`);
+    });
+    t.after(async () => {
+      await page.close();
+      assert.deepEqual(offences, []);
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  function serve(t: TestContext, file: string, port = 0): Promise<Dashboard> {
+    return startDashboard(t, { file, pages, port });
+  }
+
+  /** A figure by its name, without the small print. */
+  function figure(page: Page, name: string, within = 'main'): Promise<string> {
+    const named = page.locator(`${within} .figures > div`, { has: page.locator(`dt:text-is("${name}")`) });
+    return named
+      .locator('dd')
+      .first()
+      .evaluate((dd) => dd.firstChild.textContent);
+  }
+
+  it('shows a run as it goes on, and its figures when it has ended', async (t) => {
+    const file = tempJournal(t);
+    const model = 'simulated:p=0.9,v=0.9,seed=3,latencyMs=3,inputUsdPerMTok=1,outputUsdPerMTok=2';
+    const running = runHanoi(file, 9, { model });
+    const { url } = await serve(t, file);
+    const page = await open(t, url);
+    await page.getByRole('link', { name: 'r', exact: true }).click();
+    await page.locator('h1 .badge', { hasText: 'running' }).waitFor();
+    const seen = new Set<string>();
+    while (seen.size < 3) seen.add(await figure(page, 'Steps'));
+    const result = await running;
+    assert.equal(result.status, 'done');
+    await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
+    for (const [name, wanted] of [
+      ['Steps', counted(result.steps)],
+      ['Samples', counted(result.samples)],
+      ['Votes', counted(result.votes)],
+      ['Contested', counted(result.contestedSteps)],
+      ['Flagged', counted(result.flagged)],
+      ['Wrong', counted(result.wrongSteps!)],
+      ['Cost', `$${result.costUsd!.toFixed(2)}`],
+    ] as const) {
+      assert.equal(await figure(page, name), wanted, name);
+    }
+    const p = String(Number(result.certificate!.p.estimate.toPrecision(4)));
+    await eventually(() => figure(page, 'p', '.card:has(h2:text-is("Certificate"))'), p);
+    for (const [code, samples] of Object.entries(result.flags)) {
+      const row = page.locator('.bars tr', { has: page.locator(`th:text-is("${code}")`) });
+      await eventually(() => row.locator('.number').textContent(), `${counted(samples!)} samples`);
+    }
+    // The numbers of the histogram add up to the steps.
+    const votes = page.locator('.card', { has: page.locator('h2:text-is("Votes per step")') });
+    await votes.locator('summary').click();
+    const steps = await votes.locator('.numbers tbody td:nth-child(2)').allTextContents();
+    assert.equal(
+      steps.reduce((sum, text) => sum + Number(text), 0),
+      result.steps,
+    );
+    await page.getByRole('link', { name: 'Runs' }).click();
+    const row = page.locator('.rows tbody tr');
+    await eventually(() => row.locator('.progress-text').textContent(), `511 of 511 (100 %)`);
+    assert.equal(await row.locator('[data-name=Flags]').textContent(), counted(result.flagged));
+  });
+
+  it('shows every sample of a step, with what differs from the winner', async (t) => {
+    const file = tempJournal(t);
+    await runHanoi(file, 6, { model: 'simulated:p=0.75,v=0.9,seed=3', escalate: [], k: 4 });
+    const { url, ask } = await serve(t, file);
+    const { steps } = (await ask('/api/runs/r/steps?filter=contested&limit=1')).json;
+    const { stepIndex } = steps[0];
+    const { samples, leader } = (await ask(`/api/runs/r/steps/${stepIndex}`)).json;
+    const page = await open(t, `${url}runs/r/steps`);
+    await page.getByRole('button', { name: 'Contested' }).click();
+    await page.locator('.list tbody a').first().click();
+    await page.locator('.sample').first().waitFor();
+    const shown = page.locator('.sample');
+    assert.equal(await shown.count(), samples.length);
+    for (const [index, { draw, text, candidate, flag }] of samples.entries()) {
+      const sample = shown.nth(index);
+      assert.equal(await sample.locator('header b').textContent(), `Draw ${draw}`);
+      if (text !== '') assert.equal(await sample.locator('pre').textContent(), text);
+      if (flag !== null) assert.equal(await sample.locator('.flag b').textContent(), flag.code);
+      else assert.equal((await sample.locator('mark').count()) > 0, candidate !== leader);
+    }
+    await page.locator('.system', { hasText: 'Rules of the puzzle' }).first().waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('h1', { hasText: `Step ${stepIndex + 1}` }).waitFor();
+  });
+
+  it('shows what a model says as text', async (t) => {
+    const file = tempJournal(t);
+    const text = '<img src="x" onerror="window.hacked = 1"><script>window.hacked = 1</script>';
+    const common = { journal: file, runId: text, processSource: 'echo', record: 'all' } as const;
+    await run(echo, { steps: 3 }, { ...common, model: scriptedModel(() => text), k: 2 });
+    const { url } = await serve(t, file);
+    const page = await open(t, url);
+    await page.getByRole('link', { name: text }).click();
+    await page.getByRole('link', { name: 'Steps', exact: true }).click();
+    await page.getByRole('link', { name: '2', exact: true }).click();
+    await page.locator('.sample pre').first().waitFor();
+    assert.deepEqual(await page.locator('.sample pre').allInnerTexts(), [text, text]);
+    assert.equal(await page.evaluate('window.hacked'), undefined);
+    assert.equal(await page.locator('main img, main script').count(), 0);
+  });
+
+  it('decides a paused step, and the run goes on', async (t) => {
+    const file = tempJournal(t);
+    const undecidable = { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 } as const;
+    const paused = await runHanoi(file, 6, undecidable);
+    assert.equal(paused.status, 'paused');
+    const { url } = await serve(t, file);
+    const page = await open(t, `${url}runs/r`);
+    await page.getByRole('link', { name: 'Look at it and decide' }).click();
+    await page.getByRole('radio', { name: /of your own/ }).check();
+    const decide = page.getByRole('button', { name: 'Decide' });
+    await page.getByRole('textbox').fill('{');
+    await decide.click();
+    await page.getByText('expected JSON').waitFor();
+    await page.getByRole('radio', { name: /1,0,1/ }).check();
+    await decide.click();
+    await page.locator('.command', { hasText: 'mdap resume r' }).waitFor();
+    await page.locator('h2:text-is("Decision")').waitFor();
+    assert.equal(await figure(page, 'Settled by'), 'person');
+    const resumed = await runHanoi(file, 6, { model: 'simulated', maxVotes: 50 });
+    assert.equal(resumed.status, 'done');
+    await page.getByRole('link', { name: 'Back to the run' }).click();
+    await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
+    await eventually(() => figure(page, 'Steps'), '63');
+    assert.equal(await figure(page, 'Wrong'), counted(resumed.wrongSteps!));
+  });
+
+  it('follows a run again after the server was gone', async (t) => {
+    const file = tempJournal(t);
+    await runHanoi(file, 8, { maxSteps: 20 });
+    const first = await serve(t, file);
+    const page = await open(t, `${first.url}runs/r`);
+    await page.locator('.connection.live').waitFor();
+    await eventually(() => figure(page, 'Steps'), '20');
+    await first.close();
+    await page.locator('.connection.lost').waitFor();
+    await runHanoi(file, 8, { maxSteps: 30 });
+    await serve(t, file, first.port);
+    await page.locator('.connection.live').waitFor();
+    await eventually(() => figure(page, 'Steps'), '30');
+    await runHanoi(file, 8, { maxSteps: 1_000 });
+    await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
+    await eventually(() => figure(page, 'Steps'), '255');
+  });
+
+  it('scrolls through all steps with few rows at a time', async (t) => {
+    const file = tempJournal(t);
+    const { steps } = await runHanoi(file, 10, { record: 'none' });
+    const { url } = await serve(t, file);
+    const page = await open(t, `${url}runs/r/steps`);
+    const list = page.getByRole('region', { name: 'Decided steps' });
+    const rows = list.locator('tbody a');
+    await rows.first().waitFor();
+    const seen = new Set<string>();
+    for (let isEnd = false; !isEnd; ) {
+      const texts = await rows.allInnerTexts();
+      assert.ok(texts.length < 80, `${texts.length} rows in the document`);
+      for (const text of texts) seen.add(text);
+      isEnd = texts.includes(counted(steps - 1));
+      await list.evaluate((element) => element.scrollBy(0, 900));
+      await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    }
+    assert.equal(seen.size, steps);
+    await page.getByRole('spinbutton').fill('1001');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.locator('h1', { hasText: 'Step 1,001' }).waitFor();
+  });
+
+  it('plans as the library does, from a calibration where there is one, and compares', async (t) => {
+    const file = tempJournal(t);
+    const options = { model: 'simulated:p=0.97,v=0.95,seed=3', sampleSteps: 40, seed: 1 };
+    const { calibration } = await calibrateProcess(hanoi, { disks: 6 }, options);
+    writeFileSync(join(file, '..', 'calibration-hanoi.json'), JSON.stringify(calibration));
+    const { url } = await serve(t, file);
+    const page = await open(t, `${url}plan?steps=100000&p=0.99&v=0.9&rho=0&target=0.95&k=0&m=1&sampleCostUsd=0.001`);
+    const planned = plan({ steps: 100_000, p: 0.99, v: 0.9, target: 0.95, sampleCostUsd: 0.001 });
+    await eventually(() => figure(page, 'Margin k'), String(planned.margin));
+    assert.equal(await figure(page, 'Votes/step'), String(Number(planned.votesPerStep.toPrecision(4))));
+    assert.equal(await figure(page, 'Cost'), `$${planned.costUsd!.toFixed(2)}`);
+    await page.getByRole('slider', { name: /^k/ }).press('ArrowRight');
+    await eventually(() => figure(page, 'Margin k'), '1');
+    await page.getByRole('combobox').selectOption({ index: 1 });
+    await eventually(() => page.locator('.slider .value').first().textContent(), '63');
+    await page.getByRole('link', { name: 'Compare' }).click();
+    await page.locator('.rows tbody tr').waitFor();
+    await page.locator('.rows tbody th', { hasText: 'simulated:p=0.97' }).waitFor();
+  });
+
+  it('fits a phone, in the colours that are asked for', async (t) => {
+    const file = tempJournal(t);
+    await runHanoi(file, 6, { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 });
+    const { url, ask } = await serve(t, file);
+    const { openStep } = (await ask('/api/runs/r')).json;
+    const page = await open(t, url, { viewport: PHONE, colorScheme: 'dark' });
+    for (const path of ['', 'runs/r', 'runs/r/steps', `runs/r/steps/${openStep.stepIndex}`, 'plan', 'compare']) {
+      await page.goto(`${url}${path}`);
+      await page.locator('h1').waitFor();
+      await eventually(() => page.locator('.waiting').count(), 0);
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, path);
+      assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
+    }
+    const colours = page.getByRole('button', { name: /^Colours/ });
+    await colours.click();
+    assert.equal(await page.locator('html').getAttribute('data-theme'), 'light');
+    await page.reload();
+    assert.equal(await page.locator('html').getAttribute('data-theme'), 'light');
+  });
+});
