@@ -249,7 +249,7 @@ function rangeOf(props: ChartProps, name: 'x' | 'y' | 'right', [low, high]: [num
 function drawMarks(drawn: uPlot, marks: readonly Mark[], style: { line: string; alarm: string; font: string }): void {
   const { ctx, bbox } = drawn;
   const ratio = devicePixelRatio;
-  for (const { at, label, isAlarm } of marks) {
+  for (const [index, { at, label, isAlarm }] of marks.entries()) {
     const left = Math.round(drawn.valToPos(at, 'x', true));
     if (left < bbox.left || left > bbox.left + bbox.width) continue;
     ctx.save();
@@ -265,7 +265,7 @@ function drawMarks(drawn: uPlot, marks: readonly Mark[], style: { line: string; 
     const isRightHalf = left > bbox.left + bbox.width / 2;
     ctx.textAlign = isRightHalf ? 'right' : 'left';
     ctx.textBaseline = 'top';
-    ctx.fillText(label, left + (isRightHalf ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+    ctx.fillText(label, left + (isRightHalf ? -4 : 4) * ratio, bbox.top + (2 + 14 * index) * ratio);
     ctx.restore();
   }
 }

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { SampleView, StepDetail } from '../../src/server/api.ts';
 import { answerTo, api } from './client.ts';
 import { differenceFrom } from './difference.ts';
@@ -120,11 +120,8 @@ const KINDS = { flagged: 'flagged', judgement: 'verifier', winner: 'for the winn
 
 /** A model's text with what the winner's does not have. */
 function Marked({ text, other }: { text: string; other: string }) {
+  const stretches = useMemo(() => differenceFrom(other, text), [other, text]);
   return (
-    <>
-      {differenceFrom(other, text).map(({ text: part, isChanged }, index) =>
-        isChanged ? <mark key={index}>{part}</mark> : part,
-      )}
-    </>
+    <>{stretches.map(({ text: part, isChanged }, index) => (isChanged ? <mark key={index}>{part}</mark> : part))}</>
   );
 }

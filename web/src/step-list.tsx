@@ -137,7 +137,8 @@ function Gap({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (
     <tr>
-      <td colSpan={COLUMNS.length} style={{ height: `${rows * ROW_HEIGHT}px` }} />
+      {/* One cell: more would make room for columns that a narrow page hides. */}
+      <td style={{ height: `${rows * ROW_HEIGHT}px` }} />
     </tr>
   );
 }
