@@ -20,6 +20,9 @@ export interface AccountLimits {
 /** Calls in flight before anything is known of an account. They double in each round until the first refusal. */
 const FIRST_WINDOW = 32;
 const WINDOW_CUT_TO = 0.5;
+/** A refusal after fewer calls in a minute says little of a rate: one a second is taken for it. */
+const LEAST_ACCEPTED = 20;
+const UNKNOWN_PER_MS = 1 / 1_000;
 /** After a refusal that does not say for how long, nobody is sent; twice as long after the next one in a row. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -246,7 +249,9 @@ export class Account {
 
   #slowDown(entry: Entry, nowMs: number): void {
     this.#accepted.add(-1, entry.sentMs, nowMs);
-    this.#requests.slowDown(this.#accepted.perMs(nowMs), nowMs);
+    const isKnown = this.#accepted.count(nowMs) >= LEAST_ACCEPTED;
+    const acceptedPerMs = this.#accepted.perMs(nowMs);
+    this.#requests.slowDown(isKnown ? acceptedPerMs : Math.max(acceptedPerMs, UNKNOWN_PER_MS), nowMs);
     this.#wasRefused = true;
     if (entry.sent < this.#cutAtSend) return;
     this.#cutAtSend = this.#sends;

@@ -97,10 +97,14 @@ export class RecentRate {
     if (nowMs - atMs < MINUTE_MS - 1_000) this.#counts[Math.floor(atMs / 1_000) % this.#counts.length]! += count;
   }
 
-  perMs(nowMs: number): number {
+  /** In the last minute. */
+  count(nowMs: number): number {
     this.#turnTo(nowMs);
-    const count = this.#counts.reduce((sum, one) => sum + one, 0);
-    return count / Math.min(MINUTE_MS, Math.max(1_000, nowMs - (this.#firstMs ?? nowMs)));
+    return this.#counts.reduce((sum, one) => sum + one, 0);
+  }
+
+  perMs(nowMs: number): number {
+    return this.count(nowMs) / Math.min(MINUTE_MS, Math.max(1_000, nowMs - (this.#firstMs ?? nowMs)));
   }
 
   #turnTo(nowMs: number): void {
