@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts';
 import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../model.ts';
 import type { Prompt } from '../process.ts';
+import { httpPost } from './http-post.ts';
 
 interface CallOptions {
   /** Undefined where the price is not known. */
@@ -35,8 +36,6 @@ export interface AiSdkModelOptions extends CallOptions {
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** Timers of Node hold 31 bits. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-/** No reply that could become a vote is as large; a body without end must not fill the memory. */
-const MOST_BODY_BYTES = 16 * 2 ** 20;
 const MOST_EXCERPT_CHARS = 200;
 /**
  * Anthropic caches what ends with this mark, wherever its models are served; the others cache by themselves, and ignore
@@ -197,7 +196,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   // Loaded with the first call: the command line starts three times as fast without it.
   async function load(): Promise<Model> {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
-    const server = createOpenAICompatible({ name: 'server', baseURL, apiKey, fetch: boundedFetch, convertUsage });
+    const server = createOpenAICompatible({ name: 'server', baseURL, apiKey, fetch: httpPost, convertUsage });
     const secrets = apiKey ? [apiKey] : [];
     return aiSdkModel({ ...others, price, keyName, id: name, account, model: server.chatModel(name), secrets });
   }
@@ -244,27 +243,6 @@ function convertUsage(
     inputTokens: { total: input, noCache: undefined, cacheRead, cacheWrite: undefined },
     outputTokens: { total: output, text: undefined, reasoning: undefined },
   };
-}
-
-async function boundedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const response = await fetch(input, init);
-  const { body, status, statusText, headers } = response;
-  if (body === null || isShort(headers)) return response;
-  let bytes = 0;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      if (bytes > MOST_BODY_BYTES) controller.error(new Error(`more than ${MOST_BODY_BYTES} bytes`));
-      else controller.enqueue(chunk);
-    },
-  });
-  return new Response(body.pipeThrough(counter), { status, statusText, headers });
-}
-
-/** Says so, and is held to it; counting costs as much as the call itself. What is compressed may be any length. */
-function isShort(headers: Headers): boolean {
-  const length = headers.get('content-length');
-  return length !== null && Number(length) <= MOST_BODY_BYTES && !headers.has('content-encoding');
 }
 
 /** What an error of the SDK may carry; told apart by name, since a provider may bring its own copy of the SDK. */
