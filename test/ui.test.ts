@@ -24,6 +24,10 @@ async function ui(cwd: string, args: readonly string[], work: (url: URL) => Prom
   return ended;
 }
 
+interface RunsAnswer {
+  readonly runs: readonly { readonly runId: string; readonly steps: number; readonly status: string }[];
+}
+
 describe('mdap ui', () => {
   it('serves what is written meanwhile, and ends on Ctrl-C', async (t) => {
     const cwd = tempFolder(t);
@@ -31,12 +35,16 @@ describe('mdap ui', () => {
       assert.equal(url.hostname, '127.0.0.1');
       const empty = await fetch(new URL('/api/runs', url));
       assert.equal(empty.status, 503);
-      assert.match((await empty.json()).error.message, /^there is no journal at .*: `mdap run` makes one/);
+      assert.match(
+        ((await empty.json()) as { error: { message: string } }).error.message,
+        /^there is no journal at .*: `mdap run` makes one/,
+      );
       const run = ['run', 'hanoi', '--input', '{"disks":3}', '--model', 'simulated', '--run-id', "it's 1"];
       assert.equal((await mdap(run, { cwd })).code, 0);
-      const { runs } = await (await fetch(new URL('/api/runs', url))).json();
-      assert.deepEqual([runs[0].runId, runs[0].steps, runs[0].status], ["it's 1", 7, 'done']);
-      const { commands } = await (await fetch(new URL(`/api/runs/${encodeURIComponent("it's 1")}`, url))).json();
+      const { runs } = (await (await fetch(new URL('/api/runs', url))).json()) as RunsAnswer;
+      assert.deepEqual([runs[0]?.runId, runs[0]?.steps, runs[0]?.status], ["it's 1", 7, 'done']);
+      const path = `/api/runs/${encodeURIComponent("it's 1")}`;
+      const { commands } = (await (await fetch(new URL(path, url))).json()) as { commands: { inspect: string } };
       assert.equal(commands.inspect, "mdap inspect 'it'\\''s 1'");
     });
     assert.equal(code, 0, stderr);
