@@ -3,6 +3,7 @@
  * is given; a failure of the network is a `TypeError` with its cause, an abort its reason; what it does not do itself is done.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
@@ -18,10 +19,10 @@ async function serve(
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     answer(response, request, body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(async () => {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => {
+    server.close();
     server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1?a=b`;
 }
