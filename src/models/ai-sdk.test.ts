@@ -477,6 +477,37 @@ describe('aiSdkModel', () => {
     await assert.rejects(call, (thrown) => thrown === reason);
   });
 
+  it('times out each of many calls in its own time, whatever became of those before', async () => {
+    const clock = virtualClock();
+    const answers = new Map<string, (result: LanguageModelV4GenerateResult) => void>();
+    const languages = languageModel(
+      ({ prompt }) => new Promise((resolve) => answers.set(JSON.stringify(prompt.at(-1)?.content), resolve)),
+    );
+    const model = aiSdkModel({ model: languages, clock, timeoutMs: 5_000 });
+    const ends: [name: string, how: string, atMs: number][] = [];
+    const ask = (user: string) =>
+      model.generate({ ...request(), prompt: { user } }).then(
+        () => ends.push([user, 'answered', clock.now()]),
+        ({ code }: ModelError) => ends.push([user, code, clock.now()]),
+      );
+    const asked = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      asked.push(ask(name));
+      await clock.sleep(1_000);
+    }
+    for (const [content, answer] of answers) if (/"[ac]"/.test(content)) answer(reply);
+    await Promise.all(asked);
+    assert.deepEqual(ends, [
+      ['a', 'answered', 4_000],
+      ['c', 'answered', 4_000],
+      ['b', 'unavailable', 6_000],
+      ['d', 'unavailable', 8_000],
+    ]);
+    // All have ended, and so has the timer: a new one starts anew.
+    await ask('e');
+    assert.deepEqual(ends.at(-1), ['e', 'unavailable', 13_000]);
+  });
+
   it('asks for a missing key by the name of its variable', async () => {
     const failure = await failing(new Error('Some API key is missing. Set SOME_API_KEY.'), 'AI_LoadAPIKeyError');
     assert.deepEqual([failure.code, failure.recovery], ['authentication', 'pause']);

@@ -125,8 +125,8 @@ class Deadlines {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    // Also those that come meanwhile, in the order in which they came.
-    for (const call of this.#calls) {
+    // Not one iterator for all: a set keeps all that it ever held while one stands still in it.
+    for (let [call] = this.#calls; call !== undefined; [call] = this.#calls) {
       const waitMs = call.dueMs - this.#clock.monotonicMs();
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
       if (this.#calls.delete(call)) call.onDue();
