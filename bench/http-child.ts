@@ -1,6 +1,6 @@
 // One side of the measurements over HTTP, in a process of its own.
 // Usage: http-child.ts serve LATENCY_MS; prints its URL, and ends with its parent.
-//        http-child.ts engine|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
+//        http-child.ts engine|launched|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -38,23 +38,26 @@ const TICKETS = defineProcess<number, { item: number; label?: string }, string>(
 
 type Work = (options: { url: string; calls: number; atOnce: number }) => Promise<void>;
 
-const SIDES: Record<HttpSide, Work> = { engine: decideItems, fetch: fetchBodies };
+const SIDES: Record<HttpSide, Work> = { engine: decideItems, launched: decideItems, fetch: fetchBodies };
 
 const [role, ...rest] = process.argv.slice(2);
 if (role === 'serve') serve(Number(rest[0]));
 else await measure(SIDES[role as HttpSide], { url: rest[0]!, calls: Number(rest[1]), atOnce: Number(rest[2]) });
 
 async function measure(work: Work, options: { url: string; calls: number; atOnce: number }): Promise<void> {
-  // As bin/mdap.js does, for both sides.
-  setFlagsFromString('--max-semi-space-size=4');
-  setFlagsFromString('--semi-space-growth-factor=1');
+  if (role === 'launched') {
+    // As bin/mdap.js does.
+    setFlagsFromString('--max-semi-space-size=4');
+    setFlagsFromString('--semi-space-growth-factor=1');
+  }
   await work({ ...options, calls: itemsOf(WARM_UP_SHARE * options.calls) * CALLS_PER_ITEM });
   const before = process.cpuUsage();
   const began = performance.now();
   await work(options);
   const seconds = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(before);
-  const report: HttpReport = { seconds, cpuSeconds: (user + system) / 1e6 };
+  const peakMiB = process.resourceUsage().maxRSS / 1024;
+  const report: HttpReport = { seconds, cpuSeconds: (user + system) / 1e6, peakMiB };
   process.stdout.write(JSON.stringify(report));
 }
 

@@ -12,13 +12,16 @@ import { type Spread, spreadOf } from './contenders.ts';
 import { runMdap } from './memory.ts';
 import { printTable } from './table.ts';
 
-/** Who makes the calls: the engine, as `mdap map` runs it, or a loop that does nothing but `fetch`. */
-export type HttpSide = 'engine' | 'fetch';
+/** Who makes the calls: a loop that does nothing but `fetch`, or the engine; also with the memory that `bin/mdap.js` gives it. */
+const SIDES = ['fetch', 'engine', 'launched'] as const;
+export type HttpSide = (typeof SIDES)[number];
+const LABELS: Record<HttpSide, string> = { fetch: 'fetch', engine: 'engine', launched: 'engine, as launched' };
 
 export interface HttpReport {
   readonly seconds: number;
   /** Of the process, user and system. */
   readonly cpuSeconds: number;
+  readonly peakMiB: number;
 }
 
 interface Setting {
@@ -44,29 +47,19 @@ const GROWTH_GOAL = 1.3;
 export async function measureHttp(rounds: number, say: (line: string) => void): Promise<unknown> {
   say(`\nhttp: calls over HTTP on the loopback address, medians of ${rounds} rounds (least to most)`);
   const calls = [];
-  for (const setting of SETTINGS) calls.push({ ...setting, ...(await compareSides(setting, rounds)) });
+  for (const setting of SETTINGS) calls.push(...(await compareSides(setting, rounds)));
   printTable(
-    [
-      'latency ms',
-      'at once',
-      'engine calls/s',
-      'fetch calls/s',
-      'ratio',
-      '',
-      'engine CPU us',
-      'fetch CPU us',
-      'ms added',
-    ],
-    calls.map(({ latencyMs, atOnce, perSecond, ratio, cpuMicroseconds, addedMs }) => [
+    ['', 'latency ms', 'at once', 'calls/s', 'of fetch', '', 'CPU us', 'ms added', 'peak MiB'],
+    calls.map(({ side, latencyMs, atOnce, perSecond, ratio, cpuMicroseconds, addedMs, peakMiB }) => [
+      LABELS[side],
       latencyMs,
       atOnce,
-      Math.round(perSecond.engine),
-      Math.round(perSecond.fetch),
+      Math.round(perSecond),
       ratio.median.toFixed(2),
       `(${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`,
-      Math.round(cpuMicroseconds.engine),
-      Math.round(cpuMicroseconds.fetch),
+      Math.round(cpuMicroseconds),
       addedMs.toFixed(2),
+      Math.round(peakMiB),
     ]),
     say,
   );
@@ -91,44 +84,49 @@ export async function measureHttp(rounds: number, say: (line: string) => void): 
   return { calls, maps, growth };
 }
 
-type BySide = Readonly<Record<HttpSide, number>>;
-
-interface Compared {
-  /** Medians. */
-  readonly perSecond: BySide;
-  readonly cpuMicroseconds: BySide;
-  /** Calls per second, engine to fetch, in the same round. */
+interface Compared extends Setting {
+  readonly side: HttpSide;
+  /** Calls; a median, as what follows. */
+  readonly perSecond: number;
+  /** The same to that of `fetch` in the same round. */
   readonly ratio: Spread;
+  /** Of a call. */
+  readonly cpuMicroseconds: number;
   /** Time of a call beyond that of a bare one: all that is in flight, over what comes back per second. */
   readonly addedMs: number;
+  readonly peakMiB: number;
 }
 
-async function compareSides({ latencyMs, atOnce, calls }: Setting, rounds: number): Promise<Compared> {
-  const found: Record<HttpSide, HttpReport[]> = { engine: [], fetch: [] };
+async function compareSides(setting: Setting, rounds: number): Promise<Compared[]> {
+  const { latencyMs, atOnce, calls } = setting;
+  const found: Record<HttpSide, HttpReport[]> = { fetch: [], engine: [], launched: [] };
   const server = spawn(process.execPath, ['--conditions=mdap-source', CHILD, 'serve', String(latencyMs)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   try {
     const [url] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
     for (let round = 0; round < rounds; round++) {
-      const order: readonly HttpSide[] = round % 2 === 0 ? ['fetch', 'engine'] : ['engine', 'fetch'];
-      for (const side of order) found[side].push(await callFrom(side, [url, String(calls), String(atOnce)]));
+      for (const i of SIDES.keys()) {
+        const side = SIDES[(i + round) % SIDES.length]!;
+        found[side].push(await callFrom(side, [url, String(calls), String(atOnce)]));
+      }
     }
   } finally {
     server.stdin.end();
   }
-  const medians = (of: (report: HttpReport) => number): BySide => ({
-    engine: spreadOf(found.engine.map(of)).median,
-    fetch: spreadOf(found.fetch.map(of)).median,
+  return SIDES.map((side) => {
+    const overRounds = (of: (report: HttpReport, fetch: HttpReport) => number) =>
+      spreadOf(found[side].map((report, round) => of(report, found.fetch[round]!)));
+    return {
+      ...setting,
+      side,
+      perSecond: overRounds(({ seconds }) => calls / seconds).median,
+      ratio: overRounds((report, fetch) => fetch.seconds / report.seconds),
+      cpuMicroseconds: overRounds(({ cpuSeconds }) => (1e6 * cpuSeconds) / calls).median,
+      addedMs: overRounds((report, fetch) => (1_000 * atOnce * (report.seconds - fetch.seconds)) / calls).median,
+      peakMiB: overRounds(({ peakMiB }) => peakMiB).median,
+    };
   });
-  const overFetch = (of: (engine: HttpReport, fetch: HttpReport) => number) =>
-    spreadOf(found.engine.map((report, round) => of(report, found.fetch[round]!)));
-  return {
-    perSecond: medians(({ seconds }) => calls / seconds),
-    cpuMicroseconds: medians(({ cpuSeconds }) => (1e6 * cpuSeconds) / calls),
-    ratio: overFetch((engine, fetch) => fetch.seconds / engine.seconds),
-    addedMs: overFetch((engine, fetch) => (1_000 * atOnce * (engine.seconds - fetch.seconds)) / calls).median,
-  };
 }
 
 async function callFrom(side: HttpSide, options: readonly string[]): Promise<HttpReport> {
