@@ -49,6 +49,7 @@ async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<void> {
 describe('the dashboard in a browser', { skip: noBrowser }, () => {
   let browser: Browser;
   let pages: string;
+  const closings = new Map<TestContext, (() => Promise<void>)[]>();
 
   before(async () => {
     pages = mkdtempSync(join(tmpdir(), 'mdap-pages-'));
@@ -73,7 +74,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
     page.on('request', (request) => {
       if (new URL(request.url()).host !== new URL(url).host) offences.push(`asked ${request.url()}`);
     });
-    t.after(async () => {
+    closings.get(t)!.push(async () => {
       await page.close();
       assert.deepEqual(offences, []);
     });
@@ -81,7 +82,14 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
     return page;
   }
 
+  /** Pages are closed before their server: one that goes on asking meets a socket that is no longer connected. */
   function serve(t: TestContext, file: string, port = 0): Promise<Dashboard> {
+    if (!closings.has(t)) {
+      closings.set(t, []);
+      t.after(async () => {
+        for (const close of closings.get(t)!) await close();
+      });
+    }
     return startDashboard(t, { file, pages, port });
   }
 
@@ -127,11 +135,11 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
     // The numbers of the histogram add up to the steps.
     const votes = page.locator('.card', { has: page.locator('h2:text-is("Votes per step")') });
     await votes.locator('summary').click();
-    const steps = await votes.locator('.numbers tbody td:nth-child(2)').allTextContents();
-    assert.equal(
-      steps.reduce((sum, text) => sum + Number(text), 0),
-      result.steps,
-    );
+    // They are drawn once their details have opened.
+    await eventually(async () => {
+      const steps = await votes.locator('.numbers tbody td:nth-child(2)').allTextContents();
+      return steps.reduce((sum, text) => sum + Number(text), 0);
+    }, result.steps);
     await page.getByRole('link', { name: 'Runs' }).click();
     const row = page.locator('.rows tbody tr');
     await eventually(() => row.locator('.progress-text').textContent(), `511 of 511 (100 %)`);
