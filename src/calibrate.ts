@@ -11,6 +11,7 @@ import { Draws, type Failed, type Landed } from './draws.ts';
 import { MdapError, messageOf, UsageError } from './errors.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { Json, SampleEntry } from './journal.ts';
+import { addUsd } from './model.ts';
 import { callPart, type Process, parseInput, testVariants } from './process.ts';
 import type { Random } from './random.ts';
 
@@ -234,10 +235,7 @@ function usageOf(samples: readonly SampleEntry[]): SampleUsage {
     samples: samples.length,
     inputTokens: samples.reduce((sum, sample) => sum + (sample.inputTokens ?? 0), 0),
     outputTokens: samples.reduce((sum, sample) => sum + (sample.outputTokens ?? 0), 0),
-    costUsd: samples.reduce<number | null>(
-      (sum, { costUsd }) => (sum === null || costUsd === null ? null : sum + costUsd),
-      0,
-    ),
+    costUsd: samples.reduce<number | null>((sum, { costUsd }) => addUsd(sum, costUsd), 0),
     medianLatencyMs: latencies[Math.floor(latencies.length / 2)] ?? 0,
   };
 }

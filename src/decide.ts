@@ -2,8 +2,9 @@ import { Draws, type Failed, type InFlight, type Landed } from './draws.ts';
 import type { Escalation } from './events.ts';
 import { judgedVariant, type SampleEntry } from './journal.ts';
 import { Ladder, type Rung } from './ladder.ts';
+import { addUsd } from './model.ts';
 import { callPart, callPartAsync, type Process, type Prompt, type StepSubject } from './process.ts';
-import { type Reader, RedFlag, type RedFlagCode } from './red-flags.ts';
+import { addFlags, type FlagCounts, type Reader, RedFlag, type RedFlagCode } from './red-flags.ts';
 import type { Sampler } from './sampler.ts';
 import type { Slots } from './slots.ts';
 import { judgeForm, judgement, MOST_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
@@ -117,7 +118,7 @@ export interface VoteRecord {
   readonly firstVote: string | undefined;
   readonly samples: number;
   readonly votes: number;
-  readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
+  readonly flags: FlagCounts | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
@@ -168,11 +169,14 @@ export async function vote<Action>(
   const ahead: number[] = [];
   const arrivals = context.onLeader && new Arrivals<Action>(context.onLeader);
   const voterAhead = (place: number) => {
-    while (ahead.length <= place) ahead.push(ladder.voterOf(numbers.next + ahead.length - queue.length, race, ahead));
+    while (ahead.length <= place) {
+      const draw = numbers.next + ahead.length - queue.length;
+      ahead.push(queue[ahead.length]?.voter ?? ladder.voterOf(draw, race, ahead));
+    }
     return ahead[place]!;
   };
   let samples = 0;
-  let flags: Partial<Record<RedFlagCode, number>> | undefined;
+  let flags: FlagCounts | undefined;
   let flagged = 0;
   let firstVote: string | undefined;
   let flagsInRow = 0;
@@ -223,13 +227,13 @@ export async function vote<Action>(
     if (verifier === undefined || candidates.length > MOST_JUDGED) return undefined;
     let accepted: string | undefined;
     for (const candidate of candidates) {
-      const question_ = judgement(question, actions.get(candidate)!);
-      if (question_ === undefined) return undefined;
+      const judged = judgement(question, actions.get(candidate)!);
+      if (judged === undefined) return undefined;
       const voters = [{ sampler: verifier, form: 0, variant: judgedVariant(candidate) }];
       const judging = { ...settings, rule: aheadByK({ margin: VERIFIER_MARGIN }), isSuspicious: undefined };
       const { slots, inFlight, monotonicMs, onCall, onSample } = context;
       const outcome = await vote(
-        question_,
+        judged,
         { settings: judging, voters, slots, inFlight, monotonicMs, onCall, onSample },
         recorded,
         numbers,
@@ -237,10 +241,10 @@ export async function vote<Action>(
       samples += outcome.samples;
       inputTokens += outcome.inputTokens;
       outputTokens += outcome.outputTokens;
-      costUsd = costUsd === null || outcome.costUsd === null ? null : costUsd + outcome.costUsd;
-      for (const [code, count] of Object.entries(outcome.flags ?? {})) {
+      costUsd = addUsd(costUsd, outcome.costUsd);
+      if (outcome.flags !== undefined) {
         flags ??= {};
-        flags[code as RedFlagCode] = (flags[code as RedFlagCode] ?? 0) + count;
+        addFlags(flags, outcome.flags);
       }
       if (outcome.type === 'undecided' || (outcome.action && accepted !== undefined)) return undefined;
       if (outcome.action) accepted = candidate;
@@ -251,7 +255,6 @@ export async function vote<Action>(
   try {
     for (;;) {
       ahead.length = 0;
-      for (const { voter } of queue) ahead.push(voter);
       const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
       const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
       // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
@@ -281,7 +284,7 @@ export async function vote<Action>(
       samples++;
       inputTokens += sample.inputTokens ?? 0;
       outputTokens += sample.outputTokens ?? 0;
-      costUsd = costUsd === null || sample.costUsd === null ? null : costUsd + sample.costUsd;
+      costUsd = addUsd(costUsd, sample.costUsd);
       if (verdict instanceof RedFlag) {
         countFlag(verdict.code);
         continue;

@@ -1,8 +1,9 @@
 import type { DriftState } from './drift.ts';
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
+import { addUsd } from './model.ts';
 import type { PanelState } from './panel.ts';
-import type { RedFlagCode } from './red-flags.ts';
+import { addFlags, type FlagCounts, type RedFlagCode } from './red-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
 export type Json = any;
@@ -27,7 +28,7 @@ export interface RunTotals {
   steps: number;
   samples: number;
   votes: number;
-  flags: Partial<Record<RedFlagCode, number>>;
+  flags: FlagCounts;
   /** How many steps were decided by which votes, by `tallyKey`. */
   tallies: Record<string, number>;
   /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
@@ -93,7 +94,7 @@ export interface DecisionEntry {
   readonly classVotes: readonly (readonly number[])[] | undefined;
   /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
   readonly settledBy: string | undefined;
-  readonly flags: Partial<Record<RedFlagCode, number>> | undefined;
+  readonly flags: FlagCounts | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
@@ -237,6 +238,12 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
+export function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): RunStatus | 'interrupted' {
+  if (isWriting) return 'running';
+  return status === 'running' ? 'interrupted' : status;
+}
+
 const JUDGED = 'verifier of ';
 
 /** What a verifier's samples have in place of the name of a variant. */
@@ -267,6 +274,9 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
   };
 }
 
+/** What settles a step, or gives it up, without its votes: these say nothing of such a decision. */
+const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier', 'nothing']);
+
 /** Adds a decision to the totals, in place: this runs once a step. */
 export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   totals.steps++;
@@ -275,7 +285,7 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   if (decision.tally !== undefined) totals.contestedSteps++;
   const { settledBy } = decision;
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
-  if (settledBy !== 'person' && settledBy !== 'verify' && settledBy !== 'verifier' && settledBy !== 'nothing') {
+  if (settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy)) {
     const key = knownKey(totals.tallies, tallyKey(decision));
     totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
     if (decision.tally !== undefined) {
@@ -285,13 +295,10 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
       if (steps.length < EXAMPLES_KEPT) steps.push(decision.stepIndex);
     }
   }
-  for (const code in decision.flags) {
-    const flag = code as RedFlagCode;
-    totals.flags[flag] = (totals.flags[flag] ?? 0) + (decision.flags[flag] ?? 0);
-  }
+  addFlags(totals.flags, decision.flags);
   totals.inputTokens += decision.inputTokens;
   totals.outputTokens += decision.outputTokens;
-  totals.costUsd = totals.costUsd === null || decision.costUsd === null ? null : totals.costUsd + decision.costUsd;
+  totals.costUsd = addUsd(totals.costUsd, decision.costUsd);
   if (decision.wrong && totals.wrongSteps !== null) {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
@@ -304,7 +311,7 @@ export function addWaste(totals: RunTotals, waste: Waste): void {
   sum.cancelled += waste.cancelled;
   sum.inputTokens += waste.inputTokens;
   sum.outputTokens += waste.outputTokens;
-  sum.costUsd = sum.costUsd === null || waste.costUsd === null ? null : sum.costUsd + waste.costUsd;
+  sum.costUsd = addUsd(sum.costUsd, waste.costUsd);
   totals.wasted = sum;
 }
 
@@ -314,15 +321,14 @@ export function wasteOf(samples: readonly SampleEntry[]): Waste {
   for (const { inputTokens, outputTokens, costUsd } of samples) {
     waste.inputTokens += inputTokens ?? 0;
     waste.outputTokens += outputTokens ?? 0;
-    waste.costUsd = waste.costUsd === null || costUsd === null ? null : waste.costUsd + costUsd;
+    waste.costUsd = addUsd(waste.costUsd, costUsd);
   }
   return waste;
 }
 
 /** Of everything that was paid, in US dollars; null where a price is not known. */
 export function billOf({ costUsd, wasted }: RunTotals): number | null {
-  const waste = wasted === undefined ? 0 : wasted.costUsd;
-  return costUsd === null || waste === null ? null : costUsd + waste;
+  return wasted === undefined ? costUsd : addUsd(costUsd, wasted.costUsd);
 }
 
 /** Adds a sample of a step that is not decided yet. */
@@ -332,7 +338,7 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
   else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
   totals.inputTokens += sample.inputTokens ?? 0;
   totals.outputTokens += sample.outputTokens ?? 0;
-  totals.costUsd = totals.costUsd === null || sample.costUsd === null ? null : totals.costUsd + sample.costUsd;
+  totals.costUsd = addUsd(totals.costUsd, sample.costUsd);
 }
 
 /** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */

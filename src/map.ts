@@ -1,6 +1,7 @@
 import { candidateKey } from './candidate.ts';
 import { messageOf, ProcessError, UsageError } from './errors.ts';
 import type { DecisionEntry, ItemCounts, ItemsRecord } from './journal.ts';
+import { addUsd } from './model.ts';
 import { type AnyProcess, defineProcess, parseInput } from './process.ts';
 import type { ItemsOfRun } from './run.ts';
 
@@ -318,7 +319,7 @@ function withDecision(sums: Sums, { samples, votes, costUsd, tally, settledBy, w
     steps: sums.steps + 1,
     samples: sums.samples + samples,
     votes: sums.votes + votes,
-    costUsd: sums.costUsd === null || costUsd === null ? null : sums.costUsd + costUsd,
+    costUsd: addUsd(sums.costUsd, costUsd),
     isContested: sums.isContested || tally !== undefined,
     settledBy: settledBy ?? sums.settledBy,
     isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),

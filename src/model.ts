@@ -73,6 +73,11 @@ export interface Model {
   close?(): Promise<void>;
 }
 
+/** A sum of costs in US dollars; null as soon as one of them is not known, which is not zero. */
+export function addUsd(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
+}
+
 /** What a sample cost, in US dollars; null where its price or its tokens are not known, which is not zero. */
 export function costOf(price: Price | undefined, usage: Usage): number | null {
   const { inputTokens, outputTokens } = usage;

@@ -99,3 +99,18 @@ export function readReply<Action>(text: string, reader: Reader<Action>): Valid<A
   }
   return { action, key };
 }
+
+/** How many there were of each. */
+export type FlagCounts = Partial<Record<RedFlagCode, number>>;
+
+/** Adds them in place. */
+export function addFlags(sums: FlagCounts, more: FlagCounts = {}): void {
+  for (const code in more) {
+    const flag = code as RedFlagCode;
+    sums[flag] = (sums[flag] ?? 0) + (more[flag] ?? 0);
+  }
+}
+
+export function flagTotal(flags: FlagCounts): number {
+  return Object.values(flags).reduce((sum, count) => sum + count, 0);
+}

@@ -13,9 +13,10 @@ import {
   type RunTotals,
   type SampleEntry,
 } from './journal.ts';
+import { addUsd } from './model.ts';
 import { type AnyProcess, callPart, parseInput } from './process.ts';
 import { Recounter, type Votes } from './recount.ts';
-import { RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
+import { addFlags, RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
 
 /**
  * - `same`: the same action as in the run
@@ -284,12 +285,10 @@ function entryOf(stepIndex: number, votes: Votes, action: Json, wrong: boolean |
 function addVotes(totals: RunTotals, spent: Votes): void {
   totals.samples += spent.samples;
   totals.votes += spent.votes;
-  for (const [code, count] of Object.entries(spent.flags ?? {}) as [RedFlagCode, number][]) {
-    totals.flags[code] = (totals.flags[code] ?? 0) + count;
-  }
+  addFlags(totals.flags, spent.flags);
   totals.inputTokens += spent.inputTokens;
   totals.outputTokens += spent.outputTokens;
-  totals.costUsd = totals.costUsd === null || spent.costUsd === null ? null : totals.costUsd + spent.costUsd;
+  totals.costUsd = addUsd(totals.costUsd, spent.costUsd);
 }
 
 function sumsOf({

@@ -47,7 +47,7 @@ import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
 import { PanelRecord } from './panel.ts';
 import { callPart, type Process, parseInput } from './process.ts';
 import type { Random } from './random.ts';
-import { RedFlag } from './red-flags.ts';
+import { flagTotal, RedFlag } from './red-flags.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 import { StepVotes, type StepVotesOptions } from './step-votes.ts';
 
@@ -711,7 +711,7 @@ class Run<Input, State, Action> {
       steps: totals.steps,
       samples: totals.samples,
       votes: totals.votes,
-      flagged: Object.values(totals.flags).reduce((sum, count) => sum + count, 0),
+      flagged: flagTotal(totals.flags),
       flags: totals.flags,
       contestedSteps: totals.contestedSteps,
       settledBy: totals.settledBy,

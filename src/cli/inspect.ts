@@ -8,6 +8,7 @@ import {
   type NoteEntry,
   type RunRecord,
   type SampleEntry,
+  statusOf,
   unknownRun,
 } from '../journal.ts';
 import {
@@ -224,12 +225,6 @@ type Race = Pick<DecisionEntry, 'tally' | 'votes' | 'wrong'>;
 
 function rivalShare({ tally, votes }: Race): number {
   return (tally?.[1]?.[1] ?? 0) / votes;
-}
-
-/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
-function statusOf({ isWriting, status }: RunRecord): string {
-  if (isWriting) return 'running';
-  return status === 'running' ? 'interrupted' : status;
 }
 
 function summaryOf({ fingerprint: _, ...record }: RunRecord): Omit<RunRecord, 'fingerprint'> {

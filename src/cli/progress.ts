@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { OnEvent } from '../events.ts';
 import type { ItemCounts } from '../journal.ts';
+import { addUsd } from '../model.ts';
 import { plural, printable, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {
@@ -147,7 +148,7 @@ export function progress(options: {
         votes += decision.votes;
         steps++;
         if (decision.tally !== undefined) contested++;
-        costUsd = costUsd === null || decision.costUsd === null ? null : costUsd + decision.costUsd;
+        costUsd = addUsd(costUsd, decision.costUsd);
         return;
       }
       case 'step-applied':

@@ -1,5 +1,6 @@
 import type { Certificate } from '../certificate.ts';
 import type { ItemCounts, Json } from '../journal.ts';
+import { flagTotal } from '../red-flags.ts';
 import type {
   DriftAlarmView,
   NoteView,
@@ -246,7 +247,7 @@ function stepDetails(
 ): Markup {
   const votes =
     decision === null ? [] : decision.tally === null ? [decision.votes] : decision.tally.map((one) => one.votes);
-  const flagged = decision === null ? 0 : Object.values(decision.flags).reduce((sum, count) => sum + count, 0);
+  const flagged = decision === null ? 0 : flagTotal(decision.flags);
   const facts = [
     decision === null
       ? `not decided, ${plural(samples.length + moreSamples, 'sample')} so far`

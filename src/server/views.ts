@@ -1,7 +1,8 @@
-import { billOf, isJudgement, type NoteEntry, type RunRecord } from '../journal.ts';
+import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
 import type { CutDecision, CutSample, LiveRun } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
-import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, ShownStatus, StepRow } from './api.ts';
+import { flagTotal } from '../red-flags.ts';
+import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, StepRow } from './api.ts';
 
 /** Of candidates and of actions in lists. */
 export const MOST_CHARS = 2_000;
@@ -25,7 +26,7 @@ export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary 
     samples: totals.samples,
     votes: totals.votes,
     votesPerStep: totals.steps > 0 ? totals.votes / totals.steps : null,
-    flagged: Object.values(totals.flags).reduce((sum, count) => sum + count, 0),
+    flagged: flagTotal(totals.flags),
     contestedSteps: totals.contestedSteps,
     wrongSteps: totals.wrongSteps,
     inputTokens: totals.inputTokens,
@@ -35,12 +36,6 @@ export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary 
     stepsPerSecond,
     remainingMs: isForeseeable ? (1_000 * Math.max(0, totalSteps - totals.steps)) / stepsPerSecond : null,
   };
-}
-
-/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
-function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): ShownStatus {
-  if (isWriting) return 'running';
-  return status === 'running' ? 'interrupted' : status;
 }
 
 export function openStepOf(live: LiveRun, countSamples: (step: number) => number): OpenStep | null {
@@ -106,13 +101,12 @@ export function sampleViews(rows: readonly CutSample[]): { samples: SampleView[]
       votes.set(sample.candidate, count);
       if (leader === undefined || count > votes.get(leader)!) leader = sample.candidate;
     }
-    return { ...sampleView(row), race: isVote ? raceOf(votes, leader!) : null };
+    return { ...sampleView(row, sample), race: isVote ? raceOf(votes, leader!) : null };
   });
   return { samples, leader: leader === undefined ? null : cut(leader, MOST_CHARS) };
 }
 
-export function sampleView(row: CutSample): SampleView {
-  const sample = toSample(row);
+export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
   const { draw, model, variant, temperature, text, finishReason, candidate, flag, costUsd, latencyMs } = sample;
   return {
     draw,
