@@ -231,12 +231,16 @@ export function speculationOf(options: RunOptions, { account }: Model) {
   };
 }
 
+function requirePositive(limits: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit !== undefined && !(limit > 0)) throw new UsageError(`${name}: expected a number above 0, got ${limit}.`);
+  }
+}
+
 /** Undefined where there is no budget. */
 export function budgetLimitsOf(options: RunOptions): BudgetLimits | undefined {
   const { budgetUsd, budgetTokens, budgetCalls, budgetMinutes } = options;
-  for (const [name, limit] of Object.entries({ budgetUsd, budgetTokens, budgetCalls, budgetMinutes })) {
-    if (limit !== undefined && !(limit > 0)) throw new UsageError(`${name}: expected a number above 0, got ${limit}.`);
-  }
+  requirePositive({ budgetUsd, budgetTokens, budgetCalls, budgetMinutes });
   if ([budgetUsd, budgetTokens, budgetCalls, budgetMinutes].every((limit) => limit === undefined)) return undefined;
   const wallMs = budgetMinutes === undefined ? undefined : budgetMinutes * 60_000;
   return { usd: budgetUsd, tokens: budgetTokens, calls: budgetCalls, wallMs };
@@ -249,9 +253,7 @@ export function hedgePercentileOf({ hedge }: RunOptions): number | undefined {
 
 export function accountLimitsOf(options: VoteOptions): AccountLimits {
   const { requestsPerMinute, tokensPerMinute } = options;
-  for (const [name, limit] of Object.entries({ requestsPerMinute, tokensPerMinute })) {
-    if (limit !== undefined && !(limit > 0)) throw new UsageError(`${name}: expected a number above 0, got ${limit}.`);
-  }
+  requirePositive({ requestsPerMinute, tokensPerMinute });
   return { requestsPerMinute, tokensPerMinute };
 }
 

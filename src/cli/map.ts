@@ -1,15 +1,23 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type MapOptions, type MapResult, map, openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
 import { writeWhole } from './calibrate.ts';
 import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } from './items.ts';
-import { type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { fileBeside, type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
-import { describeVotes, EXIT_CODES, findCalibration, journalFlag, pausable, requireModel } from './run.ts';
+import {
+  decidingCalibration,
+  describeVotes,
+  exitCodeWith,
+  journalFlag,
+  pausable,
+  requireModel,
+  summaryLines,
+} from './run.ts';
 import {
   plural,
   printable,
@@ -54,34 +62,22 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
     throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
   }
   const loaded = await loadProcess(source);
-  const toInput = inputMaker(loaded, flags);
+  const schema = schemaOf(loaded, flags);
+  const toInput = inputMaker(loaded, flags, schema);
   if (input !== '-' && !existsSync(input)) throw new UsageError(`--input: expected a file, there is none at ${input}.`);
   const from = fileSource(input);
   const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
   await requireFresh(runId, flags.journal, [output, failures]);
-  const sink = fileSink({ input, output, failures, columns: columnsOf(flags) });
-  const calibration =
-    flags.calibration ?? (isRuleOpen(flags) ? findCalibration(loaded.process, flags, 'deciding') : undefined);
+  const sink = fileSink({ input, output, failures, columns: columnsOf(schema) });
+  const calibration = decidingCalibration(loaded.process, flags);
   const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
-  const {
-    schema: _,
-    with: __,
-    as: ___,
-    output: ____,
-    failures: _____,
-    batch: ______,
-    ...options
-  } = runOptionsOf({
-    ...flags,
-    calibration,
-  }) as MapOptions & MapFlags;
   const batched = flags.batch ? await openBatchModel(flags, runId) : undefined;
   const sizes = flags.batch ? { window: BATCH_ITEMS, maxConcurrency: BATCH_CALLS } : {};
   const result = await pausable((signal) =>
     map(loaded.process, readItems(input, toInput), {
       ...sizes,
-      ...options,
+      ...(runOptionsOf({ ...flags, calibration }) as MapOptions),
       ...(batched === undefined ? {} : { model: batched.model }),
       runId,
       sink,
@@ -97,17 +93,14 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   process.stdout.write(
     flags.json ? `${printableJson(result)}\n` : describeMap(result, { output, failures }, flags.journal),
   );
-  if (result.status === 'done') return 0;
-  const why = printable(result.reason ?? result.status).replace(/[^.?!]$/, '$&.');
-  process.stderr.write(`mdap: ${result.status}: ${why} The same command again goes on.\n`);
-  return EXIT_CODES[result.status];
+  return exitCodeWith(result, 'The same command again goes on.');
 }
 
 /** Batches that were sent are kept beside the journal until the map is done. */
 async function openBatchModel(flags: MapFlags, runId: string) {
   const { model, baseUrl, price } = flags;
   if (typeof model !== 'string') throw new UsageError('--batch: expected the name of a model.');
-  const file = join(dirname(flags.journal), `batches-${runId.replace(/[^\w.-]/g, '_')}.json`);
+  const file = fileBeside(flags.journal, `batches-${runId}`);
   const rounds = new Map<string, number>();
   return {
     model: await resolveBatchModel(model, {
@@ -130,10 +123,6 @@ async function openBatchModel(flags: MapFlags, runId: string) {
     }),
     forget: () => rmSync(file, { force: true }),
   };
-}
-
-function isRuleOpen({ rule, k }: MapFlags): boolean {
-  return rule === undefined && (k === undefined || k === 'auto');
 }
 
 /** The same command again is the same map. */
@@ -165,36 +154,43 @@ function countItems(file: string): number {
   return Math.max(0, format === 'csv' ? count - 1 : count);
 }
 
+function isExtract({ process: { name } }: LoadedProcess): boolean {
+  return name.startsWith('extract');
+}
+
+/** Read once: it may come on stdin. */
+function schemaOf(loaded: LoadedProcess, { schema }: MapFlags): unknown {
+  if (schema === undefined) return undefined;
+  if (isExtract(loaded)) return readInput(schema, '--schema');
+  throw new UsageError(
+    `--schema: expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`,
+  );
+}
+
 /** What becomes of a row before the process sees it. */
-function inputMaker(
-  { process: { name } }: LoadedProcess,
-  { schema, with: given, as }: MapFlags,
-): (row: Row) => unknown {
-  const isExtract = name.startsWith('extract');
-  if (schema !== undefined && !isExtract) {
-    throw new UsageError(`--schema: expected none for process ${JSON.stringify(name)}: only extract has one.`);
-  }
+function inputMaker(loaded: LoadedProcess, { with: given, as }: MapFlags, schema: unknown): (row: Row) => unknown {
+  const isRecord = isExtract(loaded);
   const constants = given === undefined ? {} : readInput(given, '--with');
   if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
     throw new UsageError(`--with: expected a JSON object, got ${JSON.stringify(constants)}.`);
   }
-  const all = schema === undefined ? constants : { ...constants, schema: readInput(schema, '--schema') };
-  const field = as ?? (isExtract ? 'record' : undefined);
+  const all = schema === undefined ? constants : { ...constants, schema };
+  const field = as ?? (isRecord ? 'record' : undefined);
   return (row) => {
     const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
     // A row that has the field is meant as it is.
     if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
     if (!isObject) return row;
-    if (!isExtract) return { ...all, ...row };
+    if (!isRecord) return { ...all, ...row };
     const { record, expected } = row as { record?: unknown; expected?: unknown };
     return { ...all, record, ...(expected === undefined ? {} : { expected }) };
   };
 }
 
 /** Of a CSV file: the fields that are asked for. */
-function columnsOf({ schema }: MapFlags): string[] | undefined {
+function columnsOf(schema: unknown): string[] | undefined {
   if (schema === undefined) return undefined;
-  const given = readInput(schema, '--schema') as { type?: unknown; properties?: object };
+  const given = schema as { type?: unknown; properties?: object };
   return Object.keys(given.type === 'object' && typeof given.properties === 'object' ? given.properties : given);
 }
 
@@ -218,7 +214,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
       ? [['failures', `${printable(files.failures)} (may be the --input of another map)`] as const]
       : []),
   ];
-  const lines = [result.status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
+  const lines = summaryLines(result.status, rows);
   if (result.contestedSteps > 0 || undecided > 0) {
     lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
   }

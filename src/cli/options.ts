@@ -119,7 +119,12 @@ export function addCalibrationOptions(command: Command): Command {
 
 /** Where `mdap calibrate` writes, and `mdap run` and `mdap plan` look. */
 export function calibrationFile(journalFile: string, processName: string): string {
-  return join(dirname(journalFile), `calibration-${processName.replace(/[^\w.-]/g, '_')}.json`);
+  return fileBeside(journalFile, `calibration-${processName}`);
+}
+
+/** A JSON file in the folder of the journal. */
+export function fileBeside(journalFile: string, name: string): string {
+  return join(dirname(journalFile), `${name.replace(/[^\w.-]/g, '_')}.json`);
 }
 
 export function addJournalOption(command: Command): Command {

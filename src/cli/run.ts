@@ -5,6 +5,7 @@ import { UsageError } from '../errors.ts';
 import { type Json, unknownRun, type Waste } from '../journal.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
+import { flagTotal } from '../red-flags.ts';
 import type { RunResult } from '../run.ts';
 import { calibrationFile, type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
@@ -24,19 +25,23 @@ import {
 } from './terminal.ts';
 
 /** 0 done, 3 paused (the run can be resumed), 1 stopped. 2, for usage, is main's. */
-export const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
+const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
 
 export async function runCommand(source: string, flags: RunFlags & { readonly input?: string }): Promise<number> {
   requireModel(flags);
   const loaded = await loadProcess(source);
   const input = await inputFor(loaded, flags.input);
+  const calibration = decidingCalibration(loaded.process, flags);
+  return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
+}
+
+/** The one that is given, or where it has a say the one beside the journal. */
+export function decidingCalibration(definition: AnyProcess, flags: RunFlags): RunFlags['calibration'] {
   const { rule, k, p, v } = flags;
   const isMarginOpen =
     k === 'auto' && (rule === undefined || rule === 'ahead-by-k') && p === undefined && v === undefined;
   const isRuleOpen = (rule === undefined && k === undefined) || isMarginOpen;
-  const calibration =
-    flags.calibration ?? (isRuleOpen ? findCalibration(loaded.process, flags, 'deciding') : undefined);
-  return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
+  return flags.calibration ?? (isRuleOpen ? findCalibration(definition, flags, 'deciding') : undefined);
 }
 
 export function requireModel(flags: RunFlags): void {
@@ -140,12 +145,16 @@ function stepsOf(steps: () => number | undefined): number | undefined {
   }
 }
 
-/** Says on stderr why a run has not come to its end, and what to do. */
-export function exitCodeOf({ status, reason, runId }: RunResult, journalFile: string): number {
+export function exitCodeOf(result: RunResult, journalFile: string): number {
+  const next = result.status === 'paused' ? 'Resume: mdap resume' : 'Look closer: mdap inspect';
+  return exitCodeWith(result, `${next} ${shellWord(result.runId)}${journalFlag(journalFile)}`);
+}
+
+/** Says on stderr why a run has not come to its end, and what to do next. */
+export function exitCodeWith({ status, reason }: Pick<RunResult, 'status' | 'reason'>, next: string): number {
   if (status !== 'done') {
-    const next = status === 'paused' ? 'Resume: mdap resume' : 'Look closer: mdap inspect';
     const why = printable(reason ?? status).replace(/[^.?!]$/, '$&.');
-    process.stderr.write(`mdap: ${status}: ${why} ${next} ${shellWord(runId)}${journalFlag(journalFile)}\n`);
+    process.stderr.write(`mdap: ${status}: ${why} ${next}\n`);
   }
   return EXIT_CODES[status];
 }
@@ -179,11 +188,16 @@ export function describeResult(result: RunResult, journalFile: string): string {
     ['state', printable(truncate(JSON.stringify(result.state), 100))],
     ['sha256', result.stateSha256],
   ] as const;
-  const lines = [status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
+  const lines = summaryLines(status, rows);
   if (status === 'done' && (contestedSteps > 0 || wrongSteps)) {
     lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A status, and under it what there is to say, by name. */
+export function summaryLines(status: string, rows: readonly (readonly [string, string])[]): string[] {
+  return [status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
 }
 
 /** Rows of a summary: what was asked, how sure it is, what it cost. */
@@ -212,9 +226,10 @@ export function describeSamples(
   { samples, votes, flags }: { samples: number; votes: number; flags: RunResult['flags'] },
   perStep = '',
 ): string {
-  const codes = Object.entries(flags);
-  const flagged = codes.reduce((sum, [, count]) => sum + count, 0);
-  const list = codes.map(([code, count]) => `${showCount(count)} ${code}`).join(', ');
+  const flagged = flagTotal(flags);
+  const list = Object.entries(flags)
+    .map(([code, count]) => `${showCount(count)} ${code}`)
+    .join(', ');
   const opinions = samples - votes - flagged;
   return (
     `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagged > 0 ? ` (${list})` : ''}` +

@@ -41,9 +41,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
-    const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
-    const keyName = environment.MDAP_API_KEY === undefined ? 'OPENAI_API_KEY (or MDAP_API_KEY)' : 'MDAP_API_KEY';
-    return openAiCompatibleModel({ baseUrl, model: name, apiKey, keyName, price, timeoutMs, clock });
+    return openAiCompatibleModel({ baseUrl, model: name, ...serverKey(environment), price, timeoutMs, clock });
   }
   const [scheme, rest] = split(name, ':');
   if (scheme === 'simulated') {
@@ -89,11 +87,11 @@ export async function resolveBatchModel(
     throw new UsageError(`batch: expected provider/model or a name that --base-url knows, got ${name}.`);
   const { packageName, exports } = await providerPackage(provider, folder);
   const create = exports.createOpenAI as ((settings: object) => BatchProvider) | undefined;
-  const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
+  const { apiKey, keyName } = serverKey(environment);
   const found =
     baseUrl === undefined
       ? (exports[exportNameOf(provider)] as BatchProvider | undefined)
-      : create?.({ baseURL: baseUrl, apiKey: apiKey === '' || apiKey === undefined ? 'none' : apiKey });
+      : create?.({ baseURL: baseUrl, apiKey: apiKey || 'none' });
   if (typeof found?.experimental_batch !== 'function') {
     throw new UsageError(
       `batch: ${packageName} offers no batches: install its current version, or do without --batch.`,
@@ -110,7 +108,7 @@ export async function resolveBatchModel(
     modelId,
     id: name,
     price: price ?? half,
-    keyName: keyNameOf(provider, environment),
+    keyName: baseUrl === undefined ? keyNameOf(provider, environment) : keyName,
     secrets: secretsOf(environment),
   });
 }
@@ -190,6 +188,13 @@ async function providerModel(provider: string, model: string, folder: string | u
   } catch (thrown) {
     throw new UsageError(`${packageName} refuses ${JSON.stringify(model)}: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+/** Of a server with a URL of its own. */
+function serverKey(environment: ResolveModelOptions['environment']) {
+  const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
+  const keyName = environment.MDAP_API_KEY === undefined ? 'OPENAI_API_KEY (or MDAP_API_KEY)' : 'MDAP_API_KEY';
+  return { apiKey, keyName };
 }
 
 /** The variable that holds the provider's key now, else the one that most providers read. */
