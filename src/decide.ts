@@ -35,7 +35,7 @@ export function questionOf<Input, State, Action>(
     ask: (index) => {
       const form = forms[index]!;
       return {
-        prompt: form.prompt(state),
+        prompt: callPart(process, 'prompt', stepIndex, () => form.prompt(state)),
         subject: { process, state, form },
         parse: (text) => form.parse(text, state),
       };

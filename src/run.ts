@@ -398,8 +398,7 @@ class Run<Input, State, Action> {
   }
 
   #question(stepIndex: number, state: State): Question<Action> {
-    const question = questionOf(this.#process, state, stepIndex);
-    return { ...question, ask: (form) => callPart(this.#process, 'prompt', stepIndex, () => question.ask(form)) };
+    return questionOf(this.#process, state, stepIndex);
   }
 
   /** @param limit steps of the run */
