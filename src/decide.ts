@@ -19,6 +19,8 @@ export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly verify?: (action: Action) => boolean | Promise<boolean>;
   /** What a verifier is asked about an action. */
   readonly judge?: (action: Action) => AskedForm<boolean>;
+  /** Who is asked, by name; undefined: whoever votes on all steps. */
+  readonly role?: string;
   /** Index of the form with this name; undefined where there is none. */
   readonly formNamed: (variant: string) => number | undefined;
 }
@@ -29,9 +31,13 @@ export function questionOf<Input, State, Action>(
   state: State,
   stepIndex: number,
 ): Question<Action> {
-  const { check, verify, key, forms } = process;
+  const { check, verify, isVerifiable, role, key, forms } = process;
+  const isVerified =
+    verify !== undefined &&
+    (isVerifiable === undefined || callPart(process, 'isVerifiable', stepIndex, () => isVerifiable(state)));
   return {
     stepIndex,
+    role: role && callPart(process, 'role', stepIndex, () => role(state)),
     ask: (index) => {
       const form = forms[index]!;
       return {
@@ -46,7 +52,9 @@ export function questionOf<Input, State, Action>(
     },
     check: check && ((action) => check(action, state)),
     judge: (action) => callPart(process, 'verifyPrompt', stepIndex, () => judgeForm(process, state, action)),
-    verify: verify && ((action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))),
+    verify: isVerified
+      ? (action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))
+      : undefined,
     key,
   };
 }
@@ -85,6 +93,8 @@ export interface VoteContext {
   readonly voters: readonly VoterClass[];
   /** By default one rung with all of them. */
   readonly rungs?: readonly Rung[];
+  /** In their place at the steps of a role. */
+  readonly roleRungs?: ReadonlyMap<string, readonly Rung[]>;
   /** The model that is asked whether a candidate is right, where a rung is the verifier's. */
   readonly verifier?: Sampler;
   /** What a voter is worth, by its record in this run, against what was known of it; 1 by default. */
@@ -164,7 +174,7 @@ export async function vote<Action>(
   const startMs = context.monotonicMs();
   const queue: { readonly voter: number; readonly landing: Promise<Landed<Action> | Failed> }[] = [];
   const draws = new Draws(question, context, recorded);
-  const ladder = new Ladder(context);
+  const ladder = new Ladder(context, question.role);
   /** Voters of the draws in flight, then of those that would follow. */
   const ahead: number[] = [];
   const arrivals = context.onLeader && new Arrivals<Action>(context.onLeader);

@@ -148,15 +148,16 @@ async function runOver<Input, State, Action>(
   }
   const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
   const onEvent = await listeners(process.name, options);
-  return withModels(options, async ({ model, panel, verifier }) => {
-    const assembled = await assembleVote(process, input, { ...options, model, panel, verifier });
-    const { voters, rungs, voterModel, vote, drift, doubt } = assembled;
+  return withModels(options, async (models) => {
+    const { model, panel, verifier, roleModels } = models;
+    const assembled = await assembleVote(process, input, { ...options, ...models });
+    const { voters, rungs, roleRungs, voterModel, vote, drift, doubt } = assembled;
     if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
     const maxRetries = maxRetriesOf(options);
     const speculation = speculationOf(options, model);
     const limits = budgetLimitsOf(options);
     if (limits !== undefined) {
-      const asked = [model, ...panel, ...(verifier === undefined ? [] : [verifier])];
+      const asked = [model, ...panel, ...roleModels.values(), ...(verifier === undefined ? [] : [verifier])];
       new Budget({ limits, clock, owner: 'run' }).requirePrices(asked);
     }
     const journal = openJournal(options.journal, clock);
@@ -165,6 +166,7 @@ async function runOver<Input, State, Action>(
         runId,
         voters,
         rungs,
+        roleRungs,
         verifier,
         voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
         shared: voterModel?.shared,
@@ -209,7 +211,7 @@ async function listeners(processName: string, options: RunOptions): Promise<OnEv
 
 /** The model, its panel and the verifier for as long as the work takes. What is opened here by its name is closed again. */
 async function withModels<T>(
-  options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'clock'>,
+  options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'roles' | 'clock'>,
   work: (models: OpenedModels) => Promise<T>,
 ): Promise<T> {
   const opened: Model[] = [];
@@ -224,9 +226,17 @@ async function withModels<T>(
     // A price that is given is that of the model.
     for (const member of options.panel ?? []) panel.push(await open({ ...options, model: member, price: undefined }));
     const { verifier } = options;
+    const roleModels = new Map<string, Model>();
+    for (const [role, asked] of Object.entries(options.roles ?? {})) {
+      roleModels.set(
+        role,
+        asked === options.model ? model : await open({ ...options, model: asked, price: undefined }),
+      );
+    }
     return await work({
       model,
       panel,
+      roleModels,
       verifier: verifier === undefined ? undefined : await open({ ...options, model: verifier, price: undefined }),
     });
   } finally {
@@ -237,6 +247,7 @@ async function withModels<T>(
 interface OpenedModels {
   readonly model: Model;
   readonly panel: readonly Model[];
+  readonly roleModels: ReadonlyMap<string, Model>;
   readonly verifier: Model | undefined;
 }
 
@@ -251,7 +262,7 @@ const ACCOUNTS = new WeakMap<Clock, Accounts>();
 
 /** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
 export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {
-  const { model, panel, verifier, rule, k, variants, escalate, maxVotes } = options;
+  const { model, panel, roleModels, verifier, rule, k, variants, escalate, maxVotes } = options;
   const calibration = openCalibrationFor(process, model, options);
   const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
   const assembled = assembleVoters({
@@ -261,6 +272,7 @@ export async function assembleVote(process: AnyProcess, rawInput: unknown, optio
     variants,
     // A majority of so many votes cannot be given more.
     escalate: rule === 'majority' ? [] : escalate,
+    roles: roleModels,
     hasVerifier: verifier !== undefined,
     calibration: isByEvidence ? calibration : undefined,
   });

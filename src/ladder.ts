@@ -24,10 +24,11 @@ export class Ladder {
   /** Draw with which the rung began. */
   #from = 0;
 
-  constructor({ settings, rungs, voters, reliability = () => 1 }: VoteContext) {
+  constructor({ settings, rungs, roleRungs, voters, reliability = () => 1 }: VoteContext, role: string | undefined) {
     this.#settings = settings;
     this.#reliability = reliability;
-    this.#rungs = rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
+    const ofRole = role === undefined ? undefined : roleRungs?.get(role);
+    this.#rungs = ofRole ?? rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
   }
 
   /** Of the present rung; undefined on the first. */

@@ -84,6 +84,8 @@ export interface RunOptions extends VoteOptions {
   readonly panel?: readonly (string | Model)[];
   /** The model that is asked, on a contested step, whether a candidate is right; named as `model` is, and may be the same. */
   readonly verifier?: string | Model;
+  /** Who is asked at the steps of a role of the process (its `role`), in place of `model`. */
+  readonly roles?: Readonly<Record<string, string | Model>>;
   /**
    * Steps that may be voted on ahead of the one being decided, from what leads so far: 16 by default for models behind an
    * account, 0 for those on this machine.
@@ -151,6 +153,7 @@ const SETTINGS: Record<
     | 'model'
     | 'panel'
     | 'verifier'
+    | 'roles'
     | 'answer'
     | 'signal'
     | 'clock'
@@ -199,7 +202,7 @@ const SETTINGS: Record<
 };
 
 export function settingsOf(options: RunOptions): Json {
-  const { model, panel, verifier } = options;
+  const { model, panel, verifier, roles } = options;
   // By name: code may pass more than the types say, a key among it.
   const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(SETTINGS, name) && value !== undefined);
   const named = (one: string | Model) => (typeof one === 'string' ? one : one.id);
@@ -208,6 +211,9 @@ export function settingsOf(options: RunOptions): Json {
     model: named(model),
     ...(panel === undefined ? {} : { panel: panel.map(named) }),
     ...(verifier === undefined ? {} : { verifier: named(verifier) }),
+    ...(roles === undefined
+      ? {}
+      : { roles: Object.fromEntries(Object.entries(roles).map(([role, asked]) => [role, named(asked)])) }),
   };
 }
 

@@ -55,12 +55,26 @@ export interface ProcessDefinition<Input, State, Action> {
    * answer that it accepts is the decision, without a vote.
    */
   readonly verify?: (action: Action, state: State) => boolean | Promise<boolean>;
+  /** Steps at which `verify` can tell; at the others the votes decide. All by default. Pure. */
+  readonly isVerifiable?: (state: State) => boolean;
   /** What a verifying model is asked about an action, to be answered by yes or no; by default the step and the reply. */
   readonly verifyPrompt?: (action: Action, state: State) => Prompt;
   /** Two actions with equal keys are one candidate. Default: canonical JSON. */
   readonly key?: (action: Action) => string;
   /** The transition. Pure. `observation` is what `effect` returned, if there is one. */
   readonly apply: (state: State, action: Action, observation?: unknown) => State;
+  /**
+   * What of a state its step depends on: all parts that see the state of a step, but `apply`, must look at no more. Plain
+   * JSON. The whole state by default.
+   */
+  readonly focus?: (state: State) => unknown;
+  /**
+   * Where the step behind this one is the same whatever is decided here: a state with its focus, to vote on both at once.
+   * Undefined where it depends. `apply` and `isDone` never see such a state, or may throw. Pure.
+   */
+  readonly next?: (state: State) => State | undefined;
+  /** Who is asked at a step, by a name that the option `roles` gives a model; undefined: the model of the run. Pure. */
+  readonly role?: (state: State) => string | undefined;
   /** Acts on the world, once per decided step, after the decision is durable. Must be idempotent under its key. */
   readonly effect?: (action: Action, context: EffectContext) => Promise<unknown>;
   /** Oracle for benchmarks, simulation and calibration. */
@@ -111,7 +125,11 @@ const OPTIONAL = [
   'parse',
   'check',
   'verify',
+  'isVerifiable',
   'verifyPrompt',
+  'focus',
+  'next',
+  'role',
   'key',
   'effect',
   'reference',

@@ -83,10 +83,15 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
   const panel = await Promise.all(
     (merged.panel ?? []).map((member) => namedModel(member, { ...merged, price: undefined })),
   );
-  const { voters, rungs, vote } = await assembleVote(process, record.input, {
+  const roleModels = new Map<string, Model>();
+  for (const [role, asked] of Object.entries(merged.roles ?? {})) {
+    roleModels.set(role, await namedModel(asked, { ...merged, price: undefined }));
+  }
+  const { voters, rungs, roleRungs, vote } = await assembleVote(process, record.input, {
     ...merged,
     model,
     panel,
+    roleModels,
     verifier: undefined,
   });
   return {
@@ -97,6 +102,7 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
       variant: process.forms[voter.form]!.name,
     })),
     rungs,
+    roleRungs,
     inFlight: new InFlight(),
     monotonicMs: () => 0,
     onSample: () => {},

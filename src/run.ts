@@ -87,6 +87,8 @@ export interface RunDependencies {
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
   /** When which of them vote; by default all from the start. */
   readonly rungs?: readonly Rung[];
+  /** The same for the steps of a role that has a model of its own. */
+  readonly roleRungs?: ReadonlyMap<string, readonly Rung[]>;
   /** The model that is asked about the candidates of a step, where one of the rungs is the verifier's. */
   readonly verifier?: Model;
   /** Calibrated success rates of the voters, to hold their agreement in this run against. */
@@ -404,21 +406,25 @@ class Run<Input, State, Action> {
   /** @param limit steps of the run */
   #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
     const { speculation, items, onEvent } = this.#options;
-    const { effect, verify, apply, isDone } = this.#process;
+    const { effect, verify, isVerifiable, apply, isDone, focus, next } = this.#process;
     const ahead = stillAhead(this.#writer.resumePoint);
-    // An effect is a barrier: what it observes is part of the next state. A verifier decides at once.
-    if (speculation === undefined || effect !== undefined || verify !== undefined) return undefined;
+    // An effect is a barrier: what it observes is part of the next state. What arrives where a verifier decides is no guess.
+    if (speculation === undefined || effect !== undefined || (verify !== undefined && next === undefined))
+      return undefined;
+    const isGuess = (state: State) => verify === undefined || isVerifiable?.(state) === false;
     // What an earlier execution drew ahead is used all the same, or counted as wasted.
     if (speculation.depth === 0 && ahead.length === 0) return undefined;
     return new StepVotes<State, Action>({
       ...speculation,
       context: this.#context,
       question: (stepIndex, state) => this.#question(stepIndex, state),
-      independent: items && ((state) => items.next(state)),
+      focus,
+      independent: items === undefined ? next : (state) => items.next(state),
       successor: (state, action, stepIndex) => {
         try {
-          const next = apply(state, action);
-          return stepIndex + 1 < limit && !isDone(next) ? next : undefined;
+          if (!isGuess(state)) return undefined;
+          const after = apply(state, action);
+          return stepIndex + 1 < limit && !isDone(after) ? after : undefined;
         } catch {
           // Of an action that may never be decided. If it is, it throws again.
           return undefined;
@@ -465,7 +471,7 @@ class Run<Input, State, Action> {
   #createVoteContext(): VoteContext {
     const budget = this.#createBudget();
     const { accounts, accountLimits: limits } = this.#options;
-    const { voters, rungs, verifier, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const { voters, rungs, roleRungs, verifier, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
     const samplers = new Map<Model, Sampler>();
     const samplerOf = (model: Model): Sampler => {
       const found = samplers.get(model);
@@ -497,6 +503,7 @@ class Run<Input, State, Action> {
         variant: this.#process.forms[form]!.name,
       })),
       rungs,
+      roleRungs,
       verifier: verifier && samplerOf(verifier),
       reliability: this.#panel && ((voter) => this.#panel!.reliability(voter)),
       onEscalation: (escalation) => {

@@ -19,6 +19,8 @@ export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>>
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** The state behind this one, where it is the same whatever is decided; undefined where it depends, or none is known yet. */
   readonly independent?: (state: State) => State | undefined;
+  /** Such a state is like the real one only in what its own step depends on: what lies behind it must be asked anew. */
+  readonly isPartial?: boolean;
   /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
   readonly mayStart: () => boolean;
   /** Whether a vote is on this state. */
@@ -33,6 +35,8 @@ interface Leader<Action> {
 
 interface Link<State, Action, Vote extends OpenVote<State>> {
   readonly vote: Vote;
+  /** That of the vote, or what it has turned out to be since. */
+  state: State;
   leader: Leader<Action> | undefined;
   /** Built on this candidate; undefined: on any. */
   next: { readonly candidate: string | undefined; readonly link: Link<State, Action, Vote> } | undefined;
@@ -69,7 +73,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
       this.drop();
       this.#head = this.#open(stepIndex, state);
       this.#last = this.#head;
-    }
+    } else if (this.#options.isPartial) this.#refresh(state);
     this.#extend();
     return this.#head!.vote;
   }
@@ -83,6 +87,22 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     this.#head = settled.next?.link;
     // Whoever leads there from now on, nothing is built on it.
     this.#detach(settled);
+  }
+
+  /** The head's state is known now: so is what follows from it whatever is decided there. */
+  #refresh(state: State): void {
+    let link = this.#head!;
+    link.state = state;
+    while (link.next !== undefined && link.next.candidate === undefined) {
+      const certain = this.#options.independent?.(link.state);
+      const behind = link.next.link;
+      if (certain === undefined || !this.#options.isOn(behind.vote, certain)) {
+        this.#cut(link);
+        return;
+      }
+      behind.state = certain;
+      link = behind;
+    }
   }
 
   /** Of the head too. */
@@ -103,7 +123,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
       if (link === undefined) early = leader;
       else this.#lead(link, leader);
     });
-    link = { vote, leader: early, next: undefined, isInDoubt: false };
+    link = { vote, state, leader: early, next: undefined, isInDoubt: false };
     return link;
   }
 
@@ -119,11 +139,11 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const { depth, successor, mayStart, independent } = this.#options;
     while (this.#head !== undefined && this.#inDoubt === 0) {
       const last = this.#last!;
-      const { leader, vote } = last;
+      const { leader, vote, state: at } = last;
       if (vote.stepIndex - this.#head.vote.stepIndex >= depth || !mayStart()) return;
-      const certain = independent?.(vote.state);
+      const certain = independent?.(at);
       const guess = leader === undefined || leader.isTied ? undefined : leader;
-      const state = certain ?? (guess && successor(vote.state, guess.action, vote.stepIndex));
+      const state = certain ?? (guess && successor(at, guess.action, vote.stepIndex));
       if (state === undefined) return;
       const link = this.#open(vote.stepIndex + 1, state);
       last.next = { candidate: certain === undefined ? guess!.candidate : undefined, link };

@@ -17,6 +17,8 @@ export interface StepVotesOptions<State, Action> {
   readonly maxWaste: number;
   /** The state behind this one, where it does not depend on what is decided. */
   readonly independent?: (state: State) => State | undefined;
+  /** What of a state its step depends on; by default all of it. */
+  readonly focus?: (state: State) => unknown;
   /** The state that an action would lead to; undefined where there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** What an earlier execution paid for: of the step being decided, and ahead of it. */
@@ -49,7 +51,7 @@ export class StepVotes<State, Action> {
   #wasted = 0;
 
   constructor(options: StepVotesOptions<State, Action>) {
-    const { depth, maxWaste, context, successor, independent } = options;
+    const { depth, maxWaste, context, successor, independent, focus } = options;
     this.#options = options;
     this.#ahead = new AheadSamples(options.recorded.ahead);
     this.#slots = new Slots(context.settings.maxConcurrency);
@@ -57,12 +59,13 @@ export class StepVotes<State, Action> {
       depth,
       open: (stepIndex, state, onLeader) => this.#start(stepIndex, state, onLeader),
       independent,
+      isPartial: focus !== undefined,
       successor: (state, action, stepIndex) => {
         const next = successor(state, action, stepIndex);
-        return basisOf(next) === undefined ? undefined : next;
+        return next === undefined || this.#basisOf(next) === undefined ? undefined : next;
       },
       mayStart: () => this.#wasted <= maxWaste * Math.max(this.#calls, LEAST_CALLS),
-      isOn: ({ basis }, state) => basis !== undefined && basis === basisOf(state),
+      isOn: ({ basis }, state) => basis !== undefined && basis === this.#basisOf(state),
     });
   }
 
@@ -97,6 +100,12 @@ export class StepVotes<State, Action> {
     this.#ahead.clear();
   }
 
+  /** Hash of what its step depends on; undefined where that is no plain JSON: it cannot be told from others. */
+  #basisOf(state: State): string | undefined {
+    const { focus } = this.#options;
+    return hashOf(focus === undefined ? state : focus(state));
+  }
+
   #waste(samples: readonly SampleEntry[]): void {
     if (samples.length > 0) this.#options.onWaste(wasteOf(samples));
   }
@@ -107,7 +116,7 @@ export class StepVotes<State, Action> {
     onLeader: (candidate: string, action: Action, isTied: boolean) => void,
   ): StepVote<State, Action> {
     const { context, recorded, question, firstDraws, onSample, onAhead, onEscalation, onWaste } = this.#options;
-    const basis = basisOf(state);
+    const basis = this.#basisOf(state);
     const ofStep = recorded.samples.filter((sample) => sample.stepIndex === stepIndex);
     const ahead = this.#ahead.of(stepIndex).filter((one) => one.basis === basis);
     const inFlight = new InFlight(context.inFlight);
@@ -196,10 +205,9 @@ class AheadSamples {
 /** Before so many calls a share says nothing. */
 const LEAST_CALLS = 100;
 
-/** Hash of a state; undefined for one that is no plain JSON: it cannot be told from others. */
-function basisOf(state: unknown): string | undefined {
+function hashOf(value: unknown): string | undefined {
   try {
-    return createHash('sha256').update(candidateKey(state)).digest('base64url').slice(0, 16);
+    return createHash('sha256').update(candidateKey(value)).digest('base64url').slice(0, 16);
   } catch {
     return undefined;
   }

@@ -12,6 +12,8 @@ export type LadderRung = (typeof LADDER)[number];
 export interface Voters {
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
   readonly rungs: readonly Rung[];
+  /** Of the roles that have a model of their own. */
+  readonly roleRungs: ReadonlyMap<string, readonly Rung[]>;
 }
 
 /**
@@ -28,8 +30,10 @@ export function assembleVoters(options: {
   readonly escalate: readonly LadderRung[] | undefined;
   readonly hasVerifier: boolean;
   readonly calibration: Calibration | undefined;
+  /** Who is asked at the steps of a role, in place of the model; the further rungs are those of all. */
+  readonly roles?: ReadonlyMap<string, Model>;
 }): Voters {
-  const { process, model, panel, variants, escalate = LADDER, hasVerifier, calibration } = options;
+  const { process, model, panel, variants, escalate = LADDER, hasVerifier, calibration, roles = new Map() } = options;
   const members = panel.map((member) => ({ model: member, form: 0 }));
   const forms = formsOf(process, variants).map((form) => ({ model, form }));
   const voters: { model: Model; form: number }[] = escalate.includes('panel') ? forms : [...forms, ...members];
@@ -61,7 +65,13 @@ export function assembleVoters(options: {
     } else if (name === 'panel') add(name, members, []);
     else if (hasVerifier) rungs.push({ name, voters: rungs.at(-1)!.voters });
   }
-  return { voters, rungs };
+  const roleRungs = new Map<string, readonly Rung[]>();
+  for (const [role, asked] of roles) {
+    const own = forms.map((_, i) => voters.length + i);
+    voters.push(...forms.map(({ form }) => ({ model: asked, form })));
+    roleRungs.set(role, [{ name: 'votes', voters: own }, ...rungs.slice(1)]);
+  }
+  return { voters, rungs, roleRungs };
 }
 
 /**
