@@ -84,6 +84,11 @@ export interface ProcessDefinition<Input, State, Action> {
   /** Plausible wrong actions that pass `check`, the likeliest first. For the simulated model. */
   readonly mistakes?: (state: State) => readonly Action[];
   /**
+   * A picture of a state for the dashboard: one SVG element, with a `viewBox`. It is shown where no script runs and nothing is
+   * loaded. `currentColor` is the colour of text, light or dark; `server/picture.ts` lists the page's other colours. Pure.
+   */
+  readonly render?: (state: State) => string;
+  /**
    * The same job with so many steps a sample, at least 2: a process of its own, of the same input and under a name of its
    * own, whose one step is that many of these, or as many as are left. To measure what larger steps cost: see `inSubtasks`.
    */
@@ -135,6 +140,7 @@ const OPTIONAL = [
   'reference',
   'reply',
   'mistakes',
+  'render',
   'subtasks',
 ] as const;
 
