@@ -1,12 +1,20 @@
 import type { AnyProcess } from '../process.ts';
 import { add } from './add.ts';
 import { addCount } from './add-count.ts';
+import { checkers } from './checkers.ts';
 import { dictSum } from './dict-sum.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
 
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
 export { type AddCountState, addCount } from './add-count.ts';
+export {
+  type CheckersAction,
+  type CheckersInput,
+  type CheckersState,
+  checkers,
+  isCheckersSolved,
+} from './checkers.ts';
 export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
 export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
@@ -44,6 +52,11 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => addCount(),
     about: 'the same by counting on, one number a step: for very small models',
     exampleInput: { digits: 100, seed: 1 },
+  },
+  checkers: {
+    process: () => checkers(),
+    about: 'checkers jumping: so many red and blue ones change sides, one move a step ((n + 1)^2 - 1 steps)',
+    exampleInput: { checkers: 7 },
   },
   extract: {
     process: () => extract(),

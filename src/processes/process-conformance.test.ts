@@ -41,6 +41,7 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
       expected: { name: 'Ada B', paid: true, due: '2024-02-29', state: 'open', lines: [1, 2], to: { city: 'Ulm' } },
     },
   ],
+  checkers: [{ checkers: 1 }, { checkers: 2 }],
   'dict-sum': [
     { turns: 1 },
     { turns: 50, keysPerTurn: 12, seed: 3 },
