@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineProcess, type Process } from '../process.ts';
 import { redFlag } from '../red-flags.ts';
+import { drawHanoi } from './hanoi-picture.ts';
 import {
   checkMove,
   countDisks,
@@ -55,6 +56,7 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     reference: (state) => moved(state, referenceMove(state)),
     reply: ({ move, nextState }) => `move = ${showMove(move)}\nnext_state = ${showPegs(nextState)}`,
     mistakes: wrongMoves,
+    render: drawHanoi,
     // Of moves that nothing checks it is not known where the next one starts.
     subtasks: parser === 'strict' ? hanoiBy : undefined,
   });
