@@ -9,6 +9,7 @@
  * GET  /api/runs/:run/steps?filter&cursor&limit      StepPage
  * GET  /api/runs/:run/steps/:step                    StepDetail
  * GET  /api/runs/:run/steps/:step/context            StepContext
+ * GET  /api/runs/:run/steps/:step/picture?theme      image/svg+xml: the state before it, as its process draws it
  * GET  /api/runs/:run/steps/:step/samples/:draw      SampleView, its text whole
  * POST /api/runs/:run/steps/:step/decide             DecideRequest -> DecideAnswer
  * GET  /api/plan?steps&p&v&rho&target&k&m&sampleCostUsd            PlanAnswer
@@ -24,7 +25,7 @@ export interface ApiError {
   readonly error: {
     /**
      * `unknown-run`, `unknown-step`, `usage`, `forbidden`, `unauthorized`, `not-found`, `run-locked`, `no-journal`,
-     * `newer-schema`, `damaged`, `not-readable`, `changed` and the like: stable.
+     * `newer-schema`, `damaged`, `not-readable`, `changed`, `no-picture`, `pending` (ask again) and the like: stable.
      */
     readonly code: string;
     /** What was expected, what came, what to do. */
@@ -181,6 +182,10 @@ export interface RunDetail {
   readonly plan: RunPlanView | null;
   /** Why there is none; null where there is. */
   readonly planMissing: string | null;
+  /** It is being worked out: ask again. */
+  readonly isPlanPending: boolean;
+  /** Whether its process draws its states. */
+  readonly hasPicture: boolean;
   /** The step that is voted on, or that it is paused at; null where the run is done. */
   readonly openStep: OpenStep | null;
   /** Commands to copy; null where they would not work. */
@@ -333,6 +338,8 @@ export interface StepContext {
   }[];
   /** The right action, where the process knows it; else null. */
   readonly reference: { readonly action: AnyJson } | null;
+  /** Whether the process draws the state. */
+  readonly hasPicture: boolean;
   /** Why there is no state (no process, a changed one); null where there is. */
   readonly missing: string | null;
   /** It is being worked out, from the decisions before: ask again. */

@@ -23,6 +23,7 @@ import type {
 import type { Calibrations } from './calibrations.ts';
 import { type Feed, streamRun, streamRuns } from './events.ts';
 import { type GuardOptions, guard, isData, protectiveHeaders } from './guard.ts';
+import type { PictureTheme } from './picture.ts';
 import { answerPlan } from './plans.ts';
 import { Refusal, refusedAnswer } from './refusal.ts';
 
@@ -84,6 +85,11 @@ export function createApp(options: AppOptions) {
     .get('/api/runs/:run/steps/:step/context', async (c) =>
       c.json<StepContext>(await runs.context(c.req.param('run'), index('step', c.req.param('step')))),
     )
+    .get('/api/runs/:run/steps/:step/picture', queries('theme'), async (c) => {
+      const { run, step } = c.req.param();
+      const svg = await runs.picture(run, index('step', step), themeOf(c));
+      return c.body(svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
+    })
     .get('/api/runs/:run/steps/:step/samples/:draw', (c) => {
       const { run, step, draw } = c.req.param();
       return c.json<SampleView>(runs.sample(run, index('step', step), index('draw', draw)));
@@ -160,6 +166,12 @@ function filterOf(c: Context): StepFilter {
   const filter = FILTERS.find((known) => known === given);
   if (filter !== undefined) return filter;
   throw new UsageError(`filter: expected one of ${FILTERS.join(', ')}, got ${JSON.stringify(given)}.`);
+}
+
+function themeOf(c: Context): PictureTheme {
+  const given = c.req.query('theme') ?? 'system';
+  if (given === 'system' || given === 'light' || given === 'dark') return given;
+  throw new UsageError(`theme: expected light, dark or system, got ${JSON.stringify(given)}.`);
 }
 
 function index(name: string, text: string): number {

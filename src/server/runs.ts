@@ -2,9 +2,10 @@ import { type Certificate, certificateOf } from '../certificate.ts';
 import type { Clock } from '../clock.ts';
 import { openJournal, run } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
+import { type Json, unknownRun } from '../journal.ts';
 import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
 import { type Answer, resumeOptions } from '../options.ts';
+import { type AnyProcess, callPart } from '../process.ts';
 import type {
   DecideAnswer,
   OpenStep,
@@ -20,10 +21,11 @@ import type {
 } from './api.ts';
 import { FiguresCache, patiently } from './figures.ts';
 import type { Forecaster } from './forecaster.ts';
+import { type PictureTheme, pictureOf } from './picture.ts';
 import type { Processes } from './processes.ts';
 import { Refusal } from './refusal.ts';
 import { type Foretold, foretellRun } from './run-plan.ts';
-import { StatesCache } from './states.ts';
+import { type NotTold, StatesCache } from './states.ts';
 import {
   driftAlarms,
   MOST_CHARS,
@@ -49,6 +51,8 @@ const MOST_TEXT_BYTES = 100_000;
 /** Of the samples in one answer. */
 const MOST_ANSWER_CHARS = 16 * 2 ** 20;
 const MOST_ACTION_CHARS = 100_000;
+
+const PLAN_PENDING: Foretold = { missing: 'the plan is being worked out: ask again.' };
 
 /** What is asked of the runs of a journal. */
 export class Runs {
@@ -112,6 +116,7 @@ export class Runs {
     const found = this.live(runId);
     const totalSteps = await this.#processes.steps(found);
     const foretold = await this.#foretold(found);
+    const hasPicture = await this.#isDrawn(found);
     // Not older than what it is sent with.
     const live = this.live(runId);
     const { totals, status } = live;
@@ -132,6 +137,8 @@ export class Runs {
       notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,
+      isPlanPending: foretold === PLAN_PENDING,
+      hasPicture,
       openStep: this.openStep(live),
       commands: {
         inspect: this.#commandFor('inspect', runId),
@@ -142,6 +149,12 @@ export class Runs {
         replay: hasSource && totals.steps > 0 ? this.#commandFor('replay', runId) : null,
       },
     };
+  }
+
+  async #isDrawn(live: LiveRun): Promise<boolean> {
+    if (live.totals.items !== undefined) return false;
+    const process = await this.#processes.of(live).catch(() => undefined);
+    return process?.render !== undefined;
   }
 
   charts(runId: string): Promise<RunCharts> {
@@ -208,16 +221,46 @@ export class Runs {
   }
 
   async context(runId: string, step: number): Promise<StepContext> {
+    const found = await this.#before(runId, step);
+    if ('missing' in found) {
+      return { stepIndex: step, state: null, prompts: [], reference: null, hasPicture: false, ...found };
+    }
+    const { state, process } = found;
+    const { reference, forms, render } = process;
+    return {
+      stepIndex: step,
+      state,
+      prompts: forms.map(({ name, prompt }) => {
+        const { system, user } = callPart(process, 'prompt', step, () => prompt(state));
+        return { variant: name, system: system ?? null, user };
+      }),
+      reference: reference ? { action: callPart(process, 'reference', step, () => reference(state)) } : null,
+      hasPicture: render !== undefined,
+      missing: null,
+      isPending: false,
+    };
+  }
+
+  /**
+   * The state before a step as an SVG document.
+   * @throws {Refusal} `pending` while it is being worked out, `no-state` where it cannot be told, `no-picture`.
+   */
+  async picture(runId: string, step: number, theme: PictureTheme): Promise<string> {
+    const found = await this.#before(runId, step);
+    if ('state' in found) return pictureOf(found.process, { state: found.state, stepIndex: step }, theme);
+    throw found.isPending ? new Refusal(503, 'pending', found.missing) : new Refusal(409, 'no-state', found.missing);
+  }
+
+  async #before(runId: string, step: number): Promise<{ process: AnyProcess; state: Json } | NotTold> {
     const live = this.live(runId);
     if (step > live.totals.steps) throw unknownStep(runId, step);
-    const missing = (message: string): StepContext => {
-      return { stepIndex: step, state: null, prompts: [], reference: null, missing: message, isPending: false };
-    };
+    const missing = (text: string) => ({ missing: text, isPending: false });
     if (live.totals.items !== undefined) {
       return missing('the steps of a run over many inputs depend on these, which the journal does not keep.');
     }
     try {
-      return await this.#states.contextOf(live, await this.#processes.of(live), step);
+      const process = await this.#processes.of(live);
+      return { process, ...(await this.#states.before(step, live, process)) };
     } catch (thrown) {
       if (thrown instanceof Refusal && thrown.code === 'no-process') return missing(thrown.message);
       throw thrown;
@@ -289,7 +332,7 @@ export class Runs {
       known.work.catch(() => this.#plans.delete(key));
     }
     await patiently(known.work, this.#clock);
-    return known.foretold ?? { missing: 'the plan is being worked out: ask again.' };
+    return known.foretold ?? PLAN_PENDING;
   }
 
   #firstPage(run: number, filter: StepFilter, steps: number): At {

@@ -3,7 +3,6 @@ import { describeChanges, fingerprintOf } from '../fingerprint.ts';
 import type { Json } from '../journal.ts';
 import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { type AnyProcess, callPart, parseInput } from '../process.ts';
-import type { StepContext } from './api.ts';
 import { patiently } from './figures.ts';
 import { Refusal } from './refusal.ts';
 
@@ -18,6 +17,7 @@ class RunStates {
   readonly #reader: SqliteReader;
   readonly #process: AnyProcess;
   readonly #run: number;
+  readonly #start: Json;
   /** As JSON, every `#spacing` steps. */
   #kept: string[];
   #keptChars: number;
@@ -30,6 +30,7 @@ class RunStates {
     this.#reader = reader;
     this.#process = process;
     this.#run = options.run;
+    this.#start = options.start;
     this.#frontier = { step: 0, state: options.start };
     this.#kept = [JSON.stringify(options.start)];
     this.#keptChars = this.#kept[0]!.length;
@@ -37,6 +38,15 @@ class RunStates {
 
   get reached(): number {
     return this.#frontier.step;
+  }
+
+  /** Where no other states are needed for it. */
+  near(step: number): { readonly state: Json } | undefined {
+    const checkpoint = this.#reader.checkpoint(this.#run);
+    // Behind it there are no more steps than between two checkpoints.
+    if (step >= checkpoint.step) return this.#apply(checkpoint, step);
+    const [decision] = this.#reader.actions(this.#run, { from: step - 1, to: step });
+    return decision && madeByActionAlone(this.#process, this.#start, decision);
   }
 
   /** Works on until the state before this step can be told. */
@@ -88,10 +98,52 @@ class RunStates {
   }
 }
 
+/**
+ * The state behind a decision, where `apply` makes it of the action alone: then it can be told at once, anywhere in a run.
+ * Undefined where `apply` so much as looks at the state before.
+ */
+function madeByActionAlone(
+  process: AnyProcess,
+  start: Json,
+  { action, observation }: { readonly action: Json; readonly observation: Json | undefined },
+): { readonly state: Json } | undefined {
+  if (typeof start !== 'object' || start === null) return undefined;
+  let isSeen = false;
+  const look = () => {
+    isSeen = true;
+    throw new Error('the state before is not known');
+  };
+  // What no trap sees, `typeof` and `Array.isArray`, is as of the states of this process.
+  const unknown = new Proxy(Array.isArray(start) ? [] : {}, {
+    get: look,
+    has: look,
+    ownKeys: look,
+    getOwnPropertyDescriptor: look,
+    getPrototypeOf: look,
+    isExtensible: look,
+    set: look,
+    defineProperty: look,
+    deleteProperty: look,
+  });
+  try {
+    // Looks at the state before where that has become a part of this one.
+    const text = JSON.stringify(process.apply(unknown, action, observation));
+    return isSeen ? undefined : { state: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
 interface Opened {
   /** What changed about the process since the run was started: its states are then not to be told. */
   readonly changes: readonly string[];
   readonly states: RunStates;
+}
+
+/** Why a state cannot be told; `isPending`: yet, as it is being worked out. */
+export interface NotTold {
+  readonly missing: string;
+  readonly isPending: boolean;
 }
 
 /** What the steps of a run saw. */
@@ -109,35 +161,18 @@ export class StatesCache {
    * @throws {Refusal} `unknown-step` for one that the run has not come to.
    * @throws {ProcessError} where the process throws.
    */
-  async contextOf(record: LiveRun, process: AnyProcess, step: number): Promise<StepContext> {
-    const none = { stepIndex: step, state: null, prompts: [], reference: null };
+  async before(step: number, record: LiveRun, process: AnyProcess): Promise<{ state: Json } | NotTold> {
     const { changes, states } = await this.#opened(record, process);
     if (changes.length > 0) {
       const missing = `process ${JSON.stringify(process.name)} changed since this run was started: ${changes.join('; ')}.`;
-      return { ...none, missing, isPending: false };
+      return { missing, isPending: false };
     }
-    const checkpoint = this.#reader.checkpoint(record.run);
-    let { state } = checkpoint;
-    if (checkpoint.step !== step) {
-      await patiently(states.reach(step), this.#clock);
-      if (states.reached < step) {
-        const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
-        return { ...none, missing, isPending: true };
-      }
-      state = states.before(step);
-    }
-    const { reference } = process;
-    return {
-      stepIndex: step,
-      state,
-      prompts: process.forms.map(({ name, prompt }) => {
-        const { system, user } = callPart(process, 'prompt', step, () => prompt(state));
-        return { variant: name, system: system ?? null, user };
-      }),
-      reference: reference ? { action: callPart(process, 'reference', step, () => reference(state)) } : null,
-      missing: null,
-      isPending: false,
-    };
+    const known = states.near(step);
+    if (known !== undefined) return known;
+    await patiently(states.reach(step), this.#clock);
+    if (states.reached >= step) return { state: states.before(step) };
+    const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
+    return { missing, isPending: true };
   }
 
   #opened(record: LiveRun, process: AnyProcess): Promise<Opened> {
