@@ -23,8 +23,9 @@ export class ExpectedUsage {
   }
 }
 
-function promptTokens({ prompt }: ModelRequest): number {
-  return ((prompt.system?.length ?? 0) + prompt.user.length) / TYPICAL_CHARS_PER_TOKEN;
+function promptTokens({ prompt: { system = '', turns = [], user } }: ModelRequest): number {
+  const earlier = turns.reduce((sum, turn) => sum + turn.user.length + turn.reply.length, 0);
+  return (system.length + earlier + user.length) / TYPICAL_CHARS_PER_TOKEN;
 }
 
 /** Of what was guessed, how much it was in the end. */

@@ -6,14 +6,20 @@ export interface Fingerprint {
   readonly name: string;
   readonly version: string;
   /** Prompts of a few states, the start state first. */
-  readonly prompts: readonly Required<Prompt>[];
+  readonly prompts: readonly ShownPrompt[];
   /** The start state's prompt in each of the process's other forms. */
-  readonly variants: readonly (Required<Prompt> & { readonly name: string })[];
+  readonly variants: readonly (ShownPrompt & { readonly name: string })[];
   /**
    * What its parser, check and key make of replies to these prompts; none where there is no `reference` or no `reply`.
    * Journals of early versions have no such field.
    */
   readonly readings?: readonly Reading[];
+}
+
+/** With the earlier turns of a chat before the last question. */
+interface ShownPrompt {
+  readonly system: string;
+  readonly user: string;
 }
 
 /** By what it does, not by its source text, which a build changes. */
@@ -36,7 +42,7 @@ const STATES = 3;
  */
 export function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
   const { name, version, reference, effect, forms } = process;
-  const prompts: Required<Prompt>[] = [];
+  const prompts: ShownPrompt[] = [];
   const readings: Reading[] = [];
   let state = start;
   for (let step = 0; step < STATES; step++) {
@@ -152,7 +158,7 @@ export function describeChanges(before: Fingerprint, after: Fingerprint): string
 
 const MOST_CHANGES = 3;
 
-function describePrompt(where: string, before: Required<Prompt>, after: Required<Prompt>): string[] {
+function describePrompt(where: string, before: ShownPrompt, after: ShownPrompt): string[] {
   return (['system', 'user'] as const).flatMap((part) =>
     describeTexts(`the ${part} prompt ${where}`, before[part], after[part]),
   );
@@ -181,6 +187,6 @@ function describeTexts(what: string, was: string, is: string): string[] {
   return [`${what} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`];
 }
 
-function complete({ system = '', user }: Prompt): Required<Prompt> {
-  return { system, user };
+function complete({ system = '', turns = [], user }: Prompt): ShownPrompt {
+  return { system, user: [...turns.flatMap((turn) => [turn.user, turn.reply]), user].join('\n') };
 }

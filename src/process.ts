@@ -6,7 +6,23 @@ import { RedFlag, readReply } from './red-flags.ts';
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
 export interface Prompt {
   readonly system?: string;
+  /** Of a chat that goes on, oldest first. A step needs none: its prompt holds all that it depends on. */
+  readonly turns?: readonly Turn[];
   readonly user: string;
+}
+
+/** What was asked before, and answered. */
+export interface Turn {
+  readonly user: string;
+  readonly reply: string;
+}
+
+/** Of a sample that answers several steps of another process: from which state on, how many, and the action they make. */
+export interface Parts<Action> {
+  readonly process: AnyProcess;
+  readonly state: unknown;
+  readonly steps: number;
+  readonly action: (actions: readonly unknown[]) => Action;
 }
 
 export interface EffectContext {
@@ -27,6 +43,16 @@ export interface Variant<State, Action> {
   readonly parse?: (text: string, state: State) => Action;
   /** The inverse of `parse`. */
   readonly reply?: (action: Action, state: State) => string;
+}
+
+/** A line of an outline: a part of the job, indented under what it is a part of. */
+export interface OutlineRow {
+  readonly depth: number;
+  readonly text: string;
+  /** What is known of it: how it is put together, what came out. */
+  readonly detail: string;
+  /** The steps that decided about it, each with what it decided. */
+  readonly steps: readonly { readonly label: string; readonly stepIndex: number }[];
 }
 
 /** What a user writes. `State` and `Action` must be plain JSON values. See ARCHITECTURE.md for the words. */
@@ -81,8 +107,14 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly reference?: (state: State) => Action;
   /** The reply a model would give for an action: the inverse of `parse`. For the simulated model. */
   readonly reply?: (action: Action, state: State) => string;
+  /** The job so far as a tree, for whoever looks at a run. */
+  readonly outline?: (state: State) => readonly OutlineRow[];
   /** Plausible wrong actions that pass `check`, the likeliest first. For the simulated model. */
   readonly mistakes?: (state: State) => readonly Action[];
+  /** The steps that an action is made of, where they are those of another process. For the simulated model. */
+  readonly madeOf?: (state: State) => Parts<Action> | undefined;
+  /** Share of the prompt's earlier turns that are wrong by the reference; 0 by default. For the simulated model. */
+  readonly errorShare?: (state: State) => number;
   /**
    * A picture of a state for the dashboard: one SVG element, with a `viewBox`. It is shown where no script runs and nothing is
    * loaded. `currentColor` is the colour of text, light or dark; `server/picture.ts` lists the page's other colours. Pure.
@@ -140,6 +172,9 @@ const OPTIONAL = [
   'reference',
   'reply',
   'mistakes',
+  'madeOf',
+  'errorShare',
+  'outline',
   'render',
   'subtasks',
 ] as const;

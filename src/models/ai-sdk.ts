@@ -141,10 +141,15 @@ class Deadlines {
 }
 
 /** First what is the same for every step, so that the provider's prompt cache has it. */
-export function promptOf({ system, user }: Prompt): LanguageModelV4Prompt {
-  const asked = { role: 'user' as const, content: [{ type: 'text' as const, text: user }] };
-  if (system === undefined) return [asked];
-  return [{ role: 'system' as const, content: system, providerOptions: CACHE_MARK }, asked];
+export function promptOf({ system, turns = [], user }: Prompt): LanguageModelV4Prompt {
+  const said = <Role extends 'user' | 'assistant'>(role: Role, text: string) => ({
+    role,
+    content: [{ type: 'text' as const, text }],
+  });
+  const earlier = turns.flatMap((turn) => [said('user', turn.user), said('assistant', turn.reply)]);
+  const asked = [...earlier, said('user', user)];
+  if (system === undefined) return asked;
+  return [{ role: 'system' as const, content: system, providerOptions: CACHE_MARK }, ...asked];
 }
 
 export function toSample({ content, finishReason, usage }: LanguageModelV4GenerateResult, latencyMs: number): Sample {

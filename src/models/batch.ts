@@ -244,6 +244,8 @@ function follower(open: OpenBatch, startedMs: number): Running {
 }
 
 function hashOf(modelId: string, { prompt, temperature, maxOutputTokens, draw }: ModelRequest): string {
-  const asked = [modelId, prompt.system ?? null, prompt.user, temperature, maxOutputTokens, draw];
+  const { system = null, turns = [], user } = prompt;
+  const earlier = turns.flatMap((turn) => [turn.user, turn.reply]);
+  const asked = [modelId, system, ...earlier, user, temperature, maxOutputTokens, draw];
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 24);
 }

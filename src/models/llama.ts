@@ -48,10 +48,14 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   let queue: Promise<unknown> = Promise.resolve();
   let isClosed = false;
 
-  function tokenize({ system, user }: Prompt): number[] {
+  function tokenize({ system, turns = [], user }: Prompt): number[] {
     const { contextText } = wrapper.generateContextState({
       chatHistory: [
         ...(system === undefined ? [] : [{ type: 'system' as const, text: system }]),
+        ...turns.flatMap((turn) => [
+          { type: 'user' as const, text: turn.user },
+          { type: 'model' as const, response: [turn.reply] },
+        ]),
         { type: 'user', text: user },
         { type: 'model', response: [] },
       ],
@@ -61,8 +65,8 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
 
   async function draw(request: ModelRequest): Promise<Omit<Sample, 'latencyMs'>> {
     const { prompt, temperature, maxOutputTokens, signal } = request;
-    const { system = '', user } = prompt;
-    const key = JSON.stringify([prompt.system, user]);
+    const { system = '', turns = [], user } = prompt;
+    const key = JSON.stringify([prompt.system, user, ...turns.flatMap((turn) => [turn.user, turn.reply])]);
     const requireOpen = () => {
       signal.throwIfAborted();
       if (isClosed) throw new UsageError(`gguf: the model ${file} is closed.`);
@@ -78,7 +82,8 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
         { code: 'rejected', recovery: 'pause' },
       );
     }
-    const random = createRandom(mix(seed, hashText(user, hashText(system)), request.draw));
+    const earlier = turns.reduce((hash, turn) => hashText(turn.reply, hashText(turn.user, hash)), hashText(system));
+    const random = createRandom(mix(seed, hashText(user, earlier), request.draw));
     const path: number[] = [];
     for (let node = tree.root; path.length < Math.min(room, maxOutputTokens); ) {
       requireOpen();
@@ -269,6 +274,9 @@ interface LlamaSequence {
 
 interface ChatWrapper {
   generateContextState(options: {
-    chatHistory: readonly ({ type: 'system' | 'user'; text: string } | { type: 'model'; response: readonly never[] })[];
+    chatHistory: readonly (
+      | { type: 'system' | 'user'; text: string }
+      | { type: 'model'; response: readonly string[] }
+    )[];
   }): { readonly contextText: { tokenize(tokenizer: unknown): number[] } };
 }

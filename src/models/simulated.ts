@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { UsageError } from '../errors.ts';
 import type { Model, ModelRequest, Sample } from '../model.ts';
-import type { Prompt, StepSubject } from '../process.ts';
+import type { AnyProcess, Parts, Prompt, StepSubject } from '../process.ts';
 import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../random.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../red-flags.ts';
 
@@ -20,6 +20,17 @@ export interface SimulatedModelOptions {
   readonly shared?: number;
   /** The same for flags: how much a flagged sample foretells the next one of its step. 0 by default. */
   readonly flagRho?: number;
+  /**
+   * How much it errs the more for errors in the chat before the question. The odds that a vote is right are
+   * `p / (1 - p) * exp(-conditioning * e)`, with e the share of the prompt's earlier turns that are wrong by the reference;
+   * within an answer to several steps, with `perStep`, the share of its own steps so far. 0 by default.
+   */
+  readonly conditioning?: number;
+  /**
+   * 1: in an answer to several steps each of them errs by itself, p being the chance of one step to be right, in the state
+   * that those before it made; and a step is as hard there as alone. 0 by default: p is that of the whole answer.
+   */
+  readonly perStep?: number;
   /** Most different wrong answers to a step; bounded by the process's own `mistakes`. 1 by default, the worst case. */
   readonly alternatives?: number;
   /** Share of the wrong answers that agree on the commonest one, from 1 / alternatives (the default) to 1. */
@@ -42,6 +53,8 @@ const DEFAULTS: Required<Omit<SimulatedModelOptions, 'outputTokens' | 'concentra
   rho: 0,
   shared: 0,
   flagRho: 0,
+  conditioning: 0,
+  perStep: 0,
   alternatives: 1,
   latencyMs: 0,
   latencySigma: 0,
@@ -59,7 +72,7 @@ export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens',
  */
 export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model {
   const settings = { ...DEFAULTS, ...withoutUndefined(options) };
-  const { clock, p, v, rho, shared, flagRho, alternatives, latencyMs, latencySigma, seed } = settings;
+  const { clock, p, v, rho, shared, flagRho, conditioning, alternatives, latencyMs, latencySigma, seed } = settings;
   const concentration = settings.concentration ?? 1 / alternatives;
   if (!Number.isSafeInteger(alternatives) || alternatives < 1) {
     throw new UsageError(`simulated: expected alternatives to be a whole number of at least 1, got ${alternatives}.`);
@@ -70,7 +83,17 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   share('shared', shared);
   share('flagRho', flagRho, { below: 1 });
   share('concentration', concentration, { least: 1 / alternatives });
-  for (const name of ['latencyMs', 'latencySigma', 'inputUsdPerMTok', 'outputUsdPerMTok', 'outputTokens'] as const) {
+  if (settings.perStep !== 0 && settings.perStep !== 1) {
+    throw new UsageError(`simulated: expected perStep to be 0 or 1, got ${settings.perStep}.`);
+  }
+  for (const name of [
+    'conditioning',
+    'latencyMs',
+    'latencySigma',
+    'inputUsdPerMTok',
+    'outputUsdPerMTok',
+    'outputTokens',
+  ] as const) {
     if (settings[name] !== undefined && !(settings[name] >= 0))
       throw new UsageError(`simulated: expected ${name} of at least 0, got ${settings[name]}.`);
   }
@@ -104,18 +127,58 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     const random = createRandom(mix(step.seed, request.draw));
     const inputTokens = step.inputTokens;
     if (random() >= step.v) return { ...spoil(rightReply(step), random, request.maxOutputTokens), inputTokens };
-    const isRight = random() < step.p;
-    const verdict = verdictOn(step.subject);
-    const text =
-      verdict !== undefined
-        ? isRight === verdict
-          ? 'yes'
-          : 'no'
-        : isRight
-          ? rightReply(step)
-          : wrongReply(step, random);
+    const text = step.parts === undefined ? answer(step, random) : answerInParts(step, step.parts, random);
     const outputTokens = settings.outputTokens ?? Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
     return { text, finishReason: 'stop', inputTokens, outputTokens, latencyMs: 0 };
+  }
+
+  function answer(step: SimulatedStep, random: Random): string {
+    const isRight = random() < step.p;
+    const verdict = verdictOn(step.subject);
+    if (verdict !== undefined) return isRight === verdict ? 'yes' : 'no';
+    if (isRight) return rightReply(step);
+    const { process, state, form } = step.subject;
+    return form.reply!(mistakeOf({ process, state, seed: step.mistakeSeed }, random), state);
+  }
+
+  function answerInParts(
+    { subject }: SimulatedStep,
+    { process, state, steps, action }: Parts<unknown>,
+    random: Random,
+  ) {
+    const actions: unknown[] = [];
+    let wrong = 0;
+    for (let reached = state; actions.length < steps && !process.isDone(reached); ) {
+      const { seed, p } = hardnessOf({ process, state: reached }, process.prompt(reached));
+      const isRight = random() < conditioned(p, actions.length === 0 ? 0 : wrong / actions.length);
+      if (!isRight) wrong++;
+      const taken = isRight
+        ? process.reference!(reached)
+        : mistakeOf({ process, state: reached, seed: seed.mistake }, random);
+      actions.push(taken);
+      reached = process.apply(reached, taken);
+    }
+    return subject.form.reply!(action(actions), subject.state);
+  }
+
+  /** The chance that a vote is right after such a share of errors. */
+  function conditioned(p: number, errorShare: number): number {
+    if (conditioning === 0 || errorShare === 0 || p === 1) return p;
+    const odds = (p / (1 - p)) * Math.exp(-conditioning * errorShare);
+    return odds / (1 + odds);
+  }
+
+  /** A function of the step as it is asked, whatever was said before it. */
+  function hardnessOf(step: Pick<StepSubject, 'process' | 'state'>, { system = '', user }: Prompt) {
+    const asked = mix(hashText(user, hashSystem(system)), seed);
+    const random = createRandom(mix(asked, 0x57e9));
+    const common = shared > 0 ? commonFactor(step) : undefined;
+    const stepP = betaDraw({ mean: p, rho }, common?.random ?? random);
+    return {
+      seed: { asked, mistake: common?.seed ?? asked },
+      p: stepP,
+      v: betaDraw({ mean: v, rho: flagRho }, random),
+    };
   }
 
   function simulateStep(prompt: Prompt, subject: StepSubject | undefined): SimulatedStep {
@@ -124,31 +187,32 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
         'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
       );
     }
-    const { system = '', user } = prompt;
-    const stepSeed = mix(hashText(user, hashSystem(system)), seed);
-    const random = createRandom(mix(stepSeed, 0x57e9));
-    const common = shared > 0 ? commonFactor(subject) : undefined;
+    const { process, state, proposed } = subject;
+    const { system = '', turns = [], user } = prompt;
+    const { seed: seeds, p: stepP, v: stepV } = hardnessOf(subject, prompt);
+    const earlier = turns.map((turn) => `${turn.user}\n${turn.reply}`).join('\n');
     return {
       prompt,
       subject,
-      seed: stepSeed,
-      mistakeSeed: common?.seed ?? stepSeed,
-      p: betaDraw({ mean: p, rho }, common?.random ?? random),
-      v: betaDraw({ mean: v, rho: flagRho }, random),
-      inputTokens: Math.ceil((system.length + user.length) / TYPICAL_CHARS_PER_TOKEN),
+      seed: turns.length === 0 ? seeds.asked : mix(seeds.asked, hashText(earlier)),
+      mistakeSeed: seeds.mistake,
+      p: conditioned(stepP, process.errorShare?.(state) ?? 0),
+      v: stepV,
+      parts: settings.perStep === 1 && proposed === undefined ? process.madeOf?.(state) : undefined,
+      inputTokens: Math.ceil((system.length + earlier.length + user.length) / TYPICAL_CHARS_PER_TOKEN),
       right: undefined,
     };
   }
 
   /** What makes a step as hard in every form and for every model: a function of the step alone, not of our seed. */
-  function commonFactor({ process, state }: StepSubject): { seed: number; random: Random } | undefined {
+  function commonFactor({ process, state }: Pick<StepSubject, 'process' | 'state'>) {
     const common = hashText(process.prompt(state).user);
     const random = createRandom(common);
     return random() < shared ? { seed: common, random } : undefined;
   }
 
-  function wrongReply({ subject, mistakeSeed }: SimulatedStep, random: Random): string {
-    const { process, state, form } = subject;
+  function mistakeOf(step: { process: AnyProcess; state: unknown; seed: number }, random: Random): unknown {
+    const { process, state, seed } = step;
     const mistakes = (process.mistakes?.(state) ?? []).slice(0, alternatives);
     if (mistakes.length === 0) {
       throw new UsageError(
@@ -157,14 +221,14 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
       );
     }
     // Which mistake is the commonest differs from step to step, but not from draw to draw.
-    const commonest = mix(mistakeSeed, 0xbad) % mistakes.length;
+    const commonest = mix(seed, 0xbad) % mistakes.length;
     const isCommonest = mistakes.length === 1 || random() < Math.max(concentration, 1 / mistakes.length);
     const other = Math.floor(random() * (mistakes.length - 1));
     const chosen = isCommonest ? commonest : (commonest + 1 + other) % mistakes.length;
-    return form.reply!(mistakes[chosen], state);
+    return mistakes[chosen];
   }
 
-  const answer = (request: ModelRequest): Promise<Sample> => {
+  const answerNow = (request: ModelRequest): Promise<Sample> => {
     try {
       return Promise.resolve(respond(request));
     } catch (thrown) {
@@ -183,7 +247,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     id: describe(options),
     price: { inputUsdPerMTok: settings.inputUsdPerMTok, outputUsdPerMTok: settings.outputUsdPerMTok },
     rates: { p, v },
-    generate: latencyMs > 0 ? answerLater : answer,
+    generate: latencyMs > 0 ? answerLater : answerNow,
   };
 }
 
@@ -198,6 +262,8 @@ interface SimulatedStep {
   readonly mistakeSeed: number;
   readonly p: number;
   readonly v: number;
+  /** Where it is answered step by step. */
+  readonly parts: Parts<unknown> | undefined;
   readonly inputTokens: number;
   right: string | undefined;
 }

@@ -252,7 +252,7 @@ describe('inputs', () => {
       assert.equal(one!.system, other!.system);
       assert.match(one!.user, /first$/);
       assert.match(other!.user, /"body": "second"/);
-      for (const text of Object.values({ ...one, ...other })) assert.doesNotMatch(text, /4711/);
+      assert.doesNotMatch(JSON.stringify([one, other]), /4711/);
     }
   });
 });

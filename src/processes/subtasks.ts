@@ -24,7 +24,7 @@ export function subtasksOf<Input, State, Action>(
   stepsPerSubtask: number,
   parts: SubtaskParts<Input, State, Action>,
 ): Process<Input, State, readonly Action[]> {
-  const { start, isDone, input, version, apply, check, key } = single;
+  const { start, isDone, input, version, apply, check, key, render } = single;
   /** The right actions from here on, at most so many. */
   const follow = (state: State, most: number): Action[] => {
     const actions: Action[] = [];
@@ -60,10 +60,17 @@ export function subtasksOf<Input, State, Action>(
       if (actions.length === count || isDone(reached)) return undefined;
       return redFlag('illegal', `expected ${count} steps, got ${actions.length}`);
     },
+    madeOf: (state) => ({
+      process: single,
+      state,
+      steps: rightActions(state).length,
+      action: (actions) => actions as readonly Action[],
+    }),
     key: (actions) => actions.map(key).join(' '),
     apply: (state, actions) => actions.reduce<State>((reached, action) => apply(reached, action), state),
     reference: rightActions,
     reply: parts.reply,
+    render,
     mistakes: (state) => {
       const right = rightActions(state);
       const found: { readonly rank: number; readonly actions: readonly Action[] }[] = [];

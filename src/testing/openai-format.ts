@@ -1,11 +1,14 @@
 import { UsageError } from '../errors.ts';
 import type { FinishReason, Sample } from '../model.ts';
+import type { Turn } from '../process.ts';
 
 // The documents of OpenAI's interface, as far as one prompt and its answer need them.
 
 /** What a request asks for, however it came. */
 export interface Asked {
   readonly system: string | undefined;
+  /** Earlier questions with their answers; none where there is no chat. */
+  readonly turns?: readonly Turn[];
   readonly user: string;
   readonly temperature: number;
   readonly maxOutputTokens: number;
@@ -37,18 +40,28 @@ function readAsked(body: Record<string, unknown>, field: string, most: unknown):
   const messages = body[field];
   if (!Array.isArray(messages)) throw new UsageError(`${field}: expected a list of messages, got ${typeof messages}.`);
   const texts = { system: '', user: '' };
+  const turns: Turn[] = [];
   for (const [index, item] of messages.entries()) {
     const where = `${field}[${index}]`;
     const { role, content } = asObject(item, where);
+    const text = readContent(content, where);
+    if (role === 'assistant') {
+      turns.push({ user: texts.user, reply: text });
+      texts.user = '';
+      continue;
+    }
     const to = role === 'user' ? 'user' : role === 'system' || role === 'developer' ? 'system' : undefined;
     if (to === undefined) {
-      throw new UsageError(`${where}: expected the role system, developer or user, got ${JSON.stringify(role)}.`);
+      throw new UsageError(
+        `${where}: expected the role system, developer, user or assistant, got ${JSON.stringify(role)}.`,
+      );
     }
-    texts[to] += `${texts[to] === '' ? '' : '\n'}${readContent(content, where)}`;
+    texts[to] += `${texts[to] === '' ? '' : '\n'}${text}`;
   }
   const { temperature } = body;
   return {
     system: texts.system === '' ? undefined : texts.system,
+    ...(turns.length > 0 && { turns }),
     user: texts.user,
     temperature: typeof temperature === 'number' ? temperature : 1,
     maxOutputTokens: typeof most === 'number' ? most : DEFAULT_OUTPUT_TOKENS,

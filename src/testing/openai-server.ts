@@ -113,7 +113,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
   });
 
   async function ask(asked: Asked): Promise<{ sample: Sample; giveBack: () => void }> {
-    const key = hash('sha256', JSON.stringify([asked.system, asked.user]), 'base64');
+    const key = hash('sha256', JSON.stringify([asked.system, asked.user, ...(asked.turns ?? [])]), 'base64');
     const repetition = numbers.take(key);
     const giveBack = () => numbers.giveBack(key, repetition);
     try {

@@ -34,7 +34,7 @@ export function* statesOf(process: AnyProcess, input: unknown): Generator<unknow
 /**
  * A model that needs to know what it is asked (simulated) behind a server, which sees texts alone: a prompt is recognised as
  * that of one of these states, which are gone through as far as it takes, or of one of the last 100,000 to which an answer
- * has led, right or wrong. Anything else is refused, the questions to a verifier among it.
+ * has led, right or wrong; of a chat the last question is. Anything else is refused, the questions to a verifier among it.
  * @throws {UsageError} what `states` throws for its first one.
  */
 export function answersOf(options: {
@@ -96,7 +96,7 @@ export function answersOf(options: {
     }
   }
 
-  return async ({ system, user, temperature, maxOutputTokens, repetition }) => {
+  return async ({ system, turns, user, temperature, maxOutputTokens, repetition }) => {
     const subject = recognise({ system, user });
     if (subject === undefined) {
       throw new UsageError(
@@ -105,7 +105,7 @@ export function answersOf(options: {
       );
     }
     const { signal } = new AbortController();
-    const { prompt } = subject;
+    const prompt = turns === undefined ? subject.prompt : { ...subject.prompt, turns };
     const sample = await model.generate({ prompt, subject, temperature, maxOutputTokens, draw: repetition, signal });
     if (process.effect === undefined) follow(subject, sample.text);
     return sample;
