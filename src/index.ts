@@ -60,6 +60,7 @@ export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './red-f
 export type { ReplayCost, ReplayedStep, ReplayResult } from './replay.ts';
 export { type ReplayOptions, replayRun } from './replay-run.ts';
 export type { RecordPolicy, RunResult } from './run.ts';
+export { planSteps, type SolveOptions, type SolveResult, solve } from './solve.ts';
 // Stop rules
 export {
   adaptiveConsistency,

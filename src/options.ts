@@ -211,7 +211,7 @@ export function settingsOf(options: RunOptions): Json {
     model: named(model),
     ...(panel === undefined ? {} : { panel: panel.map(named) }),
     ...(verifier === undefined ? {} : { verifier: named(verifier) }),
-    ...(roles === undefined
+    ...(roles === undefined || Object.keys(roles).length === 0
       ? {}
       : { roles: Object.fromEntries(Object.entries(roles).map(([role, asked]) => [role, named(asked)])) }),
   };

@@ -564,7 +564,11 @@ class Run<Input, State, Action> {
       outputTokens: decision.outputTokens,
       costUsd: decision.costUsd,
       latencyMs: decision.latencyMs,
-      wrong: right === undefined || decision.settledBy === 'nothing' ? undefined : right !== decision.tally[0]![0],
+      wrong:
+        right === undefined || decision.settledBy === 'nothing'
+          ? undefined
+          : // What `verify` accepts is right, though the reference may know another.
+            decision.settledBy !== 'verify' && right !== decision.tally[0]![0],
       keepSamples: record === 'all' || (record === 'contested' && (isContested || decision.flags !== undefined)),
     };
     this.#options.onEvent?.({ type: 'step-decided', decision: entry });

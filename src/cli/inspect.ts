@@ -11,6 +11,7 @@ import {
   statusOf,
   unknownRun,
 } from '../journal.ts';
+import { outlineOfRun, showOutline } from './outline.ts';
 import {
   describeCertificate,
   describeSamples,
@@ -88,8 +89,11 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   const contested = (await journal.decisions(record.runId, { contested: true })).sort(byCloseness);
   const { totals } = record;
   const certificate = certificateOf(totals.tallies, totals) ?? null;
+  const outline = await outlineOfRun(journal, record);
   if (flags.json) {
-    process.stdout.write(`${printableJson({ ...summaryOf(record), certificate, notes, contested })}\n`);
+    process.stdout.write(
+      `${printableJson({ ...summaryOf(record), certificate, notes, contested, outline: outline?.rows })}\n`,
+    );
     return 0;
   }
   const status = statusOf(record);
@@ -103,6 +107,7 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   ];
   if (totals.wasted !== undefined) lines.push(`  wasted     ${describeWaste(totals.wasted)}`);
   if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificate)}`);
+  if (outline !== undefined) lines.push('', ...showOutline(outline.rows, outline));
   if (contested.length > 0) {
     lines.push(
       '',

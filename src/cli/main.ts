@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { BUILT_IN_PROCESSES } from '../processes/index.ts';
+import { ANSWER_KINDS, BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { calibrateCommand } from './calibrate.ts';
 import { compareCommand, parseCounts } from './compare.ts';
 import { decideCommand } from './decide.ts';
@@ -26,6 +26,7 @@ import { planCommand } from './plan.ts';
 import { parseFaults, rehearseCommand } from './rehearse.ts';
 import { addReplayOptions, replayCommand } from './replay.ts';
 import { resumeCommand, runCommand } from './run.ts';
+import { planStepsCommand, solveCommand } from './solve.ts';
 import { printable, printableLines } from './terminal.ts';
 
 /**
@@ -191,6 +192,25 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addHelpText('after', MAP_EXAMPLES)
     .action(ending(mapCommand));
 
+  const solve = addSolveOptions(program.command('solve'))
+    .description('solve a problem by decomposing it: decompositions, answers and compositions are voted on')
+    .option('--max-depth <n>', 'levels of decomposition (default: 3)', parseNumber)
+    .option(
+      '--max-nodes <n>',
+      'problems in the tree; beyond, they are answered in one piece (default: 200)',
+      parseNumber,
+    );
+  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(solve))))
+    .addHelpText('after', SOLVE_EXAMPLES)
+    .action(ending(solveCommand));
+
+  const planSteps = addSolveOptions(program.command('plan-steps'))
+    .description('plan once: a file of steps with prompts and dependencies, voted on as a whole, to read, edit and run')
+    .option('--output <file>', 'the plan (default: plan.json)');
+  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(planSteps))))
+    .addHelpText('after', PLAN_STEPS_EXAMPLES)
+    .action(ending(planStepsCommand));
+
   const runs = program.command('runs').description('list the runs of a journal, the newest first');
   addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
 
@@ -268,6 +288,21 @@ function createProgram(setExitCode: (code: number) => void): Command {
   );
 }
 
+function addSolveOptions(command: Command): Command {
+  return command
+    .argument('<problem>', 'its text, @FILE, or @- for stdin')
+    .addOption(
+      new Option(
+        '--answer <kind>',
+        'what the answer looks like; free texts are judged, not voted on (default: text)',
+      ).choices(ANSWER_KINDS),
+    )
+    .option('--proposals <n>', 'decompositions to choose from (default: 5)', parseNumber)
+    .option('--decomposer <id>', 'the model that decomposes (default: --model)')
+    .option('--judge <id>', 'the model that chooses among decompositions (default: --model)')
+    .option('--run-id <id>', 'the same id again goes on (default: a new one)');
+}
+
 const RUN_EXAMPLES = `
 Examples:
   mdap run hanoi --input '{"disks":10}' --model simulated:p=0.99,v=0.97 --k auto --target 0.999
@@ -283,6 +318,20 @@ Examples:
   mdap map ./classify.ts --input tickets.jsonl --output labels.jsonl --model openai/gpt-4.1-nano --k 2
 
 Exit codes: 0 every item was looked at (failures: see the summary), 2 usage, 3 paused, 1 stopped.`;
+
+const SOLVE_EXAMPLES = `
+Examples:
+  mdap solve "Multiply 33197 by 90512." --answer number --max-depth 8 --model simulated:p=0.95,v=0.97
+  mdap solve @problem.txt --answer text --model openai/gpt-4.1-mini --judge openai/gpt-4.1 --budget-usd 1
+  mdap solve "Write a test plan for a login page." --answer free --model qwen --base-url http://localhost:8080/v1
+
+\`mdap inspect RUN\` shows the tree with the votes at every node; \`mdap resume RUN\` goes on.`;
+
+const PLAN_STEPS_EXAMPLES = `
+Examples:
+  mdap plan-steps "Multiply 33197 by 90512." --answer number --model simulated:p=0.95 --output product.json
+  mdap run product.json --model simulated:p=0.95
+With "parameters": ["name"] in the file, {name} in its texts is bound by the input: mdap map plan.json --input rows.jsonl ...`;
 
 const RESUME_EXAMPLES = `
 Examples:

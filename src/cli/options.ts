@@ -150,19 +150,25 @@ export function runOptionsOf(flags: Partial<RunFlags> & { readonly input?: strin
 }
 
 /**
- * Input from the command line: JSON, `@file` or `@-` for stdin.
+ * A text from the command line: itself, `@file` or `@-` for stdin.
+ * @throws {UsageError} for a file that cannot be read.
+ */
+export function readText(text: string, flag: string): string {
+  if (!text.startsWith('@')) return text;
+  try {
+    return readFileSync(text === '@-' ? 0 : text.slice(1), 'utf8');
+  } catch (thrown) {
+    throw new UsageError(`${flag}: expected a readable file after @: ${messageOf(thrown)}.`);
+  }
+}
+
+/**
+ * The same as JSON.
  * @throws {UsageError} with the place where the JSON breaks.
  */
 export function readInput(text: string, flag = '--input'): unknown {
-  let json = text;
+  const json = readText(text, flag);
   const from = text.startsWith('@') ? (text === '@-' ? 'stdin' : text.slice(1)) : undefined;
-  if (from !== undefined) {
-    try {
-      json = readFileSync(text === '@-' ? 0 : from, 'utf8');
-    } catch (thrown) {
-      throw new UsageError(`${flag}: expected a readable file after @: ${messageOf(thrown)}.`);
-    }
-  }
   try {
     return JSON.parse(json);
   } catch (thrown) {

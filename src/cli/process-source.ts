@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
 import { type AnyProcess, defineProcess, inSubtasks } from '../process.ts';
-import { BUILT_IN_PROCESSES, builtInProcess } from '../processes/index.ts';
+import { BUILT_IN_PROCESSES, builtInProcess, stepPlanProcess } from '../processes/index.ts';
 
 export interface LoadedProcess {
   readonly process: AnyProcess;
@@ -15,7 +15,8 @@ export interface LoadedProcess {
 }
 
 /**
- * From what stands on the command line to the process: a built-in name, or the path of a module whose default export is one;
+ * From what stands on the command line to the process: a built-in name, the path of a module whose default export is one, or
+ * of a plan;
  * with `@m=2` at its end with two steps a sample.
  * @throws {UsageError} saying what was expected.
  */
@@ -39,14 +40,26 @@ async function loadSteps(source: string): Promise<LoadedProcess> {
     return { process: builtIn, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
   }
   const path = resolve(source);
-  const isPath = /[\\/]|\.[cm]?[jt]s$/.test(source);
+  const isPath = /[\\/]|\.([cm]?[jt]s|json)$/.test(source);
   if (!isPath || !existsSync(path)) {
     throw new UsageError(
-      `process: expected ${isPath ? 'an existing module' : `one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module`}, ` +
+      `process: expected ${isPath ? 'an existing module' : `one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module or of a plan (.json)`}, ` +
         `got ${JSON.stringify(source)}.`,
     );
   }
-  return { process: await importProcess(path), source: path };
+  return { process: path.endsWith('.json') ? readPlan(path) : await importProcess(path), source: path };
+}
+
+function readPlan(path: string): AnyProcess {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (thrown) {
+    throw new UsageError(
+      `process: expected a plan, as \`mdap plan-steps\` writes it, at ${path}: ${messageOf(thrown)}.`,
+    );
+  }
+  return stepPlanProcess(value);
 }
 
 async function importProcess(path: string): Promise<AnyProcess> {

@@ -44,7 +44,7 @@ export function decidingCalibration(definition: AnyProcess, flags: RunFlags): Ru
   return flags.calibration ?? (isRuleOpen ? findCalibration(definition, flags, 'deciding') : undefined);
 }
 
-export function requireModel(flags: RunFlags): void {
+export function requireModel(flags: Pick<RunFlags, 'model'>): void {
   if (flags.model === undefined) {
     throw new UsageError('--model: expected a model; to try without one: --model simulated:p=0.99,v=0.97.');
   }

@@ -5,6 +5,9 @@ import { checkers } from './checkers.ts';
 import { dictSum } from './dict-sum.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
+import { PRODUCTS } from './products.ts';
+import { roundTrip } from './round-trip.ts';
+import { solve } from './solve.ts';
 
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
 export { type AddCountState, addCount } from './add-count.ts';
@@ -18,6 +21,13 @@ export {
 export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
 export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
+
+export { PRODUCTS } from './products.ts';
+export { type SolveInput, type SolveOracle, solve } from './solve.ts';
+export type { SolveAction, SolveNode, SolveState } from './solve-tree.ts';
+export { ANSWER_KINDS, type AnswerKind, type Composition, type Split, type Subproblem } from './split.ts';
+
+export { type StepPlan, type StepPlanInput, stepPlanProcess } from './step-plan.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
 export const BUILT_IN_PROCESSES: Readonly<
@@ -58,6 +68,11 @@ export const BUILT_IN_PROCESSES: Readonly<
     about: 'checkers jumping: so many red and blue ones change sides, one move a step ((n + 1)^2 - 1 steps)',
     exampleInput: { checkers: 7 },
   },
+  'round-trip': {
+    process: () => roundTrip(),
+    about: 'edits of a document that are made and later undone, one edit of one record a step',
+    exampleInput: { records: 10, trips: 3, edits: 3, seed: 1 },
+  },
   extract: {
     process: () => extract(),
     about: 'fields of a record by a schema, for `mdap map`',
@@ -67,6 +82,16 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => extract({ isChecked: true }),
     about: 'the same with the right answer beside each record, to rehearse and to measure',
     exampleInput: { schema: { total: 'number' }, record: 'Bill: 12.50', expected: { total: 12.5 } },
+  },
+  solve: {
+    process: () => solve(),
+    about: 'a problem, decomposed by the model itself: see `mdap solve`',
+    exampleInput: { problem: 'How many days are there in the first ten years of the 21st century?', answer: 'number' },
+  },
+  'solve-products': {
+    process: () => solve({ oracle: PRODUCTS }),
+    about: 'the same for products of long numbers, with a reference',
+    exampleInput: { digits: 5, seed: 1, maxDepth: 8 },
   },
 };
 

@@ -1,0 +1,63 @@
+import type { DecisionEntry, Journal, RunRecord } from '../journal.ts';
+import { type OutlineRow, parseInput } from '../process.ts';
+import { loadProcess } from './process-source.ts';
+import { plural, printable, showCount, truncate } from './terminal.ts';
+
+const WIDEST = 100;
+/** Of a row; a tree deeper than this is indented no further. */
+const MOST_INDENTED = 20;
+
+/** A tree in lines, indented, each with what came out; with the votes of its steps where they are known. */
+export function showOutline(
+  rows: readonly OutlineRow[],
+  options: { readonly decisions?: ReadonlyMap<number, DecisionEntry>; readonly mostRows?: number } = {},
+): string[] {
+  const { decisions, mostRows = rows.length } = options;
+  const lines = rows.slice(0, mostRows).flatMap(({ depth, text, detail, steps }) => {
+    const indent = '  '.repeat(Math.min(depth, MOST_INDENTED));
+    const plain = printable(text.replace(/\s+/g, ' '));
+    const whole = `${indent}${plain}${detail === '' ? '' : `  ${printable(detail)}`}`;
+    const shown = [
+      ...(whole.length <= WIDEST
+        ? [whole]
+        : [
+            `${indent}${truncate(plain, WIDEST - indent.length)}`,
+            ...(detail === '' ? [] : [`${indent}  ${truncate(printable(detail), WIDEST - indent.length - 2)}`]),
+          ]),
+    ];
+    const votes = decisions === undefined ? '' : describeSteps(steps, decisions);
+    return votes === '' ? shown : [...shown, `${indent}  ${votes}`];
+  });
+  if (rows.length > mostRows) lines.push(`... and ${showCount(rows.length - mostRows)} more`);
+  return lines;
+}
+
+/** As `answer 7 : 4 (step 120)`; those that no vote decided are only counted. */
+function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number, DecisionEntry>): string {
+  const isVoted = ({ stepIndex }: OutlineRow['steps'][number]) => decisions.get(stepIndex)?.settledBy !== 'verify';
+  const proposals = steps.filter((step) => !isVoted(step));
+  return [
+    ...(proposals.length > 0 ? [`${plural(proposals.length, 'proposal')} from step ${proposals[0]!.stepIndex}`] : []),
+    ...steps.filter(isVoted).map(({ label, stepIndex }) => {
+      const decision = decisions.get(stepIndex);
+      const votes = decision?.tally?.map(([, count]) => count).join(' : ') ?? String(decision?.votes ?? '');
+      return `${label} ${votes}${decision?.wrong ? ' WRONG' : ''} (step ${stepIndex})`;
+    }),
+  ].join(', ');
+}
+
+/** The tree of a run as its decisions make it; undefined for a process that has none, or cannot be found any more. */
+export async function outlineOfRun(journal: Journal, record: RunRecord) {
+  if (record.processSource === null) return undefined;
+  try {
+    const { process } = await loadProcess(record.processSource);
+    if (process.outline === undefined) return undefined;
+    const all = await journal.decisions(record.runId);
+    let state: unknown = process.start(await parseInput(process, record.input));
+    for (const { action } of all) state = process.apply(state, action);
+    return { rows: process.outline(state), decisions: new Map(all.map((one) => [one.stepIndex, one])) };
+  } catch {
+    // Its module is gone or has changed: the rest can be looked at all the same.
+    return undefined;
+  }
+}

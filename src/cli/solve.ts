@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { systemClock } from '../defaults.ts';
+import { UsageError } from '../errors.ts';
+import type { AnswerKind, StepPlan } from '../processes/index.ts';
+import { planSteps, type SolveOptions, solve } from '../solve.ts';
+import { writeWhole } from './calibrate.ts';
+import { type RunFlags, readText, runOptionsOf } from './options.ts';
+import { showOutline } from './outline.ts';
+import { progress } from './progress.ts';
+import { describeResult, exitCodeOf, pausable, requireModel } from './run.ts';
+import { plural, printable, printableJson, showCount } from './terminal.ts';
+
+export interface SolveFlags extends Omit<RunFlags, 'answer'> {
+  readonly answer?: AnswerKind;
+  readonly maxDepth?: number;
+  readonly maxNodes?: number;
+  readonly proposals?: number;
+  readonly decomposer?: string;
+  readonly judge?: string;
+}
+
+/** Of the tree; `mdap inspect` shows all. */
+const MOST_ROWS = 60;
+
+/** A problem as its text, `@FILE`, or `@-` for stdin. */
+export async function solveCommand(text: string, flags: SolveFlags): Promise<number> {
+  requireModel(flags);
+  const problem = readText(text, 'problem');
+  const result = await pausable((signal) => solve(problem, { ...optionsOf(flags), ...listening(signal) }));
+  if (flags.json) process.stdout.write(`${printableJson(result)}\n`);
+  else {
+    const { solution, outline, refused, isAtomic, status } = result;
+    const failures = Object.entries(refused).map(([name, count]) => `${showCount(count)} ${printable(name)}`);
+    const lines = [
+      ...showOutline(outline, { mostRows: MOST_ROWS }),
+      '',
+      ...(isAtomic && status === 'done' ? ['answered in one piece: no decomposition was chosen'] : []),
+      ...(failures.length > 0 ? [`replies refused: ${failures.join(', ')}`] : []),
+      describeResult(result, flags.journal),
+      ...(solution === undefined ? [] : [solution.split('\n').map(printable).join('\n'), '']),
+    ];
+    process.stdout.write(lines.join('\n'));
+  }
+  return exitCodeOf(result, flags.journal);
+}
+
+/** A plan for a problem, into a file. */
+export async function planStepsCommand(
+  text: string,
+  flags: SolveFlags & { readonly output?: string },
+): Promise<number> {
+  requireModel(flags);
+  const { output = 'plan.json' } = flags;
+  if (existsSync(output)) {
+    throw new UsageError(`--output: ${output} is there already: move it away, or choose another file.`);
+  }
+  const problem = readText(text, 'problem');
+  const result = await pausable((signal) => planSteps(problem, { ...optionsOf(flags), ...listening(signal) }));
+  const { plan, status } = result;
+  if (plan !== undefined) {
+    const file: StepPlan = {
+      stepPlan: 1,
+      name: 'plan',
+      problem,
+      answer: flags.answer ?? 'text',
+      parameters: [],
+      process: result.process === 'solve-products' ? 'solve-products' : 'solve',
+      ...plan,
+    };
+    writeWhole(output, `${JSON.stringify(file, null, 2)}\n`);
+  }
+  process.stdout.write(
+    flags.json
+      ? `${printableJson(result)}\n`
+      : plan !== undefined
+        ? `${printable(output)}: ${plural(plan.subproblems.length, 'step')}. Read it, edit it, then: mdap run ${printable(output)} --model ${printable(String(flags.model))}\n`
+        : status === 'done'
+          ? 'no plan: the problem is best answered in one piece (mdap solve --max-depth 0)\n'
+          : describeResult(result, flags.journal),
+  );
+  return exitCodeOf(result, flags.journal);
+}
+
+function listening(signal: AbortSignal): Pick<SolveOptions, 'signal' | 'onEvent'> {
+  return { signal, onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: undefined }) };
+}
+
+function optionsOf(flags: SolveFlags): SolveOptions {
+  const { answer: answerKind, maxDepth, maxNodes, proposals, decomposer, judge, ...rest } = flags;
+  const { runId } = rest;
+  return {
+    ...(runOptionsOf(rest) as SolveOptions),
+    runId,
+    answerKind,
+    maxDepth,
+    maxNodes,
+    proposals,
+    decomposer,
+    judge,
+  };
+}

@@ -1,0 +1,100 @@
+import { run } from './defaults.ts';
+import { UsageError } from './errors.ts';
+import type { Model } from './model.ts';
+import type { RunOptions } from './options.ts';
+import type { AnyProcess, OutlineRow } from './process.ts';
+import { PRODUCTS } from './processes/products.ts';
+import { solve as solveProcess } from './processes/solve.ts';
+import type { SolveState } from './processes/solve-tree.ts';
+import type { AnswerKind, Split } from './processes/split.ts';
+import type { RunResult } from './run.ts';
+
+/** Those of a run, and how far a problem is decomposed. */
+export interface SolveOptions extends Omit<RunOptions, 'answer' | 'roles' | 'processSource'> {
+  /** What the answer looks like: `text` by default. */
+  readonly answerKind?: AnswerKind;
+  /** Levels of decomposition; 3 by default, 0 for none. */
+  readonly maxDepth?: number;
+  /** Problems in the whole tree; beyond, they are answered in one piece. 200 by default. */
+  readonly maxNodes?: number;
+  /** Decompositions that the judges of a problem choose from; 5 by default. */
+  readonly proposals?: number;
+  /** Who decomposes, and who judges; the model by default. */
+  readonly decomposer?: string | Model;
+  readonly judge?: string | Model;
+}
+
+export interface SolveResult extends RunResult<SolveState> {
+  /** Undefined while the run is not done. */
+  readonly solution: string | undefined;
+  /** The model, or the limits, had the whole answered in one piece. */
+  readonly isAtomic: boolean;
+  /** The tree, line by line. */
+  readonly outline: readonly OutlineRow[];
+  /** Decompositions that were refused in this execution, by what was wrong with them. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/**
+ * Solves a problem by decomposing it: see `processes/solve.ts`. Resumes with the same `runId`.
+ * @throws as `run` does.
+ */
+export async function solve(problem: string, options: SolveOptions): Promise<SolveResult> {
+  const { result, refused, process } = await runSolve(problem, options, { isPlanOnly: false });
+  const root = result.state.nodes[0]!;
+  const outline = process.outline!(result.state);
+  return { ...result, solution: root.result, isAtomic: root.isAtomic && root.split === undefined, outline, refused };
+}
+
+/**
+ * A plan for a problem, voted on as a whole and not carried out: data, to be read, edited and run (`stepPlanProcess`).
+ * @returns a result without a plan where the model would have it answered in one piece, or the run is not done
+ * @throws as `run` does.
+ */
+export async function planSteps(
+  problem: string,
+  options: Omit<SolveOptions, 'maxDepth' | 'maxNodes'>,
+): Promise<RunResult<SolveState> & { readonly plan: Split | undefined }> {
+  const { result } = await runSolve(problem, options, { isPlanOnly: true });
+  return { ...result, plan: result.state.nodes[0]!.split };
+}
+
+async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
+  const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
+  // A simulated model must know what is right: it knows products.
+  const isSimulated = typeof model === 'string' && /^simulated\b/.test(model) && rest.baseUrl === undefined;
+  const process: AnyProcess = solveProcess({ oracle: isSimulated ? PRODUCTS : undefined });
+  if (isSimulated) requireProduct(problem);
+  const roles = {
+    ...(decomposer === undefined ? {} : { decompose: decomposer }),
+    ...(judge === undefined ? {} : { judge }),
+  };
+  const refused: Record<string, number> = {};
+  const result: RunResult<SolveState> = await run(
+    process,
+    { problem, answer: answerKind, maxDepth, maxNodes, proposals, isPlanOnly },
+    {
+      variants: 'all',
+      ...rest,
+      model,
+      roles,
+      processSource: process.name,
+      onEvent: (event) => {
+        onEvent?.(event);
+        const failure = event.type === 'sample-landed' ? /^([a-z-]+): /.exec(event.sample.flag?.detail ?? '') : null;
+        if (failure !== null) refused[failure[1]!] = (refused[failure[1]!] ?? 0) + 1;
+      },
+    },
+  );
+  return { process, result, refused };
+}
+
+function requireProduct(problem: string): void {
+  try {
+    PRODUCTS.answer(problem);
+  } catch {
+    throw new UsageError(
+      'problem: a simulated model can solve products alone, as in "Multiply 12345 by 67890.": ask a real one.',
+    );
+  }
+}
