@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
-import { type AnyProcess, type Form, inSubtasks, parseInput } from '../process.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
 import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
 import { type CheckersAction, type CheckersState, checkers, isCheckersSolved } from './checkers.ts';
 
@@ -30,7 +30,7 @@ function walk(count: number): { states: CheckersState[]; actions: CheckersAction
   return { states, actions, end: state };
 }
 
-function read(process: AnyProcess, text: string, state: unknown, form: Form<unknown, unknown> = process.forms[0]!) {
+function read(process: AnyProcess, text: string, state: unknown, form = process.forms[0]!) {
   return readReply(text, {
     parse: (reply) => form.parse(reply, state),
     check: (action) => process.check?.(action, state),
