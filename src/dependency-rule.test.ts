@@ -37,6 +37,8 @@ const LAYERS: readonly Layer[] = [
       'heterogeneity.ts',
       'forecast.ts',
       'simulate.ts',
+      'accuracy.ts',
+      'method.ts',
       'beta-binomial.ts',
       'special-functions.ts',
       'process.ts',
@@ -76,12 +78,12 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'orchestration',
-    files: ['run.ts', 'step-votes.ts', 'open-run.ts', 'map.ts', 'solve.ts', 'calibrate.ts', 'replay.ts'],
+    files: ['run.ts', 'step-votes.ts', 'open-run.ts', 'map.ts', 'calibrate.ts', 'replay.ts'],
     below: ['vocabulary and pure decisions', 'one decision'],
     packages: 'none',
     nodeModules: 'any',
   },
-  ...(['models/', 'journals/', 'processes/', 'testing/'] as const).map(
+  ...(['models/', 'journals/', 'processes/', 'methods/', 'testing/'] as const).map(
     (folder): Layer => ({
       name: folder,
       files: [folder],
@@ -99,7 +101,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     name: 'assembly',
-    files: ['defaults.ts', 'foretell.ts', 'options.ts', 'replay-run.ts', 'voters.ts', 'index.ts'],
+    files: ['defaults.ts', 'foretell.ts', 'options.ts', 'replay-run.ts', 'solve.ts', 'voters.ts', 'index.ts'],
     below: [
       'vocabulary and pure decisions',
       'one decision',

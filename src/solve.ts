@@ -62,7 +62,8 @@ export async function planSteps(
 async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
   // A simulated model must know what is right: it knows products.
-  const isSimulated = typeof model === 'string' && /^simulated\b/.test(model) && rest.baseUrl === undefined;
+  const name = typeof model === 'string' ? model : model?.id;
+  const isSimulated = name !== undefined && /^simulated\b/.test(name) && rest.baseUrl === undefined;
   const process: AnyProcess = solveProcess({ oracle: isSimulated ? PRODUCTS : undefined });
   if (isSimulated) requireProduct(problem);
   const roles = {

@@ -32,7 +32,7 @@ export const PRODUCTS: SolveOracle = {
   // Shifted by a digit too many; by one too few; the parts of another number.
   wrongSplits: (statement) => {
     const [a, b] = factorsOf(statement);
-    if (a.length === 1 && b.length === 1) return [split(`0${a}`, b, { shift: 2 })];
+    if (a.length === 1 && b.length === 1) return [1, 2, 3].map((digit) => longer(a, b, digit));
     return [split(a, b, { shift: 1 }), split(a, b, { shift: -1 }), split(a, b, { changed: 1 })];
   },
   isRight: (statement, decomposition) => {
@@ -74,6 +74,18 @@ function split(a: string, b: string, error: { readonly shift?: number; readonly 
       answer: 'number',
     })),
     compose: { formula: `P1 * 10 ^ ${Math.max(0, low + (error.shift ?? 0))} + P2` },
+    decisions: [],
+  };
+}
+
+/** Of a product that cannot be split: of longer ones, and wrong. */
+function longer(a: string, b: string, digit: number): Split {
+  return {
+    subproblems: [
+      { id: 'P1', statement: productOf(`${digit}${a}`, b), needs: [], answer: 'number' },
+      { id: 'P2', statement: productOf(a, `${digit}${b}`), needs: [], answer: 'number' },
+    ],
+    compose: { formula: 'P1 + P2 + 1' },
     decisions: [],
   };
 }

@@ -206,9 +206,18 @@ class Tree {
   }
 
   #settle(node: number, kind: TaskKind, action: SolveAction): void {
-    if (action.type === 'split') this.decompose(node, action.split);
-    else if (action.type === 'answer') this.#finish(node, action.answer);
+    if (action.type === 'split' && this.#hasRoomFor(action.split)) this.decompose(node, action.split);
+    else if (action.type === 'split') {
+      const { failures } = this.#nodes[node]!;
+      const { maxNodes } = this.#from.limits;
+      this.#change(node, { failures: [...failures, `no-room: at most ${maxNodes} problems in the tree`] });
+      this.#answer(node);
+    } else if (action.type === 'answer') this.#finish(node, action.answer);
     else if (kind === 'split') this.#answer(node);
+  }
+
+  #hasRoomFor({ subproblems }: Split): boolean {
+    return this.#nodes.length + subproblems.length <= this.#from.limits.maxNodes;
   }
 
   /** Asks how it is decomposed, where it may be. */

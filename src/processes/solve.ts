@@ -259,5 +259,8 @@ function mistakesAt(task: Task, oracle: SolveOracle): SolveAction[] {
   if (task.kind !== 'split') {
     return oracle.wrongAnswers(statement).map((answer) => ({ type: 'answer', answer: readAnswer(answer, kind), kind }));
   }
-  return oracle.wrongSplits(statement).map((split) => ({ type: 'split', split }));
+  return oracle
+    .wrongSplits(statement)
+    .filter((split) => checkSplit(split, task.above) === undefined)
+    .map((split) => ({ type: 'split', split }));
 }
