@@ -23,6 +23,7 @@ export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
 
 export { PRODUCTS } from './products.ts';
+export { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 export { type SolveInput, type SolveOracle, solve } from './solve.ts';
 export type { SolveAction, SolveNode, SolveState } from './solve-tree.ts';
 export { ANSWER_KINDS, type AnswerKind, type Composition, type Split, type Subproblem } from './split.ts';

@@ -42,10 +42,7 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
     },
   ],
   checkers: [{ checkers: 1 }, { checkers: 2 }],
-  'round-trip': [
-    { records: 2, trips: 1 },
-    { records: 3, trips: 2, edits: 8, seed: 5 },
-  ],
+  'round-trip': [{ records: 4, edits: 8, seed: 5 }],
   'dict-sum': [
     { turns: 1 },
     { turns: 50, keysPerTurn: 12, seed: 3 },
