@@ -4,10 +4,14 @@
 //  3. A paused step is decided from its page, and the run goes on with that decision.
 //  4. Pages follow the run again after the server was gone.
 //  5. Long lists are complete, with few rows in the document at a time.
-//  6. Plans are those of the library; the calibrations beside the journal can be laid in and compared.
-//  7. No page asks another host, offends the content security policy, or is wider than a phone.
+//  6. The state of a run is drawn, followed, and scrubbed through by keys; nothing that is in a picture runs.
+//  7. Plans are those of the library; the calibrations beside the journal can be laid in and compared.
+//  8. No page asks another host, offends the content security policy, or is wider than a phone.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -16,7 +20,9 @@ import { calibrateProcess, run } from '../src/defaults.ts';
 import { scriptedModel } from '../src/models/scripted.ts';
 import type { RunOptions } from '../src/options.ts';
 import { plan } from '../src/plan.ts';
+import { defineProcess } from '../src/process.ts';
 import { builtInProcess } from '../src/processes/index.ts';
+import type { ServerOptions } from '../src/server/server.ts';
 import { buildPages, noBrowser, startBrowser } from './fixtures/browser.ts';
 import { type Dashboard, echo, startDashboard, tempJournal } from './fixtures/dashboard.ts';
 
@@ -83,14 +89,14 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   }
 
   /** Pages are closed before their server: one that goes on asking meets a socket that is no longer connected. */
-  function serve(t: TestContext, file: string, port = 0): Promise<Dashboard> {
+  function serve(t: TestContext, file: string, port = 0, options: Partial<ServerOptions> = {}): Promise<Dashboard> {
     if (!closings.has(t)) {
       closings.set(t, []);
       t.after(async () => {
         for (const close of closings.get(t)!) await close();
       });
     }
-    return startDashboard(t, { file, pages, port });
+    return startDashboard(t, { file, pages, port, ...options });
   }
 
   /** A figure by its name, without the small print. */
@@ -241,6 +247,8 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
     await rows.first().waitFor();
     const seen = new Set<string>();
     for (let isEnd = false; !isEnd; ) {
+      // Those that are on their way have no link yet.
+      await eventually(() => list.locator('tbody th:not(:has(a))').count(), 0);
       const texts = await rows.allInnerTexts();
       assert.ok(texts.length < 80, `${texts.length} rows in the document`);
       for (const text of texts) seen.add(text);
@@ -249,9 +257,108 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
       await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
     }
     assert.equal(seen.size, steps);
+    await list.press('Home');
+    await eventually(() => rows.first().textContent(), '0');
+    await list.press('End');
+    await eventually(() => rows.last().textContent(), counted(steps - 1));
     await page.getByRole('spinbutton').fill('1001');
     await page.getByRole('button', { name: 'Open' }).click();
     await page.locator('h1', { hasText: 'Step 1,001' }).waitFor();
+  });
+
+  it('draws the state of a run, follows it, and goes through its steps by keys', async (t) => {
+    const file = tempJournal(t);
+    await runHanoi(file, 6, { maxSteps: 20 });
+    const { url } = await serve(t, file);
+    const page = await open(t, `${url}runs/r`, { colorScheme: 'light' });
+    const picture = page.locator('.picture img');
+    const shows = (what: string) => eventually(() => picture.getAttribute('alt'), what);
+    await shows('The state before step 20');
+    assert.ok(await picture.evaluate((image) => image.complete && image.naturalWidth > 0));
+    const slider = page.getByRole('slider', { name: 'Step' });
+    for (const [key, step] of [
+      ['Home', 0],
+      ['ArrowRight', 1],
+      ['ArrowUp', 2],
+      ['ArrowLeft', 1],
+      ['End', 20],
+    ] as const) {
+      await slider.press(key);
+      await shows(`The state before step ${step}`);
+      const source = await picture.getAttribute('src');
+      assert.equal(source, `/api/runs/r/steps/${step}/picture?theme=light`);
+    }
+    await runHanoi(file, 6, { maxSteps: 30 });
+    await shows('The state before step 30');
+    await slider.press('Home');
+    await runHanoi(file, 6);
+    await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
+    await shows('The state before step 0');
+    await slider.press('End');
+    await shows('The last state');
+    await page.getByRole('combobox', { name: 'Pace' }).selectOption('1');
+    await page.getByRole('button', { name: 'Play' }).click();
+    await shows('The state before step 1');
+    await page.getByRole('combobox', { name: 'Pace' }).selectOption('1000');
+    await shows('The last state');
+    await page.getByRole('button', { name: 'Play' }).waitFor();
+    await slider.press('ArrowLeft');
+    await page.getByRole('link', { name: 'Before step 62' }).click();
+    await shows('The state before step 62');
+    await page.getByRole('button', { name: /^Colours/ }).click();
+    await page.getByRole('button', { name: /^Colours: light/ }).click();
+    await eventually(() => picture.getAttribute('src'), '/api/runs/r/steps/62/picture?theme=dark');
+  });
+
+  it('runs nothing that is in a picture, and says what is wrong with one', async (t) => {
+    const file = tempJournal(t);
+    let calls = 0;
+    let unprotected = '';
+    const other = createServer(({ url }, answer) => {
+      if (url === '/x') calls++;
+      answer.setHeader('content-type', 'image/svg+xml');
+      answer.end(unprotected);
+    }).listen(0, '127.0.0.1');
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}/`;
+    const attack = 'document.documentElement.dataset.hacked = 1; window.hacked = 1; window.parent.hacked = 1';
+    const said =
+      `</text><script>${attack}</script><image href="x" onerror="${attack}"/><image href="${elsewhere}x"/><style>@import "${elsewhere}x";</style>` +
+      `<foreignObject width="9" height="9"><body xmlns="http://www.w3.org/1999/xhtml" onload="${attack}"><img src="x" onerror="${attack}"/>` +
+      `<script>${attack}</script></body></foreignObject><text>`;
+    const drawing = defineProcess<{ steps: number }, { left: number; said: string }, string>({
+      ...echo,
+      start: ({ steps }) => ({ left: steps, said: '' }),
+      isDone: ({ left }) => left === 0,
+      apply: ({ left }, action) => ({ left: left - 1, said: action }),
+      render: ({ said }) =>
+        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="${attack}"><text>${said}</text></svg>`,
+    });
+    const model = scriptedModel((_, call) => (call === 0 ? said : 'a & b'));
+    const common = { journal: file, runId: 'r', processSource: 'drawing', k: 1 } as const;
+    await run(drawing, { steps: 2 }, { ...common, model });
+    const { url, ask } = await serve(t, file, 0, { loadProcess: async () => drawing });
+    const page = await open(t, `${url}runs/r/steps/1`);
+    await page.locator('.picture img').waitFor();
+    assert.ok(await page.locator('.picture img').evaluate((image) => image.complete && image.naturalWidth > 0));
+    const hacked = 'window.hacked ?? document.documentElement.dataset.hacked';
+    assert.equal(await page.evaluate(hacked), undefined);
+    await page.goto(`${url}runs/r`);
+    await page.getByText('The picture is not well-formed XML').waitFor();
+
+    const alone = await browser.newPage();
+    t.after(() => alone.close());
+    const address = `${url}api/runs/r/steps/1/picture`;
+    await alone.goto(address);
+    assert.equal(await alone.evaluate('document.documentElement.localName'), 'svg');
+    assert.equal(await alone.evaluate(hacked), undefined);
+    assert.equal(calls, 0);
+    // It would, without the policy.
+    unprotected = (await ask('/api/runs/r/steps/1/picture')).text;
+    await alone.goto(elsewhere);
+    assert.equal(await alone.evaluate(hacked), 1);
+    assert.ok(calls > 0);
   });
 
   it('plans as the library does, from a calibration where there is one, and compares', async (t) => {

@@ -10,7 +10,7 @@ import { Forecaster } from '../server/forecaster.ts';
 import { Processes } from '../server/processes.ts';
 import { Refusal } from '../server/refusal.ts';
 import { type Foretold, foretellRun } from '../server/run-plan.ts';
-import { driftAlarms, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { countedAtLimit, driftAlarms, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';
 import { type Commands, type Report, type ReportedStep, reportPage } from './report-page.ts';
@@ -63,7 +63,10 @@ export async function makeReport(runId: string, journalFile: string, version: st
     return {
       madeAtMs: systemClock.now(),
       versions: { mdap: version, node: process.version, process: live.fingerprint.version },
-      run: summaryOf(live, await processes.steps(live)),
+      run: summaryOf(live, {
+        totalSteps: await processes.steps(live),
+        certificate: live.isWriting ? null : certificate,
+      }),
       processSource: live.processSource,
       input: live.input,
       settings: live.settings,
@@ -125,7 +128,7 @@ function reportedSteps(
     } as const;
     const [row] = reader.decisions(run, range);
     const most = { bytesEach: MOST_TEXT_BYTES, samples: MOST_SAMPLES, chars: MOST_STEP_CHARS };
-    const { samples } = sampleViews(reader.samples(run, stepIndex, most));
+    const { samples } = sampleViews(reader.samples(run, stepIndex, most), countedAtLimit(reader, live, stepIndex));
     return {
       stepIndex,
       decision: row === undefined ? null : stepRow(row, MOST_ACTION_CHARS),

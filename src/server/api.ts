@@ -9,7 +9,8 @@
  * GET  /api/runs/:run/steps?filter&cursor&limit      StepPage
  * GET  /api/runs/:run/steps/:step                    StepDetail
  * GET  /api/runs/:run/steps/:step/context            StepContext
- * GET  /api/runs/:run/steps/:step/picture?theme      image/svg+xml: the state before it, as its process draws it
+ * GET  /api/runs/:run/steps/:step/picture?theme      image/svg+xml: the state before it, as its process draws it;
+ *                                                    202 with an ApiError `pending` while it is being worked out: ask again
  * GET  /api/runs/:run/steps/:step/samples/:draw      SampleView, its text whole
  * POST /api/runs/:run/steps/:step/decide             DecideRequest -> DecideAnswer
  * GET  /api/plan?steps&p&v&rho&target&k&m&sampleCostUsd            PlanAnswer
@@ -25,7 +26,7 @@ export interface ApiError {
   readonly error: {
     /**
      * `unknown-run`, `unknown-step`, `usage`, `forbidden`, `unauthorized`, `not-found`, `run-locked`, `no-journal`,
-     * `newer-schema`, `damaged`, `not-readable`, `changed`, `no-picture`, `pending` (ask again) and the like: stable.
+     * `newer-schema`, `damaged`, `not-readable`, `changed`, `no-picture`, `pending` and the like: stable.
      */
     readonly code: string;
     /** What was expected, what came, what to do. */
@@ -85,6 +86,8 @@ export interface RunSummary {
   readonly stepsPerSecond: number | null;
   /** At the mean pace; null unless it is running and the number of steps is known. */
   readonly remainingMs: number | null;
+  /** Null while it goes on, where no step has more than one vote, and until it has been worked out. */
+  readonly certificate: Pick<CertificateView, 'chanceOfNone' | 'chanceOfNoneLow'> | null;
 }
 
 export interface IntervalView {
@@ -194,7 +197,7 @@ export interface RunDetail {
 
 export interface OpenStep {
   readonly stepIndex: number;
-  /** Durable so far. */
+  /** Durable so far; at a limit, those that were counted. */
   readonly samples: number;
   /** Whether a person may decide it now. */
   readonly isDecidable: boolean;
@@ -249,7 +252,7 @@ export type StepFilter = 'all' | 'contested' | 'flagged' | 'slow' | 'costly' | '
  */
 export interface StepPage {
   readonly steps: readonly StepRow[];
-  /** Where the next page starts; null at the last decided step. */
+  /** Where the next page starts; null at the last decided step. Of the filter `all` any number of a step is one, too. */
   readonly cursor: string | null;
   /** Steps searched up to here, not including. */
   readonly searchedTo: number;
@@ -317,6 +320,8 @@ export interface SampleView {
   readonly flag: { readonly code: string; readonly detail: string } | null;
   /** A verifier's opinion on a candidate, not a vote for one. */
   readonly isJudgement: boolean;
+  /** It landed when the step had come to its limit: it is not counted. */
+  readonly isLate: boolean;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly costUsd: number | null;

@@ -6,6 +6,7 @@ import { validator } from 'hono/validator';
 import { UsageError } from '../errors.ts';
 import { RED_FLAG_CODES } from '../red-flags.ts';
 import type {
+  ApiError,
   CalibrationForecast,
   CalibrationList,
   DecideAnswer,
@@ -67,7 +68,7 @@ export function createApp(options: AppOptions) {
         flagCodes: RED_FLAG_CODES,
       }),
     )
-    .get('/api/runs', (c) => c.json<RunList>(runs.list()))
+    .get('/api/runs', async (c) => c.json<RunList>(await runs.list()))
     .get('/api/runs/:run', async (c) => c.json<RunDetail>(await runs.detail(c.req.param('run'))))
     .get('/api/runs/:run/charts', async (c) => c.json<RunCharts>(await runs.charts(c.req.param('run'))))
     .get('/api/runs/:run/steps', queries('filter', 'cursor', 'limit'), (c) =>
@@ -87,8 +88,10 @@ export function createApp(options: AppOptions) {
     )
     .get('/api/runs/:run/steps/:step/picture', queries('theme'), async (c) => {
       const { run, step } = c.req.param();
-      const svg = await runs.picture(run, index('step', step), themeOf(c));
-      return c.body(svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
+      const drawn = await runs.picture(run, index('step', step), themeOf(c));
+      // No refusal: a browser would report it as an error of the page.
+      if ('pending' in drawn) return c.json<ApiError>({ error: { code: 'pending', message: drawn.pending } }, 202);
+      return c.body(drawn.svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
     })
     .get('/api/runs/:run/steps/:step/samples/:draw', (c) => {
       const { run, step, draw } = c.req.param();

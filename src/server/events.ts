@@ -33,8 +33,8 @@ interface Message {
 
 /** The list of runs, at first and whenever it has changed. */
 export function streamRuns(c: Context, feed: Feed): Response {
-  return streamOf(c, feed, () => {
-    const data = feed.runs.list();
+  return streamOf(c, feed, async () => {
+    const data = await feed.runs.list();
     return { event: 'runs', data, news: JSON.stringify(data) };
   });
 }
@@ -48,7 +48,7 @@ export function streamRun(c: Context, feed: Feed, runId: string): Response {
   requireRun(runs, runId);
   let at = parseId(c.req.header('last-event-id'));
   let before: { readonly steps: number; readonly atMs: number } | undefined;
-  return streamOf(c, feed, () => {
+  return streamOf(c, feed, async () => {
     const live = runs.live(runId);
     const { steps } = live.totals;
     const atMs = clock.monotonicMs();
@@ -88,7 +88,7 @@ function requireRun(runs: Runs, runId: string): void {
 }
 
 /** A message at first, and then whenever there are news; also that the journal cannot be read, for as long as that is so. */
-function streamOf(c: Context, { clock, signal }: Feed, look: () => Message): Response {
+function streamOf(c: Context, { clock, signal }: Feed, look: () => Promise<Message>): Response {
   return streamSSE(c, async (stream) => {
     const ended = new AbortController();
     const either = AbortSignal.any([ended.signal, signal]);
@@ -96,7 +96,7 @@ function streamOf(c: Context, { clock, signal }: Feed, look: () => Message): Res
     let sent = '';
     let looksSince = 0;
     while (!either.aborted) {
-      const { event, data, id, news } = attempt(look);
+      const { event, data, id, news } = await attempt(look);
       if (news !== sent) {
         await stream.writeSSE({ event, data: JSON.stringify(data), id });
         sent = news;
@@ -107,9 +107,9 @@ function streamOf(c: Context, { clock, signal }: Feed, look: () => Message): Res
   });
 }
 
-function attempt(look: () => Message): Message {
+async function attempt(look: () => Promise<Message>): Promise<Message> {
   try {
-    return look();
+    return await look();
   } catch (thrown) {
     const { body } = refusedAnswer(thrown);
     return { event: 'trouble', data: body, news: JSON.stringify(body) };

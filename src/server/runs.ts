@@ -27,6 +27,7 @@ import { Refusal } from './refusal.ts';
 import { type Foretold, foretellRun } from './run-plan.ts';
 import { type NotTold, StatesCache } from './states.ts';
 import {
+  countedAtLimit,
   driftAlarms,
   MOST_CHARS,
   noteView,
@@ -65,7 +66,8 @@ export class Runs {
   readonly #states: StatesCache;
   /** Of runs that nobody writes: they stay as they are. */
   readonly #atRest = new Map<string, LiveRun>();
-  readonly #certificates = new Map<string, { steps: number; certificate: Certificate | undefined }>();
+  readonly #certificates = new Map<string, { steps: number; certificate: Certificate | null }>();
+  #certifying: Promise<void> | undefined;
   readonly #plans = new Map<string, { foretold: Foretold | undefined; work: Promise<void> }>();
 
   constructor(options: {
@@ -84,17 +86,30 @@ export class Runs {
     this.#states = new StatesCache(options.reader, options.clock);
   }
 
-  list(): RunList {
+  async list(): Promise<RunList> {
     const identity = this.#reader.identity();
     const runs = this.#reader.rows().map((row) => {
       const key = `${identity}.${row.id}.${row.updated_at_ms}`;
       const live = this.#atRest.get(key) ?? this.#reader.live(row);
       if (row.writer === null) this.#atRest.set(key, live);
-      return this.summaryOf(live);
+      return live;
     });
     // What was superseded, now and then.
     if (this.#atRest.size > 2 * runs.length + 100) this.#atRest.clear();
-    return { runs };
+    this.#certifying ??= this.#certify(runs).finally(() => {
+      this.#certifying = undefined;
+    });
+    await patiently(this.#certifying, this.#clock);
+    return { runs: runs.map((live) => this.#summaryOf(live, this.#knownCertificate(live))) };
+  }
+
+  /** Some ten milliseconds a run, between which others are answered. */
+  async #certify(runs: readonly LiveRun[]): Promise<void> {
+    for (const live of runs) {
+      if (live.isWriting || this.#knownCertificate(live) !== undefined) continue;
+      this.#certificate(live);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** @throws {JournalError} `unknown-run` */
@@ -105,11 +120,18 @@ export class Runs {
   }
 
   summaryOf(live: LiveRun): RunSummary {
-    return summaryOf(live, this.#processes.knownSteps(live));
+    return this.#summaryOf(live, live.isWriting ? null : this.#certificate(live));
+  }
+
+  #summaryOf(live: LiveRun, certificate: Certificate | null | undefined): RunSummary {
+    return summaryOf(live, { totalSteps: this.#processes.knownSteps(live), certificate: certificate ?? null });
   }
 
   openStep(live: LiveRun): OpenStep | null {
-    return openStepOf(live, (step) => this.#reader.countSamples(live.run, step));
+    return openStepOf(
+      live,
+      (step) => countedAtLimit(this.#reader, live, step) ?? this.#reader.countSamples(live.run, step),
+    );
   }
 
   async detail(runId: string): Promise<RunDetail> {
@@ -120,9 +142,10 @@ export class Runs {
     // Not older than what it is sent with.
     const live = this.live(runId);
     const { totals, status } = live;
+    const certificate = this.#certificate(live);
     const hasSource = live.processSource !== null;
     return {
-      run: summaryOf(live, totalSteps),
+      run: summaryOf(live, { totalSteps, certificate: live.isWriting ? null : certificate }),
       processSource: live.processSource,
       processVersion: live.fingerprint.version,
       input: live.input,
@@ -132,7 +155,7 @@ export class Runs {
       firstWrongStep: totals.firstWrongStep,
       wasted: totals.wasted ?? null,
       items: totals.items ?? null,
-      certificate: this.#certificate(live) ?? null,
+      certificate,
       drift: driftAlarms(live),
       notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
@@ -194,7 +217,7 @@ export class Runs {
     });
     const isOpen = step === live.totals.steps && live.status !== 'done' && live.status !== 'stopped';
     if (decision === null && found.length === 0 && !isOpen) throw unknownStep(runId, step);
-    const { samples, leader } = sampleViews(found);
+    const { samples, leader } = sampleViews(found, countedAtLimit(this.#reader, live, step));
     const why = whyNotDecidable(live, step);
     return {
       runId,
@@ -243,12 +266,19 @@ export class Runs {
 
   /**
    * The state before a step as an SVG document.
-   * @throws {Refusal} `pending` while it is being worked out, `no-state` where it cannot be told, `no-picture`.
+   * @throws {Refusal} `no-state` where it cannot be told, `no-picture`.
    */
-  async picture(runId: string, step: number, theme: PictureTheme): Promise<string> {
+  async picture(
+    runId: string,
+    step: number,
+    theme: PictureTheme,
+  ): Promise<{ readonly svg: string } | { readonly pending: string }> {
     const found = await this.#before(runId, step);
-    if ('state' in found) return pictureOf(found.process, { state: found.state, stepIndex: step }, theme);
-    throw found.isPending ? new Refusal(503, 'pending', found.missing) : new Refusal(409, 'no-state', found.missing);
+    if ('state' in found) {
+      return { svg: pictureOf(found.process, { state: found.state, stepIndex: step }, theme) };
+    }
+    if (found.isPending) return { pending: found.missing };
+    throw new Refusal(409, 'no-state', found.missing);
   }
 
   async #before(runId: string, step: number): Promise<{ process: AnyProcess; state: Json } | NotTold> {
@@ -302,14 +332,19 @@ export class Runs {
     return row === undefined ? null : stepRow(row, MOST_ACTION_CHARS);
   }
 
-  #certificate({ run, totals }: LiveRun): Certificate | undefined {
-    const key = `${this.#reader.identity()}.${run}`;
-    let known = this.#certificates.get(key);
-    if (known?.steps !== totals.steps) {
-      known = { steps: totals.steps, certificate: certificateOf(totals.tallies, totals) };
-      this.#certificates.set(key, known);
-    }
-    return known.certificate;
+  #certificate(live: LiveRun): Certificate | null {
+    const known = this.#knownCertificate(live);
+    if (known !== undefined) return known;
+    const { run, totals } = live;
+    const certificate = certificateOf(totals.tallies, totals) ?? null;
+    this.#certificates.set(`${this.#reader.identity()}.${run}`, { steps: totals.steps, certificate });
+    return certificate;
+  }
+
+  /** Undefined where it has not been worked out. */
+  #knownCertificate({ run, totals }: LiveRun): Certificate | null | undefined {
+    const known = this.#certificates.get(`${this.#reader.identity()}.${run}`);
+    return known?.steps === totals.steps ? known.certificate : undefined;
   }
 
   /** Where it takes long, an answer comes without it, and a later one has it. */

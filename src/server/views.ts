@@ -1,5 +1,6 @@
+import type { Certificate } from '../certificate.ts';
 import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
-import type { CutDecision, CutSample, LiveRun } from '../journals/sqlite-reader.ts';
+import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
 import { flagTotal } from '../red-flags.ts';
 import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, StepRow } from './api.ts';
@@ -8,8 +9,13 @@ import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, StepRo
 export const MOST_CHARS = 2_000;
 const MOST_CANDIDATES = 10;
 
-export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary {
+/** @param known.certificate of a run that nobody writes, once it has been worked out */
+export function summaryOf(
+  live: LiveRun,
+  known: { readonly totalSteps: number | null; readonly certificate: Certificate | null },
+): RunSummary {
   const { totals, checkpointSteps } = live;
+  const { totalSteps, certificate } = known;
   const status = statusOf(live);
   const stepsPerSecond = totals.activeMs > 0 ? (1_000 * checkpointSteps) / totals.activeMs : null;
   const isForeseeable = status === 'running' && totalSteps !== null && stepsPerSecond !== null && stepsPerSecond > 0;
@@ -35,7 +41,24 @@ export function summaryOf(live: LiveRun, totalSteps: number | null): RunSummary 
     activeMs: totals.activeMs,
     stepsPerSecond,
     remainingMs: isForeseeable ? (1_000 * Math.max(0, totalSteps - totals.steps)) / stepsPerSecond : null,
+    certificate: certificate && {
+      chanceOfNone: certificate.chanceOfNone,
+      chanceOfNoneLow: certificate.chanceOfNoneLow,
+    },
   };
+}
+
+/**
+ * How many samples a step had when it came to its limit; undefined where none has, and of a run that goes on. What was in
+ * flight then, and landed later, is in the journal too.
+ */
+export function countedAtLimit(reader: Pick<SqliteReader, 'notes'>, live: LiveRun, step: number): number | undefined {
+  if (live.isWriting || step !== live.totals.steps) return undefined;
+  const [note] = reader.notes(live.run, { after: 0, limit: 1, code: 'step-undecided' });
+  const { stepIndex, samples } = note?.detail ?? {};
+  // Resumed since, it may have paused at the same step for another reason.
+  const isReason = live.reason?.startsWith(`step ${step} is undecided after ${samples} samples`) ?? false;
+  return isReason && stepIndex === step ? samples : undefined;
 }
 
 export function openStepOf(live: LiveRun, countSamples: (step: number) => number): OpenStep | null {
@@ -89,19 +112,26 @@ export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
   };
 }
 
-/** A step's samples with the race that they make, and who leads in the end. */
-export function sampleViews(rows: readonly CutSample[]): { samples: SampleView[]; leader: string | null } {
+/**
+ * A step's samples with the race that they make, and who leads in the end.
+ * @param counted the first so many; all by default
+ */
+export function sampleViews(
+  rows: readonly CutSample[],
+  counted = Number.POSITIVE_INFINITY,
+): { samples: SampleView[]; leader: string | null } {
   const votes = new Map<string, number>();
   let leader: string | undefined;
-  const samples = rows.map((row): SampleView => {
+  const samples = rows.map((row, index): SampleView => {
     const sample = toSample(row);
-    const isVote = sample.candidate !== undefined && !isJudgement(sample);
+    const isLate = index >= counted;
+    const isVote = sample.candidate !== undefined && !isJudgement(sample) && !isLate;
     if (isVote) {
       const count = (votes.get(sample.candidate) ?? 0) + 1;
       votes.set(sample.candidate, count);
       if (leader === undefined || count > votes.get(leader)!) leader = sample.candidate;
     }
-    return { ...sampleView(row, sample), race: isVote ? raceOf(votes, leader!) : null };
+    return { ...sampleView(row, sample), isLate, race: isVote ? raceOf(votes, leader!) : null };
   });
   return { samples, leader: leader === undefined ? null : cut(leader, MOST_CHARS) };
 }
@@ -120,6 +150,7 @@ export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
     candidate: candidate === undefined ? null : cut(candidate, MOST_CHARS),
     flag: flag ?? null,
     isJudgement: isJudgement(sample),
+    isLate: false,
     inputTokens: sample.inputTokens ?? null,
     outputTokens: sample.outputTokens ?? null,
     costUsd,

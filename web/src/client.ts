@@ -5,7 +5,7 @@ import type { AppType } from '../../src/server/app.ts';
 export const { api } = hc<AppType>('/', { headers: { 'x-mdap-request': '1' } });
 
 /** What the server refused, in its words. */
-class Refused extends Error {
+export class Refused extends Error {
   readonly code: string;
 
   constructor({ code, message }: ApiError['error']) {

@@ -26,8 +26,11 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
       </Card>
     );
   }
-  const candidates = [...Map.groupBy(samples, ({ race, candidate }) => (race === null ? null : candidate))]
-    .flatMap(([candidate, own]) => (candidate === null ? [] : [{ candidate, draw: own[0]!.draw, votes: own.length }]))
+  const candidates = [...Map.groupBy(samples, ({ isJudgement, candidate }) => (isJudgement ? null : candidate))]
+    .flatMap(([candidate, own]) => {
+      const votes = own.filter(({ race }) => race !== null).length;
+      return candidate === null ? [] : [{ candidate, draw: own[0]!.draw, votes }];
+    })
     .sort((a, b) => b.votes - a.votes);
   const submit = async (event: Event) => {
     event.preventDefault();

@@ -6,6 +6,7 @@ import { count, digits, duration, percent, short, usd, when } from './format.ts'
 import { Badge, Card, Command, Figures, Problem, Progress, Waiting } from './parts.tsx';
 import { paths } from './router.ts';
 import { RunCharts } from './run-charts.tsx';
+import { States } from './states.tsx';
 import { StepList } from './step-list.tsx';
 import { useAnswer } from './use-answer.ts';
 
@@ -43,7 +44,7 @@ export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean })
     { pauseMs: PAUSE_MS },
   );
   // The plan of a run may take a moment longer than an answer does.
-  const isPlanPending = data?.planMissing?.includes('being worked out') ?? false;
+  const isPlanPending = data?.isPlanPending ?? false;
   useEffect(() => {
     if (!isPlanPending) return;
     const timer = setTimeout(again, PAUSE_MS);
@@ -128,6 +129,9 @@ function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
     <div class="grid">
       <Certificate detail={detail} />
       <Plan detail={detail} run={run} />
+      {detail.hasPicture && (
+        <States runId={run.runId} steps={run.steps} isOver={run.status === 'done' || run.status === 'stopped'} />
+      )}
       <RunCharts detail={detail} run={run} />
       <Notes detail={detail} />
       <About detail={detail} />

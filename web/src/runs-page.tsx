@@ -5,7 +5,6 @@ import { follow } from './events.ts';
 import { count, digits, duration, percent, short, usd, when } from './format.ts';
 import { Badge, Progress, Waiting } from './parts.tsx';
 import { paths } from './router.ts';
-import { useAnswer } from './use-answer.ts';
 
 const RUNS_AT_FIRST = 50;
 
@@ -92,18 +91,8 @@ function Table({ runs }: { runs: readonly RunSummary[] }) {
   );
 }
 
-/** The certificate of a run that is not being written; of one that is, its own page follows it. */
-function Certainty({ run }: { run: RunSummary }) {
-  const isStill = run.status !== 'running';
-  const { data } = useAnswer(
-    async (signal) =>
-      isStill
-        ? answerTo(api.runs[':run'].$get({ param: { run: encodeURIComponent(run.runId) } }, { init: { signal } }))
-        : null,
-    [run.runId, isStill, run.steps * Number(isStill)],
-  );
-  const certificate = data?.certificate;
-  if (!certificate) return <>–</>;
+function Certainty({ run: { certificate } }: { run: RunSummary }) {
+  if (certificate === null) return <>–</>;
   return (
     <>
       {percent(certificate.chanceOfNone)}

@@ -64,7 +64,7 @@ function Sample({ sample, winner, detail }: SampleProps) {
     }
   };
   const isWinner = !sample.isJudgement && candidate !== null && candidate === detail.leader;
-  const kind = flag !== null ? 'flagged' : sample.isJudgement ? 'judgement' : isWinner ? 'winner' : 'dissent';
+  const kind = kindOf(sample, isWinner);
   const text = whole ?? sample.text;
   return (
     <article class={`sample ${kind}`} aria-label={`Draw ${draw}`}>
@@ -116,7 +116,20 @@ function Sample({ sample, winner, detail }: SampleProps) {
   );
 }
 
-const KINDS = { flagged: 'flagged', judgement: 'verifier', winner: 'for the winner', dissent: 'against' };
+const KINDS = {
+  late: 'landed after the limit, not counted',
+  flagged: 'flagged',
+  judgement: 'verifier',
+  winner: 'for the winner',
+  dissent: 'against',
+};
+
+function kindOf({ isLate, flag, isJudgement }: SampleView, isWinner: boolean): keyof typeof KINDS {
+  if (isLate) return 'late';
+  if (flag !== null) return 'flagged';
+  if (isJudgement) return 'judgement';
+  return isWinner ? 'winner' : 'dissent';
+}
 
 /** A model's text with what the winner's does not have. */
 function Marked({ text, other }: { text: string; other: string }) {

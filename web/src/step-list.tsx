@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { StepFilter, StepPage, StepRow } from '../../src/server/api.ts';
-import { answerTo, api } from './client.ts';
 import { count, digits, duration, inline, percent, usd } from './format.ts';
 import { Problem } from './parts.tsx';
 import { go, paths } from './router.ts';
+import { useRows } from './step-rows.ts';
 
 const FILTERS: readonly { readonly filter: StepFilter; readonly name: string }[] = [
   { filter: 'all', name: 'All' },
@@ -14,60 +14,15 @@ const FILTERS: readonly { readonly filter: StepFilter; readonly name: string }[]
   { filter: 'wrong', name: 'Wrong' },
 ];
 const COLUMNS = ['Step', 'Action', 'Votes', 'Flags', 'Time', 'Cost'];
-const ROW_HEIGHT = 34;
-const STEPS_A_PAGE = '200';
-/** Rows above and below what is to be seen. */
-const ROWS_AROUND = 10;
-/** From how many rows before the end the next page is asked for. */
-const ROWS_AHEAD = 60;
-
-interface Loaded {
-  readonly rows: readonly StepRow[];
-  /** Cursor of the page that was loaded last; undefined for the first one. */
-  readonly last: string | undefined;
-  readonly page: Pick<StepPage, 'cursor' | 'searchedTo' | 'threshold'> | null;
-}
-
-const NOTHING: Loaded = { rows: [], last: undefined, page: null };
-
-/**
- * The decided steps of a run by filter. Pages are loaded as one scrolls, and only the rows to be seen are in the document.
- * @param props.steps decided so far: as it grows, new steps are added at the end
- */
+/** The decided steps of a run by filter. Only the rows to be seen are in the document. */
 export function StepList(props: { runId: string; steps: number; hasReference: boolean }) {
   const { runId, steps } = props;
   const [filter, setFilter] = useState<StepFilter>('all');
-  const [loaded, setLoaded] = useState<Loaded>(NOTHING);
-  const [error, setError] = useState<Error>();
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const view = useRef<HTMLDivElement>(null);
-  const { rows, page } = loaded;
-
-  const isNearEnd = (top + height) / ROW_HEIGHT + ROWS_AHEAD > rows.length;
-  const isAtEnd = page !== null && page.cursor === null;
-  const isMoreDecided = page !== null && steps > page.searchedTo;
-  const isWanted = error === undefined && isNearEnd && (!isAtEnd || isMoreDecided);
-  useEffect(() => {
-    if (!isWanted) return;
-    const abort = new AbortController();
-    // The last page again, where it was not full when it was read.
-    const cursor = loaded.page?.cursor ?? loaded.last;
-    const query = { filter, limit: STEPS_A_PAGE, ...(cursor === undefined ? {} : { cursor }) };
-    const param = { run: encodeURIComponent(runId) };
-    answerTo(api.runs[':run'].steps.$get({ param, query }, { init: { signal: abort.signal } }))
-      .then((next) => {
-        if (abort.signal.aborted) return;
-        const known = loaded.rows.at(-1)?.stepIndex ?? -1;
-        setLoaded({
-          rows: [...loaded.rows, ...next.steps.filter(({ stepIndex }) => stepIndex > known)],
-          last: cursor,
-          page: next,
-        });
-      })
-      .catch((thrown) => abort.signal.aborted || setError(thrown));
-    return () => abort.abort();
-  }, [isWanted, loaded, filter, runId]);
+  const rows = useRows({ runId, filter, steps, top, height });
+  const { count: rowCount, first, page, error } = rows;
 
   useEffect(() => {
     const element = view.current!;
@@ -78,13 +33,10 @@ export function StepList(props: { runId: string; steps: number; hasReference: bo
 
   const choose = (chosen: StepFilter) => {
     setFilter(chosen);
-    setLoaded(NOTHING);
-    setError(undefined);
+    rows.again();
     setTop(0);
     view.current?.scrollTo(0, 0);
   };
-  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - ROWS_AROUND);
-  const seen = rows.slice(first, Math.ceil((top + height) / ROW_HEIGHT) + ROWS_AROUND);
   const threshold = page?.threshold;
   const scrolled = (event: { currentTarget: HTMLElement }) => setTop(event.currentTarget.scrollTop);
   return (
@@ -101,14 +53,14 @@ export function StepList(props: { runId: string; steps: number; hasReference: bo
         <GoToStep runId={runId} steps={steps} />
       </div>
       <p class="note" role="status">
-        {count(rows.length)} steps
+        {count(rowCount)} steps
         {page?.cursor != null && `, searched up to step ${count(page.searchedTo)} of ${count(steps)}`}
         {threshold && `, above ${thresholdText(threshold)}`}
       </p>
-      {error && <Problem error={error} again={() => setError(undefined)} />}
+      {error && <Problem error={error} again={rows.again} />}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section ref={view} class="list" tabIndex={0} aria-label="Decided steps" onScroll={scrolled}>
-        <table aria-rowcount={isAtEnd ? rows.length + 1 : -1}>
+        <table aria-rowcount={rows.isMore ? -1 : rowCount + 1}>
           <thead>
             <tr aria-rowindex={1}>
               {COLUMNS.map((name) => (
@@ -119,26 +71,39 @@ export function StepList(props: { runId: string; steps: number; hasReference: bo
             </tr>
           </thead>
           <tbody>
-            <Gap rows={first} />
-            {seen.map((row, index) => (
-              <Row key={row.stepIndex} row={row} runId={runId} rowIndex={first + index + 2} />
-            ))}
-            <Gap rows={rows.length - first - seen.length} />
+            <Gap height={rows.above} />
+            {rows.seen.map((row, index) =>
+              row === undefined ? (
+                <WaitingRow key={first + index} step={first + index} />
+              ) : (
+                <Row key={row.stepIndex} row={row} runId={runId} rowIndex={first + index + 2} />
+              ),
+            )}
+            <Gap height={rows.below} />
           </tbody>
         </table>
-        {rows.length === 0 && isAtEnd && <p class="empty">No such steps.</p>}
+        {rowCount === 0 && !rows.isMore && <p class="empty">No such steps.</p>}
       </section>
     </section>
   );
 }
 
 /** The room of rows that are not in the document. */
-function Gap({ rows }: { rows: number }) {
-  if (rows <= 0) return null;
+function Gap({ height }: { height: number }) {
+  if (height <= 0) return null;
   return (
     <tr>
       {/* One cell: more would make room for columns that a narrow page hides. */}
-      <td style={{ height: `${rows * ROW_HEIGHT}px` }} />
+      <td style={{ height: `${height}px` }} />
+    </tr>
+  );
+}
+
+function WaitingRow({ step }: { step: number }) {
+  return (
+    <tr aria-rowindex={step + 2}>
+      <th scope="row">{count(step)}</th>
+      <td class="action">…</td>
     </tr>
   );
 }

@@ -6,6 +6,7 @@ import { Decided, DecideForm } from './decide-form.tsx';
 import { follow } from './events.ts';
 import { count, duration, inline, usd } from './format.ts';
 import { Card, Figures, Problem, Waiting } from './parts.tsx';
+import { Picture, pictureOf } from './picture.tsx';
 import { go, paths } from './router.ts';
 import { Samples } from './samples.tsx';
 import { tallyText } from './step-list.tsx';
@@ -82,6 +83,11 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
           <div class="grid">
             <Outcome detail={data} />
             <Race detail={data} />
+            {context.data?.hasPicture && (
+              <Card title="State before it">
+                <Picture address={pictureOf(runId, stepIndex)} about={`The state before step ${count(stepIndex)}`} />
+              </Card>
+            )}
             {decided !== undefined && <Decided answer={decided} />}
             {decided === undefined && data.isOpen && (
               <DecideForm
@@ -103,13 +109,18 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
 
 function Outcome({ detail: { decision, isOpen, samples, moreSamples } }: { detail: StepDetail }) {
   if (decision === null) {
+    const late = samples.filter(({ isLate }) => isLate).length;
     return (
       <Card title={isOpen ? 'Not decided yet' : 'Not decided'}>
         <Figures
           of={[
-            ['Samples', count(samples.length + moreSamples)],
+            [
+              'Samples',
+              count(samples.length + moreSamples - late),
+              late > 0 ? `${count(late)} more landed too late` : null,
+            ],
             ['Votes', count(samples.filter(({ race }) => race !== null).length)],
-            ['Flagged', count(samples.filter(({ flag }) => flag !== null).length)],
+            ['Flagged', count(samples.filter(({ flag, isLate }) => flag !== null && !isLate).length)],
           ]}
         />
       </Card>

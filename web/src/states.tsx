@@ -1,0 +1,78 @@
+import { useEffect, useState } from 'preact/hooks';
+import { count } from './format.ts';
+import { Card } from './parts.tsx';
+import { Picture, pictureOf } from './picture.tsx';
+import { paths } from './router.ts';
+
+const TICK_MS = 50;
+const PACES = [1, 10, 100, 1_000, 10_000, 100_000];
+/** In which a run is played from its start to its end, or in less. */
+const SECONDS = 60;
+
+/**
+ * The states of a run as its process draws them, with a slider through all of its steps.
+ * @param props.steps decided so far: until another is chosen, the newest state is shown
+ */
+export function States({ runId, steps, isOver }: { runId: string; steps: number; isOver: boolean }) {
+  const [chosen, setChosen] = useState<number | null>(null);
+  const [isPlaying, setPlaying] = useState(false);
+  const [pace, setPace] = useState(() => PACES.find((one) => one * SECONDS >= steps) ?? PACES.at(-1)!);
+  const at = Math.min(chosen ?? steps, steps);
+  useEffect(() => {
+    if (!isPlaying) return;
+    const [from, beganMs] = [at, performance.now()];
+    const timer = setInterval(() => {
+      const reached = from + Math.floor((pace * (performance.now() - beganMs)) / 1_000);
+      setChosen(reached);
+    }, TICK_MS);
+    return () => clearInterval(timer);
+  }, [isPlaying, pace]);
+  useEffect(() => {
+    if (isPlaying && at === steps) choose(steps);
+  }, [isPlaying, at, steps]);
+  // At the end, what comes is followed.
+  const choose = (step: number) => {
+    setPlaying(false);
+    setChosen(step >= steps ? null : step);
+  };
+  const isEnd = isOver && at === steps;
+  const what = isEnd ? 'The last state' : `The state before step ${count(at)}`;
+  return (
+    <Card title="State">
+      <Picture address={pictureOf(runId, at)} about={what} />
+      <input
+        type="range"
+        class="scrub"
+        min={0}
+        max={steps}
+        value={at}
+        aria-label="Step"
+        aria-valuetext={what}
+        onInput={({ currentTarget }) => choose(Number(currentTarget.value))}
+      />
+      <div class="bar">
+        <button
+          type="button"
+          onClick={() => {
+            if (!isPlaying && at === steps) setChosen(0);
+            setPlaying(!isPlaying);
+          }}
+        >
+          {isPlaying ? 'Pause' : 'Play'}
+        </button>
+        <label>
+          <select aria-label="Pace" value={pace} onChange={({ currentTarget }) => setPace(Number(currentTarget.value))}>
+            {PACES.map((one) => (
+              <option key={one} value={one}>
+                {count(one)} steps/s
+              </option>
+            ))}
+          </select>
+        </label>
+        <span class="progress-text" role="status">
+          {isEnd ? what : <a href={paths.step(runId, at)}>Before step {count(at)}</a>}
+        </span>
+      </div>
+    </Card>
+  );
+}
