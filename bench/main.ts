@@ -10,9 +10,11 @@ import {
   measurePaperRun,
   measureParsers,
 } from './correlation.ts';
+import { measureDecomposition } from './decompose.ts';
 import { measureHttp } from './http.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
+import { measureScaling } from './scaling.ts';
 import { measureRules } from './statistics.ts';
 import { printTable } from './table.ts';
 
@@ -22,6 +24,8 @@ const SECTIONS = {
   latency: () => measureLatency(say),
   http: () => measureHttp(rounds, say),
   memory,
+  scaling: () => measureScaling(say),
+  decompose: () => measureDecomposition(say),
   statistics,
   correlation,
 };

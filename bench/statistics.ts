@@ -1,5 +1,6 @@
 import { adaptiveConsistency, aheadByK, earlyStoppingWindows, firstToK, fixedMajority, type StopRule } from 'mdap';
 import { decisionSuccess, expectedVotes } from '../src/plan.ts';
+import { createRandom } from '../src/random.ts';
 import { createVotedStep, start } from './workload.ts';
 
 /** So high that no race ends undecided: the exact figures are those of the bare rules. */
@@ -117,4 +118,27 @@ function chanceOf(right: number, batch: number, p: number): number {
   let chance = p ** right * (1 - p) ** (batch - right);
   for (let i = 1; i <= right; i++) chance *= (batch - right + i) / i;
   return chance;
+}
+
+/** Races of a right answer against equally likely wrong ones, through the rule itself. */
+export function simulatedRace(options: {
+  readonly p: number;
+  readonly rivals: number;
+  readonly margin: number;
+  readonly races: number;
+  readonly seed: number;
+}): { readonly error: number; readonly plusMinus: number } {
+  const { p, rivals, margin, races, seed } = options;
+  const random = createRandom(seed);
+  const rule = aheadByK({ margin, maxVotes });
+  let wrong = 0;
+  for (let i = 0; i < races; i++) {
+    const race = rule.start();
+    while (race.decided() === undefined) {
+      race.record(random() < p ? 'right' : `wrong ${Math.floor(random() * rivals)}`);
+    }
+    if (race.decided() !== 'right') wrong++;
+  }
+  const error = wrong / races;
+  return { error, plusMinus: SIGMAS * Math.sqrt((error * (1 - error)) / races) };
 }

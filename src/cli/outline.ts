@@ -32,6 +32,13 @@ export function showOutline(
   return lines;
 }
 
+/** Of a decision that is wrong by the reference, by what it was to decide. */
+const FAILURES: Readonly<Record<string, string>> = {
+  answer: 'atomic-miscalc',
+  compose: 'composed-miscalc',
+  'judge split': 'wrong-decomposition',
+};
+
 /** As `answer 7 : 4 (step 120)`; those that no vote decided are only counted. */
 function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number, DecisionEntry>): string {
   const isVoted = ({ stepIndex }: OutlineRow['steps'][number]) => decisions.get(stepIndex)?.settledBy !== 'verify';
@@ -41,7 +48,8 @@ function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number
     ...steps.filter(isVoted).map(({ label, stepIndex }) => {
       const decision = decisions.get(stepIndex);
       const votes = decision?.tally?.map(([, count]) => count).join(' : ') ?? String(decision?.votes ?? '');
-      return `${label} ${votes}${decision?.wrong ? ' WRONG' : ''} (step ${stepIndex})`;
+      const wrong = decision?.wrong ? ` ${FAILURES[label] ?? 'WRONG'}` : '';
+      return `${label} ${votes}${wrong} (step ${stepIndex})`;
     }),
   ].join(', ');
 }
