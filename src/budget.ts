@@ -43,7 +43,7 @@ export interface BudgetOptions {
   /** What earlier executions spent; by default nothing. */
   readonly spent?: Spending;
   /** Whose budget it is, for its messages. */
-  readonly owner: 'run' | 'map';
+  readonly owner: 'run' | 'map' | 'bench';
   /** The budget of the whole that this one is a part of: both must allow a call, and both count it. */
   readonly within?: Budget;
 }

@@ -252,7 +252,7 @@ interface OpenedModels {
 }
 
 /** One queue a provider account for all that this program does: what one run learns of its limits, the next one knows. */
-function accountsOf(clock: Clock): Accounts {
+export function accountsOf(clock: Clock): Accounts {
   const accounts = ACCOUNTS.get(clock) ?? new Accounts({ clock, random: Math.random });
   ACCOUNTS.set(clock, accounts);
   return accounts;

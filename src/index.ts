@@ -1,5 +1,7 @@
 // What a user writes
 
+export { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor } from './bench.ts';
+export type { Cell, Measure, Trial } from './bench-figures.ts';
 export { type Calibration, type CalibrationFigures, figuresOf } from './calibration.ts';
 export { candidateKey } from './candidate.ts';
 export type { Clock } from './clock.ts';
@@ -39,6 +41,8 @@ export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
 export type { Item, ItemResult, ItemSink } from './map.ts';
 
 // Ports and their adapters
+export type { Arrangement, Method, Outcome } from './method.ts';
+export { METHODS, methodByName } from './methods/index.ts';
 export type { FinishReason, Model, ModelRequest, Price, Sample } from './model.ts';
 export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';
@@ -61,6 +65,7 @@ export type { ReplayCost, ReplayedStep, ReplayResult } from './replay.ts';
 export { type ReplayOptions, replayRun } from './replay-run.ts';
 export type { RecordPolicy, RunResult } from './run.ts';
 export { planSteps, type SolveOptions, type SolveResult, solve } from './solve.ts';
+export type { Task } from './suite.ts';
 // Stop rules
 export {
   adaptiveConsistency,

@@ -19,12 +19,17 @@ export interface Arrangement {
   readonly rule: StopRule;
   /** Steps of the other process that a reply may have to answer: it is allowed so many times the tokens of one. */
   readonly stepsPerReply: number;
+  /** Whether a decided action may be one that `apply` cannot take. */
+  readonly mayBreak?: boolean;
   /** What the actions that were decided, in their order, amount to. They may be less than all. */
   readonly outcome: (actions: readonly unknown[]) => Outcome;
 }
 
 export interface Outcome {
-  /** Actions of the other process from its start on, those that were decided together in one turn. */
+  /**
+   * Actions of the other process from its start on, those that were decided together in one turn. Where there are as many turns
+   * as decisions, each is of one of them; it may be empty.
+   */
   readonly turns: readonly (readonly unknown[])[];
   /** Votes by candidate, where the method votes on what it was given, and not step by step. */
   readonly tally?: readonly number[];

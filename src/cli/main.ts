@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
+import { METHODS } from '../methods/index.ts';
 import { ANSWER_KINDS, BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { calibrateCommand } from './calibrate.ts';
 import { compareCommand, parseCounts } from './compare.ts';
@@ -9,6 +10,7 @@ import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
 import { mapCommand } from './map.ts';
 import {
+  addBudgetOptions,
   addCalibrationOptions,
   addJournalOption,
   addJsonOption,
@@ -170,6 +172,27 @@ function createProgram(setExitCode: (code: number) => void): Command {
   addJsonOption(addJournalOption(addSamplingOptions(compare)))
     .addHelpText('after', COMPARE_EXAMPLES)
     .action(ending(compareCommand));
+
+  const bench = program
+    .command('bench')
+    .argument('<suite>', 'built-in processes with commas between them, all of them, or the path of a .ts or .js module')
+    .description('measure a model on tasks of several sizes, by mdap and by what people would use instead')
+    .option(
+      '--methods <a,b,...>',
+      'with their sizes: mdap@k=3,chat@window=5,k=3 (default: the usual ones)',
+      parseModels,
+    )
+    .option('--sizes <n,...>', 'of the tasks, as their processes count them', parseCounts)
+    .option('--steps <n,...>', 'or the least steps that they are to take (default: 10,30,100)', parseCounts)
+    .option('--repeats <n>', 'attempts of each method at each size (default: 10)', parseNumber)
+    .option('--input <json>', 'with "SIZE" and "SEED" in place of numbers (default: from the example of the process)')
+    .option('--out <dir>', 'attempts, figures and page; the same again goes on (default: .mdap/bench-SUITE)')
+    .option('--attempts-at-once <n>', 'default: 1 for a model on this machine, else 8', parseNumber)
+    .option('--speculate <n>', 'steps that are voted on ahead, and drafts at once (default: as mdap run)', parseNumber);
+  addJsonOption(addBudgetOptions(addSamplingOptions(addModelOptions(bench))))
+    .addHelpText('after', `\nMethods:\n${describeMethods()}\n${BENCH_EXAMPLES}`)
+    // Loaded by itself, with the methods.
+    .action(ending(async (suite, flags) => (await import('./bench.ts')).benchCommand(suite, flags, readVersion())));
 
   const map = program
     .command('map')
@@ -369,6 +392,20 @@ Examples:
   mdap compare ./process.ts --input '{}' --models qwen,llama --base-url http://localhost:8080/v1
   mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99 --steps-per-subtask 1,2,4
 What was measured is written beside the journal and used again: calibration-PROCESS-MODEL.json.`;
+
+function describeMethods(): string {
+  const sizesOf = (sizes: Readonly<Record<string, number | undefined>>) =>
+    Object.entries(sizes).map(([size, value]) => (value === undefined ? size : `${size}=${value}`));
+  return Object.entries(METHODS)
+    .map(([name, { about, sizes }]) => `  ${[name, ...sizesOf(sizes)].join(' ')}\n    ${about}`)
+    .join('\n');
+}
+
+const BENCH_EXAMPLES = `
+Examples:
+  mdap bench hanoi,add --model openai/gpt-4.1-mini --steps 15,60 --repeats 20 --budget-usd 5
+  mdap bench add --model simulated:p=0.98,perStep=1,conditioning=8 --methods one-call,chat,mdap@k=3
+  mdap bench ./process.ts --model qwen --base-url http://localhost:8080/v1 --input '{"rows":"SIZE","seed":"SEED"}' --sizes 10,50`;
 
 const PLAN_EXAMPLES = `
 Examples:

@@ -36,7 +36,7 @@ export function addSamplingOptions(command: Command): Command {
     .option('--max-retries <n>', 'further tries of a call that failed in passing (default: 5)', parseNumber);
 }
 
-function addBudgetOptions(command: Command): Command {
+export function addBudgetOptions(command: Command): Command {
   return command
     .option('--budget-usd <n>', 'pause when so many US dollars are spent; resume with more', parseNumber)
     .option('--budget-tokens <n>', 'the same in tokens, in and out', parseNumber)

@@ -44,8 +44,7 @@ export const METHODS: Readonly<Record<string, Kind>> = {
     create: (name) => planner(name),
   },
   chat: {
-    about:
-      'one step a call in a chat that goes on: window=N turns of it, errors=R % wrong in an artificial one; with k voted',
+    about: 'one step a call behind its last turns, R % of them wrong by artifice; with k voted',
     sizes: { window: undefined, errors: undefined, k: undefined },
     create: (name, sizes) => chat(name, sizes),
   },

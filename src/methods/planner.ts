@@ -24,7 +24,7 @@ export function planner(name: string): Method {
       rule: UNVOTED,
       stepsPerReply: 1,
       outcome: (actions) => ({
-        turns: (actions as readonly PlannedAction[]).flatMap((one) => ('action' in one ? [[one.action]] : [])),
+        turns: (actions as readonly PlannedAction[]).map((one) => ('action' in one ? [one.action] : [])),
       }),
     }),
   };

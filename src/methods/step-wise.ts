@@ -51,7 +51,7 @@ export function withoutChecks(name: string, rule: StopRule): Method {
         key: candidateKey,
         variants: undefined,
       });
-      return { process: unchecked, rule, stepsPerReply: 1, outcome: stepByStep };
+      return { process: unchecked, rule, stepsPerReply: 1, mayBreak: true, outcome: stepByStep };
     },
   };
 }

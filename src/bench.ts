@@ -1,0 +1,257 @@
+import { type Cell, cellsOf, type Trial } from './bench-figures.ts';
+import { Budget } from './budget.ts';
+import { accountsOf, openJournal, openModel, systemClock } from './defaults.ts';
+import { UsageError } from './errors.ts';
+import type { Journal, Json } from './journal.ts';
+import { memoryJournal } from './journals/memory.ts';
+import type { Method } from './method.ts';
+import { methodByName, USUAL_METHODS } from './methods/index.ts';
+import {
+  accountLimitsOf,
+  budgetLimitsOf,
+  maxRetriesOf,
+  type RunOptions,
+  settingsOf,
+  speculationOf,
+  voteSettings,
+  wholeNumber,
+} from './options.ts';
+import { type AnyProcess, callPart, type Prompt, parseInput } from './process.ts';
+import { runIdOf, runSuite, type SuiteOptions, type SuiteResult, spentOn, type Task } from './suite.ts';
+import { aheadByK } from './vote.ts';
+
+export interface BenchOptions
+  extends Pick<
+    RunOptions,
+    | 'model'
+    | 'baseUrl'
+    | 'price'
+    | 'timeoutMs'
+    | 'seed'
+    | 'maxOutputTokens'
+    | 'firstTemperature'
+    | 'temperature'
+    | 'maxConcurrency'
+    | 'maxRetries'
+    | 'requestsPerMinute'
+    | 'tokensPerMinute'
+    | 'speculate'
+    | 'maxWaste'
+    | 'budgetUsd'
+    | 'budgetTokens'
+    | 'budgetCalls'
+    | 'budgetMinutes'
+    | 'signal'
+    | 'clock'
+  > {
+  readonly tasks: readonly Task[];
+  /** By name with sizes, as `majority@n=5`, or given; the usual ones by default. */
+  readonly methods?: readonly (string | Method)[];
+  /** Attempts in each cell; 10 by default. */
+  readonly repeats?: number;
+  /** Attempts at once; by default 1 for a model on this machine, else 8. */
+  readonly attemptsAtOnce?: number;
+  /** A file, or a Journal, which is then left open. By default none that lasts. */
+  readonly journal?: string | Journal;
+  /** Attempts that were done before: they are not done again. */
+  readonly known?: readonly Trial[];
+  readonly onTrial?: SuiteOptions['onTrial'];
+}
+
+/** All that a comparison found, and what it takes to make it again; as `mdap bench --json` prints it. */
+export interface BenchReport {
+  readonly model: string;
+  readonly seed: number;
+  readonly repeats: number;
+  /** As given. */
+  readonly settings: Json;
+  readonly tasks: readonly {
+    readonly name: string;
+    readonly process: string;
+    readonly version: string;
+    /** With the input of the first repeat. */
+    readonly sizes: readonly { readonly size: number; readonly input: Json }[];
+  }[];
+  readonly methods: readonly string[];
+  readonly status: SuiteResult['status'];
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly spent: {
+    readonly usd: number | null;
+    readonly tokens: number;
+    readonly calls: number;
+    readonly wallMs: number;
+  };
+  readonly unfit: SuiteResult['unfit'];
+  readonly cells: readonly Cell[];
+  /** What the first calls of each method asked, at the first size. */
+  readonly prompts: readonly { readonly task: string; readonly method: string; readonly prompts: readonly Prompt[] }[];
+}
+
+const DEFAULT_REPEATS = 10;
+const ATTEMPTS_AT_ONCE = 8;
+
+/**
+ * The same tasks by several methods with one model: what each gets right, what it costs, and how it fails. The same journal
+ * and the attempts known go on with a comparison that was broken off.
+ * @throws {UsageError} for options, processes or inputs that cannot be used.
+ * @throws {JournalError} when the journal cannot be opened.
+ */
+export async function bench(options: BenchOptions): Promise<BenchReport> {
+  const { clock = systemClock, tasks, seed = 1, known = [] } = options;
+  const repeats = wholeNumber('repeats', options.repeats ?? DEFAULT_REPEATS);
+  const methods = (options.methods ?? USUAL_METHODS).map((one) => (typeof one === 'string' ? methodByName(one) : one));
+  if (methods.length === 0 || tasks.length === 0) {
+    const none = methods.length === 0 ? 'methods' : 'tasks';
+    throw new UsageError(`${none}: expected at least one.`);
+  }
+  requireOnce('methods', methods);
+  requireOnce('tasks', tasks);
+  const model = await openModel({ ...options, clock, seed });
+  const journal =
+    options.journal === undefined ? memoryJournal({ now: () => clock.now() }) : openJournal(options.journal, clock);
+  try {
+    const limits = budgetLimitsOf(options);
+    const settings = settingsOf({ ...options, seed });
+    const budget = limits && new Budget({ limits, clock, owner: 'bench', spent: await spentOn(known, journal) });
+    budget?.requirePrices([model]);
+    const { rule: _, ...vote } = voteSettings(aheadByK({ margin: 1 }), options);
+    const local = model.account === undefined ? 1 : ATTEMPTS_AT_ONCE;
+    const result = await runSuite({
+      tasks,
+      methods,
+      repeats,
+      seed,
+      model,
+      journal,
+      clock,
+      vote,
+      speculation: speculationOf(options, model),
+      maxRetries: maxRetriesOf(options),
+      accounts: accountsOf(clock),
+      accountLimits: accountLimitsOf(options),
+      budget,
+      settings,
+      concurrency: wholeNumber('attemptsAtOnce', options.attemptsAtOnce ?? local),
+      signal: options.signal,
+      known,
+      onTrial: options.onTrial,
+    });
+    return {
+      model: model.id,
+      seed,
+      repeats,
+      settings,
+      tasks: tasks.map(({ name, process, sizes, inputOf }) => ({
+        name,
+        process: process.name,
+        version: process.version,
+        sizes: sizes.map((size) => ({ size, input: inputOf(size, seed) })),
+      })),
+      methods: methods.map(({ name }) => name),
+      status: result.status,
+      reason: result.reason,
+      attempts: result.trials.length,
+      spent: await spentOn(result.trials, journal),
+      unfit: result.unfit,
+      cells: cellsOf(result.trials, { seed }),
+      prompts: await promptsOf(result.trials, journal),
+    };
+  } finally {
+    if (model !== options.model) await model.close?.();
+    if (journal !== options.journal) await journal.close();
+  }
+}
+
+function requireOnce(option: string, items: readonly { readonly name: string }[]): void {
+  const names = items.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`${option}: expected each once, got ${JSON.stringify(twice)} twice.`);
+}
+
+/** As the journal has them of the first attempt of each method at each task. */
+async function promptsOf(trials: readonly Trial[], journal: Journal): Promise<BenchReport['prompts']> {
+  const first = new Map<string, Trial>();
+  for (const trial of trials) {
+    const key = JSON.stringify([trial.task, trial.method]);
+    if (!first.has(key)) first.set(key, trial);
+  }
+  return Promise.all(
+    [...first.values()].map(async (trial) => {
+      const run = await journal.find(runIdOf(trial));
+      return { task: trial.task, method: trial.method, prompts: run?.fingerprint.prompts ?? [] };
+    }),
+  );
+}
+
+/** In an input that stands for all sizes: where the size goes, and the seed. */
+export const [SIZE, SEED] = ['SIZE', 'SEED'];
+
+/**
+ * A task from an input in which the texts "SIZE" and "SEED" stand for numbers.
+ * @throws {UsageError} where no size stands in it.
+ */
+export function inputsOf(template: Json): Task['inputOf'] {
+  const text = JSON.stringify(template);
+  if (!text.includes(`"${SIZE}"`)) {
+    throw new UsageError(
+      `input: expected "${SIZE}" in place of the number that grows, as in {"digits":"${SIZE}","seed":"${SEED}"}.`,
+    );
+  }
+  return (size, seed) => JSON.parse(text.replaceAll(`"${SIZE}"`, String(size)).replaceAll(`"${SEED}"`, String(seed)));
+}
+
+/**
+ * The same from an example: the first of its numbers that makes the process longer is the size, one named `seed` the seed.
+ * Undefined where there is none.
+ */
+export async function templateOf(process: AnyProcess, example: Json): Promise<Json | undefined> {
+  if (process.steps === undefined || process.reference === undefined) return undefined;
+  const numbers = Object.entries(example ?? {}).filter(([name, value]) => typeof value === 'number' && name !== 'seed');
+  for (const [name, value] of numbers) {
+    const seeded = 'seed' in example ? { seed: SEED } : {};
+    const template = { ...example, ...seeded, [name]: SIZE };
+    const inputOf = inputsOf(template);
+    const steps = await Promise.all(
+      [value as number, (value as number) + 1].map((size) => stepsAt(process, inputOf(size, 1))),
+    );
+    if (steps[0] !== undefined && steps[1] !== undefined && steps[1] > steps[0]) return template;
+  }
+  return undefined;
+}
+
+const LARGEST_SIZE = 10_000;
+
+/**
+ * The least sizes at which a process takes at least so many steps.
+ * @throws {UsageError} where no size does.
+ */
+export async function sizesFor(
+  process: AnyProcess,
+  inputOf: Task['inputOf'],
+  steps: readonly number[],
+): Promise<number[]> {
+  const sizes: number[] = [];
+  for (const wanted of steps.toSorted((a, b) => a - b)) {
+    let size = sizes.at(-1) ?? 1;
+    while (size <= LARGEST_SIZE && !(((await stepsAt(process, inputOf(size, 1))) ?? 0) >= wanted)) size++;
+    if (size > LARGEST_SIZE) {
+      throw new UsageError(
+        `steps: process ${JSON.stringify(process.name)} has no size up to ${LARGEST_SIZE} at which it takes ${wanted} steps: give its sizes.`,
+      );
+    }
+    if (!sizes.includes(size)) sizes.push(size);
+  }
+  return sizes;
+}
+
+/** Undefined for an input that does not fit. */
+async function stepsAt(process: AnyProcess, input: Json): Promise<number | undefined> {
+  try {
+    const parsed = await parseInput(process, input);
+    return callPart(process, 'steps', undefined, () => process.steps?.(parsed));
+  } catch (thrown) {
+    if (thrown instanceof UsageError) return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,76 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Trial } from '../bench-figures.ts';
+import { candidateKey } from '../candidate.ts';
+import { JournalError, messageOf, UsageError } from '../errors.ts';
+import type { Json } from '../journal.ts';
+import { endOfRecords } from './items.ts';
+
+/** What must be the same for attempts to stand side by side. */
+export type BenchIdentity = Readonly<Record<string, Json>>;
+
+/** Attempts at one task, one to a line, behind a line that says of what they are. */
+export class TrialFile {
+  readonly #file: string;
+  readonly known: readonly Trial[];
+
+  /** @throws {UsageError} for a file that is none, or of another comparison. */
+  constructor(file: string, identity: BenchIdentity) {
+    this.#file = file;
+    if (!existsSync(file)) {
+      this.known = [];
+      this.#write(() => {
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, `${JSON.stringify({ bench: 1, ...identity })}\n`);
+      });
+      return;
+    }
+    // What was being written when it was killed has no end: its attempt is in the journal.
+    this.#write(() => truncateSync(file, endOfRecords(file, 'jsonl').bytes));
+    const [head, ...trials] = this.#lines();
+    requireSame(file, head, identity);
+    this.known = trials as Trial[];
+  }
+
+  add(trial: Trial): void {
+    this.#write(() => appendFileSync(this.#file, `${JSON.stringify(trial)}\n`));
+  }
+
+  #lines(): Json[] {
+    const lines = readFileSync(this.#file, 'utf8').split('\n').slice(0, -1);
+    return lines.map((line, i) => {
+      try {
+        return JSON.parse(line);
+      } catch (thrown) {
+        throw new UsageError(
+          `--out: line ${i + 1} of ${this.#file} is no JSON (${messageOf(thrown)}): take it out, or give another --out.`,
+        );
+      }
+    });
+  }
+
+  /** @throws {JournalError} that pauses: what was paid for is in the journal. */
+  #write(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it possible, then go on.`, {
+        code: (thrown as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'not-writable',
+        cause: thrown,
+      });
+    }
+  }
+}
+
+function requireSame(file: string, head: Json, identity: BenchIdentity): void {
+  if (head?.bench !== 1) {
+    throw new UsageError(`--out: expected ${file} to be of a bench, it is something else: give another --out.`);
+  }
+  for (const [name, is] of Object.entries(identity)) {
+    if (candidateKey(head[name] ?? null) === candidateKey(is ?? null)) continue;
+    throw new UsageError(
+      `--out: ${file} is of another ${name} (${JSON.stringify(head[name] ?? null)}, now ${JSON.stringify(is ?? null)}): ` +
+        'give another --out, or the same options to go on.',
+    );
+  }
+}

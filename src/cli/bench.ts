@@ -1,0 +1,171 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
+import { systemClock } from '../defaults.ts';
+import { messageOf, UsageError } from '../errors.ts';
+import type { Json } from '../journal.ts';
+import { methodByName, USUAL_METHODS } from '../methods/index.ts';
+import { parseInput } from '../process.ts';
+import { BUILT_IN_PROCESSES } from '../processes/index.ts';
+import type { Task } from '../suite.ts';
+import { benchPage } from './bench-page.ts';
+import { describeBench } from './bench-tables.ts';
+import { TrialFile } from './bench-trials.ts';
+import { readInput } from './options.ts';
+import { loadProcess } from './process-source.ts';
+import { exitCodeWith, pausable, requireModel } from './run.ts';
+import { plural, printable, printableJson, showCount, showDuration, truncate } from './terminal.ts';
+
+export interface BenchFlags
+  extends Omit<BenchOptions, 'tasks' | 'methods' | 'journal' | 'known' | 'onTrial' | 'model'> {
+  readonly model?: string;
+  readonly methods?: readonly string[];
+  readonly sizes?: readonly number[];
+  readonly steps?: readonly number[];
+  readonly input?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Steps that tasks are sized to where no size is given. */
+const DEFAULT_STEPS = [10, 30, 100];
+/** The same as others by another parser: ablations, which are compared by name. */
+const ABLATIONS = new Set(['hanoi-flag', 'hanoi-repair']);
+
+/** Exit code 3 where it was interrupted or a budget is reached: the same command goes on. */
+export async function benchCommand(suite: string, flags: BenchFlags, version: string): Promise<number> {
+  const { methods: names = USUAL_METHODS, sizes, steps, input, out = defaultFolder(suite), json, ...options } = flags;
+  requireModel(flags as Parameters<typeof requireModel>[0]);
+  if (sizes !== undefined && steps !== undefined) {
+    throw new UsageError('--steps: expected --sizes or --steps, got both: sizes are chosen by the steps, or given.');
+  }
+  // Before anything is written or loaded
+  const methods = names.map(methodByName);
+  const chosen = await tasksOf(suite, { input, sizes, steps });
+  const files = new Map(chosen.map(({ task, template }) => [task.name, openTrials(out, task, template, flags)]));
+  const report = await pausable((signal) =>
+    bench({
+      ...options,
+      model: flags.model!,
+      methods,
+      tasks: chosen.map(({ task }) => task),
+      journal: join(out, 'journal.db'),
+      known: [...files.values()].flatMap(({ known }) => known),
+      signal,
+      onTrial: chain((trial) => files.get(trial.task)!.add(trial), showAttempts()),
+    }),
+  );
+  writeFiles(out, report, version);
+  process.stdout.write(json ? `${printableJson(report)}\n` : describeBench(report));
+  if (!json)
+    process.stdout.write(
+      `all figures: ${printable(join(out, 'bench.json'))}, as a page: ${printable(join(out, 'bench.html'))}\n`,
+    );
+  return exitCodeWith(report, 'The same command goes on.');
+}
+
+/** Where it is found again without being asked for. */
+function defaultFolder(suite: string): string {
+  return join('.mdap', `bench-${suite.replace(/[^\w.-]/g, '_')}`);
+}
+
+interface ChosenTask {
+  readonly task: Task;
+  readonly template: Json;
+}
+
+/** @throws {UsageError} for what is no suite, and for sizes that a process does not have. */
+async function tasksOf(suite: string, flags: Pick<BenchFlags, 'input' | 'sizes' | 'steps'>): Promise<ChosenTask[]> {
+  const found: ChosenTask[] = [];
+  const names =
+    suite === 'all' ? Object.keys(BUILT_IN_PROCESSES).filter((name) => !ABLATIONS.has(name)) : suite.split(',');
+  if (flags.input !== undefined && names.length > 1) {
+    throw new UsageError(
+      '--input: expected one process for it, got several: leave it away, or compare them one by one.',
+    );
+  }
+  for (const name of names) {
+    const { process: definition, exampleInput } = await loadProcess(name);
+    const template = flags.input === undefined ? await templateOf(definition, exampleInput) : readInput(flags.input);
+    if (template === undefined) {
+      if (suite === 'all') continue;
+      throw new UsageError(
+        `--input: process ${JSON.stringify(name)} needs one that says where its size goes, as --input '{"digits":"SIZE","seed":"SEED"}'` +
+          '; and it needs a `reference` and `steps`.',
+      );
+    }
+    const inputOf = inputsOf(template);
+    const sizes = flags.sizes ?? (await sizesFor(definition, inputOf, flags.steps ?? DEFAULT_STEPS));
+    for (const size of sizes) await parseInput(definition, inputOf(size, 1));
+    found.push({ task: { name, process: definition, sizes, inputOf }, template });
+  }
+  return found;
+}
+
+function openTrials(
+  out: string,
+  { name, process: { name: processName, version } }: Task,
+  template: Json,
+  flags: BenchFlags,
+): TrialFile {
+  const { model, baseUrl, seed = 1, maxOutputTokens, firstTemperature, temperature } = flags;
+  const identity = {
+    process: processName,
+    version,
+    input: template,
+    model,
+    baseUrl,
+    seed,
+    maxOutputTokens,
+    firstTemperature,
+    temperature,
+  };
+  return new TrialFile(join(out, `trials-${name.replace(/[^\w.-]/g, '_')}.jsonl`), identity);
+}
+
+function writeFiles(out: string, report: BenchReport, version: string): void {
+  const page = benchPage(report, { atMs: systemClock.now(), version });
+  try {
+    mkdirSync(out, { recursive: true });
+    for (const [name, text] of [
+      ['bench.json', `${JSON.stringify(report, null, 2)}\n`],
+      ['bench.html', page],
+    ] as const) {
+      // Whole or not at all, where it is read while it is written.
+      writeFileSync(join(out, `${name}.new`), text);
+      renameSync(join(out, `${name}.new`), join(out, name));
+    }
+  } catch (thrown) {
+    throw new UsageError(`--out: expected a folder that can be written, got ${out}: ${messageOf(thrown)}.`);
+  }
+}
+
+type OnTrial = NonNullable<BenchOptions['onTrial']>;
+
+function chain(...handlers: (OnTrial | undefined)[]): OnTrial {
+  return (trial, progress) => {
+    for (const handler of handlers) handler?.(trial, progress);
+  };
+}
+
+const REDRAW_MS = 100;
+
+/** On a terminal, one line that is redrawn. */
+function showAttempts(): OnTrial | undefined {
+  const { stderr } = process;
+  if (!stderr.isTTY) return undefined;
+  const startMs = systemClock.monotonicMs();
+  let shownMs = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  return ({ task, size, method }, { done, planned }) => {
+    const nowMs = systemClock.monotonicMs();
+    count++;
+    if (done === planned) stderr.write('\r\x1b[K');
+    else if (nowMs - shownMs >= REDRAW_MS) {
+      shownMs = nowMs;
+      const left = showDuration(((nowMs - startMs) / count) * (planned - done));
+      const text = `${showCount(done)} of ${plural(planned, 'attempt')}, ${left} left; ${task} ${size}, ${method}`;
+      stderr.write(`\r\x1b[K${truncate(printable(text), (stderr.columns ?? 80) - 1)}`);
+    }
+  };
+}
