@@ -19,7 +19,7 @@ import { planByCalibration } from '../foretell.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { builtInProcess } from '../processes/index.ts';
-import type { Bucket, StepPage, StepRow } from './api.ts';
+import type { Bucket, SampleView, StepPage, StepRow } from './api.ts';
 import type { AppType } from './app.ts';
 
 const hanoi = builtInProcess('hanoi')!;
@@ -74,6 +74,8 @@ describe('a run', () => {
     assert.deepEqual([summary.totalSteps, summary.remainingMs, detail.openStep], [63, null, null]);
     assert.deepEqual(detail.commands, { inspect: 'mdap inspect r', resume: null, replay: 'mdap replay r' });
     assert.deepEqual((await ask('/api/runs')).json.runs, [summary]);
+    const { chanceOfNone, chanceOfNoneLow } = result.certificate!;
+    assert.deepEqual(summary.certificate, { chanceOfNone, chanceOfNoneLow });
 
     const { json: charts } = await ask('/api/runs/r/charts');
     const decisions = await decisionsOf(file);
@@ -96,7 +98,8 @@ describe('a run', () => {
     const file = tempJournal(t);
     await runHanoi(file, { k: 4 });
     const { ask } = await startDashboard(t, { file });
-    const { plan, planMissing } = (await ask('/api/runs/r')).json;
+    const { plan, planMissing, isPlanPending } = (await ask('/api/runs/r')).json;
+    assert.equal(isPlanPending, false);
     assert.deepEqual(
       [plan.source, plan.margin, plan.p, plan.v, plan.steps, planMissing],
       ['rates', 4, 0.9, 0.9, 63, null],
@@ -338,6 +341,7 @@ describe('pages of steps', () => {
       assert.ok(contested.every((row, i) => row.tally !== null && row.stepIndex > (contested[i - 1]?.stepIndex ?? -1)));
       const { json } = await ask('/api/runs/r');
       assert.deepEqual([json.run.status, json.openStep.isDecidable], ['running', false]);
+      assert.equal(json.run.certificate, null);
     }
     stopped.abort();
     const result = await writing;
@@ -471,6 +475,42 @@ describe('a paused step', () => {
     const resumed = await runHanoi(file, { model: 'simulated:p=0.99,seed=1' });
     assert.deepEqual([resumed.status, resumed.wrongSteps], ['done', 0]);
     assert.deepEqual((await decide({ action }, '/api/runs/r/steps/63')).json.error.code, 'not-decidable');
+  });
+
+  it('at its limit is shown with the samples that were counted, and those that landed later apart', async (t) => {
+    const file = tempJournal(t);
+    const replies = ['a', 'a', 'a', 'b', 'c', 'd', 'c', 'c'];
+    let calls = 0;
+    const model = scriptedModel(() => replies[calls++]!);
+    const common = {
+      journal: file,
+      runId: 'r',
+      processSource: 'echo',
+      escalate: [],
+      k: 2,
+      maxVotes: 4,
+      model,
+    } as const;
+    const paused = await run(echo, { steps: 2 }, common);
+    assert.match(paused.reason!, /^step 1 is undecided after 3 samples/);
+    const { ask } = await startDashboard(t, { file });
+    const shown = async () => {
+      const { samples, moreSamples } = (await ask('/api/runs/r/steps/1')).json;
+      assert.equal(moreSamples, 0);
+      return samples.map(({ isLate, race }: SampleView) => [isLate, race?.leaderVotes ?? null]);
+    };
+    assert.deepEqual(await shown(), [
+      [false, 1],
+      [false, 1],
+      [false, 1],
+      [true, null],
+    ]);
+    assert.equal((await ask('/api/runs/r')).json.openStep.samples, 3);
+    // Paused at the same step for another reason: all of them count.
+    const again = await run(echo, { steps: 2 }, { ...common, maxVotes: 9, budgetCalls: 6 });
+    assert.match(again.reason!, /budget/);
+    assert.doesNotMatch(again.reason!, /undecided/);
+    assert.ok((await shown()).every(([isLate, leaderVotes]: unknown[]) => !isLate && leaderVotes !== null));
   });
 
   it('is not decided while the run is held by another writer', async (t) => {
