@@ -19,9 +19,8 @@ import {
   slipsOf,
 } from './round-trip-edits.ts';
 import { MAIN, parseRecords, RECORDS_SYSTEM, VARIANTS, type Wording } from './round-trip-wordings.ts';
+import { seedInput } from './seed-input.ts';
 import { subtasksOf } from './subtasks.ts';
-
-export type { Slice } from './round-trip-edits.ts';
 
 export interface RoundTripInput {
   /** Of the document; one is a slice. */
@@ -72,12 +71,7 @@ export function roundTrip(): Process<RoundTripInput, RoundTripState, Slice> {
       records: z.number().int().min(1).max(1000, 'expected at most 1000 records: all of them are part of each state'),
       trips: z.number().int().min(1).max(100_000).default(1),
       edits: z.number().int().min(1).max(20).default(1),
-      seed: z
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 32 - 1)
-        .default(1),
+      seed: seedInput,
     }),
     start: (input) => ({ ...input, step: 0, document: createDocument(input) }),
     steps: stepsOf,

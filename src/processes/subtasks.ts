@@ -24,7 +24,7 @@ export function subtasksOf<Input, State, Action>(
   stepsPerSubtask: number,
   parts: SubtaskParts<Input, State, Action>,
 ): Process<Input, State, readonly Action[]> {
-  const { start, isDone, input, version, apply, check, key, render } = single;
+  const { start, isDone, input, version, apply, check, verify, isVerifiable, key, render } = single;
   /** The right actions from here on, at most so many. */
   const follow = (state: State, most: number): Action[] => {
     const actions: Action[] = [];
@@ -60,6 +60,18 @@ export function subtasksOf<Input, State, Action>(
       if (actions.length === count || isDone(reached)) return undefined;
       return redFlag('illegal', `expected ${count} steps, got ${actions.length}`);
     },
+    // A list is right where each of its actions is, which can be told only where each of them can.
+    verify:
+      verify === undefined || isVerifiable !== undefined
+        ? undefined
+        : async (actions, state) => {
+            let reached = state;
+            for (const action of actions) {
+              if (!(await verify(action, reached))) return false;
+              reached = apply(reached, action);
+            }
+            return true;
+          },
     madeOf: (state) => ({
       process: single,
       state,
