@@ -116,7 +116,8 @@ async function planTrials({ tasks, methods, repeats, seed }: SuiteOptions) {
         for (const method of methods) {
           if (unfit.some((one) => one.task === task && one.method === method.name)) continue;
           try {
-            const arranged = method.arrange(process, parsed);
+            const arrangement = method.arrange(process, parsed);
+            const arranged = { ...arrangement, process: withoutVerify(arrangement.process) };
             const trial = { task, size, method: method.name, repeat, seed: seed + repeat };
             planned.push({ ...trial, process, input, parsed, arranged });
           } catch (thrown) {
@@ -143,6 +144,10 @@ function plainProcess(process: AnyProcess): AnyProcess {
   if (process.effect !== undefined) {
     throw new UsageError(`${where}: expected no \`effect\`, which every attempt would repeat: take a copy without it.`);
   }
+  return withoutVerify(process);
+}
+
+function withoutVerify(process: AnyProcess): AnyProcess {
   return defineProcess({ ...process, verify: undefined, isVerifiable: undefined });
 }
 
@@ -159,7 +164,8 @@ async function runTrial(
   let failure: string | undefined;
   const result = await execute(arranged.process, input, {
     runId,
-    voters: [{ model: withDrawsOf(model, arranged.process, salt), form: 0 }],
+    // A model that has answered need not be tried by a single call first.
+    voters: [{ model: { ...withDrawsOf(model, arranged.process, salt), isBatched: state.hasLanded }, form: 0 }],
     journal,
     clock,
     random: createRandom(salt),
