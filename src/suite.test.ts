@@ -101,7 +101,7 @@ describe('broken off', () => {
           );
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
 

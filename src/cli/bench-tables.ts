@@ -29,7 +29,7 @@ function titleOf(cells: readonly Cell[]): string {
   const counts = cells.map(({ attempts }) => attempts);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
   const each = least === most ? plural(most, 'attempt') : `${least} to ${plural(most, 'attempt')}`;
-  return `${printable(task)}, size ${size}: ${showNumber(steps, 3)} steps, ${each} a method`;
+  return `${printable(task)}, size ${size}: ${steps < 100 ? showNumber(steps, 3) : showCount(steps)} steps, ${each} a method`;
 }
 
 /** Head and rows. Costs where there are any, else times. */
@@ -42,7 +42,7 @@ export function outcomes(cells: readonly Cell[]): string[][] {
       `${cell.right} of ${cell.attempts}`,
       share(cell.stepAccuracy.estimate),
       showHorizon(cell),
-      showNumber(cell.calls, 3),
+      cell.calls < 100 ? showNumber(cell.calls, 3) : showCount(cell.calls),
       showCount(cell.inputTokens + cell.outputTokens),
       isPriced ? (cell.costUsd === null ? '?' : showUsd(cell.costUsd)) : showDuration(cell.wallMs),
     ]),
@@ -66,13 +66,13 @@ export function errors(cells: readonly Cell[]): string[][] {
   ];
 }
 
-/** As 14 (9 to 21); what lies beyond the last step as >30. */
+/** As 14 (9-21), or 14 (9 up) where the interval goes beyond the last step; >30 where the horizon itself does. */
 export function showHorizon({ horizon, taskAccuracyByStep }: Cell): string {
   const steps = taskAccuracyByStep.length;
   const show = (step: number | null) => (step === null ? `>${steps}` : String(step));
   const { estimate, low, high } = horizon;
   if (estimate === null && low === null) return show(null);
-  return `${show(estimate)} (${show(low)} to ${show(high)})`;
+  return `${show(estimate)} (${show(low)}${high === null ? ' up' : `-${high}`})`;
 }
 
 export function showMeasure({ estimate, low, high }: Measure): string {

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Trial } from '../bench-figures.ts';
 import { candidateKey } from '../candidate.ts';
@@ -12,28 +12,33 @@ export type BenchIdentity = Readonly<Record<string, Json>>;
 /** Attempts at one task, one to a line, behind a line that says of what they are. */
 export class TrialFile {
   readonly #file: string;
+  readonly #identity: BenchIdentity;
   readonly known: readonly Trial[];
 
   /** @throws {UsageError} for a file that is none, or of another comparison. */
   constructor(file: string, identity: BenchIdentity) {
     this.#file = file;
+    this.#identity = identity;
     if (!existsSync(file)) {
       this.known = [];
-      this.#write(() => {
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, `${JSON.stringify({ bench: 1, ...identity })}\n`);
-      });
       return;
     }
     // What was being written when it was killed has no end: its attempt is in the journal.
     this.#write(() => truncateSync(file, endOfRecords(file, 'jsonl').bytes));
     const [head, ...trials] = this.#lines();
-    requireSame(file, head, identity);
+    // Not even the first line.
+    if (head !== undefined) requireSame(file, head, identity);
     this.known = trials as Trial[];
   }
 
   add(trial: Trial): void {
-    this.#write(() => appendFileSync(this.#file, `${JSON.stringify(trial)}\n`));
+    this.#write(() => {
+      if (!existsSync(this.#file) || statSync(this.#file).size === 0) {
+        mkdirSync(dirname(this.#file), { recursive: true });
+        appendFileSync(this.#file, `${JSON.stringify({ bench: 1, ...this.#identity })}\n`);
+      }
+      appendFileSync(this.#file, `${JSON.stringify(trial)}\n`);
+    });
   }
 
   #lines(): Json[] {
