@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { defineProcess, type Process } from '../process.ts';
 import { createRandom, mix, type Random } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
+import { readLastLine } from './reply-lines.ts';
+import { seedInput } from './seed-input.ts';
 
 /** Two numbers in decimal digits, of any lengths; or how long the two are to be that the seed gives. */
 export type AddInput = { readonly a: string; readonly b: string } | { readonly digits: number; readonly seed: number };
@@ -30,12 +32,7 @@ export const addInput = z.union(
     z.strictObject({ a: numeral, b: numeral }),
     z.strictObject({
       digits: z.number().int().min(1).max(MOST_DIGITS),
-      seed: z
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 32 - 1)
-        .default(1),
+      seed: seedInput,
     }),
   ],
   {
@@ -77,22 +74,25 @@ export function add(): Process<AddInput, AddState, AddAction> {
         prompt: (state) => {
           const { upper, lower, carry, place } = columnOf(state);
           const carried = carry === 1 ? 'one was carried' : 'nothing was carried';
-          return { system: WORDS_SYSTEM, user: `${place}. ${WORDS[upper]} plus ${WORDS[lower]}; ${carried}` };
+          return {
+            system: WORDS_SYSTEM,
+            user: `${place}. ${NUMBER_WORDS[upper]} plus ${NUMBER_WORDS[lower]}; ${carried}`,
+          };
         },
         parse: (text) => {
           const [word] = readLastLine(text, /^together: ([a-z]+)$/, 'together: WORD');
-          const total = WORDS.indexOf(word!);
+          const total = NUMBER_WORDS.indexOf(word!);
           if (total < 0) throw redFlag('malformed', `expected a number word from zero to nineteen, got ${word}`);
           return actionOf(total);
         },
-        reply: ({ digit, carry }) => `together: ${WORDS[10 * carry + digit]}`,
+        reply: ({ digit, carry }) => `together: ${NUMBER_WORDS[10 * carry + digit]}`,
       },
     ],
     parse: (text) => {
       const [digit, carry] = readLastLine(text, /^digit = (\d), carry = ([01])$/, 'digit = D, carry = C');
       return { digit: Number(digit), carry: carry === '1' ? 1 : 0 };
     },
-    check: checkOrder,
+    check: (action, state) => checkOrder(action, columnOf(state)),
     key: ({ digit, carry }) => `${carry}${digit}`,
     apply: (state, { digit, carry }) => closeColumn(state, digit, carry),
     reference: (state) => actionOf(totalOf(state)),
@@ -104,7 +104,7 @@ export function add(): Process<AddInput, AddState, AddAction> {
       return [...new Set([...wrong, right - 10, right + 10])]
         .filter((total) => total >= 0 && total <= 19)
         .map(actionOf)
-        .filter((action) => checkOrder(action, state) === undefined);
+        .filter((action) => checkOrder(action, columnOf(state)) === undefined);
     },
   });
 }
@@ -150,27 +150,20 @@ together: fourteen
 
 The last line of your reply is "together:" and the number as a word, in small letters.`;
 
-const WORDS = (
+/** From zero to nineteen. */
+export const NUMBER_WORDS: readonly string[] = (
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen ' +
   'eighteen nineteen'
 ).split(' ');
-
-/** What stands before the last line may be reasoning, but no other answer: which of the two is meant would be a guess. */
-function readLastLine(text: string, pattern: RegExp, expected: string): string[] {
-  const lines = text.trimEnd().split('\n');
-  const found = pattern.exec(lines.pop()!);
-  if (found === null || lines.some((line) => pattern.test(line))) {
-    throw redFlag('malformed', `expected the line "${expected}" at the end of the reply, and nowhere else`);
-  }
-  return found.slice(1);
-}
 
 /**
  * What can be said without adding: a sum below 10 is not below any of its terms, and the digit of one from 10 on is not
  * above any of them, since the other term is at most 9 and the carry at most 1.
  */
-function checkOrder({ digit, carry }: AddAction, state: AddState): RedFlag | undefined {
-  const { upper, lower } = columnOf(state);
+export function checkOrder(
+  { digit, carry }: AddAction,
+  { upper, lower }: { readonly upper: number; readonly lower: number },
+): RedFlag | undefined {
   if (carry === 0 && digit < Math.max(upper, lower)) {
     return redFlag('illegal', `without a carry the digit of ${upper} + ${lower} cannot be ${digit}`);
   }
@@ -180,7 +173,7 @@ function checkOrder({ digit, carry }: AddAction, state: AddState): RedFlag | und
   return undefined;
 }
 
-function actionOf(total: number): AddAction {
+export function actionOf(total: number): AddAction {
   return { digit: total % 10, carry: total >= 10 ? 1 : 0 };
 }
 
@@ -195,9 +188,12 @@ export function startAddition(input: AddInput): AddState {
 }
 
 function randomNumbers(digits: number, random: Random): { a: string; b: string } {
-  const draw = () =>
-    Array.from({ length: digits }, (_, i) => Math.floor(i === 0 ? 1 + random() * 9 : random() * 10)).join('');
-  return { a: draw(), b: draw() };
+  return { a: randomNumeral(digits, random), b: randomNumeral(digits, random) };
+}
+
+/** Without a zero in front. */
+export function randomNumeral(digits: number, random: Random): string {
+  return Array.from({ length: digits }, (_, i) => Math.floor(i === 0 ? 1 + random() * 9 : random() * 10)).join('');
 }
 
 function columnsOf({ a, b }: Pick<AddState, 'a' | 'b'>): number {

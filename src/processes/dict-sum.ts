@@ -3,6 +3,7 @@ import { defineProcess, type Process, type Prompt } from '../process.ts';
 import { createRandom, mix } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
 import { MAIN, VARIANTS, type Wording } from './dict-sum-wordings.ts';
+import { seedInput } from './seed-input.ts';
 
 export interface DictSumInput {
   /** One turn is one step. */
@@ -57,12 +58,7 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     input: z.strictObject({
       turns: z.number().int().min(1).max(1e9),
       keysPerTurn: z.number().int().min(1).max(10_000).default(1),
-      seed: z
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 32 - 1)
-        .default(1),
+      seed: seedInput,
       fullDictionary: z.boolean().default(false),
     }),
     start: (input) => ({ ...input, turn: 0, sum: 0 }),
@@ -108,7 +104,7 @@ function checkReach(change: number, reach: number): RedFlag | undefined {
 }
 
 /** Common English words of five letters. */
-const WORDS: readonly string[] = (
+export const WORDS: readonly string[] = (
   'about above actor after agree alarm album alone angle apple beach begin below birth blank board bread bring brown ' +
   'build cabin candy catch chain chair chalk cheap chest child clean clock cloud coast cream dance depth dream drink ' +
   'drive eagle early earth eight enjoy entry event fence field flame floor fresh fruit ghost giant glass grain grass ' +
