@@ -11,6 +11,8 @@ import { buildPages, noBrowser, startBrowser } from '../test/fixtures/browser.ts
 import { mdap } from '../test/fixtures/cli-child.ts';
 
 const WIDTHS = { wide: { width: 1280, height: 900 }, narrow: { width: 390, height: 844 } };
+/** Forecasts of the page that compares take their time. */
+const PATIENCE_MS = 120_000;
 const THEMES = ['light', 'dark'] as const;
 const PRICE = ['--price', '0.1,0.4'];
 
@@ -57,7 +59,8 @@ async function shoot(): Promise<void> {
   try {
     const ask = async (path: string) => (await fetch(new URL(path, server.url))).json();
     const { openStep } = (await ask('/api/runs/waiting')) as RunDetail;
-    const [contested] = ((await ask('/api/runs/drifting/steps?filter=contested&limit=1')) as StepPage).steps;
+    const [contested] = ((await ask('/api/runs/drifting/steps?filter=contested&limit=1&cursor=2345')) as StepPage)
+      .steps;
     const shown = {
       runs: '/',
       run: '/runs/planned',
@@ -73,6 +76,7 @@ async function shoot(): Promise<void> {
     for (const colorScheme of THEMES) {
       for (const [width, viewport] of Object.entries(WIDTHS)) {
         const page = await browser.newPage({ colorScheme, viewport });
+        page.setDefaultTimeout(PATIENCE_MS);
         page.on('console', (message) => {
           if (message.type() === 'error') console.error(`${page.url()}: ${message.text()}`);
         });
@@ -80,6 +84,8 @@ async function shoot(): Promise<void> {
           await page.goto(new URL(path, server.url).href);
           await page.locator('.waiting').first().waitFor({ state: 'detached' });
           await page.locator('h1').first().waitFor();
+          const states = page.getByRole('slider', { name: 'Step' });
+          if ((await states.count()) > 0) await states.fill('2345');
           await page.evaluate('new Promise((done) => setTimeout(done, 600))');
           await page.screenshot({ path: join(output, `${name}-${width}-${colorScheme}.png`), fullPage: true });
         }

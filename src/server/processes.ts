@@ -10,8 +10,8 @@ export type LoadProcess = (source: string) => Promise<AnyProcess>;
 export class Processes {
   readonly #load: LoadProcess;
   readonly #loaded = new Map<string, Promise<AnyProcess>>();
-  /** By run; undefined while it is being found out. */
-  readonly #totals = new Map<string, number | null | undefined>();
+  /** By run; `steps` is null while it is being found out, too. */
+  readonly #totals = new Map<string, { steps: number | null; found: Promise<number | null> }>();
 
   constructor(load: LoadProcess) {
     this.#load = load;
@@ -42,14 +42,25 @@ export class Processes {
 
   /** Steps of the whole run, as far as it is known now; found out meanwhile. */
   knownSteps(record: RunRecord): number | null {
+    return this.#total(record).steps;
+  }
+
+  /** The same, once it has been found out. */
+  steps(record: RunRecord): Promise<number | null> {
+    return this.#total(record).found;
+  }
+
+  #total(record: RunRecord) {
     const key = `${record.runId}\n${record.createdAtMs}`;
-    if (!this.#totals.has(key)) {
-      this.#totals.set(key, undefined);
-      this.#findSteps(record)
-        .catch(() => null)
-        .then((steps) => this.#totals.set(key, steps));
-    }
-    return this.#totals.get(key) ?? null;
+    const known = this.#totals.get(key);
+    if (known !== undefined) return known;
+    const found = this.#findSteps(record).catch(() => null);
+    const total = { steps: null as number | null, found };
+    found.then((steps) => {
+      total.steps = steps;
+    });
+    this.#totals.set(key, total);
+    return total;
   }
 
   async #findSteps(record: RunRecord): Promise<number | null> {
@@ -58,10 +69,5 @@ export class Processes {
     const process = await this.of(record);
     if (process.steps === undefined || record.totals.items !== undefined) return null;
     return process.steps(await parseInput(process, record.input)) ?? null;
-  }
-
-  /** The same, once it has been found out. */
-  async steps(record: RunRecord): Promise<number | null> {
-    return this.knownSteps(record) ?? (await this.#findSteps(record).catch(() => null));
   }
 }

@@ -67,7 +67,7 @@ export class Runs {
   /** Of runs that nobody writes: they stay as they are. */
   readonly #atRest = new Map<string, LiveRun>();
   readonly #certificates = new Map<string, { steps: number; certificate: Certificate | null }>();
-  #certifying: Promise<void> | undefined;
+  #findingOut: Promise<void> | undefined;
   readonly #plans = new Map<string, { foretold: Foretold | undefined; work: Promise<void> }>();
 
   constructor(options: {
@@ -96,15 +96,16 @@ export class Runs {
     });
     // What was superseded, now and then.
     if (this.#atRest.size > 2 * runs.length + 100) this.#atRest.clear();
-    this.#certifying ??= this.#certify(runs).finally(() => {
-      this.#certifying = undefined;
+    this.#findingOut ??= this.#findOut(runs).finally(() => {
+      this.#findingOut = undefined;
     });
-    await patiently(this.#certifying, this.#clock);
+    await patiently(this.#findingOut, this.#clock);
     return { runs: runs.map((live) => this.#summaryOf(live, this.#knownCertificate(live))) };
   }
 
-  /** Some ten milliseconds a run, between which others are answered. */
-  async #certify(runs: readonly LiveRun[]): Promise<void> {
+  /** Lengths and certificates: some ten milliseconds a run, between which others are answered. */
+  async #findOut(runs: readonly LiveRun[]): Promise<void> {
+    for (const live of runs) await this.#processes.steps(live);
     for (const live of runs) {
       if (live.isWriting || this.#knownCertificate(live) !== undefined) continue;
       this.#certificate(live);

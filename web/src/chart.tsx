@@ -221,7 +221,7 @@ const decades: uPlot.Axis.Filter = (_, splits) =>
 function everyFew(drawn: uPlot, splits: readonly (number | null)[]): (number | null)[] {
   const { min = 1, max = 1 } = drawn.scales.x!;
   const powers = Math.log10(max! / min!);
-  const step = Math.max(1, Math.ceil((powers * LABEL_WIDTH) / drawn.over.clientWidth));
+  const step = Math.max(1, Math.ceil((powers * LABEL_WIDTH) / drawn.width));
   return splits.map((value) => (value !== null && Math.round(Math.log10(value)) % step === 0 ? value : null));
 }
 

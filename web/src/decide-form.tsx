@@ -21,7 +21,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
   const [isSending, setSending] = useState(false);
   if (!isDecidable) {
     return (
-      <Card title="Decide it" isWide>
+      <Card title="Decide it" place="wide">
         <p class="empty">A person cannot decide it now: {whyNotDecidable}</p>
       </Card>
     );
@@ -51,7 +51,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
     }
   };
   return (
-    <Card title="Decide it" isWide>
+    <Card title="Decide it" place="wide">
       <form class="decide" onSubmit={submit}>
         <fieldset>
           <legend>What is to be done at this step?</legend>
@@ -100,7 +100,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
 /** What came of a decision. */
 export function Decided({ answer }: { answer: DecideAnswer }) {
   return (
-    <Card title="Decided" isWide>
+    <Card title="Decided" place="wide">
       <p role="status">
         Step {count(answer.stepIndex)} is decided; the run is {answer.status}.{' '}
         <a href={paths.run(answer.runId)}>Back to the run</a>

@@ -29,9 +29,10 @@ export function Waiting() {
   );
 }
 
-export function Card(props: { title: string; isWide?: boolean; children: ComponentChildren }) {
+/** @param props.place `wide`: over all columns; `beside`: where there are two, in one of them */
+export function Card(props: { title: string; place?: 'wide' | 'beside'; children: ComponentChildren }) {
   return (
-    <section class={props.isWide ? 'card wide' : 'card'}>
+    <section class={`card ${props.place ?? ''}`}>
       <h2>{props.title}</h2>
       {props.children}
     </section>

@@ -277,7 +277,7 @@ function Answered({ plan, laid }: { plan: PlanAnswer; laid: Laid | undefined }) 
         ];
   return (
     <>
-      <Card title="What to expect" isWide>
+      <Card title="What to expect" place="wide">
         {cannot !== null && <p class="notice bad">{cannot}</p>}
         {point !== null && (
           <Figures

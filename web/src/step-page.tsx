@@ -83,11 +83,6 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
           <div class="grid">
             <Outcome detail={data} />
             <Race detail={data} />
-            {context.data?.hasPicture && (
-              <Card title="State before it">
-                <Picture address={pictureOf(runId, stepIndex)} about={`The state before step ${count(stepIndex)}`} />
-              </Card>
-            )}
             {decided !== undefined && <Decided answer={decided} />}
             {decided === undefined && data.isOpen && (
               <DecideForm
@@ -97,6 +92,11 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
                   again();
                 }}
               />
+            )}
+            {context.data?.hasPicture && (
+              <Card title="State before it">
+                <Picture address={pictureOf(runId, stepIndex)} about={`The state before step ${count(stepIndex)}`} />
+              </Card>
             )}
             <Context context={context.data} error={context.error} />
           </div>
@@ -194,7 +194,7 @@ function Context({ context, error }: { context: StepContext | undefined; error: 
   if (context === undefined) return <Waiting />;
   const { prompts, missing, reference, state } = context;
   return (
-    <Card title="What it saw" isWide>
+    <Card title="What it saw" place={context.hasPicture ? 'beside' : 'wide'}>
       {missing !== null && <p class="empty">{missing}</p>}
       {prompts.map(({ variant, system, user }, index) => (
         <details key={variant} open={index === 0}>
