@@ -42,7 +42,7 @@ export function questionOf<Input, State, Action>(
       const form = forms[index]!;
       return {
         prompt: callPart(process, 'prompt', stepIndex, () => form.prompt(state)),
-        subject: { process, state, form },
+        subject: { process, state, form, stepIndex },
         parse: (text) => form.parse(text, state),
       };
     },

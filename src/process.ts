@@ -149,6 +149,8 @@ export type AnyProcess = Process<any, any, any>;
 export interface StepSubject {
   readonly process: AnyProcess;
   readonly state: unknown;
+  /** Its number within the run; undefined for a verifier. */
+  readonly stepIndex?: number;
   /** The variant it is asked in. */
   // biome-ignore lint/suspicious/noExplicitAny: as in AnyProcess
   readonly form: Form<any, any>;

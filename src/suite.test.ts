@@ -151,6 +151,17 @@ describe('repeats', () => {
     for (const { method, right } of report.cells) assert.ok(right > 0 && right < 20, `${method}: ${right}`);
   });
 
+  test('and steps have draws of their own, wherever a prompt comes again', async () => {
+    const asked = new Set<string>();
+    const { model, calls } = counted(simulated(), (_, { prompt, draw }) => {
+      asked.add(JSON.stringify([prompt, draw]));
+    });
+    // Counting on, 4 comes again and again.
+    const task: Task = { ...COUNT, sizes: [1], inputOf: () => ({ a: '4444', b: '1111' }) };
+    await run({ model, tasks: [task], methods: ['steps', 'mdap@k=2'], repeats: 10 });
+    assert.equal(asked.size, calls.count);
+  });
+
   test('are a function of the seed', async () => {
     const of = async (seed: number) => figures((await run({ seed, tasks: [HANOI] })).trials);
     assert.deepEqual(await of(3), await of(3));

@@ -2,14 +2,13 @@ import type { AccountLimits, Accounts } from './accounts.ts';
 import { judgeActions, voteAgreement } from './accuracy.ts';
 import type { Trial, TrialEnd, TrialName } from './bench-figures.ts';
 import type { Budget, Spending } from './budget.ts';
-import { candidateKey } from './candidate.ts';
 import type { Clock } from './clock.ts';
 import type { VoteSettings } from './decide.ts';
 import { UsageError } from './errors.ts';
 import type { DecisionEntry, Journal, Json } from './journal.ts';
 import type { Arrangement, Method } from './method.ts';
 import type { Model, ModelRequest } from './model.ts';
-import { type AnyProcess, callPart, defineProcess, parseInput, type StepSubject } from './process.ts';
+import { type AnyProcess, callPart, defineProcess, parseInput } from './process.ts';
 import { createRandom, hashText, mix } from './random.ts';
 import { execute, type RunDependencies, type RunResult } from './run.ts';
 
@@ -165,7 +164,7 @@ async function runTrial(
   const result = await execute(arranged.process, input, {
     runId,
     // A model that has answered need not be tried by a single call first.
-    voters: [{ model: { ...withDrawsOf(model, arranged.process, salt), isBatched: state.hasLanded }, form: 0 }],
+    voters: [{ model: { ...withDrawsOf(model, salt), isBatched: state.hasLanded }, form: 0 }],
     journal,
     clock,
     random: createRandom(salt),
@@ -300,20 +299,12 @@ async function firstVote(journal: Journal, runId: string, stepIndex: number): Pr
 
 /**
  * The model with draws of its own for each attempt and each step in it: a simulated model, and one on this machine, would say
- * the same in all attempts at one input, and wherever a prompt comes again.
+ * the same in all attempts at one input, and wherever a state comes again.
  */
-function withDrawsOf(model: Model, process: AnyProcess, salt: number): Model {
-  let last: { readonly subject: StepSubject; readonly first: number } | undefined;
-  const firstDraw = (subject: StepSubject | undefined): number => {
-    if (subject === undefined) return salt;
-    if (last?.subject !== subject) {
-      const { focus } = process;
-      const seen = focus === undefined ? subject.state : focus(subject.state);
-      last = { subject, first: mix(salt, hashText(candidateKey(seen))) };
-    }
-    return last.first;
-  };
-  return { ...model, generate: (request) => model.generate(new OwnDraw(request, firstDraw(request.subject))) };
+function withDrawsOf(model: Model, salt: number): Model {
+  const generate = (request: ModelRequest) =>
+    model.generate(new OwnDraw(request, mix(salt, request.subject?.stepIndex ?? 0)));
+  return { ...model, generate };
 }
 
 class OwnDraw implements ModelRequest {
