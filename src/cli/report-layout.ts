@@ -94,6 +94,7 @@ svg .dot.flag { fill: var(--flag); }
 svg .area { fill: var(--measured); opacity: .15; }
 svg line.mark { stroke: var(--bad); stroke-dasharray: 3 3; }
 svg text.mark { fill: var(--bad); }
+.state { display: block; width: 100%; max-width: 32rem; }
 .legend { display: flex; gap: 1.25rem; margin: .2rem 0 0; color: var(--quiet); font-size: .85rem; }
 .key { display: inline-block; width: 1.2rem; height: 0; margin-right: .4rem; vertical-align: middle; border-top: 3px solid var(--measured); }
 .key.plan { border-top: 3px dashed var(--plan); }

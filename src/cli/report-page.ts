@@ -40,6 +40,8 @@ export interface Report {
   /** Why there is none. */
   readonly planMissing: string | null;
   readonly charts: RunCharts;
+  /** The state before a step, after all that are decided, as SVG; null where the process draws none. */
+  readonly picture: { readonly stepIndex: number; readonly svg: string } | null;
   /** The step that it is paused at, where it has samples, then the least certain ones. */
   readonly steps: readonly ReportedStep[];
   readonly commands: Commands;
@@ -76,6 +78,7 @@ export function reportPage(report: Report): string {
     summary(report),
     certainty(report),
     outcome(report),
+    lastState(report),
     charts(report),
     steps(report),
     whatRan(report),
@@ -86,7 +89,7 @@ export function reportPage(report: Report): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${`${run.runId}: ${run.process}`}</title>
 <style>${STYLE}</style>
@@ -231,6 +234,15 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
   ]);
 }
 
+/** As an image: whatever is in it, nothing of it runs or is loaded. */
+function lastState({ picture, run }: Report): Markup | '' {
+  if (picture === null) return '';
+  const isOver = run.status === 'done' || run.status === 'stopped';
+  const title = isOver ? 'The last state' : `The state before step ${showCount(picture.stepIndex)}`;
+  const data = Buffer.from(picture.svg, 'utf8').toString('base64');
+  return section(title, [html`<img class="state" alt="${title}" src="data:image/svg+xml;base64,${data}">`]);
+}
+
 function steps({ steps: shown, run, commands }: Report): Markup {
   const { contestedSteps } = run;
   const decided = shown.filter(({ decision }) => decision !== null).length;
@@ -322,7 +334,7 @@ function notes({ notes: shown }: Report): Markup | '' {
   ]);
 }
 
-function reproduce({ versions, commands, processSource }: Report): Markup {
+function reproduce({ versions, commands, processSource, items }: Report): Markup {
   const { again, inspect, replay, resume } = commands;
   const rows = [
     ['look closer', inspect],
@@ -332,7 +344,9 @@ function reproduce({ versions, commands, processSource }: Report): Markup {
   ].filter((row): row is [string, string] => row[1] !== null);
   return section('Versions and commands', [
     html`<p>mdap ${versions.mdap}, Node.js ${versions.node}, process ${versions.process}.</p>`,
-    processSource === null ? html`<p>The process was given in code, which alone can run or replay it.</p>` : html``,
+    processSource === null && items === null
+      ? html`<p>The process was given in code, which alone can run or replay it.</p>`
+      : html``,
     html`<dl class="commands">${rows.map(([what, command]) => html`<dt>${what}</dt><dd><pre>${command}</pre></dd>`)}</dl>`,
   ]);
 }

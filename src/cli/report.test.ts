@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { tempFolder } from '../../test/fixtures/cli-child.ts';
-import { run } from '../defaults.ts';
+import { map, run } from '../defaults.ts';
 import type { Json } from '../journal.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { type AnyProcess, defineProcess } from '../process.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { builtInProcess } from '../processes/index.ts';
 import { html, type Markup } from './markup.ts';
 import { makeReport, reportCommand } from './report.ts';
 import { lineChart, roundTicks } from './report-charts.ts';
@@ -96,6 +97,10 @@ describe('a page', () => {
       assert.ok(text.includes(part), part);
     }
     assert.equal(page.match(/<svg /g)!.length, 5);
+    const [, data] = /<img class="state" alt="The last state" src="data:image\/svg\+xml;base64,([^"]*)">/.exec(page)!;
+    const svg = Buffer.from(data!, 'base64').toString();
+    assert.deepEqual(report.picture, { stepIndex: 127, svg });
+    assert.match(svg, /^<svg [^>]*><style>[^<]*prefers-color-scheme/);
     assert.equal(page.match(/<details>/g)!.length, Math.min(20, report.run.contestedSteps));
   });
 
@@ -119,6 +124,40 @@ describe('a page', () => {
     assert.ok(text.includes('cut: the whole text has 50,008 bytes'));
     assert.ok(page.length < 200_000, `${page.length} characters`);
     assert.ok(text.includes('The process was given in code'));
+  });
+
+  it('has no picture where the process draws none, or is not the one that it was', async (t) => {
+    for (const processSource of ['add', 'hanoi-flag']) {
+      const report = await makeReport('r', await journalOf(t, hanoi(), { disks: 2 }, { processSource }), VERSION);
+      assert.equal(report.picture, null);
+      assert.doesNotMatch(reportPage(report), /<img/);
+    }
+  });
+
+  it('of a map has the command that goes on, or one that does it again', async (t) => {
+    const journal = join(tempFolder(t), 'journal.db');
+    const source = { file: 'in.jsonl', bytes: 1, output: 'out.jsonl', failures: 'f.jsonl', schema: '{"a":"string"}' };
+    async function* items() {
+      for (const a of ['x', 'y', 'z'])
+        yield { input: { schema: { a: 'string' }, record: `a is ${a}`, expected: { a } } };
+    }
+    const sink = { restore() {}, write() {}, flush() {} };
+    const common = { model: 'simulated:p=0.95', journal, runId: 'm', k: 2, window: 8, sink, source } as const;
+    const commands = async () => (await makeReport('m', journal, VERSION)).commands;
+    const start = 'mdap map extract-checked --input in.jsonl';
+    const schema = `--schema '{"a":"string"}'`;
+    const voted = '--model simulated:p=0.95 --k 2';
+    const rest = `--no-calibration --window 8 --journal ${journal}`;
+    const paused = await map(builtInProcess('extract-checked')!, items(), { ...common, budgetCalls: 2 });
+    assert.equal(paused.status, 'paused');
+    assert.equal(
+      (await commands()).resume,
+      `${start} --output out.jsonl --failures f.jsonl ${schema} --run-id m ${voted} --budget-calls 2 ${rest}`,
+    );
+    await map(builtInProcess('extract-checked')!, items(), { ...common });
+    const done = await commands();
+    assert.deepEqual([done.resume, done.replay], [null, null]);
+    assert.equal(done.again, `${start} --output out.again.jsonl ${schema} ${voted} ${rest}`);
   });
 
   it('of a paused run shows the step that it waits at first', async (t) => {

@@ -1,15 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { certificateOf } from '../certificate.ts';
 import { systemClock } from '../defaults.ts';
-import { messageOf, UsageError } from '../errors.ts';
+import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { type Json, unknownRun } from '../journal.ts';
 import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import { builtInProcess } from '../processes/index.ts';
 import type { RunCharts } from '../server/api.ts';
 import { FiguresCache } from '../server/figures.ts';
 import { Forecaster } from '../server/forecaster.ts';
+import { pictureOf } from '../server/picture.ts';
 import { Processes } from '../server/processes.ts';
 import { Refusal } from '../server/refusal.ts';
 import { type Foretold, foretellRun } from '../server/run-plan.ts';
+import { StatesCache } from '../server/states.ts';
 import { countedAtLimit, driftAlarms, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';
@@ -82,6 +85,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
       planMissing: 'plan' in foretold ? null : foretold.missing,
       charts: await chartsOf(reader, live),
       steps: reportedSteps(reader, live, certificate?.leastCertain ?? []),
+      picture: await pictureOfLast(reader, live, processes),
       commands: commandsOf(live, journalFile),
     };
   } finally {
@@ -99,6 +103,22 @@ async function planOf(live: LiveRun, processes: Processes): Promise<Foretold> {
     throw thrown;
   } finally {
     await forecaster.close();
+  }
+}
+
+/** Of the state after the last decision; null where the process draws none, or this one cannot be told or drawn. */
+async function pictureOfLast(reader: SqliteReader, live: LiveRun, processes: Processes): Promise<Report['picture']> {
+  const { steps: stepIndex, items } = live.totals;
+  if (items !== undefined) return null;
+  try {
+    const definition = await processes.of(live);
+    if (definition.render === undefined) return null;
+    const told = await new StatesCache(reader, systemClock).before(stepIndex, live, definition);
+    if ('missing' in told) return null;
+    return { stepIndex, svg: pictureOf(definition, { state: told.state, stepIndex }, 'system') };
+  } catch (thrown) {
+    if (thrown instanceof Refusal || thrown instanceof MdapError) return null;
+    throw thrown;
   }
 }
 
@@ -173,18 +193,33 @@ interface Contender {
 }
 
 function commandsOf(live: LiveRun, journalFile: string): Commands {
-  const { runId, processSource, status, isWriting, totals, input, settings } = live;
+  const { runId, status, isWriting, totals, input, settings } = live;
   const journal = journalFlag(journalFile);
   const isMap = totals.items !== undefined;
   const command = (verb: string) => `mdap ${verb} ${shellWord(runId)}${journal}`;
-  const hasSource = processSource !== null;
+  const source = isMap ? mapSourceOf(live) : live.processSource;
+  const mapAgain = (changes: Json) =>
+    `mdap map ${shellWord(source!)} ${mapFlags({ ...input.map, ...changes }, settings)}${journal}`;
+  const isResumable = source !== null && !isWriting && (status === 'paused' || status === 'running');
+  const again = () => {
+    if (source === null) return null;
+    if (!isMap) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
+    // Results are not written over.
+    return mapAgain({ output: input.map.output.replace(/(\.\w+)?$/, '.again$1'), failures: undefined });
+  };
   return {
     inspect: command('inspect'),
-    replay: hasSource && !isMap && totals.steps > 0 ? command('replay') : null,
-    resume:
-      hasSource && !isMap && !isWriting && (status === 'paused' || status === 'running') ? command('resume') : null,
-    again: hasSource && !isMap ? `mdap run ${shellWord(processSource)} ${runFlags(input, settings)}${journal}` : null,
+    replay: source !== null && !isMap && totals.steps > 0 ? command('replay') : null,
+    resume: isResumable ? (isMap ? mapAgain({ runId }) : command('resume')) : null,
+    again: again(),
   };
+}
+
+/** The journal does not keep where the process of a map comes from; a built-in one is known by its name. */
+function mapSourceOf({ process: name, fingerprint, input }: LiveRun): string | null {
+  const isKnown = builtInProcess(name)?.version === fingerprint.version;
+  // What came on stdin, or from code, is gone.
+  return isKnown && typeof input.map?.file === 'string' && input.map.file !== '-' ? name : null;
 }
 
 /** Longer ones are better in a file. */
@@ -193,22 +228,33 @@ const MOST_INPUT_CHARS = 1_000;
 /** Input and settings of a run as the flags of `mdap run`, which have their names. */
 function runFlags(input: Json, settings: Json): string {
   const json = JSON.stringify(input);
-  const given = json.length > MOST_INPUT_CHARS ? '@input.json' : json;
-  const { model, ...others } = settings;
-  const flags = Object.entries({ model, ...others }).flatMap(([name, value]) => {
+  return flagsOf({ input: json.length > MOST_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
+}
+
+/** The same of a map, whose input says from where to where it goes. */
+function mapFlags({ file, bytes: _, ...others }: Json, { speculate: window, ...settings }: Json): string {
+  return flagsOf({ input: file, ...others, ...withModelFirst(settings), window });
+}
+
+function withModelFirst({ model, ...others }: Json): Json {
+  // Otherwise the calibration that is there now would be taken.
+  const calibration = typeof others.calibration === 'string' ? {} : { noCalibration: true };
+  return { model, ...others, ...calibration };
+}
+
+function flagsOf(values: Json): string {
+  const flags = Object.entries(values).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const text = flagValue(name, value);
     if (value === true) return [flag];
     return text === undefined ? [] : [`${flag} ${shellWord(text)}`];
   });
-  // Otherwise the one that is there now would be taken.
-  if (typeof settings.calibration !== 'string') flags.push('--no-calibration');
-  return [`--input ${shellWord(given)}`, ...flags].join(' ');
+  return flags.join(' ');
 }
 
 /** Undefined for what cannot be said on the command line: a calibration given in code, and what is false. */
 function flagValue(name: string, value: Json): string | undefined {
   if (name === 'price') return `${value.inputUsdPerMTok},${value.outputUsdPerMTok}`;
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
-  return typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
+  return value === undefined || typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
 }
