@@ -9,6 +9,7 @@
 // there its closed form alone is compared with the table.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { binomial, type Exact, loosestConfidence, thresholds, walk } from '../test/fixtures/exact-rules.ts';
 import { decisionSuccess, expectedVotes } from './plan.ts';
 import { createRandom, mix, type Random } from './random.ts';
 import {
@@ -196,65 +197,6 @@ function assertCell(actual: number, printed: string, where: string, asVotesPy = 
   assert.ok(error <= half * (1 + 1e-9), `${where}: expected ${printed}, got ${actual}`);
 }
 
-interface Exact {
-  readonly error: number;
-  readonly votes: number;
-}
-
-/**
- * Votes that a leader needs against b votes of the runner-up, read off a race that is kept in a tie: the votes both have,
- * and what is needed then. (vote.test.ts proves that `needed()` is when `decided()` decides.)
- */
-function thresholds(rule: StopRule): (runnerUpVotes: number) => number {
-  const race = rule.start();
-  const enough = [race.needed()];
-  return (runnerUpVotes) => {
-    while (enough.length <= runnerUpVotes) {
-      race.record('right');
-      race.record('wrong');
-      enough.push(enough.length + race.needed());
-    }
-    return enough[runnerUpVotes]!;
-  };
-}
-
-/** Exact error and expected votes of a threshold rule at p with one wrong answer, up to a rest of 1e-12. */
-function walk(p: number, enough: (runnerUpVotes: number) => number): Exact {
-  let error = 0;
-  let votes = 0;
-  let left = 1;
-  // Chance of x right votes among n, for races not yet decided; only x from `low` on are left.
-  let chances = [1];
-  let low = 0;
-  for (let n = 1; left > 1e-12 && n < 20_000; n++) {
-    const next: number[] = [];
-    let nextLow = low;
-    for (let x = low; x <= low + chances.length; x++) {
-      const chance = (chances[x - low - 1] ?? 0) * p + (chances[x - low] ?? 0) * (1 - p);
-      const y = n - x;
-      const isDecided = Math.max(x, y) >= enough(Math.min(x, y));
-      if (isDecided) {
-        left -= chance;
-        votes += n * chance;
-        if (y > x) error += chance;
-      }
-      if (isDecided && next.length === 0) nextLow = x + 1;
-      else next.push(isDecided ? 0 : chance);
-    }
-    while (next.at(-1) === 0) next.pop();
-    chances = next;
-    low = nextLow;
-  }
-  return { error, votes };
-}
-
-/** Chance of x right votes among n. */
-function binomial(n: number, x: number, p: number): number {
-  let log = x * Math.log(p) + (n - x) * Math.log1p(-p);
-  for (let i = 1; i <= n - x; i++) log += Math.log((x + i) / i);
-  return Math.exp(log);
-}
-
 function raceWith(rule: StopRule, right: number, wrong: number): Race {
   const race = rule.start();
   for (let i = 0; i < right; i++) race.record('right');
@@ -304,23 +246,11 @@ test('table F.T: fixed majority', () => {
 });
 
 test('table F.T: adaptive-consistency with the loosest confidence that meets eps', () => {
-  // The table's own search: 1 - C from 10^-0.31 down to 10^-9 in these steps.
-  const exponents = [
-    ...Array.from({ length: 7 }, (_, i) => 0.31 + i / 10),
-    ...Array.from({ length: 81 }, (_, i) => 1 + i / 10),
-  ];
-  const thresholdsAt = exponents.map((exponent) =>
-    thresholds(adaptiveConsistency({ confidence: 1 - 10 ** -exponent, maxVotes: 10_000 })),
-  );
+  const loosest = loosestConfidence();
   for (const cell of TABLE) {
     const { p, eps, adaptive } = cell;
-    let [low, high] = [0, exponents.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (walk(p, thresholdsAt[middle]!).error <= eps) high = middle;
-      else low = middle + 1;
-    }
-    assertCell(walk(p, thresholdsAt[low]!).votes, adaptive, `${name(cell)}, C = 1 - 10^-${exponents[low]}`);
+    const { exponent, exact } = loosest({ p, eps });
+    assertCell(exact.votes, adaptive, `${name(cell)}, C = 1 - 10^-${exponent}`);
   }
 });
 
