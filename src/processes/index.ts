@@ -5,9 +5,15 @@ import { checkers } from './checkers.ts';
 import { dictSum } from './dict-sum.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
+import { includeWords } from './include-words.ts';
+import { matrixChain } from './matrix-chain.ts';
+import { multiply } from './multiply.ts';
 import { PRODUCTS } from './products.ts';
 import { roundTrip } from './round-trip.ts';
 import { solve } from './solve.ts';
+import { sort } from './sort.ts';
+import { subsequence } from './subsequence.ts';
+import { zebra } from './zebra.ts';
 
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
 export { type AddCountState, addCount } from './add-count.ts';
@@ -21,14 +27,32 @@ export {
 export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
 export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
+export {
+  type IncludeWordsAction,
+  type IncludeWordsInput,
+  type IncludeWordsState,
+  includesAllWords,
+  includeWords,
+} from './include-words.ts';
+export {
+  isRightChain,
+  type Matrix,
+  type MatrixChainInput,
+  type MatrixChainState,
+  matrixChain,
+} from './matrix-chain.ts';
+export { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
 
 export { PRODUCTS } from './products.ts';
 export { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 export { type SolveInput, type SolveOracle, solve } from './solve.ts';
 export type { SolveAction, SolveNode, SolveState } from './solve-tree.ts';
+export { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
 export { ANSWER_KINDS, type AnswerKind, type Composition, type Split, type Subproblem } from './split.ts';
 
 export { type StepPlan, type StepPlanInput, stepPlanProcess } from './step-plan.ts';
+export { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
+export { isZebraSolved, type ZebraAction, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
 export const BUILT_IN_PROCESSES: Readonly<
@@ -54,6 +78,11 @@ export const BUILT_IN_PROCESSES: Readonly<
     about: 'a running sum of the numbers that a dictionary gives for words, one turn of `keysPerTurn` words a step',
     exampleInput: { turns: 1000, keysPerTurn: 2, seed: 1 },
   },
+  'matrix-chain': {
+    process: () => matrixChain(),
+    about: 'a running product of 2x2 matrices that a dictionary gives for words, one matrix a step',
+    exampleInput: { turns: 200, seed: 1, modulus: 10, fullDictionary: false, checkDeterminant: false },
+  },
   add: {
     process: () => add(),
     about: 'addition of two long numbers, one column a step',
@@ -64,6 +93,21 @@ export const BUILT_IN_PROCESSES: Readonly<
     about: 'the same by counting on, one number a step: for very small models',
     exampleInput: { digits: 100, seed: 1 },
   },
+  multiply: {
+    process: () => multiply(),
+    about: 'long multiplication, one product or sum of two digits with a carry a step',
+    exampleInput: { digits: 5, seed: 1 },
+  },
+  sort: {
+    process: () => sort(),
+    about: 'merge sort of different numbers, one comparison a step',
+    exampleInput: { count: 50, seed: 1 },
+  },
+  subsequence: {
+    process: () => subsequence(),
+    about: 'the highest sum of numbers no two of which are adjacent: for each a sum and a choice, one a step',
+    exampleInput: { count: 50, seed: 1 },
+  },
   checkers: {
     process: () => checkers(),
     about: 'checkers jumping: so many red and blue ones change sides, one move a step ((n + 1)^2 - 1 steps)',
@@ -73,6 +117,16 @@ export const BUILT_IN_PROCESSES: Readonly<
     process: () => roundTrip(),
     about: 'edits of a document that are made and later undone, one edit of one record a step',
     exampleInput: { records: 10, trips: 3, edits: 3, seed: 1 },
+  },
+  'include-words': {
+    process: () => includeWords(),
+    about: 'a report that must include many words, a section with a few of them a step; verified, not voted',
+    exampleInput: { words: 200, wordsPerStep: 2, seed: 1 },
+  },
+  zebra: {
+    process: () => zebra(),
+    about: "Einstein's puzzle about houses, one clue or one exclusion a step; solved without guessing",
+    exampleInput: { houses: 5, attributes: 5, seed: 1 },
   },
   extract: {
     process: () => extract(),
