@@ -1,6 +1,7 @@
 // Proves of the certificate, which sees tallies alone:
 //  1. Over many simulated runs the stated number of wrong decisions and the stated chance of none are those that come true,
-//     without correlation and with much, decided by small margins and large ones, by one voter class and by several.
+//     without correlation and with much, decided by small margins and large ones, by one voter class and by several, where
+//     wrong votes say the same and where they differ, and where many steps are given up at their vote limit.
 //  2. Without a dissent it states a bound and says that the rest is not known; it never states certainty.
 //  3. More dissent never makes it surer.
 //  4. The ten least certain steps are those of the tallies with the largest chance, in step order among equals; steps that a
@@ -17,32 +18,43 @@ import { aheadByK } from './vote.ts';
 
 const STEPS = 1_000;
 
-/** Runs of a chain whose steps' success rates vary; wrong votes all say the same. */
-function simulateRuns(options: { mean: number; rho: number; k: number; runs: number; classes?: number; seed: number }) {
-  const { mean, rho, k, runs, classes = 1, seed } = options;
+interface Workload {
+  readonly mean: number;
+  readonly rho: number;
+  readonly k: number;
+  readonly classes?: number;
+  /** Wrong answers, as likely each. */
+  readonly answers?: number;
+  readonly maxVotes?: number;
+}
+
+/** Runs over steps whose success rates vary. */
+function simulateRuns(options: Workload & { runs: number; seed: number }) {
+  const { mean, rho, k, runs, classes = 1, answers = 1, maxVotes = 400, seed } = options;
   const random = createRandom(seed);
-  const rule = aheadByK({ margin: k, maxVotes: 400 });
+  const rule = aheadByK({ margin: k, maxVotes });
   const totals = { wrong: 0, stated: 0, high: 0, none: 0, statedNone: 0 };
   for (let run = 0; run < runs; run++) {
-    const tallies: Record<string, number> = {};
+    const [tallies, undecided]: Record<string, number>[] = [{}, {}];
     let wrong = 0;
     for (let step = 0; step < STEPS; step++) {
       const chances = Array.from({ length: classes }, () => betaDraw({ mean, rho }, random));
-      const votes = { right: Array(classes).fill(0), wrong: Array(classes).fill(0) };
+      const votes = new Map<string, number[]>();
       const race = rule.start();
-      for (let i = 0; race.decided() === undefined && i < 400; i++) {
-        const vote = random() < chances[i % classes]! ? 'right' : 'wrong';
+      for (let i = 0; race.decided() === undefined && i < maxVotes; i++) {
+        const vote = random() < chances[i % classes]! ? 'right' : `wrong ${Math.floor(random() * answers)}`;
         race.record(vote);
-        votes[vote][i % classes]++;
+        const counts = votes.get(vote) ?? Array(classes).fill(0);
+        counts[i % classes]++;
+        votes.set(vote, counts);
       }
       const winner = race.decided();
-      if (winner === undefined) continue;
-      if (winner === 'wrong') wrong++;
-      const sides = race.tally.entries().map(([side]) => votes[side as 'right' | 'wrong'].join(','));
-      const key = sides.join(':');
-      tallies[key] = (tallies[key] ?? 0) + 1;
+      if (winner?.startsWith('wrong')) wrong++;
+      const key = race.tally.entries().map(([candidate]) => votes.get(candidate)!.join(','));
+      const counted = winner === undefined ? undecided! : tallies!;
+      counted[key.join(':')] = (counted[key.join(':')] ?? 0) + 1;
     }
-    const certificate = certificateOf(tallies, { shared: 0 })!;
+    const certificate = certificateOf(tallies!, { shared: 0, undecided })!;
     totals.wrong += wrong;
     totals.stated += certificate.expectedWrong ?? certificate.expectedWrongHigh;
     totals.high += certificate.expectedWrongHigh;
@@ -54,7 +66,7 @@ function simulateRuns(options: { mean: number; rho: number; k: number; runs: num
 
 // `within`: how far the stated mean may be from the true one, as a factor; runs are few, and where hardly anything is wrong
 // both means are uncertain.
-const WORKLOADS = [
+const WORKLOADS: readonly (Workload & { readonly within: number; readonly runs?: number })[] = [
   { mean: 0.95, rho: 0, k: 2, within: 1.4 },
   { mean: 0.95, rho: 0.05, k: 2, within: 1.25 },
   { mean: 0.95, rho: 0.1, k: 3, within: 1.3 },
@@ -62,11 +74,18 @@ const WORKLOADS = [
   { mean: 0.95, rho: 0.3, k: 5, runs: 6, within: 1.5 },
   { mean: 0.9, rho: 0.02, k: 2, within: 1.25 },
   { mean: 0.95, rho: 0.1, k: 2, classes: 3, within: 1.4 },
+  { mean: 0.95, rho: 0.1, k: 2, answers: 3, within: 1.6 },
+  { mean: 0.85, rho: 0.2, k: 3, answers: 3, within: 1.8 },
+  { mean: 0.85, rho: 0, k: 3, maxVotes: 8, within: 1.4 },
+  { mean: 0.95, rho: 0.1, k: 3, maxVotes: 5, within: 1.6 },
+  { mean: 0.7, rho: 0.1, k: 3, maxVotes: 6, within: 1.5 },
+  { mean: 0.85, rho: 0.2, k: 3, maxVotes: 6, answers: 3, within: 2.5 },
 ];
 
 for (const { within, ...workload } of WORKLOADS) {
-  const { mean, rho, k, classes = 1 } = workload;
-  test(`p = ${mean}, rho = ${rho}, k = ${k}, ${classes} classes: what is stated comes true`, () => {
+  const { mean, rho, k, classes = 1, answers = 1, maxVotes } = workload;
+  const what = `${classes} classes, ${answers} wrong answers${maxVotes === undefined ? '' : `, ${maxVotes} votes`}`;
+  test(`p = ${mean}, rho = ${rho}, k = ${k}, ${what}: what is stated comes true`, () => {
     const found = simulateRuns({ runs: 40, ...workload, seed: 1 });
     assert.ok(found.stated < found.wrong * within && found.stated > found.wrong / within, JSON.stringify(found));
     assert.ok(found.high > found.wrong, JSON.stringify(found));

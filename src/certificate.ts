@@ -41,46 +41,31 @@ const LEAST_RHO = 1e-9;
  * under the rates so far. (With every winner taken for right the errors of a run with alike votes are underrated three
  * times and more.) All votes are taken for those of one class, unless `shared` says less: classes that vote on contested
  * steps alone have hard steps alone to show for themselves.
+ * @param options.undecided tallies of steps that were given up. They are no decisions, but the hardest steps are among them:
+ * without them what is left looks like the work of better voters.
  * @returns undefined where no step has more than one vote: a single vote contradicts nobody, and nothing is known.
  */
 export function certificateOf(
   tallies: Readonly<Record<string, number>>,
-  options: { readonly shared?: number; readonly examples?: Readonly<Record<string, readonly number[]>> } = {},
+  options: {
+    readonly shared?: number;
+    readonly examples?: Readonly<Record<string, readonly number[]>>;
+    readonly undecided?: Readonly<Record<string, number>>;
+  } = {},
 ): Certificate | undefined {
-  const { shared = 1, examples = {} } = options;
-  const groups = Object.entries(tallies).map(([key, steps]) => {
-    const votes = parseTally(key);
-    const pooled = votes.map((counts) => [totalOf(counts)]);
-    return { votes: shared === 1 ? pooled : votes, steps, wrong: 0, examples: examples[key] ?? [] };
-  });
-  const contradictable = groups.filter(({ votes }) => votes.length > 1 || totalOf(votes[0]!) > 1);
-  if (contradictable.length === 0) return undefined;
-  // A run may have gone on with other voters.
-  const classes = Math.max(...groups.map(({ votes }) => votes[0]!.length));
-  const countsOfClass = (voterClass: number) => countsOf(contradictable, voterClass);
-  const countsOfAll = () => contradictable.flatMap((group) => asRightAndWrong(group, totalOf));
-  let likely: Sums | null = null;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const together = likeliestRates(countsOfAll());
-    if (together.rho === null) break;
-    const each = Array.from({ length: classes }, (_, voterClass) => {
-      const counts = countsOfClass(voterClass);
-      const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
-      // A class of which no vote dissented is taken to be like all together.
-      const { mean, rho } = own.rho === null ? together : own;
-      return betaShape(mean, Math.max(rho ?? 0, LEAST_RHO));
-    });
-    const before: number | undefined = likely?.expectedWrong;
-    likely = sumOf(groups, { classes: each, shared });
-    if (before !== undefined && Math.abs(likely.expectedWrong - before) <= 1e-3 * likely.expectedWrong) break;
-  }
-  const together = fitBetaBinomial(countsOfAll());
-  const each = Array.from({ length: classes }, (_, voterClass) => {
-    const counts = countsOfClass(voterClass);
+  const { shared = 1, examples = {}, undecided = {} } = options;
+  const groups = groupsOf(tallies, { shared, examples });
+  if (!groups.some(isContradictable)) return undefined;
+  const voted = [...groups, ...groupsOf(undecided, { shared })].filter(isContradictable);
+  const rates = likeliestModel(voted, shared);
+  if (rates !== undefined) sumOf(voted, rates);
+  const likely = rates && sumOf(groups, rates);
+  const together = fitBetaBinomial(countsOf(voted));
+  const each = Array.from({ length: classesOf(voted) }, (_, voterClass) => {
+    const counts = countsOf(voted, voterClass);
     return hasVotes(counts) ? fitBetaBinomial(counts) : together;
   });
-  const isKnown = likely !== null;
-  const uncertain = isKnown ? leastCertain(groups) : undefined;
+  const uncertain = likely === undefined ? undefined : leastCertain(groups);
   const cautious = sumOf(groups, { classes: each.map((fit) => fit.cautious), shared });
   return {
     steps: groups.reduce((total, { steps }) => total + steps, 0),
@@ -92,15 +77,54 @@ export function certificateOf(
     rho: { estimate: together.rho, ...together.rhoInterval },
     leastCertain: uncertain ?? leastCertain(groups),
     statement:
-      `It rests on how often votes dissented in this run and on how alike the votes of a step are${isKnown ? '' : ' (which is not known here, since none dissented)'}; ` +
+      `It rests on how often votes dissented in this run and on how alike the votes of a step are${likely !== undefined ? '' : ' (which is not known here, since none dissented)'}; ` +
       'a step that every voter gets wrong in the same way leaves no trace in votes: only a check, a reference or another kind of voter sees it.',
   };
+}
+
+/**
+ * The rates at which these tallies are likeliest, as in a certificate, all votes taken for those of one class.
+ * @returns undefined where no vote dissented: nothing is known then.
+ */
+export function likeliestRatesOf(tallies: readonly Readonly<Record<string, number>>[]): VoterModel | undefined {
+  const groups = tallies.flatMap((some) => groupsOf(some, { shared: 1 })).filter(isContradictable);
+  return groups.length === 0 ? undefined : likeliestModel(groups, 1);
+}
+
+/**
+ * By expectation and maximisation, over the two strongest candidates of each step: evidence weighs candidates in pairs. With
+ * all others in it the rates are too low where wrong votes differ, which makes more winners doubtful, which makes the rates
+ * lower still, until nothing is believed.
+ * @returns undefined where no vote dissented
+ */
+function likeliestModel(voted: readonly Group[], shared: number): VoterModel | undefined {
+  const groups = voted.map((group) => ({ ...group, votes: group.votes.slice(0, 2) }));
+  // A run may have gone on with other voters.
+  const classes = classesOf(groups);
+  let model: VoterModel | undefined;
+  let before: number | undefined;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const together = likeliestRates(countsOf(groups));
+    if (together.rho === null) break;
+    const each = Array.from({ length: classes }, (_, voterClass) => {
+      const counts = countsOf(groups, voterClass);
+      const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
+      // A class of which no vote dissented is taken to be like all together.
+      const { mean, rho } = own.rho === null ? together : own;
+      return betaShape(mean, Math.max(rho ?? 0, LEAST_RHO));
+    });
+    model = { classes: each, shared };
+    const { expectedWrong } = sumOf(groups, model);
+    if (before !== undefined && Math.abs(expectedWrong - before) <= 1e-3 * expectedWrong) break;
+    before = expectedWrong;
+  }
+  return model;
 }
 
 const MOST_ROUNDS = 100;
 
 /** The chance that the winner of these votes (by class, winner first) is wrong. */
-function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
+export function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
   const [winner, ...rivals] = votes;
   return 1 / (1 + Math.exp(evidence.logOddsAgainstAll(winner!, rivals)));
 }
@@ -113,6 +137,26 @@ interface Group {
   wrong: number;
   /** Some of the steps. */
   readonly examples: readonly number[];
+}
+
+/** By tally. @param options.shared where 1, the votes of all classes are those of one */
+function groupsOf(
+  tallies: Readonly<Record<string, number>>,
+  options: { readonly shared: number; readonly examples?: Readonly<Record<string, readonly number[]>> },
+): Group[] {
+  return Object.entries(tallies).map(([key, steps]) => {
+    const votes = parseTally(key);
+    const counted = options.shared === 1 ? votes.map((counts) => [totalOf(counts)]) : votes;
+    return { votes: counted, steps, wrong: 0, examples: options.examples?.[key] ?? [] };
+  });
+}
+
+function isContradictable({ votes }: Group): boolean {
+  return votes.length > 1 || totalOf(votes[0]!) > 1;
+}
+
+function classesOf(groups: readonly Group[]): number {
+  return Math.max(...groups.map(({ votes }) => votes[0]!.length));
 }
 
 function leastCertain(groups: readonly Group[]): UncertainStep[] {
@@ -141,22 +185,21 @@ function sumOf(groups: readonly Group[], model: VoterModel): Sums {
   return { expectedWrong, chanceOfNone: Math.exp(logNone) };
 }
 
-function countsOf(groups: readonly Group[], voterClass: number): StepCount[] {
-  return groups.flatMap((group) => asRightAndWrong(group, (votes) => votes[voterClass] ?? 0));
+/** The steps as ones whose winner is right, and ones whose runner-up is. @param voterClass by default all together */
+function countsOf(groups: readonly Group[], voterClass?: number): StepCount[] {
+  const count = voterClass === undefined ? totalOf : (votes: readonly number[]) => votes[voterClass] ?? 0;
+  return groups.flatMap(({ votes, steps, wrong }) => {
+    const [winner = 0, runnerUp = 0, ...others] = votes.map(count);
+    const trials = winner + runnerUp + totalOf(others);
+    return [
+      { successes: winner, trials, steps: steps * (1 - wrong) },
+      { successes: runnerUp, trials, steps: steps * wrong },
+    ].filter((one) => one.steps > 0);
+  });
 }
 
 function hasVotes(counts: readonly StepCount[]): boolean {
   return counts.some(({ trials }) => trials > 0);
-}
-
-/** The group's steps as ones whose winner is right, and ones whose runner-up is. */
-function asRightAndWrong({ votes, steps, wrong }: Group, count: (votes: readonly number[]) => number): StepCount[] {
-  const [winner = 0, runnerUp = 0] = votes.map(count);
-  const trials = votes.map(count).reduce((all, votes) => all + votes, 0);
-  return [
-    { successes: winner, trials, steps: steps * (1 - wrong) },
-    { successes: runnerUp, trials, steps: steps * wrong },
-  ].filter((count) => count.steps > 0);
 }
 
 function totalOf(votes: readonly number[]): number {
