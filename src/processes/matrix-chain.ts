@@ -54,33 +54,25 @@ const IDENTITY: Matrix = ['1', '0', '0', '1'];
  * numbers, each turn names a word, and the running product is multiplied by its matrix. Matrices do not commute: what is
  * tested is execution in order.
  *
- * In the paper the product grows without bound, and the step with it: after 100 turns it multiplies numbers of some 90 digits.
+ * In the paper the product grows without bound, and the step with it: after 100 turns it multiplies numbers of some 80 digits.
  * Modulo a number every step is as hard as the first, state and prompt stay small, and the arithmetic is exact; 10 is the
  * default, since then last digits are all that counts. Every matrix of the dictionary can be inverted in the arithmetic of
- * the run, or else the product would sooner or later be zero, for good, and the chain easy.
+ * the run: of chains modulo 10 without regard to that, half are zero after 26 turns, and stay so.
  */
 export function matrixChain(): Process<MatrixChainInput, MatrixChainState, Matrix> {
-  // The dictionary of the last run: the same one for all its steps.
-  let known: { readonly seed: number; readonly modulus: number | null; readonly dictionary: Dictionary } | undefined;
-  const dictionaryOf = ({ seed, modulus }: MatrixChainState): Dictionary => {
-    if (known?.seed !== seed || known.modulus !== modulus) {
-      known = { seed, modulus, dictionary: createMatrices(seed, modulus) };
-    }
-    return known.dictionary;
-  };
+  const dictionaryOf = ofLastRun(({ seed, modulus }) => createMatrices(seed, modulus));
   const matrixOf = (state: MatrixChainState): Matrix => dictionaryOf(state).get(wordOf(state))!;
   const reference = (state: MatrixChainState): Matrix => times(state.product, matrixOf(state), state);
   const check = (action: Matrix, state: MatrixChainState) => checkProduct(action, state, matrixOf(state));
 
   /** Rules, and the dictionary where it is shown as a whole: the same for all steps of a run. */
-  const systemOf = (rules: (example: Example) => string, showEntry: Wording['showEntry']) => {
-    const rulesOf = memoised(rules);
-    return (state: MatrixChainState): string => {
-      if (!state.fullDictionary) return rulesOf(state.modulus);
+  const systemOf = (rules: (example: Example) => string, showEntry: Wording['showEntry']) =>
+    ofLastRun((state) => {
+      const text = rules(exampleIn(state.modulus));
+      if (!state.fullDictionary) return text;
       const entries = Array.from(dictionaryOf(state), ([word, matrix]) => showEntry(word, matrix));
-      return `${rulesOf(state.modulus)}\n\nDictionary:\n${entries.join('\n')}`;
-    };
-  };
+      return `${text}\n\nDictionary:\n${entries.join('\n')}`;
+    });
   const promptOf = ({ rules, showEntry, showStep }: Wording) => {
     const system = systemOf(rules, showEntry);
     return (state: MatrixChainState): Prompt => {
@@ -147,12 +139,15 @@ export function matrixChain(): Process<MatrixChainInput, MatrixChainState, Matri
 
 type Dictionary = ReadonlyMap<string, Matrix>;
 
-/** The rules as they are for the last modulus. */
-function memoised(rules: (example: Example) => string): (modulus: number | null) => string {
-  let known: { readonly modulus: number | null; readonly text: string } | undefined;
-  return (modulus) => {
-    if (known?.modulus !== modulus || known === undefined) known = { modulus, text: rules(exampleIn(modulus)) };
-    return known.text;
+/** What is the same for all steps of a run, made once. */
+function ofLastRun<T>(make: (state: MatrixChainState) => T): (state: MatrixChainState) => T {
+  let known: { readonly state: MatrixChainState; readonly value: T } | undefined;
+  return (state) => {
+    const { seed, modulus, fullDictionary } = state;
+    const last = known?.state;
+    const isSame = last?.seed === seed && last.modulus === modulus && last.fullDictionary === fullDictionary;
+    if (known === undefined || !isSame) known = { state, value: make(state) };
+    return known.value;
   };
 }
 
@@ -198,8 +193,8 @@ function wordOf({ seed, turn }: Pick<MatrixChainState, 'seed' | 'turn'>): string
 
 type Entries = readonly [bigint, bigint, bigint, bigint];
 
-function entriesOf(matrix: Matrix): Entries {
-  return matrix.map(BigInt) as unknown as Entries;
+function entriesOf([a, b, c, d]: Matrix): Entries {
+  return [BigInt(a), BigInt(b), BigInt(c), BigInt(d)];
 }
 
 function matrixWith(entries: readonly bigint[], arithmetic: Arithmetic): Matrix {
