@@ -5,8 +5,8 @@ import { INTEGER, readLastLine } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
 import {
   checkOne,
-  countComparisons,
   comparisonsOf,
+  countComparisons,
   findTask,
   headsOf,
   isSorted,
