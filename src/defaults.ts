@@ -59,7 +59,7 @@ import {
   parseInput,
 } from './process.ts';
 import { createRandom } from './random.ts';
-import { DRIFT_POLICIES, execute, type ItemsOfRun, RECORD_POLICIES, type RunResult } from './run.ts';
+import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './run.ts';
 import { createSampler } from './sampler.ts';
 import { openTelemetry } from './telemetry.ts';
 import type { StopRule } from './vote.ts';
@@ -133,7 +133,7 @@ async function runOver<Input, State, Action>(
   process: Process<Input, State, Action>,
   input: unknown,
   options: RunOptions,
-  items: ItemsOfRun<State> | undefined,
+  items: Mapping | undefined,
 ): Promise<RunResult<State>> {
   const { clock = systemClock, signal, acceptChange = false, runId = newRunId(process.name) } = options;
   const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
@@ -153,6 +153,7 @@ async function runOver<Input, State, Action>(
     const assembled = await assembleVote(process, input, { ...options, ...models });
     const { voters, rungs, roleRungs, voterModel, vote, drift, doubt } = assembled;
     if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
+    if (voterModel !== undefined) items?.calibrate(voterModel);
     const maxRetries = maxRetriesOf(options);
     const speculation = speculationOf(options, model);
     const limits = budgetLimitsOf(options);

@@ -31,6 +31,7 @@ const LAYERS: readonly Layer[] = [
       'candidate.ts',
       'plan.ts',
       'certificate.ts',
+      'item-certainty.ts',
       'calibration.ts',
       'drift.ts',
       'panel.ts',

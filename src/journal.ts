@@ -31,6 +31,8 @@ export interface RunTotals {
   flags: FlagCounts;
   /** How many steps were decided by which votes, by `tallyKey`. */
   tallies: Record<string, number>;
+  /** The same of steps that were given up: they are no decisions, and say as much of the voters. */
+  undecided?: Record<string, number>;
   /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
   examples?: Record<string, number[]>;
   /** What became of the items, where the run is over many inputs. */
@@ -69,6 +71,8 @@ export interface ItemCounts {
 export interface ItemsRecord extends ItemCounts {
   /** What an item took so far whose last step is still to come. */
   readonly begun?: Json;
+  /** What the votes so far say of the voters. */
+  readonly certainty?: Json;
 }
 
 /** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */
@@ -277,6 +281,10 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
 /** What settles a step, or gives it up, without its votes: these say nothing of such a decision. */
 const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier', 'nothing']);
 
+export function settlesByVotes({ settledBy }: DecisionEntry): boolean {
+  return settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy);
+}
+
 /** Adds a decision to the totals, in place: this runs once a step. */
 export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   totals.steps++;
@@ -285,9 +293,12 @@ export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
   if (decision.tally !== undefined) totals.contestedSteps++;
   const { settledBy } = decision;
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
-  if (settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy)) {
-    const key = knownKey(totals.tallies, tallyKey(decision));
-    totals.tallies[key] = (totals.tallies[key] ?? 0) + 1;
+  if (settledBy === 'nothing' && decision.votes > 0) {
+    totals.undecided ??= {};
+    addTally(totals.undecided, decision);
+  }
+  if (settlesByVotes(decision)) {
+    const key = addTally(totals.tallies, decision);
     if (decision.tally !== undefined) {
       totals.examples ??= {};
       const steps = totals.examples[key] ?? [];
@@ -345,6 +356,13 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
 function tallyKey({ votes, tally, classVotes }: DecisionEntry): string {
   if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
   return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
+}
+
+/** @returns the key that it is counted under */
+export function addTally(tallies: Record<string, number>, decision: DecisionEntry): string {
+  const key = knownKey(tallies, tallyKey(decision));
+  tallies[key] = (tallies[key] ?? 0) + 1;
+  return key;
 }
 
 export const EXAMPLES_KEPT = 10;

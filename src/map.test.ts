@@ -7,12 +7,14 @@
  * 3. Inputs are read as they are needed: no more are held than may be voted on at once (J5).
  * 4. Items that cannot start may stand anywhere, in rows of any length but one: an input that does not fit at all is refused.
  * 5. A budget is one for all items; what the map is of cannot be changed under it.
+ * 6. Each result says how sure it is (`item-certainty.ts`): from its votes alone, the same however often the map was
+ *    interrupted, from the first item on where there is a calibration. The certificate knows of the items that were given up.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { type MapOptions, map } from './defaults.ts';
+import { calibrateProcess, type MapOptions, map } from './defaults.ts';
 import { JournalError, UsageError } from './errors.ts';
 import type { ItemCounts } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
@@ -20,6 +22,7 @@ import type { Item, ItemResult, ItemSink } from './map.ts';
 import type { Model } from './model.ts';
 import { simulatedModel } from './models/simulated.ts';
 import { defineProcess } from './process.ts';
+import { createRandom } from './random.ts';
 import { redFlag } from './red-flags.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
@@ -42,10 +45,10 @@ const DOUBLE = defineProcess<{ value: number; steps: number }, { value: number; 
   mistakes: ({ value }) => [2 * value + 1, 2 * value - 1],
 });
 
-function modelFor(options: { seed?: number; onCall?: () => void; latencyMs?: number } = {}) {
-  const { seed = 1, onCall, latencyMs = 1_000 } = options;
+function modelFor(options: { seed?: number; p?: number; onCall?: () => void; latencyMs?: number } = {}) {
+  const { seed = 1, p = 0.9, onCall, latencyMs = 1_000 } = options;
   const clock = virtualClock();
-  const inner = simulatedModel({ p: 0.9, v: 0.9, seed, latencyMs, latencySigma: 0.5, clock });
+  const inner = simulatedModel({ p, v: 0.9, seed, latencyMs, latencySigma: 0.5, clock });
   const model: Model = {
     ...inner,
     async generate(request) {
@@ -246,6 +249,67 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     const items = [{ input: { value: 1 } }];
     await mapped(items, { sink: new Results(), journal, source: { file: 'a.jsonl' } });
     await assert.rejects(mapped(items, { sink: new Results(), journal, source: { file: 'b.jsonl' } }), UsageError);
+  });
+});
+
+describe('how sure a result is', () => {
+  // None of them ends in 7.
+  const items = Array.from({ length: 400 }, (_, i) => ({ input: { value: 20 * i + 4, steps: i % 5 === 0 ? 3 : 1 } }));
+
+  test('does not depend on where the map was interrupted (6)', async () => {
+    const [whole, cut] = [new Results(), new Results()];
+    const model = { p: 0.85, seed: 4 };
+    await mapped(items, { sink: whole, ...modelFor(model) });
+    const journal = memoryJournal();
+    const random = createRandom(3);
+    let pauses = 0;
+    for (let status: string = 'paused'; status === 'paused'; pauses++) {
+      const controller = new AbortController();
+      let left = 20 + Math.floor(300 * random());
+      const onCall = () => {
+        if (--left === 0) controller.abort(new Error('enough'));
+      };
+      const options = { sink: cut, journal, signal: controller.signal, ...modelFor({ ...model, onCall }) };
+      status = (await mapped(items, options)).status;
+    }
+    assert.ok(pauses > 5, `${pauses} pauses`);
+    assert.deepEqual(cut.all, whole.all);
+    const known = whole.all.filter(({ certainty }) => certainty !== null);
+    assert.equal(whole.all[0]!.certainty, null, 'no vote has dissented');
+    assert.ok(known.length > 300 && known.every(({ certainty }) => certainty! > 0.5 && certainty! < 1));
+    const mean = (of: readonly ItemResult[]) => of.reduce((sum, { certainty }) => sum + certainty!, 0) / of.length;
+    const [contested, agreed] = [true, false].map((is) => known.filter(({ isContested }) => isContested === is));
+    assert.ok(contested!.length > 30 && mean(contested!) < mean(agreed!));
+    const wrong = whole.all.filter(({ isWrong }) => isWrong).length;
+    const expected = known.reduce((sum, { certainty }) => sum + 1 - certainty!, 0);
+    assert.ok(expected < wrong + 10 && wrong < expected + 10, `${wrong} wrong, ${expected} expected`);
+  });
+
+  test('is known at once with a calibration (6)', async () => {
+    const sink = new Results();
+    const options = { ...modelFor({ p: 0.9 }), seed: 1, steps: 400 };
+    const { calibration } = await calibrateProcess(DOUBLE, { value: 3, steps: 60 }, { ...options, sampleSteps: 60 });
+    const result = await mapped(items.slice(0, 120), {
+      sink,
+      ...options,
+      k: undefined,
+      maxVotes: undefined,
+      calibration,
+    });
+    assert.equal(result.status, 'done', result.reason ?? '');
+    for (const { status, certainty } of sink.all) assert.ok((certainty === null) === (status !== 'done'));
+    // The rule allows for so much in a step.
+    const least = Math.min(...sink.all.map(({ certainty, steps }) => (certainty ?? 1) ** (1 / steps)));
+    assert.ok(least >= 0.95 ** (1 / 400) - 1e-9 && least < 1, `${least}`);
+  });
+
+  test('and the certificate of the whole counts on items that were given up (6)', async () => {
+    const sink = new Results();
+    const many = Array.from({ length: 1_500 }, (_, i) => ({ input: { value: 20 * i + 4 } }));
+    const found = await mapped(many, { sink, maxVotes: 4, ...modelFor({ p: 0.75, seed: 6 }) });
+    assert.ok(found.items!.undecided > 250 && found.wrongSteps! > 10, JSON.stringify(found.items));
+    const { expectedWrong } = found.certificate!;
+    assert.ok(expectedWrong! > found.wrongSteps! / 2 && expectedWrong! < found.wrongSteps! * 2, `${expectedWrong}`);
   });
 });
 

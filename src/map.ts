@@ -1,6 +1,8 @@
 import { candidateKey } from './candidate.ts';
 import { messageOf, ProcessError, UsageError } from './errors.ts';
-import type { DecisionEntry, ItemCounts, ItemsRecord } from './journal.ts';
+import type { VoterModel } from './evidence.ts';
+import { ItemCertainty } from './item-certainty.ts';
+import { addTally, type DecisionEntry, type ItemCounts, type ItemsRecord, settlesByVotes } from './journal.ts';
 import { addUsd } from './model.ts';
 import { type AnyProcess, defineProcess, parseInput } from './process.ts';
 import type { ItemsOfRun } from './run.ts';
@@ -30,6 +32,11 @@ export interface ItemResult {
   /** Votes contradicted each other at one of its steps. */
   readonly isContested: boolean;
   readonly settledBy: string | undefined;
+  /**
+   * Chance that the result is right, by its votes and those on the items before it; null unless it is done, where too few
+   * votes dissented so far to tell, and where something else than votes settled one of its steps.
+   */
+  readonly certainty: number | null;
   /** Null where a price is not known. */
   readonly costUsd: number | null;
   /** Whether it differs from the reference; undefined without one. */
@@ -90,6 +97,7 @@ export class Mapping implements ItemsOfRun<MapState> {
   #hasBegun = false;
   #begunWith: ItemsRecord | undefined;
   #hopeless: ProcessError | undefined;
+  readonly #certainty = new ItemCertainty();
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
 
@@ -113,7 +121,13 @@ export class Mapping implements ItemsOfRun<MapState> {
 
   get record(): ItemsRecord | undefined {
     if (!this.#hasBegun) return this.#begunWith;
-    return { ...this.#counts, begun: this.#sums.steps > 0 ? { ...this.#sums } : undefined };
+    const begun = this.#sums.steps > 0 ? structuredClone(this.#sums) : undefined;
+    return { ...this.#counts, begun, certainty: this.#certainty.record };
+  }
+
+  /** What a calibration says of the voters: how sure a result is, is computed from it. */
+  calibrate(rates: VoterModel): void {
+    this.#certainty.calibrate(rates);
   }
 
   /**
@@ -160,12 +174,14 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** @param record of what was reported before this state; undefined where a run begins */
   begin(state: MapState, record: ItemsRecord | undefined): void {
     this.#begunWith = record;
-    const { done = 0, undecided = 0, invalid = 0, begun } = record ?? {};
+    const { done = 0, undecided = 0, invalid = 0, begun, certainty } = record ?? {};
     const counts = { done, undecided, invalid };
     this.#sink.restore(counts);
     if (record === undefined) this.#pass(0, state.index, counts);
     this.#counts = counts;
-    this.#sums = { ...emptySums(), ...begun };
+    // Of an early version, which did not keep them, nothing is known.
+    this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
+    if (certainty !== undefined) this.#certainty.restore(certainty);
     this.#hasBegun = true;
   }
 
@@ -181,6 +197,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     const sums = withDecision(this.#sums, decision);
     if (after.index === before.index) {
       this.#sums = sums;
+      this.#certainty.add(decision);
       return;
     }
     const { item } = this.#ahead.get(before.index)!;
@@ -189,10 +206,13 @@ export class Mapping implements ItemsOfRun<MapState> {
     const result = reason === undefined ? decision.action : undefined;
     const counts = this.counts;
     counts[status]++;
-    this.#sink.write({ index: before.index, status, result, reason, ...sums, item });
+    const { tallies, ...taken } = sums;
+    const certainty = status === 'done' && tallies !== null ? this.#certainty.of(tallies) : null;
+    this.#sink.write({ index: before.index, status, result, reason, certainty, ...taken, item });
     this.#pass(before.index + 1, after.index, counts);
     // What was written is taken back where it is not counted.
     this.#counts = counts;
+    this.#certainty.add(decision);
     if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
     this.#sums = emptySums();
   }
@@ -223,7 +243,8 @@ export class Mapping implements ItemsOfRun<MapState> {
       if (prepared === undefined || 'start' in prepared) throw new Error(`item ${index} is passed over`);
       const { item, refusal: reason } = prepared;
       counts.invalid++;
-      this.#sink.write({ index, status: 'invalid', result: undefined, reason, ...emptySums(), item });
+      const { tallies: _, ...nothing } = emptySums();
+      this.#sink.write({ index, status: 'invalid', result: undefined, reason, certainty: null, ...nothing, item });
     }
   }
 
@@ -308,13 +329,30 @@ const MOST_UNDECIDED = 20;
 /** They wait in memory for what comes before them to be decided. */
 const MOST_REFUSED_IN_ROW = 100_000;
 
-type Sums = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
+type Taken = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
 
-function emptySums(): Sums {
-  return { steps: 0, samples: 0, votes: 0, costUsd: 0, isContested: false, settledBy: undefined, isWrong: undefined };
+interface Sums extends Taken {
+  /** Its steps by tally; null where one was settled without votes. */
+  readonly tallies: Record<string, number> | null;
 }
 
-function withDecision(sums: Sums, { samples, votes, costUsd, tally, settledBy, wrong }: DecisionEntry): Sums {
+function emptySums(): Sums {
+  return {
+    steps: 0,
+    samples: 0,
+    votes: 0,
+    costUsd: 0,
+    isContested: false,
+    settledBy: undefined,
+    isWrong: undefined,
+    tallies: {},
+  };
+}
+
+function withDecision(sums: Sums, decision: DecisionEntry): Sums {
+  const { samples, votes, costUsd, tally, settledBy, wrong } = decision;
+  const tallies = sums.tallies !== null && settlesByVotes(decision) ? { ...sums.tallies } : null;
+  if (tallies !== null) addTally(tallies, decision);
   return {
     steps: sums.steps + 1,
     samples: sums.samples + samples,
@@ -323,6 +361,7 @@ function withDecision(sums: Sums, { samples, votes, costUsd, tally, settledBy, w
     isContested: sums.isContested || tally !== undefined,
     settledBy: settledBy ?? sums.settledBy,
     isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),
+    tallies,
   };
 }
 

@@ -1,6 +1,7 @@
 // Proves of `mdap map`, in processes of its own: killed with SIGKILL at any moment, however often, the same command again
-// goes on, and its files are those of a map that was never killed, to the byte; interrupted it pauses; what failed is the
-// input of another map; results are never written over; CSV comes back with the fields as columns; stdin is read.
+// goes on, and its files are those of a map that was never killed, to the byte, with how sure each result is; interrupted it
+// pauses; what failed is the input of another map; results are never written over; CSV comes back with the fields as columns;
+// stdin is read.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -89,6 +90,8 @@ describe('map', { concurrency }, () => {
       [done.items, done.votes, done.contestedSteps, done.wrongSteps],
     );
     assert.ok(items.done > 3_000 && items.undecided > 10 && items.invalid > 80, JSON.stringify(items));
+    const sure = rows(cut, 'out.jsonl').filter(({ certainty }) => certainty !== null);
+    assert.ok(sure.length > 3_000 && sure.every(({ certainty }) => certainty > 0.5 && certainty < 1));
     const indices = [
       ...rows(cut, 'out.jsonl').map(({ index }) => index),
       ...rows(cut, 'out.failures.jsonl').map((row) => row.mdap_index),

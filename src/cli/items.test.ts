@@ -147,6 +147,7 @@ function resultOf(index: number, status: ItemResult['status'], source: Row): Ite
     votes: 3,
     isContested: false,
     settledBy: undefined,
+    certainty: null,
     costUsd: 0.25,
     isWrong: undefined,
     item: { input: source, source },
@@ -254,7 +255,7 @@ describe('results', () => {
     const output = join(tempFolder(t), 'o.csv');
     const sink = fileSink({ input: 'i.csv', output, failures: `${output}.f`, columns: ['total', 'note'] });
     sink.restore(NONE);
-    sink.write(resultOf(0, 'done', { note: 'mine', other: '=1+1' }));
+    sink.write({ ...resultOf(0, 'done', { note: 'mine', other: '=1+1' }), certainty: 0.98765 });
     sink.close();
     assert.deepEqual(parse(readFileSync(output), { columns: true }), [
       {
@@ -266,6 +267,7 @@ describe('results', () => {
         mdap_votes: '3',
         mdap_samples: '3',
         mdap_contested: 'false',
+        mdap_certainty: '0.987',
         mdap_cost_usd: '0.25',
       },
     ]);

@@ -229,15 +229,28 @@ function idOf(source: Row): unknown {
 function jsonResult(result: ItemResult): Fields {
   const { index, result: value, votes, samples, isContested, settledBy, costUsd, isWrong, item } = result;
   const id = idOf(item.source);
-  return { index, id, result: value, votes, samples, contested: isContested, settledBy, costUsd, wrong: isWrong };
+  const certainty = rounded(result.certainty);
+  const how = { votes, samples, contested: isContested, settledBy, certainty, costUsd, wrong: isWrong };
+  return { index, id, result: value, ...how };
 }
+
+/** Down, to two digits of what is missing to 1, and to nine in all: no votes make it certain. */
+function rounded(certainty: number | null): number | null {
+  if (certainty === null) return null;
+  const doubt = Math.max(1 - certainty, LEAST_DOUBT);
+  const grain = Math.max(LEAST_DOUBT, 10 ** (Math.floor(Math.log10(doubt)) - 1));
+  // What has come out exact must not be made larger by the last bit of a quotient.
+  return Number((1 - Math.ceil(doubt / grain - 1e-6) * grain).toFixed(9));
+}
+
+const LEAST_DOUBT = 1e-9;
 
 function csvResult(
   result: ItemResult,
   beside: (source: Row) => Fields,
   columns: readonly string[] | undefined,
 ): Fields {
-  const { index, result: value, votes, samples, isContested, costUsd, item } = result;
+  const { index, result: value, votes, samples, isContested, certainty, costUsd, item } = result;
   const given = beside(item.source);
   // A column of the input is never overwritten.
   const columnOf = (name: string) => (name in given ? `result_${name}` : name);
@@ -249,6 +262,7 @@ function csvResult(
     mdap_votes: votes,
     mdap_samples: samples,
     mdap_contested: String(isContested),
+    mdap_certainty: rounded(certainty) ?? '',
     mdap_cost_usd: costUsd ?? '',
   };
 }
