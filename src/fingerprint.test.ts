@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { chainProcess } from '../test/fixtures/chain-process.ts';
 import { UsageError } from './errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from './fingerprint.ts';
+import { parseInput } from './process.ts';
 import { BUILT_IN_PROCESSES, hanoi } from './processes/index.ts';
 import { redFlag } from './red-flags.ts';
 
@@ -91,9 +92,9 @@ describe('a change', () => {
   });
 
   for (const [name, { process: make, exampleInput }] of Object.entries(BUILT_IN_PROCESSES)) {
-    test(`${name}: every form is read, and a changed parser of any is seen`, () => {
+    test(`${name}: every form is read, and a changed parser of any is seen`, async () => {
       const process = make();
-      const start = process.start(exampleInput);
+      const start = process.start(await parseInput(process, exampleInput));
       const fingerprint = fingerprintOf(process, start);
       assert.deepEqual(describeChanges(fingerprint, fingerprintOf(make(), start)), []);
       if (process.reference === undefined) return;

@@ -7,7 +7,12 @@ import { bind, checkSplit, composeByCode, readAnswer, SPLIT_SCHEMA, type Split }
 
 const PROBLEM = 'Multiply 123 by 45, and say in one word whether the product is odd or even.';
 
-function splitOf(given: { subproblems?: readonly object[]; compose?: object; decisions?: readonly string[] }): Split {
+function splitOf(given: {
+  subproblems?: readonly object[];
+  compose?: object;
+  decisions?: readonly string[];
+  F?: readonly string[];
+}): Split {
   return SPLIT_SCHEMA.parse({
     subproblems: [
       { id: 'P1', statement: 'Multiply 123 by 40.' },
