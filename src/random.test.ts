@@ -2,11 +2,12 @@
 //  1. A seed gives one sequence for ever; neighbouring seeds give unrelated ones.
 //  2. Numbers lie in [0, 1), are uniform in one and in two dimensions and in their low bits, and are not correlated.
 //  3. Hashes spread: one changed character or word changes about half of the bits.
-//  4. The Beta draw has the mean and the intra-class correlation that were asked for, also at the ends of their ranges.
+//  4. Members and orders of a list are drawn all alike.
+//  5. The Beta draw has the mean and the intra-class correlation that were asked for, also at the ends of their ranges.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { betaDraw, createRandom, hashText, mix, standardNormal } from './random.ts';
+import { betaDraw, createRandom, hashText, mix, pick, shuffled, standardNormal } from './random.ts';
 
 const SIGMAS = 4.5;
 
@@ -193,3 +194,20 @@ test('with all but full correlation the draw is two-point, with the right mean',
   const { mean, meanError } = moments(values);
   assert.ok(Math.abs(mean - 0.8) < SIGMAS * meanError);
 });
+
+test('every order of a list comes about equally often, and every one of its members', () => {
+  const random = createRandom(11);
+  const orders = permutationsOf(['a', 'b', 'c', 'd']).map((order) => order.join(''));
+  const orderOf = () => orders.indexOf(shuffled(['a', 'b', 'c', 'd'], random).join(''));
+  assert.ok(chiSquareSigmas(countCells(24, 50_000, orderOf)) < SIGMAS);
+  assert.ok(chiSquareSigmas(countCells(10, 50_000, () => pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], random))) < SIGMAS);
+  const list = [1, 2, 3];
+  shuffled(list, random);
+  assert.deepEqual(list, [1, 2, 3]);
+  assert.deepEqual(shuffled([], random), []);
+});
+
+function permutationsOf<T>(list: readonly T[]): T[][] {
+  if (list.length === 0) return [[]];
+  return list.flatMap((first, i) => permutationsOf(list.toSpliced(i, 1)).map((others) => [first, ...others]));
+}

@@ -39,6 +39,21 @@ export function createRandom(seed: number): Random {
   return () => (next() * 0x200000 + (next() >>> 11)) / 0x20000000000000;
 }
 
+/** One of them, all alike. */
+export function pick<T>(list: readonly T[], random: Random): T {
+  return list[Math.floor(random() * list.length)]!;
+}
+
+/** In an order by chance, all orders alike (Fisher and Yates). Its first few are so many drawn without replacement. */
+export function shuffled<T>(list: readonly T[], random: Random): T[] {
+  const drawn = [...list];
+  for (let i = 0; i < drawn.length; i++) {
+    const j = i + Math.floor(random() * (drawn.length - i));
+    [drawn[i], drawn[j]] = [drawn[j]!, drawn[i]!];
+  }
+  return drawn;
+}
+
 export function standardNormal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

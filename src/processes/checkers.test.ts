@@ -11,7 +11,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
 import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
+import { RedFlag, type RedFlagCode } from '../red-flags.ts';
+import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { type CheckersAction, type CheckersState, checkers, isCheckersSolved } from './checkers.ts';
 
 fc.configureGlobal({ seed: 20 });
@@ -19,23 +20,9 @@ fc.configureGlobal({ seed: 20 });
 const PROCESS = checkers();
 const ANY: AnyProcess = PROCESS;
 
-function walk(count: number): { states: CheckersState[]; actions: CheckersAction[]; end: CheckersState } {
-  const [states, actions]: [CheckersState[], CheckersAction[]] = [[], []];
-  let state = PROCESS.start({ checkers: count });
-  while (!PROCESS.isDone(state)) {
-    states.push(state);
-    actions.push(PROCESS.reference!(state));
-    state = PROCESS.apply(state, actions.at(-1)!);
-  }
-  return { states, actions, end: state };
-}
-
-function read(process: AnyProcess, text: string, state: unknown, form = process.forms[0]!) {
-  return readReply(text, {
-    parse: (reply) => form.parse(reply, state),
-    check: (action) => process.check?.(action, state),
-    key: process.key,
-  });
+function walkWith(count: number): { states: CheckersState[]; actions: CheckersAction[]; end: CheckersState } {
+  const { states, end } = walk<CheckersState>(ANY, { checkers: count });
+  return { states, actions: states.map((state) => PROCESS.reference!(state)), end };
 }
 
 /** By the rules of the game as they are printed, cell by cell. */
@@ -75,10 +62,24 @@ const anyStates = fc
     return state;
   });
 
+describe('the benchmark', () => {
+  proveBenchmark({
+    process: ANY,
+    inputs: fc.record({ checkers: fc.integer({ min: 2, max: 7 }) }),
+    isRight: isCheckersSolved,
+    // Where the turn goes wrong without a move to make by it, nothing is lost. By the first move the mirror image begins.
+    isFatal: (state: CheckersState) =>
+      PROCESS.mistakes!(state).every(({ board, next }) => {
+        const isOver = boardsAfter(board).length === 0;
+        return !canBeSolved(isOver ? board : PROCESS.reference!({ board, turn: next }).board);
+      }),
+  });
+});
+
 describe('the solution', () => {
   test('has (n + 1)^2 - 1 legal moves', () => {
     for (const count of [...Array.from({ length: 20 }, (_, i) => i + 1), 60, 100]) {
-      const { states, actions, end } = walk(count);
+      const { states, actions, end } = walkWith(count);
       assert.equal(actions.length, (count + 1) ** 2 - 1);
       assert.equal(PROCESS.steps!({ checkers: count }), actions.length);
       for (const [i, action] of actions.entries()) {
@@ -94,7 +95,7 @@ describe('the solution', () => {
 
   test('is the only one that begins with red', () => {
     for (let count = 1; count <= 7; count++) {
-      const { states, actions } = walk(count);
+      const { states, actions } = walkWith(count);
       for (const [i, { board }] of states.entries()) {
         const right = boardsAfter(board).filter(canBeSolved);
         assert.ok(right.includes(actions[i]!.board));
@@ -199,7 +200,7 @@ describe('the reply', () => {
       RIGHT.replaceAll('\n', '\r\n'),
       `${RIGHT}\nNo:\n${RIGHT}`,
     ]) {
-      const verdict = read(ANY, text, FOUR);
+      const verdict = readWith(ANY, text, FOUR);
       assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);
       assert.equal(verdict.key, '4,3,R');
     }
@@ -224,9 +225,7 @@ describe('the reply', () => {
   };
   for (const [name, [text, code]] of Object.entries(refused)) {
     test(`refused: ${name}`, () => {
-      const verdict = read(ANY, text, FOUR);
-      assert.ok(verdict instanceof RedFlag, JSON.stringify(verdict));
-      assert.equal(verdict.code, code, verdict.detail);
+      assertFlagged(ANY, [text], { state: FOUR, code });
     });
   }
 
@@ -240,7 +239,7 @@ describe('the reply', () => {
       ['Toads: 2, 4', 'Toads: 2, 9'],
       ['stone 5', 'stone 2'],
     ] as const) {
-      assert.ok(read(ANY, reply.replace(part, other), FOUR, form) instanceof RedFlag, other);
+      assert.ok(readWith(ANY, reply.replace(part, other), FOUR, form) instanceof RedFlag, other);
     }
   });
 
@@ -250,37 +249,18 @@ describe('the reply', () => {
       `board = ${'R '.repeat(50_000)}`,
       '1, '.repeat(50_000),
     ]) {
-      for (const form of PROCESS.forms) assert.ok(read(ANY, text, FOUR, form) instanceof RedFlag);
-      assert.ok(read(inSubtasks(ANY, 8), text, FOUR) instanceof RedFlag);
+      for (const form of PROCESS.forms) assert.ok(readWith(ANY, text, FOUR, form) instanceof RedFlag);
+      assert.ok(readWith(inSubtasks(ANY, 8), text, FOUR) instanceof RedFlag);
     }
   });
 });
 
 describe('several moves a sample', () => {
-  test('are the same moves, all of them in one call too', () => {
-    for (const count of [1, 2, 5, 8]) {
-      const { actions, end } = walk(count);
-      for (const size of [2, 5, actions.length]) {
-        const process = inSubtasks(ANY, size);
-        let state: unknown = process.start({ checkers: count });
-        const found: CheckersAction[] = [];
-        for (let i = 0; i < process.steps!({ checkers: count }); i++) {
-          const verdict = read(process, process.reply!(process.reference!(state), state), state);
-          assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
-          found.push(...(verdict.action as CheckersAction[]));
-          state = process.apply(state, verdict.action);
-        }
-        assert.deepEqual(found, actions);
-        assert.deepEqual(state, end);
-      }
-    }
-  });
-
   test('a move that is wrong where it stands is a red flag', () => {
     const process = inSubtasks(ANY, 2);
     const start = PROCESS.start({ checkers: 2 });
     const right = 'move = [R, 1, 2], next = B\nmove = [B, 3, 1], next = B\nboard = R B R _ B';
-    assert.ok(!(read(process, right, start) instanceof RedFlag));
+    assert.ok(!(readWith(process, right, start) instanceof RedFlag));
     const refused: [string, RedFlagCode][] = [
       ['move = [R, 1, 2], next = B\nboard = R _ R B B', 'illegal'],
       ['move = [R, 1, 2], next = B\nmove = [R, 0, 1], next = B\nboard = R B R _ B', 'illegal'],
@@ -292,9 +272,7 @@ describe('several moves a sample', () => {
       [right.replace('move = [B', 'and [B'), 'malformed'],
     ];
     for (const [text, code] of refused) {
-      const verdict = read(process, text, start);
-      assert.ok(verdict instanceof RedFlag, text);
-      assert.equal(verdict.code, code, `${text}: ${verdict.detail}`);
+      assertFlagged(process, [text], { state: start, code });
     }
   });
 });

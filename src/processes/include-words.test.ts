@@ -16,7 +16,8 @@ import { UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
+import { RedFlag, type RedFlagCode } from '../red-flags.ts';
+import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import {
   type IncludeWordsAction,
   type IncludeWordsInput,
@@ -38,32 +39,9 @@ const inputs: fc.Arbitrary<IncludeWordsInput> = fc.record({
   seed: seeds,
 });
 
-function walk(input: IncludeWordsInput): { states: IncludeWordsState[]; end: IncludeWordsState } {
-  const states: IncludeWordsState[] = [];
-  let state = PROCESS.start(input);
-  while (!PROCESS.isDone(state)) {
-    states.push(state);
-    state = PROCESS.apply(state, PROCESS.reference!(state));
-  }
-  return { states, end: state };
-}
-
 /** The words of a step as its prompt names them. */
 function wordsAsked(state: IncludeWordsState): string[] {
   return /^Section \d+\. Words: (.*)$/.exec(PROCESS.prompt(state).user)![1]!.split(', ');
-}
-
-function read(process: AnyProcess, text: string, state: unknown, form = process.forms[0]!) {
-  return readReply(text, {
-    parse: (reply) => form.parse(reply, state),
-    check: (action) => process.check?.(action, state),
-    key: process.key,
-  });
-}
-
-function flags(verdict: unknown, code: RedFlagCode, about: string): void {
-  assert.ok(verdict instanceof RedFlag, `${about} was accepted: ${JSON.stringify(verdict)}`);
-  assert.equal(verdict.code, code, `${about}: ${verdict.detail}`);
 }
 
 /** Its first section must include "garden" and "lawyer". */
@@ -75,16 +53,20 @@ const START: IncludeWordsState = (() => {
 })();
 
 function included(sentence: string): string {
-  const verdict = read(ANY, `Section: ${sentence}`, START);
+  const verdict = readWith(ANY, `Section: ${sentence}`, START);
   assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
   return verdict.key;
 }
+
+describe('the benchmark', () => {
+  proveBenchmark({ process: ANY, inputs, isRight: includesAllWords });
+});
 
 describe('the report', () => {
   test('includes every word, in as many sections as foretold', () => {
     fc.assert(
       fc.property(inputs, (input) => {
-        const { states, end } = walk(input);
+        const { states, end } = walk<IncludeWordsState>(ANY, input);
         assert.equal(states.length, PROCESS.steps!(input));
         assert.equal(states.length, Math.ceil(input.words / input.wordsPerStep));
         const asked = states.flatMap(wordsAsked);
@@ -102,7 +84,7 @@ describe('the report', () => {
   test('with a word left out anywhere is not right', () => {
     fc.assert(
       fc.property(inputs, fc.nat(), fc.nat(), (input, at, which) => {
-        const { states, end } = walk(input);
+        const { states, end } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
         const mistakes = PROCESS.mistakes!(state);
         const { text } = mistakes[which % mistakes.length]!;
@@ -113,7 +95,7 @@ describe('the report', () => {
   });
 
   test('is right with its words in other sections than those that were to have them', () => {
-    const { end } = walk({ words: 20, wordsPerStep: 4, seed: 7 });
+    const { end } = walk<IncludeWordsState>(ANY, { words: 20, wordsPerStep: 4, seed: 7 });
     assert.equal(includesAllWords({ ...end, report: end.report.toReversed() }), true);
   });
 });
@@ -160,7 +142,7 @@ describe('a candidate', () => {
   test('is refuted unless it is all of them: every mistake is, and each is another one', () => {
     fc.assert(
       fc.property(inputs, fc.nat(), (input, at) => {
-        const { states } = walk(input);
+        const { states } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
         const words = wordsAsked(state);
         const mistakes = PROCESS.mistakes!(state);
@@ -201,13 +183,13 @@ describe('a run', () => {
       scriptedModel(() => {
         const state = oneCall.start(input);
         const actions = oneCall.reference!(state) as IncludeWordsAction[];
-        const last = walk(input).states.at(-1)!;
+        const last = walk<IncludeWordsState>(ANY, input).states.at(-1)!;
         return oneCall.reply!(wrong ? actions.with(-1, PROCESS.mistakes!(last)[0]!) : actions, state);
       });
     const options = { k: 1, maxVotes: 4, maxOutputTokens: 10_000 };
     const right = await run(oneCall, input, { ...options, model: answer(false), journal: memoryJournal() });
     assert.deepEqual([right.status, right.samples], ['done', 1]);
-    assert.deepEqual(right.state, walk(input).end);
+    assert.deepEqual(right.state, walk<IncludeWordsState>(ANY, input).end);
     const wrong = await run(oneCall, input, { ...options, model: answer(true), journal: memoryJournal() });
     assert.deepEqual([wrong.status, wrong.steps], ['paused', 0]);
     assert.match(wrong.reason ?? '', /\d refuted/);
@@ -236,7 +218,7 @@ describe('the prompt', () => {
   test('of each form names the words and the place', () => {
     fc.assert(
       fc.property(inputs, fc.nat(), (input, at) => {
-        const { states } = walk(input);
+        const { states } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
         for (const { name, prompt } of PROCESS.forms) {
           assert.deepEqual(readers[name]!(prompt(state).user), { place: state.section + 1, words: wordsAsked(state) });
@@ -277,7 +259,7 @@ describe('the reply', () => {
       `Both words, then.\nSection: ${sentence}\n\n`,
       `Section: ${sentence} \r\n`,
     ]) {
-      const verdict = read(ANY, text, START);
+      const verdict = readWith(ANY, text, START);
       assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);
       assert.equal((verdict.action as IncludeWordsAction).text.trim(), sentence);
     }
@@ -295,14 +277,14 @@ describe('the reply', () => {
     'a sentence without end': [`Section: Our lawyer sold the garden${' and the house'.repeat(11)}.`, 'illegal'],
   };
   for (const [name, [text, code]] of Object.entries(refused)) {
-    test(`refused: ${name}`, () => flags(read(ANY, text, START), code, text));
+    test(`refused: ${name}`, () => assertFlagged(ANY, [text], { state: START, code }));
   }
 
   test('of the other forms', () => {
     const [, instructions, json] = PROCESS.forms;
     const quoted = 'The "garden" of our lawyer was sold.';
     for (const text of [`{"text": ${JSON.stringify(quoted)}}`, `So:\n{"text":${JSON.stringify(quoted)}}\n`]) {
-      assert.equal((read(ANY, text, START, json) as { key: string }).key, 'garden lawyer');
+      assert.equal((readWith(ANY, text, START, json) as { key: string }).key, 'garden lawyer');
     }
     for (const text of [
       `{"text": "${sentence}"`,
@@ -310,10 +292,10 @@ describe('the reply', () => {
       `{"text": "${sentence}\\u0041"}`,
       `"${sentence}"`,
     ]) {
-      flags(read(ANY, text, START, json), 'malformed', text);
+      assertFlagged(ANY, [text], { state: START, code: 'malformed', form: json });
     }
     assert.equal(
-      (read(ANY, `<section>${sentence}</section>`, START, instructions) as { key: string }).key,
+      (readWith(ANY, `<section>${sentence}</section>`, START, instructions) as { key: string }).key,
       'garden lawyer',
     );
     for (const text of [
@@ -321,14 +303,14 @@ describe('the reply', () => {
       `<section><b>${sentence}</b></section>`,
       `<section>${sentence}</section>!`,
     ]) {
-      flags(read(ANY, text, START, instructions), 'malformed', text);
+      assertFlagged(ANY, [text], { state: START, code: 'malformed', form: instructions });
     }
   });
 
   test('a text without end is refused at once', () => {
     for (const endless of ['Section: A ', '{"text": "\\"', '<section>', 'a-'].map((part) => part.repeat(30_000))) {
-      for (const form of PROCESS.forms) assert.ok(read(ANY, endless, START, form) instanceof RedFlag);
-      assert.ok(read(inSubtasks(ANY, 3), `Section 1: ${endless}`, START) instanceof RedFlag);
+      for (const form of PROCESS.forms) assert.ok(readWith(ANY, endless, START, form) instanceof RedFlag);
+      assert.ok(readWith(inSubtasks(ANY, 3), `Section 1: ${endless}`, START) instanceof RedFlag);
     }
   });
 });
@@ -336,7 +318,7 @@ describe('the reply', () => {
 test('a section does not depend on those before it', () => {
   fc.assert(
     fc.property(inputs, fc.nat(), (input, at) => {
-      const { states } = walk(input);
+      const { states } = walk<IncludeWordsState>(ANY, input);
       const state = states[at % states.length]!;
       const ahead = PROCESS.next!(state);
       assert.equal(ahead === undefined, state.section === states.length - 1);
@@ -366,7 +348,7 @@ describe('the words', () => {
   });
 
   test('a seed gives the same ones again, another seed others; all of them may come', () => {
-    const wordsOf = (input: IncludeWordsInput) => walk(input).states.flatMap(wordsAsked);
+    const wordsOf = (input: IncludeWordsInput) => walk<IncludeWordsState>(ANY, input).states.flatMap(wordsAsked);
     fc.assert(
       fc.property(seeds, (seed) => {
         const input = { words: 30, wordsPerStep: 7, seed };
@@ -382,36 +364,17 @@ describe('the words', () => {
   test('these are the first ones of seed 1: they stay what they are from version to version', () => {
     assert.deepEqual(wordsAsked(PROCESS.start({ words: 4, wordsPerStep: 4, seed: 1 })), [
       'saddle',
-      'cousin',
-      'lobby',
-      'coal',
+      'cradle',
+      'locker',
+      'coffee',
     ]);
   });
 });
 
 describe('several sections a sample', () => {
-  test('are the same sections, all of them in one call too', () => {
-    fc.assert(
-      fc.property(inputs, fc.integer({ min: 2, max: 9 }), fc.boolean(), (input, some, isOneCall) => {
-        const process = inSubtasks(ANY, isOneCall ? Math.max(2, PROCESS.steps!(input)) : some);
-        let state: unknown = process.start(input);
-        let steps = 0;
-        for (; !process.isDone(state); steps++) {
-          const verdict = read(process, process.reply!(process.reference!(state), state), state);
-          assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
-          state = process.apply(state, verdict.action);
-        }
-        assert.equal(steps, process.steps!(input));
-        if (isOneCall) assert.equal(steps, 1);
-        assert.deepEqual(state, walk(input).end);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
   test('are verified together: all of them must be right', async () => {
     const process = inSubtasks(ANY, 3);
-    const { states } = walk({ words: 6, wordsPerStep: 2, seed: 9 });
+    const { states } = walk<IncludeWordsState>(ANY, { words: 6, wordsPerStep: 2, seed: 9 });
     const right = states.map((state) => PROCESS.reference!(state));
     assert.equal(await process.verify!(right, states[0]), true);
     for (const [i, state] of states.entries()) {
@@ -423,14 +386,13 @@ describe('several sections a sample', () => {
     const process = inSubtasks(ANY, 2);
     const state = PROCESS.start({ words: 4, wordsPerStep: 2, seed: 9 });
     const lines = process.reply!(process.reference!(state), state).split('\n');
-    assert.ok(!(read(process, lines.join('\n'), state) instanceof RedFlag));
-    flags(read(process, lines.toReversed().join('\n'), state), 'malformed', 'another order');
-    flags(read(process, lines[0]!, state), 'illegal', 'too few');
-    flags(
-      read(process, [...lines, 'Section 3: One more of these was written.'].join('\n'), state),
-      'illegal',
-      'too many',
-    );
+    assert.ok(!(readWith(process, lines.join('\n'), state) instanceof RedFlag));
+    assertFlagged(process, [lines.toReversed().join('\n')], { state, code: 'malformed' });
+    assertFlagged(process, [lines[0]!], { state, code: 'illegal' });
+    assertFlagged(process, [[...lines, 'Section 3: One more of these was written.'].join('\n')], {
+      state,
+      code: 'illegal',
+    });
   });
 });
 

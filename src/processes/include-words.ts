@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineProcess, type Process, type Prompt, type Variant } from '../process.ts';
-import { createRandom, mix } from '../random.ts';
+import { createRandom, mix, shuffled } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
 import { readLastLine, stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
@@ -238,8 +238,7 @@ function wordReader(): WordsOf {
 /** All words of a seed, each once. */
 function drawWords({ words, seed }: Pick<IncludeWordsInput, 'words' | 'seed'>): string[] {
   const random = createRandom(mix(seed, 0x1f5c));
-  const left = [...PLAIN_WORDS];
-  return Array.from({ length: words }, () => left.splice(Math.floor(random() * left.length), 1)[0]!);
+  return shuffled(PLAIN_WORDS, random).slice(0, words);
 }
 
 function actionOf(text: string, words: readonly string[]): IncludeWordsAction {

@@ -1,4 +1,4 @@
-import { createRandom, mix, type Random } from '../random.ts';
+import { createRandom, mix, pick, type Random, shuffled } from '../random.ts';
 
 /** One record of the document. */
 export type Slice = Readonly<Record<Field, string | number>>;
@@ -248,12 +248,7 @@ function onWords(change: (words: string[]) => string[]) {
 
 /** As they are; in reverse order; the first word at the end; the last one at the beginning. */
 function orders(words: string[]): string[][] {
-  return [
-    words,
-    words.toReversed(),
-    [...words.slice(1), words[0]!],
-    [words.at(-1)!, ...words.slice(0, -1)],
-  ];
+  return [words, words.toReversed(), [...words.slice(1), words[0]!], [words.at(-1)!, ...words.slice(0, -1)]];
 }
 
 function hasSameWords(before: readonly Value[], after: readonly Value[]): boolean {
@@ -339,12 +334,3 @@ const WORDS = {
     ' ',
   ),
 };
-
-function pick<T>(list: readonly T[], random: Random): T {
-  return list[Math.floor(random() * list.length)]!;
-}
-
-function shuffled<T>(list: readonly T[], random: Random): T[] {
-  const left = [...list];
-  return Array.from(list, () => left.splice(Math.floor(random() * left.length), 1)[0]!);
-}

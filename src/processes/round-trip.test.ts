@@ -12,7 +12,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
 import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
+import { RedFlag, type RedFlagCode } from '../red-flags.ts';
+import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 import { createDocument, type Edit, edited, FIELDS, type KindName, type Slice } from './round-trip-edits.ts';
 
@@ -28,17 +29,6 @@ const inputs: fc.Arbitrary<RoundTripInput> = fc.record({
   edits: fc.integer({ min: 1, max: 12 }),
   seed: seeds,
 });
-
-/** @param wrongSteps at these a mistake is decided, the one that the number chooses */
-function follow(start: RoundTripState, wrongSteps: ReadonlyMap<number, number> = new Map()): RoundTripState {
-  let state = start;
-  while (!PROCESS.isDone(state)) {
-    const which = wrongSteps.get(state.step);
-    const mistakes = PROCESS.mistakes!(state);
-    state = PROCESS.apply(state, which === undefined ? PROCESS.reference!(state) : mistakes[which % mistakes.length]!);
-  }
-  return state;
-}
 
 /** States that right and wrong decisions lead to. */
 const anyStates = fc.tuple(inputs, fc.array(fc.nat(9), { maxLength: 100 })).map(([input, choices]) => {
@@ -56,18 +46,9 @@ function sliceOf({ document, step }: RoundTripState): Slice {
   return document[step % document.length]!;
 }
 
-function read(process: AnyProcess, text: string, state: unknown, form = process.forms[0]!) {
-  return readReply(text, {
-    parse: (reply) => form.parse(reply, state),
-    check: (action) => process.check?.(action, state),
-    key: process.key,
-  });
-}
-
-function flags(verdict: unknown, code: RedFlagCode, about: string): void {
-  assert.ok(verdict instanceof RedFlag, `${about} was accepted`);
-  assert.equal(verdict.code, code, `${about}: ${verdict.detail}`);
-}
+describe('the benchmark', () => {
+  proveBenchmark({ process: ANY, inputs: inputs.map((input) => ({ ...input, trips: 1 })), isRight: isRightRoundTrip });
+});
 
 describe('the trip', () => {
   test('ends with the document of the start, in as many steps as foretold', () => {
@@ -98,7 +79,10 @@ describe('the trip', () => {
       fc.property(inputs, fc.nat(), fc.nat(), (input, at, which) => {
         const start = PROCESS.start(input);
         const wrong = at % PROCESS.steps!(input);
-        const end = follow(start, new Map([[wrong, which]]));
+        const { end } = walk<RoundTripState>(ANY, input, (state) => {
+          const mistakes = PROCESS.mistakes!(state);
+          return state.step === wrong ? mistakes[which % mistakes.length] : undefined;
+        });
         assert.equal(isRightRoundTrip(end), false);
         const spoilt = end.document.flatMap((slice, i) =>
           PROCESS.key(slice) === PROCESS.key(start.document[i]!) ? [] : [i],
@@ -106,18 +90,6 @@ describe('the trip', () => {
         assert.deepEqual(spoilt, [wrong % input.records]);
       }),
       { numRuns: 60 },
-    );
-  });
-
-  test('after any decisions the next step can be asked and answered, and can go wrong', () => {
-    fc.assert(
-      fc.property(anyStates, (state) => {
-        const actions = [PROCESS.reference!(state), ...PROCESS.mistakes!(state)];
-        assert.ok(actions.length >= 2, JSON.stringify(state));
-        assert.equal(new Set(actions.map(PROCESS.key)).size, actions.length);
-        for (const action of actions) assert.equal(PROCESS.check!(action, state), undefined);
-      }),
-      { numRuns: 500 },
     );
   });
 });
@@ -338,7 +310,7 @@ describe('the reply', () => {
       `${answer}\n\n`,
       answer.replaceAll(': ', ':').replaceAll(', ', ','),
     ]) {
-      const verdict = read(ANY, reply, ADDING);
+      const verdict = readWith(ANY, reply, ADDING);
       assert.ok(!(verdict instanceof RedFlag), `${reply}: ${JSON.stringify(verdict)}`);
       assert.deepEqual(verdict.action, right);
     }
@@ -365,23 +337,23 @@ describe('the reply', () => {
     nothing: ['', 'malformed'],
   };
   for (const [name, [reply, code]] of Object.entries(refused)) {
-    test(`refused: ${name}`, () => flags(read(ANY, reply, ADDING), code, reply));
+    test(`refused: ${name}`, () => assertFlagged(ANY, [reply], { state: ADDING, code }));
   }
 
   test('of the other forms: every value, once, in its place', () => {
     for (const form of PROCESS.forms.slice(1)) {
       const reply = form.reply!(right, ADDING);
-      assert.ok(!(read(ANY, `So:\n${reply}\n`, ADDING, form) instanceof RedFlag), reply);
+      assert.ok(!(readWith(ANY, `So:\n${reply}\n`, ADDING, form) instanceof RedFlag), reply);
       const separator = form.name === 'csv' ? ';' : '\n';
       const parts = reply.split(separator);
       for (const broken of [parts.slice(1), parts.slice(0, -1), [...parts, 'x'], parts.with(2, `"${parts[2]}"`)]) {
-        flags(read(ANY, broken.join(separator), ADDING, form), 'malformed', broken.join(separator));
+        assertFlagged(ANY, [broken.join(separator)], { state: ADDING, code: 'malformed', form });
       }
-      flags(
-        read(ANY, parts.with(0, parts[1]!).join(separator), ADDING, form),
-        form.name === 'csv' ? 'illegal' : 'malformed',
-        'twice',
-      );
+      assertFlagged(ANY, [parts.with(0, parts[1]!).join(separator)], {
+        state: ADDING,
+        code: form.name === 'csv' ? 'illegal' : 'malformed',
+        form,
+      });
     }
   });
 
@@ -413,7 +385,7 @@ describe('the reply', () => {
                     ];
           seen.add(typeof wrong[0] + String(wrong[0]).replace(/.* /, ''));
           for (const other of wrong)
-            flags(PROCESS.check!({ ...result, [field]: other }, state), 'illegal', `${value}: ${other}`);
+            assert.equal(PROCESS.check!({ ...result, [field]: other }, state)?.code, 'illegal', `${value}: ${other}`);
         }
         state = PROCESS.apply(state, result);
       }
@@ -428,8 +400,8 @@ describe('the reply', () => {
       ';'.repeat(100_000),
       'NOTE x\n'.repeat(30_000),
     ]) {
-      for (const form of PROCESS.forms) flags(read(ANY, endless, ADDING, form), 'malformed', form.name);
-      flags(read(inSubtasks(ANY, 4), endless, ADDING), 'malformed', 'by 4');
+      for (const form of PROCESS.forms) assertFlagged(ANY, [endless], { state: ADDING, code: 'malformed', form });
+      assertFlagged(inSubtasks(ANY, 4), [endless], { state: ADDING, code: 'malformed' });
     }
   });
 });
@@ -495,7 +467,7 @@ describe('the generator', () => {
     assert.deepEqual(createDocument({ records: 1, seed: 1 })[0], createDocument({ records: 9, seed: 1 })[0]);
     assert.equal(
       PROCESS.reply!(createDocument({ records: 1, seed: 1 })[0]!, ADDING),
-      '{"item": "yellow bottle", "owner": "jonas novak", "city": "west windsor", "count": 705, "price": "60.46", "date": "1993-12-08", "note": "insured careful again"}',
+      '{"item": "yellow bottle", "owner": "jonas novak", "city": "west windsor", "count": 705, "price": "60.46", "date": "1993-12-08", "note": "insured call careful"}',
     );
   });
 
@@ -510,24 +482,6 @@ describe('the generator', () => {
 });
 
 describe('several edits a sample', () => {
-  test('are the same edits, all of them in one call too', () => {
-    fc.assert(
-      fc.property(inputs, fc.integer({ min: 2, max: 9 }), fc.boolean(), (input, some, isOneCall) => {
-        const end = follow(PROCESS.start(input));
-        const process = inSubtasks(ANY, isOneCall ? Math.max(2, PROCESS.steps!(input)) : some);
-        let state: unknown = process.start(input);
-        for (let i = 0; i < process.steps!(input); i++) {
-          const verdict = read(process, process.reply!(process.reference!(state), state), state);
-          assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
-          state = process.apply(state, verdict.action);
-        }
-        assert.deepEqual(state, end);
-        if (isOneCall) assert.ok(process.steps!(input) === 1);
-      }),
-      { numRuns: 40 },
-    );
-  });
-
   test('the prompt has each record that is edited once, and each edit', () => {
     const process = inSubtasks(ANY, 5);
     const state = PROCESS.start({ records: 3, trips: 1, edits: 2, seed: 8 });
@@ -547,12 +501,15 @@ describe('several edits a sample', () => {
     const reply = process.reply!(process.reference!(ADDING), ADDING);
     const lines = reply.split('\n');
     assert.equal(lines.length, 3);
-    assert.ok(!(read(process, `Done:\n${reply}\n`, ADDING) instanceof RedFlag));
-    flags(read(process, lines.toReversed().with(0, lines[1]!).join('\n'), ADDING), 'malformed', 'another order');
-    flags(read(process, lines.slice(0, 2).join('\n'), ADDING), 'illegal', 'too few');
-    flags(read(process, [...lines, lines[1]].join('\n'), ADDING), 'illegal', 'too many');
-    flags(read(process, lines.with(2, lines[2]!.replace('oak ', '')).join('\n'), ADDING), 'illegal', 'a word lost');
-    flags(read(process, `${reply}\nAll done.`, ADDING), 'malformed', 'text behind it');
+    assert.ok(!(readWith(process, `Done:\n${reply}\n`, ADDING) instanceof RedFlag));
+    assertFlagged(process, [lines.toReversed().with(0, lines[1]!).join('\n')], { state: ADDING, code: 'malformed' });
+    assertFlagged(process, [lines.slice(0, 2).join('\n')], { state: ADDING, code: 'illegal' });
+    assertFlagged(process, [[...lines, lines[1]].join('\n')], { state: ADDING, code: 'illegal' });
+    assertFlagged(process, [lines.with(2, lines[2]!.replace('oak ', '')).join('\n')], {
+      state: ADDING,
+      code: 'illegal',
+    });
+    assertFlagged(process, [`${reply}\nAll done.`], { state: ADDING, code: 'malformed' });
   });
 });
 

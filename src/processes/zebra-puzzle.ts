@@ -1,4 +1,4 @@
-import { createRandom, mix, type Random } from '../random.ts';
+import { createRandom, mix, pick, type Random, shuffled } from '../random.ts';
 
 /** Houses stand in a row, numbered from 1 on the left. */
 export interface PuzzleSize {
@@ -274,12 +274,3 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 export const MOST_HOUSES = 8;
 export const MOST_ATTRIBUTES = Object.keys(NAMES).length;
-
-function pick<T>(list: readonly T[], random: Random): T {
-  return list[Math.floor(random() * list.length)]!;
-}
-
-function shuffled<T>(list: readonly T[], random: Random): T[] {
-  const left = [...list];
-  return Array.from(list, () => left.splice(Math.floor(random() * left.length), 1)[0]!);
-}
