@@ -10,6 +10,7 @@ import {
   measurePaperRun,
   measureParsers,
 } from './correlation.ts';
+import { measureDashboard } from './dashboard.ts';
 import { measureDecomposition } from './decompose.ts';
 import { measureHttp } from './http.ts';
 import { measureLatency } from './latency.ts';
@@ -24,6 +25,7 @@ const SECTIONS = {
   latency: () => measureLatency(say),
   http: () => measureHttp(rounds, say),
   memory,
+  dashboard: () => measureDashboard(rounds, say),
   scaling: () => measureScaling(say),
   decompose: () => measureDecomposition(say),
   statistics,

@@ -6,7 +6,7 @@ const MOST_BUCKETS = 200;
 /** Read at once: some 3 ms, between which other requests are answered. */
 const STEPS_AT_ONCE = 2_500;
 /** How long an answer waits for figures over all steps. */
-const PATIENCE_MS = 150;
+const PATIENCE_MS = 100;
 const MOST_RUNS_KEPT = 20;
 
 type Sums = { -readonly [K in Exclude<keyof Bucket, 'meanLatencyMs' | 'costUsd'>]: Bucket[K] } & {

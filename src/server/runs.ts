@@ -46,7 +46,7 @@ const MOST_NOTES = 200;
 /** Searched for one page, where no index helps: some 50 ms. */
 const STEPS_SEARCHED = 200_000;
 /** From which the threshold of slow and costly steps is taken. */
-const STEPS_MEASURED = 2_000;
+const STEPS_MEASURED = 1_000;
 const MOST_SAMPLES = 1_000;
 const MOST_TEXT_BYTES = 100_000;
 /** Of the samples in one answer. */

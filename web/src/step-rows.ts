@@ -9,7 +9,7 @@ const MOST_PAGES_KEPT = 40;
 /** Without it every page that a drag of the scroll bar passes would be asked for. */
 const SETTLED_MS = 40;
 
-export const ROW_HEIGHT = 34;
+const ROW_HEIGHT = 34;
 /** In the document above and below what is to be seen. */
 const ROWS_AROUND = 10;
 /** No browser makes an element much higher: beyond it, rows pass faster than the scroll bar tells. */
