@@ -121,7 +121,7 @@ export const BUILT_IN_PROCESSES: Readonly<
   'include-words': {
     process: () => includeWords(),
     about: 'a report that must include many words, a section with a few of them a step; verified, not voted',
-    exampleInput: { words: 500, wordsPerStep: 2, seed: 1 },
+    exampleInput: { words: 400, wordsPerStep: 2, seed: 1 },
   },
   zebra: {
     process: () => zebra(),

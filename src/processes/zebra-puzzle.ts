@@ -50,7 +50,7 @@ const CONVERSE: Readonly<Partial<Record<Relation, Relation>>> = { 'left-of': 'ri
 const RELATIONS = Object.keys(PARTNERS) as readonly Relation[];
 
 /** Of a solution: the house of each thing. */
-export function isTrue(clue: Clue, houseOf: readonly number[]): boolean {
+function isTrue(clue: Clue, houseOf: readonly number[]): boolean {
   const house = houseOf[clue.thing]!;
   if ('house' in clue) return (house === clue.house) === (clue.type === 'found-at');
   const other = houseOf[clue.other]!;
