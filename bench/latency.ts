@@ -1,6 +1,7 @@
 import { memoryJournal, type RunOptions, run, simulatedModel } from 'mdap';
 import { hanoi } from 'mdap/processes';
 import { virtualClock } from '../src/testing/virtual-clock.ts';
+import { measureMapOrder } from './map-order.ts';
 import { printTable } from './table.ts';
 
 const STEPS = 2_000;
@@ -84,5 +85,5 @@ export async function measureLatency(say: (line: string) => void): Promise<unkno
       printTable(['', 'ratio', 'wasted calls', 'calls a step'], rows, say);
     }
   }
-  return found;
+  return { chains: found, maps: await measureMapOrder(say) };
 }

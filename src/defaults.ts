@@ -92,7 +92,10 @@ export async function run<Input, State, Action>(
 
 /** Many inputs of a process as one run. */
 export interface MapOptions extends Omit<RunOptions, 'answer' | 'maxSteps'> {
-  /** Items that may be voted on at once; four times `maxConcurrency` by default. */
+  /**
+   * Items that may be voted on at once, or wait for a slower one before them; 16 times `maxConcurrency` by default. Where it is
+   * small a straggler holds up the map (BENCHMARKS.md).
+   */
   readonly window?: number;
   /** What tells this map from another with the same `runId`: kept in the journal, and compared when it is resumed. */
   readonly source?: Json;
@@ -126,7 +129,7 @@ export async function map(
   return result;
 }
 
-const WINDOW_PER_CALL = 4;
+const WINDOW_PER_CALL = 16;
 const FIRST_ITEM = { index: 0, step: 0, inner: null };
 
 async function runOver<Input, State, Action>(

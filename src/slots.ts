@@ -36,8 +36,9 @@ export class Slots {
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const behind = this.#waiting.findIndex((other) => other.rank > rank);
-      this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, entry);
+      // From the end: mostly it is the latest step that asks, and thousands may wait.
+      const before = this.#waiting.findLastIndex((other) => other.rank <= rank);
+      this.#waiting.splice(before + 1, 0, entry);
     });
   }
 }

@@ -200,14 +200,18 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .description('decide many inputs, each by itself; the same command again goes on where it stopped')
     .option('--input <file>', 'items: JSON Lines, or CSV by its name; - for JSON Lines on stdin')
     .option('--output <file>', 'results, one to a line, in the order of the items; CSV by its name')
-    .option('--failures <file>', 'items without a result, and why (default: OUTPUT.failures)')
+    .option(
+      '--failures <file>',
+      'items without a result, and why (default: OUTPUT.failures.jsonl, or .csv where the input is CSV)',
+    )
     .option('--schema <json>', 'of extract: {"total":"number","tags":"string[]"}, a JSON schema, or @FILE')
     .option('--with <json>', 'fields that every item gets')
     .option('--as <field>', 'the field of the input that an item is (default: an item is the input)')
     .option('--batch', "in the provider's batches: cheaper, and may take hours; one batch for each round of votes")
     .option(
       '--window <n>',
-      'items that may be voted on at once (default: four times --max-concurrency; 10,000 with --batch)',
+      'items that may be under way, or wait for a slower one before them; where answers hang, --hedge p95 helps most, a ' +
+        'larger window at the price of memory (default: 16 times --max-concurrency; 10,000 with --batch)',
       parseNumber,
     )
     .option('--run-id <id>', 'the same id again goes on (default: by process, input and output)');
