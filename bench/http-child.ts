@@ -6,11 +6,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { defineProcess } from 'mdap';
-import { map } from '../src/defaults.ts';
+import { growHeapFor, keepHeapSmall } from '../src/cli/heap.ts';
 import type { ItemSink } from '../src/map.ts';
 import type { HttpReport, HttpSide } from './http.ts';
+
+const [role, ...rest] = process.argv.slice(2);
+// As bin/mdap.js does, and before what is big is loaded.
+if (role === 'launched') keepHeapSmall();
+const { defineProcess } = await import('mdap');
+const { map } = await import('../src/defaults.ts');
 
 const LABELS = ['billing', 'delivery', 'other'];
 const SYSTEM = `Sort a customer's message. Answer with one word: ${LABELS.join(', ')}.`;
@@ -40,16 +44,12 @@ type Work = (options: { url: string; calls: number; atOnce: number }) => Promise
 
 const SIDES: Record<HttpSide, Work> = { engine: decideItems, launched: decideItems, fetch: fetchBodies };
 
-const [role, ...rest] = process.argv.slice(2);
 if (role === 'serve') serve(Number(rest[0]));
 else await measure(SIDES[role as HttpSide], { url: rest[0]!, calls: Number(rest[1]), atOnce: Number(rest[2]) });
 
 async function measure(work: Work, options: { url: string; calls: number; atOnce: number }): Promise<void> {
-  if (role === 'launched') {
-    // As bin/mdap.js does.
-    setFlagsFromString('--max-semi-space-size=4');
-    setFlagsFromString('--semi-space-growth-factor=1');
-  }
+  // As `mdap map` does.
+  if (role === 'launched') growHeapFor(options.atOnce);
   await work({ ...options, calls: itemsOf(WARM_UP_SHARE * options.calls) * CALLS_PER_ITEM });
   const before = process.cpuUsage();
   const began = performance.now();

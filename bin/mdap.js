@@ -12,16 +12,14 @@ if (Number.parseInt(process.versions.node, 10) >= LEAST_NODE) await start();
 else handOver();
 
 async function start() {
-  const [{ enableCompileCache }, v8] = await Promise.all([import('node:module'), import('node:v8')]);
+  const { enableCompileCache } = await import('node:module');
   // Starting takes a third of the time when the compiled modules are at hand.
   enableCompileCache();
-  // A run makes much short garbage. A young generation that stays small costs no speed and saves memory (BENCHMARKS.md).
-  v8.setFlagsFromString('--max-semi-space-size=4');
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  // So does an old one that is collected when it has grown by a third: what waits for its turn in a map dies there.
-  v8.setFlagsFromString('--heap-growing-percent=30');
-  const isCheckout = existsSync(fileOf('../src/cli/main.ts'));
-  const { main } = await import(isCheckout ? '../src/cli/main.ts' : '../dist/cli/main.js');
+  const load = (module) =>
+    import(existsSync(fileOf('../src/cli/main.ts')) ? `../src/cli/${module}.ts` : `../dist/cli/${module}.js`);
+  const { keepHeapSmall } = await load('heap');
+  keepHeapSmall();
+  const { main } = await load('main');
   process.exitCode = await main(process.argv.slice(2));
 }
 

@@ -5,6 +5,7 @@ import { type MapOptions, type MapResult, map, openJournal, systemClock } from '
 import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
 import { writeWhole } from './calibrate.ts';
+import { growHeapFor } from './heap.ts';
 import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } from './items.ts';
 import { fileBeside, type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
@@ -74,6 +75,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
   const batched = flags.batch ? await openBatchModel(flags, runId) : undefined;
   const sizes = flags.batch ? { window: BATCH_ITEMS, maxConcurrency: BATCH_CALLS } : {};
+  growHeapFor(batched === undefined ? (flags.maxConcurrency ?? 0) : 0);
   const result = await pausable((signal) =>
     map(loaded.process, readItems(input, toInput), {
       ...sizes,
