@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { ROOT } from '../../test/fixtures/cli-child.ts';
-import { echo, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
+import { echo, eventually, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
 import { run } from '../defaults.ts';
 import type { Json } from '../journal.ts';
 import { scriptedModel } from '../models/scripted.ts';
@@ -38,14 +38,6 @@ async function served(
 
 /** `echo` with pictures. */
 const drawing = (render: AnyProcess['render']) => defineProcess({ ...echo, render });
-
-async function eventually<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await attempt();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 describe('the picture of a step', () => {
   it('is drawn of the state before it, in the colours asked for', async (t) => {

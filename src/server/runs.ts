@@ -19,6 +19,7 @@ import type {
   StepFilter,
   StepPage,
 } from './api.ts';
+import { type At, parseCursor, writeCursor } from './cursor.ts';
 import { FiguresCache, patiently } from './figures.ts';
 import type { Forecaster } from './forecaster.ts';
 import { type PictureTheme, pictureOf } from './picture.ts';
@@ -383,27 +384,6 @@ export class Runs {
     const usd = measure('usd');
     return { from: 0, threshold: usd === null || usd.above === 0 ? measure('tokens') : usd };
   }
-}
-
-interface At {
-  readonly from: number;
-  readonly threshold: StepPage['threshold'];
-}
-
-function writeCursor(from: number, threshold: At['threshold']): string {
-  return threshold === null ? String(from) : `${from}~${threshold.measure}~${threshold.above}`;
-}
-
-function parseCursor(cursor: string, filter: StepFilter): At {
-  const isMeasured = filter === 'slow' || filter === 'costly';
-  const [from = '', measure, above = ''] = cursor.split('~');
-  const isStep = /^\d{1,15}$/.test(from);
-  const isMeasure = measure === 'latencyMs' || measure === 'usd' || measure === 'tokens';
-  if (isStep && !isMeasured && measure === undefined) return { from: Number(from), threshold: null };
-  if (isStep && isMeasured && isMeasure && above !== '' && Number.isFinite(Number(above))) {
-    return { from: Number(from), threshold: { measure, above: Number(above) } };
-  }
-  throw new UsageError(`cursor: expected that of the page before, of the same filter, got ${JSON.stringify(cursor)}.`);
 }
 
 function readAnswer(stepIndex: number, body: unknown): Answer {

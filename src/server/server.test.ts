@@ -12,7 +12,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { hc } from 'hono/client';
-import { echo, eventsOf, type ServerEvent, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
+import {
+  echo,
+  eventsOf,
+  eventually,
+  type ServerEvent,
+  startDashboard,
+  tempJournal,
+} from '../../test/fixtures/dashboard.ts';
 import { figuresOf } from '../calibration.ts';
 import { calibrateProcess, openJournal, run } from '../defaults.ts';
 import { planByCalibration } from '../foretell.ts';
@@ -34,14 +41,6 @@ function runHanoi(journal: string, options: Partial<RunOptions> = {}, disks = 6)
 /** With a step that has no more than a few votes, and many errors: it pauses at the first that stays open. */
 function pausedHanoi(journal: string) {
   return runHanoi(journal, { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 });
-}
-
-async function eventually<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await attempt();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 const sum = (buckets: readonly Bucket[], field: keyof Bucket) =>

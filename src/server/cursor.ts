@@ -1,0 +1,25 @@
+import { UsageError } from '../errors.ts';
+import type { StepFilter, StepPage } from './api.ts';
+
+/** Where a page of steps begins, and what is slow or costly there. */
+export interface At {
+  readonly from: number;
+  readonly threshold: StepPage['threshold'];
+}
+
+export function writeCursor(from: number, threshold: At['threshold']): string {
+  return threshold === null ? String(from) : `${from}~${threshold.measure}~${threshold.above}`;
+}
+
+/** @throws {UsageError} for what is none of this filter */
+export function parseCursor(cursor: string, filter: StepFilter): At {
+  const isMeasured = filter === 'slow' || filter === 'costly';
+  const [from = '', measure, above = ''] = cursor.split('~');
+  const isStep = /^\d{1,15}$/.test(from);
+  const isMeasure = measure === 'latencyMs' || measure === 'usd' || measure === 'tokens';
+  if (isStep && !isMeasured && measure === undefined) return { from: Number(from), threshold: null };
+  if (isStep && isMeasured && isMeasure && above !== '' && Number.isFinite(Number(above))) {
+    return { from: Number(from), threshold: { measure, above: Number(above) } };
+  }
+  throw new UsageError(`cursor: expected that of the page before, of the same filter, got ${JSON.stringify(cursor)}.`);
+}
