@@ -22,14 +22,15 @@ import { defineProcess } from './process.ts';
 import { add } from './processes/add.ts';
 import { addCount } from './processes/add-count.ts';
 import { hanoi } from './processes/hanoi.ts';
+import { sort } from './processes/sort.ts';
 import type { Task } from './suite.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
-const COUNT: Task = {
-  name: 'add-count',
-  process: addCount(),
-  sizes: [2, 3],
-  inputOf: (digits, seed) => ({ digits, seed }),
+const SORT: Task = {
+  name: 'sort',
+  process: sort(),
+  sizes: [4, 6],
+  inputOf: (count, seed) => ({ count, seed }),
 };
 const HANOI: Task = { name: 'hanoi', process: hanoi(), sizes: [3], inputOf: (disks) => ({ disks }) };
 const METHODS = ['one-call', 'steps', 'chat@k=2', 'self-consistency@n=3', 'mdap@k=2'];
@@ -51,7 +52,7 @@ function counted(model: Model, onCall: (call: number, request: ModelRequest) => 
 async function run(options: Partial<BenchOptions> = {}) {
   const trials: Trial[] = [...(options.known ?? [])];
   const report = await bench({
-    tasks: [COUNT],
+    tasks: [SORT],
     methods: METHODS,
     repeats: 3,
     model: simulated(),
@@ -127,7 +128,7 @@ describe('broken off', () => {
     assert.equal(trials.length, 2 * 2 * 3);
     assert.deepEqual(
       report.cells.map(({ method, size, attempts }) => [method, size, attempts]),
-      [2, 3].flatMap((size) => ['steps', 'mdap@k=2'].map((method) => [method, size, 3])),
+      SORT.sizes.flatMap((size) => ['steps', 'mdap@k=2'].map((method) => [method, size, 3])),
     );
   });
 });
@@ -140,10 +141,10 @@ describe('repeats', () => {
     for (const { runId, size, repeat, seed } of trials) {
       assert.equal(seed, 1 + repeat);
       const found = await journal.find(runId);
-      assert.deepEqual(found?.input, { digits: size, seed });
+      assert.deepEqual(found?.input, { count: size, seed });
       inputs.set(repeat, (inputs.get(repeat) ?? new Set()).add(JSON.stringify([size, found?.input])));
     }
-    for (const ofRepeat of inputs.values()) assert.equal(ofRepeat.size, COUNT.sizes.length);
+    for (const ofRepeat of inputs.values()) assert.equal(ofRepeat.size, SORT.sizes.length);
   });
 
   test('have draws of their own where the input is the same, and do not fail all alike', async () => {
@@ -157,7 +158,7 @@ describe('repeats', () => {
       asked.add(JSON.stringify([prompt, draw]));
     });
     // Counting on, 4 comes again and again.
-    const task: Task = { ...COUNT, sizes: [1], inputOf: () => ({ a: '4444', b: '1111' }) };
+    const task: Task = { ...SORT, process: addCount(), sizes: [1], inputOf: () => ({ a: '4444', b: '1111' }) };
     await run({ model, tasks: [task], methods: ['steps', 'mdap@k=2'], repeats: 10 });
     assert.equal(asked.size, calls.count);
   });
@@ -309,7 +310,7 @@ describe('tasks', () => {
   test('that cannot be judged, or act on the world, are refused', async () => {
     const refused = (changes: object, message: RegExp) =>
       assert.rejects(
-        run({ tasks: [{ ...COUNT, process: defineProcess({ ...addCount(), ...changes }) }] }),
+        run({ tasks: [{ ...SORT, process: defineProcess({ ...sort(), ...changes }) }] }),
         (thrown) => thrown instanceof UsageError && message.test(thrown.message),
       );
     await refused({ reference: undefined }, /expected `reference`, by which attempts are judged/);
@@ -320,7 +321,7 @@ describe('tasks', () => {
   test('and methods come once, and at least one of them', async () => {
     for (const [options, message] of [
       [{ methods: ['steps', 'steps'] }, /methods: expected each once, got "steps" twice/],
-      [{ tasks: [COUNT, COUNT] }, /tasks: expected each once, got "add-count" twice/],
+      [{ tasks: [SORT, SORT] }, /tasks: expected each once, got "sort" twice/],
       [{ methods: [] }, /methods: expected at least one/],
       [{ tasks: [] }, /tasks: expected at least one/],
       [{ repeats: 0 }, /repeats: expected a whole number of at least 1, got 0/],

@@ -286,6 +286,17 @@ describe('whole answers', () => {
   });
 });
 
+test('where subtasks end before the job does, there is no whole answer', () => {
+  const byTwo = defineProcess({ ...count, subtasks: () => count.subtasks!(2) });
+  for (const name of ['one-call', 'self-consistency', 'pdr', 'centralised']) {
+    assert.throws(
+      () => methodByName(name).arrange(byTwo, { to: 5 }),
+      (thrown) =>
+        thrown instanceof UsageError && /that take all 5 steps at once, these end after 2:/.test(thrown.message),
+    );
+  }
+});
+
 test('a plan is asked for once, and stands in every prompt behind it', async () => {
   const model = scripted((request, call) => (call === 0 ? 'Add one each time.' : right(request)));
   const { trial } = await attempt('planner', model, { to: 3 });

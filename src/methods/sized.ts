@@ -16,10 +16,22 @@ export interface WholeJob {
   readonly actionsOf: (action: unknown) => readonly unknown[];
 }
 
-/** @throws {UsageError} for a process that does not say how many steps it takes, or cannot take several at once. */
+/**
+ * @throws {UsageError} for a process that does not say how many steps it takes, cannot take several at once, or not all of them:
+ * one may end its subtasks where a part of the job ends.
+ */
 export function wholeJob(process: AnyProcess, input: unknown): WholeJob {
   const steps = stepsOf(process, input);
-  return { process: inSubtasks(process, steps), steps, actionsOf: actionsIn(steps) };
+  const whole = inSubtasks(process, steps);
+  const actionsOf = actionsIn(steps);
+  const taken = callPart(whole, 'reference', 0, () => actionsOf(whole.reference!(whole.start(input)))).length;
+  if (taken < steps) {
+    throw new UsageError(
+      `process ${JSON.stringify(process.name)}: expected \`subtasks\` that take all ${steps} steps at once, these end after ${taken}: ` +
+        'take fewer at once.',
+    );
+  }
+  return { process: whole, steps, actionsOf };
 }
 
 /** Of so many steps at once; a single one is no list. */
