@@ -75,7 +75,9 @@ function readLine(text: string, name: string): ReadRow {
     if (!isFailure(row)) return { row };
     return 'item' in row ? { row: row.item } : readLine(String(row.line), `${name}, which failed before,`);
   } catch (thrown) {
-    return { row: text, refusal: `${name} is no JSON: ${messageOf(thrown)}` };
+    // V8 counts lines within the text, which is one.
+    const why = messageOf(thrown).replace(/ \(line 1 column \d+\)$/, '');
+    return { row: text, refusal: `${name} is no JSON: ${why}` };
   }
 }
 

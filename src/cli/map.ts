@@ -95,7 +95,11 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   process.stdout.write(
     flags.json ? `${printableJson(result)}\n` : describeMap(result, { output, failures }, flags.journal),
   );
-  return exitCodeWith(result, 'The same command again goes on.');
+  const next =
+    result.status === 'paused'
+      ? 'The same command again goes on.'
+      : `Look closer: mdap inspect ${shellWord(runId)}${journalFlag(flags.journal)}`;
+  return exitCodeWith(result, next);
 }
 
 /** Batches that were sent are kept beside the journal until the map is done. */
@@ -204,7 +208,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
     ...(invalid > 0 ? [`${showCount(invalid)} invalid`] : []),
   ];
   const perItem = result.steps > 0 ? ` (${showNumber(result.votes / result.steps, 3)} votes a step)` : '';
-  const pace = result.wallMs > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
+  const pace = result.wallMs > 0 && all > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
   const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
   const rows: (readonly [string, string])[] = [
     ['map', printable(`${result.runId} of ${result.process}`)],

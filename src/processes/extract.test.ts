@@ -212,7 +212,7 @@ describe('inputs', () => {
   const given: [what: string, input: object, message: RegExp][] = [
     ['no record', { schema }, /record: expected a text or any JSON/],
     ['no schema', { record: 'r' }, /schema: expected an object/],
-    ['no expected answer', { schema, record: 'r' }, /expected: expected the right answer/],
+    ['no expected answer', { schema, record: 'r' }, /expected: the right answer is missing/],
     [
       'one that does not fit',
       { schema, record: 'r', expected: { total: 'x' } },

@@ -41,7 +41,10 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
         schema: z.custom<Fields>(isObject, 'expected an object'),
         record: z.custom<Json>((record) => record !== undefined, 'expected a text or any JSON'),
         expected: isChecked
-          ? z.preprocess(fromText, z.custom<Fields>(isObject, 'expected the right answer, an object (or its JSON)'))
+          ? z.preprocess(
+              fromText,
+              z.custom<Fields>(isObject, 'the right answer is missing, or no object (nor its JSON)'),
+            )
           : z.undefined('expected none: it is for extract-checked').optional(),
       })
       .transform((input, context): ExtractInput => {
