@@ -258,29 +258,36 @@ export function measureCertificates(runs: number) {
     { p: 0.99, rho: 0.1, k: 2 },
     { p: 0.998, rho: 0.1, k: 3 },
     { p: 0.9, rho: 0.02, k: 3 },
+    { p: 0.85, rho: 0.2, k: 3, answers: 3 },
+    { p: 0.95, rho: 0.1, k: 3, maxVotes: 5 },
+    { p: 0.85, rho: 0, k: 3, maxVotes: 8 },
+    { p: 0.85, rho: 0.2, k: 3, answers: 3, maxVotes: 6 },
   ];
-  return workloads.map(({ p, rho, k }) => {
+  return workloads.map(({ p, rho, k, answers = 1, maxVotes = 400 }) => {
     const random = createRandom(11);
-    const rule = aheadByK({ margin: k, maxVotes: 400 });
-    const sums = { wrong: 0, stated: 0, high: 0, none: 0, statedNone: 0 };
+    const rule = aheadByK({ margin: k, maxVotes });
+    const sums = { wrong: 0, stated: 0, high: 0, none: 0, statedNone: 0, undecided: 0 };
     for (let run = 0; run < runs; run++) {
       const tallies: Record<string, number> = {};
+      const undecided: Record<string, number> = {};
       let wrong = 0;
       for (let step = 0; step < 1_000; step++) {
         const right = betaDraw({ mean: p, rho }, random);
         const race = rule.start();
-        while (race.decided() === undefined && race.tally.total < 400) {
-          race.record(random() < right ? 'right' : 'wrong');
+        while (race.decided() === undefined && race.tally.total < maxVotes) {
+          race.record(random() < right ? 'right' : `wrong ${answers === 1 ? '' : Math.floor(answers * random())}`);
         }
-        if (race.decided() === undefined) continue;
-        if (race.decided() === 'wrong') wrong++;
+        const winner = race.decided();
+        if (winner?.startsWith('wrong')) wrong++;
+        if (winner === undefined) sums.undecided++;
         const key = race.tally
           .entries()
           .map(([, votes]) => votes)
           .join(':');
-        tallies[key] = (tallies[key] ?? 0) + 1;
+        const counted = winner === undefined ? undecided : tallies;
+        counted[key] = (counted[key] ?? 0) + 1;
       }
-      const certificate = certificateOf(tallies)!;
+      const certificate = certificateOf(tallies, { undecided })!;
       sums.wrong += wrong;
       sums.stated += certificate.expectedWrong ?? certificate.expectedWrongHigh;
       sums.high += certificate.expectedWrongHigh;
@@ -292,7 +299,10 @@ export function measureCertificates(runs: number) {
       p,
       rho,
       k,
+      answers,
+      maxVotes,
       runs,
+      undecided: mean(sums.undecided),
       wrong: mean(sums.wrong),
       stated: mean(sums.stated),
       high: mean(sums.high),

@@ -213,11 +213,26 @@ function correlation() {
   const certificates = measureCertificates(200);
   say('\ncertificates: 200 runs of 1,000 steps a row, ahead-by-k; stated against true');
   printTable(
-    ['p', 'rho', 'k', 'wrong a run', 'stated', 'at most', 'none wrong', 'stated'],
+    [
+      'p',
+      'rho',
+      'k',
+      'wrong answers',
+      'votes',
+      'undecided',
+      'wrong a run',
+      'stated',
+      'at most',
+      'none wrong',
+      'stated',
+    ],
     certificates.map((row) => [
       row.p,
       row.rho,
       row.k,
+      row.answers,
+      row.maxVotes,
+      row.undecided.toFixed(1),
       row.wrong.toFixed(3),
       row.stated.toFixed(3),
       row.high.toFixed(2),
