@@ -19,14 +19,18 @@ type PlannedAction = { readonly plan: string } | { readonly action: unknown };
 export function planner(name: string): Method {
   return {
     name,
-    arrange: (process, input) => ({
-      process: planned(process, stepsOf(process, input)),
-      rule: UNVOTED,
-      stepsPerReply: 1,
-      outcome: (actions) => ({
-        turns: (actions as readonly PlannedAction[]).map((one) => ('action' in one ? [one.action] : [])),
-      }),
-    }),
+    arrange: (process, input) => {
+      const steps = stepsOf(process, input);
+      return {
+        process: planned(process, steps),
+        rule: UNVOTED,
+        // The plan is of all of them.
+        stepsPerReply: steps,
+        outcome: (actions) => ({
+          turns: (actions as readonly PlannedAction[]).map((one) => ('action' in one ? [one.action] : [])),
+        }),
+      };
+    },
   };
 }
 
