@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Bucket, RunCharts as Charts, RunDetail, RunPlanView, RunSummary } from '../../src/server/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
@@ -6,50 +6,72 @@ import { count, duration, percent, short, usd } from './format.ts';
 import { Bars, Card, Problem, Waiting } from './parts.tsx';
 import { useAnswer } from './use-answer.ts';
 
-const PAUSE_MS = 2_000;
+/** Between two looks at what changes all the time. */
+const PAUSE_MS = 4_000;
+
+/** A share of the steps: below it, it is said that some are missing. */
+const LEAST_COVERED = 0.95;
+
+/** What has ended is looked at once more, at once. */
+export function pauseOf(run: RunSummary | undefined): number {
+  return run?.status === 'running' ? PAUSE_MS : 0;
+}
 
 /** What the steps of a run add up to. */
 export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary }) {
   const param = { run: encodeURIComponent(run.runId) };
+  const isBehind = useRef(false);
   const { data, error, again } = useAnswer(
     (signal) => answerTo(api.runs[':run'].charts.$get({ param }, { init: { signal } })),
-    [run.runId, run.steps],
-    { pauseMs: PAUSE_MS },
+    [run.runId, run.steps, run.status],
+    { pauseMs: isBehind.current ? 0 : pauseOf(run) },
   );
-  const isBehind = data !== undefined && data.coveredSteps < data.steps;
+  // Of a run that goes on, some steps are always new.
+  const leastCovered = run.status === 'running' ? LEAST_COVERED : 1;
+  isBehind.current = data !== undefined && data.coveredSteps < leastCovered * data.steps;
   useEffect(() => {
-    if (isBehind) again();
-  }, [isBehind, data, again]);
-  if (data === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
+    if (isBehind.current) again();
+  }, [data, again]);
   const { plan, drift } = detail;
+  // Drawn anew with each answer, not with each event.
+  const cards = useMemo(() => data && <Cards charts={data} plan={plan} drift={drift} />, [data, plan, drift]);
+  if (data === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
   return (
     <>
-      {isBehind && (
+      {isBehind.current && (
         <p class="notice wide" role="status">
           {count(data.coveredSteps)} of {count(data.steps)} steps are read so far.
         </p>
       )}
+      {cards}
+    </>
+  );
+}
+
+function Cards({ charts, plan, drift }: { charts: Charts; plan: RunPlanView | null; drift: RunDetail['drift'] }) {
+  return (
+    <>
       <Card title="Progress">
-        <ProgressChart buckets={data.buckets} />
+        <ProgressChart buckets={charts.buckets} />
       </Card>
       <Card title="Votes per step">
-        <VotesChart charts={data} plan={plan} />
+        <VotesChart charts={charts} plan={plan} />
       </Card>
       <Card title="Undecided steps">
-        <UndecidedChart charts={data} plan={plan} />
+        <UndecidedChart charts={charts} plan={plan} />
       </Card>
       <Card title="Dissent and flags">
-        <DissentChart charts={data} plan={plan} drift={drift} />
+        <DissentChart charts={charts} plan={plan} drift={drift} />
       </Card>
       <Card title="Flags by code">
-        {data.flags.length === 0 ? (
+        {charts.flags.length === 0 ? (
           <p class="empty">No sample was flagged.</p>
         ) : (
-          <Bars of={data.flags.map(({ code, samples }) => ({ name: code, value: samples }))} unit="samples" />
+          <Bars of={charts.flags.map(({ code, samples }) => ({ name: code, value: samples }))} unit="samples" />
         )}
       </Card>
       <Card title="Cost and tokens">
-        <CostChart buckets={data.buckets} />
+        <CostChart buckets={charts.buckets} />
       </Card>
     </>
   );

@@ -1,17 +1,17 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/server/api.ts';
 import { answerTo, api } from './client.ts';
 import { follow } from './events.ts';
 import { count, digits, duration, percent, short, usd, when } from './format.ts';
 import { Badge, Card, Command, Figures, Problem, Progress, Waiting } from './parts.tsx';
 import { paths } from './router.ts';
-import { RunCharts } from './run-charts.tsx';
+import { pauseOf, RunCharts } from './run-charts.tsx';
 import { States } from './states.tsx';
 import { StepList } from './step-list.tsx';
 import { useAnswer } from './use-answer.ts';
 
-/** Between two looks at the detail of a run that goes on. */
-const PAUSE_MS = 2_000;
+/** Between two looks at a plan that is being worked out. */
+const PAUSE_MS = 1_000;
 
 interface Now {
   readonly run: RunSummary;
@@ -41,7 +41,7 @@ export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean })
   const { data, error, again } = useAnswer(
     (signal) => answerTo(api.runs[':run'].$get({ param: { run: encodeURIComponent(runId) } }, { init: { signal } })),
     [runId, now?.run.steps, now?.run.status, now?.notes],
-    { pauseMs: PAUSE_MS },
+    { pauseMs: pauseOf(now?.run) },
   );
   // The plan of a run may take a moment longer than an answer does.
   const isPlanPending = data?.isPlanPending ?? false;
@@ -125,16 +125,26 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
 }
 
 function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
+  // Drawn anew with each answer, not with each event.
+  const certificate = useMemo(() => <Certificate detail={detail} />, [detail]);
+  const rest = useMemo(
+    () => (
+      <>
+        <Notes detail={detail} />
+        <About detail={detail} />
+      </>
+    ),
+    [detail],
+  );
   return (
     <div class="grid">
-      <Certificate detail={detail} />
+      {certificate}
       <Plan detail={detail} run={run} />
       {detail.hasPicture && (
         <States runId={run.runId} steps={run.steps} isOver={run.status === 'done' || run.status === 'stopped'} />
       )}
       <RunCharts detail={detail} run={run} />
-      <Notes detail={detail} />
-      <About detail={detail} />
+      {rest}
     </div>
   );
 }
