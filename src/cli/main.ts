@@ -199,7 +199,10 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('<process>', 'a built-in process (extract), or the path of a .ts or .js module')
     .description('decide many inputs, each by itself; the same command again goes on where it stopped')
     .option('--input <file>', 'items: JSON Lines, or CSV by its name; - for JSON Lines on stdin')
-    .option('--output <file>', 'results, one to a line, in the order of the items; CSV by its name')
+    .option(
+      '--output <file>',
+      'results, one to a line, in the order of the items, each with how sure it is; CSV by its name',
+    )
     .option(
       '--failures <file>',
       'items without a result, and why (default: OUTPUT.failures.jsonl, or .csv where the input is CSV)',
