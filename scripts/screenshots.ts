@@ -84,8 +84,8 @@ async function shoot(): Promise<void> {
           await page.goto(new URL(path, server.url).href);
           await page.locator('.waiting').first().waitFor({ state: 'detached' });
           await page.locator('h1').first().waitFor();
-          const states = page.getByRole('slider', { name: 'Step' });
-          if ((await states.count()) > 0) await states.fill('2345');
+          const states = page.locator('.scrub');
+          if ((await states.count()) > 0) await states.fill(name === 'waiting' ? '7' : '2345');
           await page.evaluate('new Promise((done) => setTimeout(done, 600))');
           await page.screenshot({ path: join(output, `${name}-${width}-${colorScheme}.png`), fullPage: true });
         }
