@@ -35,6 +35,8 @@ export class Evidence {
   readonly #classes: readonly (LogBeta | undefined)[];
   readonly #pooled: LogBeta | undefined;
   readonly #shared: number;
+  readonly #logShared: number;
+  readonly #logNotShared: number;
 
   /** @throws {UsageError} for rates that are no positive numbers, a share outside of 0 to 1, or no class at all. */
   constructor(model: VoterModel, leftOut: ReadonlySet<number> = new Set()) {
@@ -52,6 +54,8 @@ export class Evidence {
     const pairs = sharedByPair?.filter(({ pair }) => pair.every((index) => this.#classes[index] !== undefined));
     this.#shared =
       helpful.length < 2 ? 0 : pairs === undefined ? shared : Math.max(0, ...pairs.map((one) => one.shared));
+    this.#logShared = Math.log(this.#shared);
+    this.#logNotShared = Math.log1p(-this.#shared);
     this.#pooled = this.#shared > 0 ? new LogBeta(pool(helpful)) : undefined;
   }
 
@@ -79,50 +83,53 @@ export class Evidence {
    */
   expectedGain(a: ClassVotes, b: ClassVotes, voterClass: number): number {
     if (this.#classes[voterClass] === undefined) return 0;
-    const [asked, agreed, dissented] = [
-      this.#likelihoods(a, b),
-      this.#likelihoods(withVote(a, voterClass), b),
-      this.#likelihoods(a, withVote(b, voterClass)),
-    ];
+    const asked = this.#likelihoods(a, b);
+    const agreed = this.#likelihoods(a, b, voterClass);
+    const dissented = this.#likelihoods(a, b, NO_CLASS, voterClass);
     const forFirst = Math.exp(agreed.logSum - asked.logSum);
     const expected = forFirst * Math.abs(agreed.logOdds) + (1 - forFirst) * Math.abs(dissented.logOdds);
     return expected - Math.abs(asked.logOdds);
   }
 
-  #likelihoods(a: ClassVotes, b: ClassVotes): { readonly logOdds: number; readonly logSum: number } {
-    const [first, second] = [this.#logLikelihood(a, b), this.#logLikelihood(b, a)];
+  /** With one more vote of a class for the first, or for the second, of two candidates. */
+  #likelihoods(a: ClassVotes, b: ClassVotes, forFirst = NO_CLASS, forSecond = NO_CLASS) {
+    const first = this.#logLikelihood(a, b, forFirst, forSecond);
+    const second = this.#logLikelihood(b, a, forSecond, forFirst);
     const logOdds = first - second;
     return { logOdds, logSum: Math.max(first, second) + Math.log1p(Math.exp(-Math.abs(logOdds))) };
   }
 
-  #logLikelihood(right: ClassVotes, wrong: ClassVotes): number {
-    if (this.#pooled === undefined) return this.#apart(right, wrong);
-    const together = Math.log(this.#shared) + this.#pooled.ratio(this.#sum(right), this.#sum(wrong));
+  /** One pass without a copy: planning asks for this millions of times. */
+  #logLikelihood(right: ClassVotes, wrong: ClassVotes, moreRight = NO_CLASS, moreWrong = NO_CLASS): number {
+    const classes = this.#classes;
+    let logApart = 0;
+    let allRight = 0;
+    let allWrong = 0;
+    for (let i = 0; i < classes.length; i++) {
+      const rates = classes[i];
+      if (rates === undefined) continue;
+      const ofRight = (right[i] ?? 0) + (i === moreRight ? 1 : 0);
+      const ofWrong = (wrong[i] ?? 0) + (i === moreWrong ? 1 : 0);
+      logApart += rates.ratio(ofRight, ofWrong);
+      allRight += ofRight;
+      allWrong += ofWrong;
+    }
+    if (this.#pooled === undefined) return logApart;
+    const together = this.#logShared + this.#pooled.ratio(allRight, allWrong);
     if (this.#shared === 1) return together;
-    const apart = Math.log1p(-this.#shared) + this.#apart(right, wrong);
+    const apart = this.#logNotShared + logApart;
     return Math.max(together, apart) + Math.log1p(Math.exp(-Math.abs(together - apart)));
-  }
-
-  #apart(right: ClassVotes, wrong: ClassVotes): number {
-    let sum = 0;
-    for (const [i, rates] of this.#classes.entries()) sum += rates?.ratio(right[i] ?? 0, wrong[i] ?? 0) ?? 0;
-    return sum;
-  }
-
-  #sum(votes: ClassVotes): number {
-    let sum = 0;
-    for (const [i, rates] of this.#classes.entries()) if (rates !== undefined) sum += votes[i] ?? 0;
-    return sum;
   }
 }
 
 const NO_VOTES: ClassVotes = [];
+/** The index of none. */
+const NO_CLASS = -1;
 
-function withVote(votes: ClassVotes, voterClass: number): ClassVotes {
-  const more = [...votes];
-  while (more.length <= voterClass) more.push(0);
-  more[voterClass]!++;
-  return more;
+/** In place. */
+function addVote(votes: number[], voterClass: number): void {
+  while (votes.length <= voterClass) votes.push(0);
+  votes[voterClass]!++;
 }
 
 /**
@@ -288,8 +295,7 @@ class EvidenceRace implements Race {
       votes = [];
       this.#votes.set(candidate, votes);
     }
-    while (votes.length <= voterClass) votes.push(0);
-    votes[voterClass]!++;
+    addVote(votes, voterClass);
   }
 
   decided(): string | undefined {
@@ -304,8 +310,7 @@ class EvidenceRace implements Race {
       const more = [...votes];
       const most = Math.min(least - 1, limit - this.tally.total);
       for (let ahead = 0; ahead < most; ahead++) {
-        const voterClass = classOf(ahead);
-        more[voterClass] = (more[voterClass] ?? 0) + 1;
+        addVote(more, classOf(ahead));
         if (!this.#isEnough(candidate, more)) continue;
         least = ahead + 1;
         break;
@@ -319,10 +324,10 @@ class EvidenceRace implements Race {
    * repeats what others have said gives way to them. Among equals that which has voted least, so that they take turns.
    */
   next(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number {
-    const [leader, runnerUp] = this.tally.entries();
-    let ahead: ClassVotes = this.#votes.get(leader?.[0] ?? '') ?? NO_VOTES;
-    for (const voterClass of pending) ahead = withVote(ahead, voterClass);
-    const behind = this.#votes.get(runnerUp?.[0] ?? '') ?? NO_VOTES;
+    const [leader, runnerUp] = this.tally.total > 0 ? this.tally.entries() : [];
+    const ahead = [...((leader && this.#votes.get(leader[0])) ?? NO_VOTES)];
+    for (const voterClass of pending) addVote(ahead, voterClass);
+    const behind = (runnerUp && this.#votes.get(runnerUp[0])) ?? NO_VOTES;
     let best = allowed[0]!;
     let [bestValue, fewest] = [Number.NEGATIVE_INFINITY, 0];
     for (const voterClass of allowed) {

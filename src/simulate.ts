@@ -4,6 +4,7 @@ import type { Random } from './random.ts';
 import type { StopRule } from './vote.ts';
 
 export interface SimulationInput {
+  /** One whose next votes follow from the counts so far: no windows. */
   readonly rule: StopRule;
   /** What is true of the voters here; the rule, which chooses among them, may think otherwise. */
   readonly world: VoterModel;
@@ -43,6 +44,8 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
   const all = [...classes.keys()];
   const pooled = helpful.length > 0 ? pool(helpful) : undefined;
+  // The same few votes come again and again, and what follows from them is dear.
+  const known = new Map<string, { needed: number | undefined; readonly voters: number[] }>();
   let [played, error, undecided, votes, rounds] = [0, 0, 0, 0, 0];
   while (played < steps && votes < VOTES_A_STEP * steps) {
     played++;
@@ -53,14 +56,25 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
     const right = classes.map(() => 0);
     const wrong = classes.map(() => 0);
     for (let draw = 0; ; ) {
-      const voters: number[] = [];
+      const { total, leader = '' } = race.tally;
+      // Where voters take turns it matters whose turn it is; in a tie, who came first.
+      const turn = race.next === undefined ? draw % classes.length : 0;
+      const key = `${turn}:${right}:${wrong}:${leader === '' && total > 0 ? race.tally.entries()[0]![0] : leader}`;
+      let now = known.get(key);
+      if (now === undefined) {
+        now = { needed: undefined, voters: [] };
+        if (known.size === MOST_KNOWN) known.clear();
+        known.set(key, now);
+      }
+      const { voters } = now;
       const voterAhead = (ahead: number) => {
         while (voters.length <= ahead) {
           voters.push(race.next?.(all, voters, () => 1) ?? (draw + voters.length) % classes.length);
         }
         return voters[ahead]!;
       };
-      const needed = race.needed(voterAhead);
+      now.needed ??= race.needed(voterAhead);
+      const { needed } = now;
       if (needed === 0) {
         const [winner, loser] = race.decided() === RIGHT ? [right, wrong] : [wrong, right];
         error += 1 / (1 + Math.exp(truth.logOdds(winner, loser)));
@@ -85,6 +99,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   return { steps: played, error: error / played, undecided, votes: votes / played, rounds: rounds / played };
 }
 
+const MOST_KNOWN = 100_000;
 const RIGHT = 'right';
 const WRONG = 'wrong';
 
