@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunResult } from 'mdap';
@@ -12,7 +13,10 @@ import { printTable } from './table.ts';
 const DISKS = 18;
 const GOAL = 0.95;
 /** Between two looks of the page at what changes all the time. */
-const PAUSE_MS = 2_000;
+const PAUSE_MS = 4_000;
+const RUN_ID = 'watched';
+/** Steps of it before it is watched. */
+const BEGUN = 1_000;
 
 /** Who looks at the run: nobody; a program that asks for what the page asks for; the page in a browser. */
 const WATCHERS = ['nobody', 'requests', 'page'] as const;
@@ -40,6 +44,7 @@ export async function measureCost(options: {
   say(
     `\n  the cost of an open dashboard: runs of ${(2 ** DISKS - 1).toLocaleString('en')} steps, medians of ${rounds} rounds`,
   );
+  const loads = [loadavg()[0]!];
   const browser = noBrowser ? undefined : await startBrowser();
   try {
     for (let round = 0; round < rounds; round++) {
@@ -47,6 +52,7 @@ export async function measureCost(options: {
         const watcher = watchers[(i + round) % watchers.length]!;
         const journal = join(folder, `${watcher}-${round}.db`);
         found.get(watcher)!.push(await watchedRun(journal, watcher, browser));
+        loads.push(loadavg()[0]!);
       }
     }
   } finally {
@@ -79,25 +85,34 @@ export async function measureCost(options: {
     ]),
     say,
   );
+  const load = spreadOf(loads);
+  say(
+    `  load of the machine meanwhile: ${load.least.toFixed(1)} to ${load.most.toFixed(1)}, on ${availableParallelism()} cores`,
+  );
   const { ratio } = rows.at(-1)!;
   say(`  goal: ${GOAL} of the steps per second: ${ratio.median >= GOAL ? 'met' : 'MISSED'}`);
-  return rows;
+  return { rows, load };
 }
 
 async function watchedRun(journal: string, watcher: Watcher, browser: Browser | undefined): Promise<Watched> {
-  const runId = 'watched';
-  // So that there is a journal to look at.
-  await runMdap([...runOf(1, 'first'), '--journal', journal]);
+  const resume = ['resume', RUN_ID, '--journal', journal, '--json'];
+  // So that the page has come up before the clock runs.
+  const begun = await runMdap<RunResult>([...runOf(DISKS, RUN_ID), '--journal', journal, '--max-steps', String(BEGUN)]);
   const paces = async () => {
     const before = cpuSecondsOfEnded();
-    const { result } = await runMdap<RunResult>([...runOf(DISKS, runId), '--journal', journal]);
+    const { result } = await runMdap<RunResult>([...resume, '--max-steps', String(2 ** DISKS)]);
+    const cpuSeconds = cpuSecondsOfEnded() - before;
     const { steps, wallMs, status } = result;
     if (status !== 'done') throw new Error(`the run ended ${status}`);
-    return { stepsPerSecond: (1_000 * steps) / wallMs, stepsPerCpuSecond: steps / (cpuSecondsOfEnded() - before) };
+    const decided = steps - begun.result.steps;
+    return {
+      stepsPerSecond: (1_000 * decided) / (wallMs - begun.result.wallMs),
+      stepsPerCpuSecond: decided / cpuSeconds,
+    };
   };
   if (watcher === 'nobody') return { ...(await paces()), serverShare: 0, browserShare: 0 };
   return withServer(journal, async (url, server) => {
-    const watching = watcher === 'page' ? await watchByPage(browser!, url, runId) : watchByRequests(url, runId);
+    const watching = watcher === 'page' ? await watchByPage(browser!, url) : await watchByRequests(url);
     const browserIds = watcher === 'page' ? browserProcesses() : [];
     const cpu = () => [cpuSecondsOf([server.pid!]), cpuSecondsOf(browserIds)] as const;
     const [before, began] = [cpu(), performance.now()];
@@ -113,44 +128,41 @@ async function watchedRun(journal: string, watcher: Watcher, browser: Browser | 
 }
 
 /** @returns what ends it; throws where the page did not come to show the run's end */
-async function watchByPage(browser: Browser, url: string, runId: string): Promise<() => Promise<void>> {
+async function watchByPage(browser: Browser, url: string): Promise<() => Promise<void>> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(url);
-  // Follows it as soon as it is there.
-  const opened = page.getByRole('link', { name: runId, exact: true }).click();
+  await page.goto(`${url}runs/${RUN_ID}`);
+  await page.locator('.picture img').waitFor();
+  await page.locator('.plot canvas').first().waitFor();
   return async () => {
-    await opened;
     await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
     await page.close();
   };
 }
 
 /** The stream of events, and what the page of a run asks for meanwhile. */
-function watchByRequests(url: string, runId: string): () => Promise<void> {
+async function watchByRequests(url: string): Promise<() => Promise<void>> {
   const ended = new AbortController();
   const { signal } = ended;
   const ask = async (path: string) => (await fetch(new URL(path, url), { signal })).text();
-  const isThere = async () =>
-    JSON.parse(await ask('/api/runs')).runs.some((run: { runId: string }) => run.runId === runId);
+  const look = () => Promise.all([ask(`/api/runs/${RUN_ID}`), ask(`/api/runs/${RUN_ID}/charts`)]);
+  await look();
+  const stream = await fetch(new URL(`/events/${RUN_ID}`, url), { signal });
   const follow = async () => {
-    while (!(await isThere())) await sleep(100, undefined, { signal });
-    const stream = await fetch(new URL(`/events/${runId}`, url), { signal });
     for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
       const steps = /"toStep":(\d+)/.exec(chunk)?.[1];
-      if (steps !== undefined) await ask(`/api/runs/${runId}/steps/${steps}/picture`);
+      if (steps !== undefined) await ask(`/api/runs/${RUN_ID}/steps/${steps}/picture`);
     }
   };
-  const look = async () => {
-    while (!(await isThere())) await sleep(100, undefined, { signal });
+  const lookAgain = async () => {
     for (;;) {
-      await Promise.all([ask(`/api/runs/${runId}`), ask(`/api/runs/${runId}/charts`)]);
       await sleep(PAUSE_MS, undefined, { signal });
+      await look();
     }
   };
   const ignoreEnd = (thrown: unknown) => {
     if (!signal.aborted) throw thrown;
   };
-  const both = Promise.all([follow().catch(ignoreEnd), look().catch(ignoreEnd)]);
+  const both = Promise.all([follow().catch(ignoreEnd), lookAgain().catch(ignoreEnd)]);
   return async () => {
     ended.abort();
     await both;
