@@ -137,7 +137,7 @@ export function cellsOf(trials: readonly Trial[], options: { readonly seed: numb
   });
 }
 
-export function attemptOf({ wanted, steps, turns }: Trial): Attempt {
+function attemptOf({ wanted, steps, turns }: Trial): Attempt {
   return { wanted, isRight: [...steps].map((step) => step === '1'), turns };
 }
 

@@ -185,7 +185,7 @@ async function promptsOf(trials: readonly Trial[], journal: Journal): Promise<Be
 }
 
 /** In an input that stands for all sizes: where the size goes, and the seed. */
-export const [SIZE, SEED] = ['SIZE', 'SEED'];
+const [SIZE, SEED] = ['SIZE', 'SEED'];
 
 /**
  * A task from an input in which the texts "SIZE" and "SEED" stand for numbers.

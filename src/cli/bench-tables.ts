@@ -67,7 +67,7 @@ export function errors(cells: readonly Cell[]): string[][] {
 }
 
 /** As 14 (9-21), or 14 (9 up) where the interval goes beyond the last step; >30 where the horizon itself does. */
-export function showHorizon({ horizon, taskAccuracyByStep }: Cell): string {
+function showHorizon({ horizon, taskAccuracyByStep }: Cell): string {
   const steps = taskAccuracyByStep.length;
   const show = (step: number | null) => (step === null ? `>${steps}` : String(step));
   const { estimate, low, high } = horizon;
