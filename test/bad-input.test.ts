@@ -42,7 +42,8 @@ describe('a call that cannot be meant', { concurrency }, () => {
     {
       what: 'an unknown process',
       args: ['run', 'hanio', ...SIMULATED],
-      message: /process: expected one of hanoi, .*, or the path of a \.ts or \.js module, got "hanio"\./,
+      message:
+        /process: expected one of hanoi, .*, or the path of a \.ts or \.js module or of a plan \(\.json\), got "hanio"\./,
     },
     {
       what: 'a module that is not there',

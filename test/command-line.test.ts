@@ -371,14 +371,17 @@ describe('--help', { concurrency }, () => {
   it('of every command names only options that exist, and gives examples', async () => {
     const { code, stdout } = await mdap(['--help']);
     assert.equal(code, 0);
-    const names = [...stdout.matchAll(/^ {2}(\w+) .*\[options\]/gm)].map(([, name]) => name!);
+    const names = [...stdout.matchAll(/^ {2}([\w-]+) .*\[options\]/gm)].map(([, name]) => name!);
     assert.deepEqual(names, [
       'run',
       'resume',
       'plan',
       'calibrate',
       'compare',
+      'bench',
       'map',
+      'solve',
+      'plan-steps',
       'runs',
       'inspect',
       'report',

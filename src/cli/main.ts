@@ -230,14 +230,14 @@ function createProgram(setExitCode: (code: number) => void): Command {
       'problems in the tree; beyond, they are answered in one piece (default: 200)',
       parseNumber,
     );
-  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(solve))))
+  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(solve))))))
     .addHelpText('after', SOLVE_EXAMPLES)
     .action(ending(solveCommand));
 
   const planSteps = addSolveOptions(program.command('plan-steps'))
     .description('plan once: a file of steps with prompts and dependencies, voted on as a whole, to read, edit and run')
     .option('--output <file>', 'the plan (default: plan.json)');
-  addJsonOption(addJournalOption(addVoteOptions(addModelOptions(planSteps))))
+  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(planSteps))))))
     .addHelpText('after', PLAN_STEPS_EXAMPLES)
     .action(ending(planStepsCommand));
 
@@ -361,7 +361,7 @@ const PLAN_STEPS_EXAMPLES = `
 Examples:
   mdap plan-steps "Multiply 33197 by 90512." --answer number --model simulated:p=0.95 --output product.json
   mdap run product.json --model simulated:p=0.95
-With "parameters": ["name"] in the file, {name} in its texts is bound by the input: mdap map plan.json --input rows.jsonl ...`;
+With "parameters": ["name"] in the file, {name} in its texts is bound by the input, of \`mdap run\` or of each record of \`mdap map\`.`;
 
 const RESUME_EXAMPLES = `
 Examples:
