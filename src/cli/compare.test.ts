@@ -156,7 +156,7 @@ describe('compare', { concurrency: 2 }, () => {
     const refused = [
       ['hanoi@m=0', /whole number of steps a sample behind @m=, as in hanoi@m=2, got "hanoi@m=0"/],
       ['hanoi@m=', /whole number of steps a sample/],
-      ['dict-sum@m=2', /process "dict-sum": expected `subtasks`/],
+      ['hanoi-flag@m=2', /process "hanoi-flag": expected `subtasks`/],
       ['nothing@m=2', /expected one of hanoi, .*, got "nothing"/],
     ] as const;
     for (const [source, message] of refused) {

@@ -6,15 +6,18 @@
 //     the check; every mistake passes it too and is another action.
 //  4. The check lets nothing pass that contradicts the order of terms and sum; replies in any other shape are red flags.
 //  5. The prompt holds what the step needs and nothing more.
-//  6. Input: numerals as given, or drawn by seed; anything else is refused with what was expected.
+//  6. Several columns a sample: the prompt of each form is enough to write the reply that is read as the reference's columns,
+//     and its example is right; a line for another column, or with another carry than the line before it makes, is a red flag.
+//  7. Input: numerals as given, or drawn by seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
-import { type AnyProcess, type Form, parseInput } from '../process.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput } from '../process.ts';
 import { RedFlag, readReply } from '../red-flags.ts';
-import { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
+import { type AddAction, type AddInput, type AddState, add, isRightSum, NUMBER_WORDS } from './add.ts';
 import { type AddCountState, addCount } from './add-count.ts';
+import { assertFlagged } from './benchmark-suite.ts';
 
 fc.configureGlobal({ seed: 20 });
 
@@ -214,6 +217,140 @@ describe('a column', () => {
         assert.ok(verdict instanceof RedFlag && verdict.code === 'malformed', `${text}: ${JSON.stringify(verdict)}`);
       }
     }
+  });
+});
+
+describe('several columns', () => {
+  interface Told {
+    readonly carry: number;
+    /** As they are written in this form. */
+    readonly columns: readonly (readonly [place: string, upper: string, lower: string])[];
+  }
+  const columnsIn = (text: string, line: RegExp) =>
+    Array.from(text.matchAll(line), ([, place, upper, lower]) => [place!, upper!, lower!] as const);
+  /** How a person reads each form, and the line in which they answer. */
+  const BY_HAND: Readonly<
+    Record<
+      string,
+      {
+        readonly read: (text: string) => Told;
+        readonly digit: (written: string) => number;
+        readonly write: (column: Told['columns'][number], carry: number, total: number) => string;
+      }
+    >
+  > = {
+    main: {
+      read: (text) => ({
+        carry: Number(/^Carry into the first column: (.)$/m.exec(text)![1]),
+        columns: columnsIn(text, /^Column (\d+): (\d) \+ (\d)$/gm),
+      }),
+      digit: Number,
+      write: ([place, upper, lower], carry, total) => `Column ${place}: ${upper} + ${lower} + ${carry} = ${total}`,
+    },
+    table: {
+      read: (text) => ({
+        carry: Number(/^carried: (.)$/m.exec(text)![1]),
+        columns: columnsIn(text, /^\(place (\d+)\) upper: (\d), lower: (\d)$/gm),
+      }),
+      digit: Number,
+      write: ([place], _, total) => `(place ${place}) write ${total % 10} and carry ${total >= 10 ? 1 : 0}`,
+    },
+    words: {
+      read: (text) => ({
+        carry: /^one was carried$/m.test(text) ? 1 : 0,
+        columns: columnsIn(text, /^(\d+)\. ([a-z]+) plus ([a-z]+)$/gm),
+      }),
+      digit: (word) => NUMBER_WORDS.indexOf(word),
+      write: ([place], _, total) => `${place}. together: ${NUMBER_WORDS[total]}`,
+    },
+  };
+  const solve = (name: string, text: string): string => {
+    const { read: tell, digit, write } = BY_HAND[name]!;
+    const { columns, carry: first } = tell(text);
+    let carry = first;
+    const lines = columns.map((column) => {
+      const total = digit(column[1]) + digit(column[2]) + carry;
+      const line = write(column, carry, total);
+      carry = total >= 10 ? 1 : 0;
+      return line;
+    });
+    return lines.join('\n');
+  };
+
+  test('each form says enough: who reads nothing but its prompt writes what is read as the right columns', () => {
+    fc.assert(
+      fc.property(inputs, fc.integer({ min: 2, max: 60 }), fc.nat(), (input, size, at) => {
+        const process = inSubtasks(ADD, size);
+        let state = ADD.start(input);
+        for (let i = at % Math.max(input.a.length, input.b.length); i > 0; i--) {
+          state = ADD.apply(state, ADD.reference!(state));
+        }
+        for (const form of process.forms) {
+          const verdict = read(process, form, solve(form.name, form.prompt(state).user), state);
+          assert.ok(!(verdict instanceof RedFlag), `${form.name}: ${JSON.stringify(verdict)}`);
+          assert.deepEqual(verdict.action, process.reference!(state));
+        }
+      }),
+    );
+  });
+
+  test('the example of each form is written as its prompts are, and answered as it asks for', () => {
+    for (const { name, prompt } of inSubtasks(ADD, 3).forms) {
+      const { system = '' } = prompt(ADD.start({ a: '1', b: '2' }));
+      const [, question, answer] = /\nExample:\n(.+)\nThe answer:\n(.+?)\n\n/s.exec(system)!;
+      assert.equal(BY_HAND[name]!.read(question!).columns.length, 3);
+      assert.equal(answer, solve(name, question!));
+    }
+  });
+
+  const by = inSubtasks(ADD, 3);
+  const state = ADD.start({ a: '907', b: '248' });
+  const right: Readonly<Record<string, readonly [string, string, string]>> = {
+    main: ['Column 1: 7 + 8 + 0 = 15', 'Column 2: 0 + 4 + 1 = 5', 'Column 3: 9 + 2 + 0 = 11'],
+    table: ['(place 1) write 5 and carry 1', '(place 2) write 5 and carry 0', '(place 3) write 1 and carry 1'],
+    words: ['1. together: fifteen', '2. together: five', '3. together: eleven'],
+  };
+  const wrong: Readonly<Record<string, readonly string[]>> = {
+    main: ['Column 2: 0 + 4 + 0 = 5', 'Column 2: 4 + 0 + 1 = 5', 'Column 2: 0 + 4 + 1 = 05', 'Column 2: 0 + 4 = 5'],
+    table: ['(place 2) write 5 and carry 2', '(place 2) write 15 and carry 0', 'place 2: write 5 and carry 0'],
+    words: ['2. together: 5', '2. together: Five', '2. together: twenty', '2. five'],
+  };
+
+  for (const form of by.forms) {
+    const [first, second, third] = right[form.name]!;
+
+    test(`in the form ${form.name}: a line for each column, at the end of the reply`, () => {
+      assert.equal(form.reply!(by.reference!(state), state), `${first}\n${second}\n${third}`);
+      for (const text of [`${first}\n${second}\n${third}`, `7 + 8 is 15.\n\n${first}\r\n${second}\r\n${third} \n`]) {
+        const verdict = read(by, form, text, state);
+        assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);
+        assert.equal(verdict.key, '15 05 11');
+      }
+    });
+
+    test(`in the form ${form.name}: everything else is a red flag`, () => {
+      const malformed = [
+        '',
+        `${first}\n${third}\n${second}`,
+        `${first}\n${third}`,
+        `${first}\n${first}\n${third}`,
+        `${first}\n\n${second}\n${third}`,
+        `${first}\n${second}\n${third}\nDone.`,
+        `${first} ${second} ${third}`,
+        `${first}\n${second}\n${third.replace('3', '03')}`,
+        ...wrong[form.name]!.map((line) => `${first}\n${line}\n${third}`),
+      ];
+      assertFlagged(by, malformed, { state, code: 'malformed', form });
+      const illegal = [`${first}\n${second}`, `${first}\n${second}\n${third}\n${third}`];
+      assertFlagged(by, illegal, { state, code: 'illegal', form });
+    });
+  }
+
+  test('a column that contradicts the order of terms and sum is refused wherever it stands', () => {
+    const text = 'Column 1: 7 + 8 + 0 = 15\nColumn 2: 0 + 4 + 1 = 3\nColumn 3: 9 + 2 + 0 = 11';
+    assertFlagged(by, [text], { state, code: 'illegal' });
+    const verdict = read(by, by.forms[0]!, text, state);
+    assert.match((verdict as RedFlag).detail, /^step 2 of 3: without a carry the digit of 0 \+ 4 cannot be 3$/);
   });
 });
 

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { defineProcess, type Process } from '../process.ts';
 import { createRandom, mix, type Random } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
-import { readLastLine } from './reply-lines.ts';
+import { readLastLine, type StepLine, stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
+import { subtasksOf } from './subtasks.ts';
 
 /** Two numbers in decimal digits, of any lengths; or how long the two are to be that the seed gives. */
 export type AddInput = { readonly a: string; readonly b: string } | { readonly digits: number; readonly seed: number };
@@ -67,16 +68,15 @@ export function add(): Process<AddInput, AddState, AddAction> {
           const [digit, carry] = readLastLine(text, /^write (\d) and carry ([01])$/, 'write D and carry C');
           return { digit: Number(digit), carry: carry === '1' ? 1 : 0 };
         },
-        reply: ({ digit, carry }) => `write ${digit} and carry ${carry}`,
+        reply: showWritten,
       },
       {
         name: 'words',
         prompt: (state) => {
           const { upper, lower, carry, place } = columnOf(state);
-          const carried = carry === 1 ? 'one was carried' : 'nothing was carried';
           return {
             system: WORDS_SYSTEM,
-            user: `${place}. ${NUMBER_WORDS[upper]} plus ${NUMBER_WORDS[lower]}; ${carried}`,
+            user: `${place}. ${NUMBER_WORDS[upper]} plus ${NUMBER_WORDS[lower]}; ${showCarried(carry)}`,
           };
         },
         parse: (text) => {
@@ -85,7 +85,7 @@ export function add(): Process<AddInput, AddState, AddAction> {
           if (total < 0) throw redFlag('malformed', `expected a number word from zero to nineteen, got ${word}`);
           return actionOf(total);
         },
-        reply: ({ digit, carry }) => `together: ${NUMBER_WORDS[10 * carry + digit]}`,
+        reply: (action) => `together: ${NUMBER_WORDS[totalIn(action)]}`,
       },
     ],
     parse: (text) => {
@@ -106,6 +106,7 @@ export function add(): Process<AddInput, AddState, AddAction> {
         .map(actionOf)
         .filter((action) => checkOrder(action, columnOf(state)) === undefined);
     },
+    subtasks: addBy,
   });
 }
 
@@ -156,6 +157,120 @@ export const NUMBER_WORDS: readonly string[] = (
   'eighteen nineteen'
 ).split(' ');
 
+/** Columns as they are given and answered in one form: a line each. */
+interface ColumnsWording extends StepLine<AddState, AddAction> {
+  readonly name: string;
+  readonly rules: string;
+  /** What its rules call a column. */
+  readonly unit: string;
+  /** Into the first of the columns. */
+  readonly showCarry: (carry: 0 | 1) => string;
+  readonly showColumn: (column: Column) => string;
+}
+
+// With the digits and the carry in its line, a column that is added to another one's carry is a red flag.
+const COLUMNS_MAIN: ColumnsWording = {
+  name: 'main',
+  rules: `You carry out a part of a long procedure: some columns of a written addition, one after the other.
+
+${RULES}`,
+  unit: 'column',
+  showCarry: (carry) => `Carry into the first column: ${carry}`,
+  showColumn: ({ place, upper, lower }) => `Column ${place}: ${upper} + ${lower}`,
+  pattern: /^(Column \d+: \d \+ \d \+ [01]) = (1?\d)$/,
+  questionOf: (state) => {
+    const column = columnOf(state);
+    return `${COLUMNS_MAIN.showColumn(column)} + ${column.carry}`;
+  },
+  read: (total) => actionOf(Number(total)),
+  show: (question, action) => `${question} = ${totalIn(action)}`,
+};
+
+const COLUMNS_TABLE: ColumnsWording = {
+  name: 'table',
+  rules: `Two long numbers stand one above the other and are added from right to left. Your task is some neighbouring places, the
+rightmost first.
+
+${RULES}`,
+  unit: 'place',
+  showCarry: (carry) => `carried: ${carry}`,
+  showColumn: ({ place, upper, lower }) => `(place ${place}) upper: ${upper}, lower: ${lower}`,
+  pattern: /^\(place (\d+)\) (write \d and carry [01])$/,
+  questionOf: placeOf,
+  read: (written) => {
+    const [digit, carry] = written.match(/\d/g)!;
+    return { digit: Number(digit), carry: carry === '1' ? 1 : 0 };
+  },
+  show: (place, action) => `(place ${place}) ${showWritten(action)}`,
+};
+
+const COLUMNS_WORDS: ColumnsWording = {
+  name: 'words',
+  rules: `Say of pairs of numbers, one pair after the other, how much they make together. If one was carried, it counts too. From
+each pair that makes ten or more together, one is carried to the next pair, otherwise nothing.`,
+  unit: 'pair',
+  showCarry: showCarried,
+  showColumn: ({ place, upper, lower }) => `${place}. ${NUMBER_WORDS[upper]} plus ${NUMBER_WORDS[lower]}`,
+  pattern: new RegExp(`^(\\d+)\\. together: (${NUMBER_WORDS.join('|')})$`),
+  questionOf: placeOf,
+  read: (word) => actionOf(NUMBER_WORDS.indexOf(word)),
+  show: (place, action) => `${place}. together: ${NUMBER_WORDS[totalIn(action)]}`,
+};
+
+/** So many columns a sample. It sees their digits and the first carry. */
+function addBy(columns: number): Process<AddInput, AddState, readonly AddAction[]> {
+  const single = add();
+  const formOf = (wording: ColumnsWording) => {
+    const { parse, reply } = stepLines(single, columns, wording);
+    const example = reply(EXAMPLE_TOTALS.map(actionOf), EXAMPLE);
+    const system = `${wording.rules}
+
+Example:
+${showColumns(wording, EXAMPLE, EXAMPLE_TOTALS.length)}
+The answer:
+${example}
+
+End your reply with exactly such lines, one for each ${wording.unit}, in the same order, and write nothing after them.`;
+    return {
+      name: wording.name,
+      prompt: (state: AddState, count: number) => ({ system, user: showColumns(wording, state, count) }),
+      parse,
+      reply,
+    };
+  };
+  return subtasksOf(single, columns, {
+    ...formOf(COLUMNS_MAIN),
+    variants: [COLUMNS_TABLE, COLUMNS_WORDS].map(formOf),
+    stepsLeft: (state) => columnsOf(state) - state.column,
+    steps: (input) => Math.ceil(columnsOf(startAddition(input)) / columns),
+  });
+}
+
+/** Columns 12 to 14. */
+const EXAMPLE: AddState = { a: '30700000000000', b: '59800000000000', column: 11, carry: 0, sum: '00000000000' };
+const EXAMPLE_TOTALS = [15, 10, 9];
+
+function showColumns({ showCarry, showColumn }: ColumnsWording, state: AddState, count: number): string {
+  const lines = Array.from({ length: count }, (_, i) => showColumn(columnOf({ ...state, column: state.column + i })));
+  return [showCarry(state.carry), ...lines].join('\n');
+}
+
+function placeOf(state: AddState): string {
+  return String(columnOf(state).place);
+}
+
+function showWritten({ digit, carry }: AddAction): string {
+  return `write ${digit} and carry ${carry}`;
+}
+
+function showCarried(carry: 0 | 1): string {
+  return carry === 1 ? 'one was carried' : 'nothing was carried';
+}
+
+function totalIn({ digit, carry }: AddAction): number {
+  return 10 * carry + digit;
+}
+
 /**
  * What can be said without adding: a sum below 10 is not below any of its terms, and the digit of one from 10 on is not
  * above any of them, since the other term is at most 9 and the carry at most 1.
@@ -204,14 +319,16 @@ export function isAdded(state: AddState): boolean {
   return state.column >= columnsOf(state);
 }
 
-/** The next column; missing digits count as 0. */
-export function columnOf({ a, b, column, carry }: AddState): {
-  upper: number;
-  lower: number;
-  carry: 0 | 1;
+interface Column {
+  readonly upper: number;
+  readonly lower: number;
+  readonly carry: 0 | 1;
   /** From 1, from the right. */
-  place: number;
-} {
+  readonly place: number;
+}
+
+/** The next column; missing digits count as 0. */
+export function columnOf({ a, b, column, carry }: AddState): Column {
   const digit = (numeral: string) => Number(numeral[numeral.length - 1 - column] ?? '0');
   return { upper: digit(a), lower: digit(b), carry, place: column + 1 };
 }

@@ -1,13 +1,13 @@
 // Proves of the forms of the running sum:
 //  1. Each prompt says enough, and the same as the others: a solver that reads nothing but the prompt finds the reference's
-//     sum. The example in the rules is written as the prompts are, and is right.
+//     sum; of several turns a sample, the sum after each. The example in the rules is written as the prompts are, and is right.
 //  2. The forms differ in the order of words and dictionary, so that the same step is not the same sum to do.
 //  3. The parsers of the variants are as strict as the one of `main`: one spelling for each number, one answer, at the
 //     reply's end. No change of one character makes another number than the one that is then written.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Prompt } from '../process.ts';
+import { inSubtasks, type Prompt } from '../process.ts';
 import { RedFlag, readReply } from '../red-flags.ts';
 import { type DictSumState, dictSum } from './dict-sum.ts';
 import { MAIN, VARIANTS } from './dict-sum-wordings.ts';
@@ -27,7 +27,8 @@ const states = fc
 /** A step as it is told. */
 interface Told {
   readonly sum: number;
-  readonly words: readonly string[];
+  /** Of each turn. */
+  readonly turns: readonly (readonly string[])[];
   readonly entries: ReadonlyMap<string, number>;
 }
 
@@ -41,7 +42,7 @@ const amount = (text: string) => {
 const BY_HAND: Readonly<Record<string, (user: string, dictionary: string) => Told>> = {
   main: (user, dictionary) => ({
     sum: Number(lineOf('Running sum', user)),
-    words: lineOf('Words', user).split(', '),
+    turns: Array.from(user.matchAll(/^(?:Words|Turn \d+): (.*)$/gm), ([, words]) => words!.split(', ')),
     entries: new Map(
       lineOf('Dictionary', dictionary)
         .split(', ')
@@ -50,24 +51,28 @@ const BY_HAND: Readonly<Record<string, (user: string, dictionary: string) => Tol
   }),
   signed: (user, dictionary) => ({
     sum: Number(lineOf('Sum so far', user)),
-    words: /Column:\n([a-z\n]+)\nSum/.exec(user)![1]!.split('\n'),
+    turns: Array.from(user.matchAll(/^Column(?: \d+)?:\n((?:[a-z]+\n)+)/gm), ([, words]) => words!.trim().split('\n')),
     entries: new Map(
       Array.from(dictionary.matchAll(/^((?:[+-][1-9]|0)\d*) (\w+)$/gm), ([, number, word]) => [word!, Number(number)]),
     ),
   }),
   json: (user, dictionary) => {
-    const { total, add } = JSON.parse(user);
+    const { total, add, calls = [{ add }] } = JSON.parse(user);
     const values = JSON.parse(/"values": (\{.*?\})/.exec(dictionary)![1]!);
-    return { sum: total, words: add, entries: new Map(Object.entries<number>(values)) };
+    return {
+      sum: total,
+      turns: calls.map((call: { add: string[] }) => call.add),
+      entries: new Map(Object.entries<number>(values)),
+    };
   },
   ledger: (user, dictionary) => ({
     sum: amount(lineOf('Balance', user)),
-    words: lineOf('Bundle', user)
-      .split(', ')
-      .flatMap((slips) => {
+    turns: Array.from(user.matchAll(/^Bundle(?: \d+)?: (.*)$/gm), ([, bundle]) =>
+      bundle!.split(', ').flatMap((slips) => {
         const [count, word] = slips.split(' x ');
         return Array.from({ length: Number(count) }, () => word!);
       }),
+    ),
     entries: new Map(
       lineOf('Tariff', dictionary)
         .split(', ')
@@ -75,6 +80,15 @@ const BY_HAND: Readonly<Record<string, (user: string, dictionary: string) => Tol
     ),
   }),
 };
+
+/** The sums after each turn. */
+function solve({ sum, turns, entries }: Told): number[] {
+  let reached = sum;
+  return turns.map((words) => {
+    for (const word of words) reached += entries.get(word)!;
+    return reached;
+  });
+}
 
 function tell(name: string, { system = '', user }: Prompt, isFull: boolean): Told {
   return BY_HAND[name]!(user, isFull ? system.slice(system.lastIndexOf('\n\n')) : user);
@@ -97,14 +111,32 @@ for (const [i, wording] of WORDINGS.entries()) {
       assert.equal(form.name, wording.name);
       fc.assert(
         fc.property(states, (state) => {
-          const { sum, words, entries } = tell(form.name, form.prompt(state), state.fullDictionary);
-          assert.equal(words.length, state.keysPerTurn);
-          assert.equal(entries.size, state.fullDictionary ? 100 : new Set(words).size);
-          const solved = words.reduce((total, word) => total + entries.get(word)!, sum);
+          const told = tell(form.name, form.prompt(state), state.fullDictionary);
+          const words = told.turns.flat();
+          assert.deepEqual([told.turns.length, words.length], [1, state.keysPerTurn]);
+          assert.equal(told.entries.size, state.fullDictionary ? 100 : new Set(words).size);
+          const [solved] = solve(told);
           assert.equal(solved, PROCESS.reference!(state));
-          assert.equal(form.parse(form.reply!(solved, state), state), solved);
+          assert.equal(form.parse(form.reply!(solved!, state), state), solved);
         }),
         { numRuns: 300 },
+      );
+    });
+
+    test('of several turns is enough to solve them, with the results of the reference', () => {
+      fc.assert(
+        fc.property(states, fc.integer({ min: 2, max: 12 }), (state, size) => {
+          const larger = inSubtasks(PROCESS, size);
+          const { name, prompt, parse } = larger.forms[i]!;
+          const told = tell(name, prompt(state), state.fullDictionary);
+          const words = told.turns.flat();
+          assert.equal(words.length, told.turns.length * state.keysPerTurn);
+          assert.equal(told.entries.size, state.fullDictionary ? 100 : new Set(words).size);
+          const solved = solve(told);
+          assert.deepEqual(solved, larger.reference!(state));
+          const lines = solved.map((sum, turn) => wording.turns.show(String(state.turn + turn + 1), sum));
+          assert.deepEqual(parse(lines.join('\n'), state), solved);
+        }),
       );
     });
 
@@ -113,6 +145,15 @@ for (const [i, wording] of WORDINGS.entries()) {
       const step = wording.showStep(sum, words, wording.showDictionary(entries));
       assert.ok(wording.rules.includes(`\n${step}\n`), step);
       assert.ok(wording.rules.includes(`\n${wording.reply(-28)}\n`));
+
+      const { rules, showSteps, show } = wording.turns;
+      const turns = [
+        { number: 8, words },
+        { number: 9, words: ['llama', 'piano', 'piano'] },
+      ];
+      const steps = showSteps(sum, turns, wording.showDictionary(entries));
+      const label = wording.name === 'json' ? 'Output:' : 'The answer:';
+      assert.ok(rules.includes(`\n${steps}\n${label}\n${show('8', -28)}\n${show('9', -44)}\n\n`), steps);
     });
   });
 }
@@ -120,7 +161,7 @@ for (const [i, wording] of WORDINGS.entries()) {
 test('the forms list words and dictionary in different orders', () => {
   const state = { turns: 1, turn: 0, keysPerTurn: 5, seed: 1, fullDictionary: false, sum: 0 };
   const told = PROCESS.forms.map((form) => tell(form.name, form.prompt(state), false));
-  const words = told.map((each) => each.words.join());
+  const words = told.map((each) => each.turns.join());
   const entries = told.map((each) => [...each.entries.keys()].join());
   assert.ok(new Set(words).size >= 2, words.join('\n'));
   assert.ok(new Set(entries).size >= 3, entries.join('\n'));

@@ -6,13 +6,16 @@
 //  3. A reply is read back as what was written, in one spelling; everything else is a red flag, differing answers and text
 //     after the answer among them.
 //  4. The check bounds the change of a step, and mistakes are different wrong sums within that bound.
-//  5. The state is small however many turns, and the prompt has the entries that the step needs, or all of them.
+//  5. Several turns a sample: a line for each, with its number, in one spelling; every sum is held to the check of the sum
+//     before it, and all that stands in other places or other forms is a red flag.
+//  6. The state is small however many turns, and the prompt has the entries that the step needs, or all of them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
-import { type AnyProcess, parseInput } from '../process.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
 import { RedFlag, readReply } from '../red-flags.ts';
+import { assertFlagged, readWith } from './benchmark-suite.ts';
 import { createDictionary, type DictSumInput, type DictSumState, dictSum, wordsOfTurn } from './dict-sum.ts';
 
 fc.configureGlobal({ seed: 20 });
@@ -253,6 +256,76 @@ describe('the reply', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('several turns a sample', () => {
+  const by = inSubtasks(PROCESS, 2);
+  const state: DictSumState = { ...INPUT, keysPerTurn: 2, turn: 3, sum: 50 };
+  const [, signed, json, ledger] = by.forms;
+
+  test('the prompt has the sum, the words of the turns, and the entries that they need', () => {
+    // Turns 1 to 3 of seed 1, as above.
+    const { user, system } = PROCESS.subtasks!(3).prompt(PROCESS.start({ ...INPUT, keysPerTurn: 2 }));
+    const dictionary = createDictionary(1);
+    const words = ['shirt', 'above', 'below', 'lemon', 'brown', 'salad'];
+    const entries = words.map((word) => `${word} = ${dictionary.get(word)}`).join(', ');
+    const turns = 'Turn 1: shirt, above\nTurn 2: below, lemon\nTurn 3: brown, salad';
+    assert.equal(user, `Running sum: 0\n${turns}\nDictionary: ${entries}`);
+    for (const word of WORDS) assert.ok(!system!.includes(`${word} =`));
+  });
+
+  test('a line for each turn is read, the last ones of the reply', () => {
+    const accepted = [
+      [by.forms[0], '50 + 9 - 17 is 42.\nTurn 4: 42\r\nTurn 5: -7 \n'],
+      [signed, 'Result 4: +42\nResult 5: -7'],
+      [json, '{"call": 4, "new_total": 42}\n{"call":5,"new_total":-7}'],
+      [ledger, 'Balance after bundle 4: 42 in hand\nBalance after bundle 5: 7 owed'],
+    ] as const;
+    for (const [form, text] of accepted) {
+      assert.deepEqual(readWith(by, text, state, form), { action: [42, -7], key: '42 -7' }, text);
+    }
+    assert.equal(by.reply!([0, -0], state), 'Turn 4: 0\nTurn 5: 0');
+    assert.equal(ledger!.reply!([0, 3], state), 'Balance after bundle 4: nil\nBalance after bundle 5: 3 in hand');
+  });
+
+  for (const form of by.forms) {
+    test(`in the form ${form.name} everything else is malformed`, () => {
+      const [first, second] = form.reply!([42, -7], state).split('\n') as [string, string];
+      const malformed = [
+        '',
+        '42\n-7',
+        `${second}\n${first}`,
+        `${first}\n${first}`,
+        `${first}\n\n${second}`,
+        `${first}\nSo:\n${second}`,
+        `${first} ${second}`,
+        `${first}\n${second}\nThat is all.`,
+        `${first}\n${second}.`,
+        ...['042', '-0', '42.0', '4e1', '1,042', '', 'NaN', '−7', '1234567890123456'].map(
+          (number) => `${first.replace('42', number)}\n${second}`,
+        ),
+        ...['04', '3', '5', '-4', 'x'].map((turn) => `${first.replace('4', turn)}\n${second}`),
+        ...by.forms.filter((other) => other !== form).map((other) => other.reply!([42, -7], state)),
+      ];
+      assertFlagged(by, malformed, { state, code: 'malformed', form });
+    });
+
+    test(`in the form ${form.name} sums out of reach of the one before, too few and too many are illegal`, () => {
+      const illegal = [[249, 100], [248, 447], [42], [42, -7, -8]].map((sums) => form.reply!(sums, state));
+      assertFlagged(by, illegal, { state, code: 'illegal', form });
+      assert.deepEqual(readWith(by, form.reply!([248, 446], state), state, form), {
+        action: [248, 446],
+        key: '248 446',
+      });
+    });
+  }
+
+  test('the last subtask has the turns that are left', () => {
+    const last: DictSumState = { ...state, turns: 5, turn: 4 };
+    assert.equal(by.prompt(last).user.match(/^Turn /gm)!.length, 1);
+    assert.deepEqual(by.reference!(last), [PROCESS.reference!(last)]);
+    assertFlagged(by, [by.reply!([51, 52], last)], { state: last, code: 'illegal' });
   });
 });
 

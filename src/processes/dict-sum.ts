@@ -3,7 +3,9 @@ import { defineProcess, type Process, type Prompt } from '../process.ts';
 import { createRandom, mix } from '../random.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
 import { MAIN, VARIANTS, type Wording } from './dict-sum-wordings.ts';
+import { stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
+import { subtasksOf } from './subtasks.ts';
 
 export interface DictSumInput {
   /** One turn is one step. */
@@ -38,21 +40,44 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
   };
   const numbersOf = (state: DictSumState): number[] =>
     wordsOfTurn(state).map((word) => dictionaryOf(state.seed).get(word)!);
-  const reference = (state: DictSumState): number => numbersOf(state).reduce((sum, number) => sum + number, state.sum);
+  const reference = (state: DictSumState): number => total(state.sum, numbersOf(state));
 
+  /** What is shown of the dictionary stands in the constant part, or with the words that it is for. */
+  const promptWith = (
+    { seed, fullDictionary }: DictSumState,
+    words: readonly string[],
+    wording: {
+      readonly rules: string;
+      readonly showDictionary: Wording['showDictionary'];
+      readonly show: (dictionary?: string) => string;
+    },
+  ): Prompt => {
+    const { rules, showDictionary, show } = wording;
+    const dictionary = dictionaryOf(seed);
+    if (fullDictionary) return { system: `${rules}\n\n${showDictionary([...dictionary])}`, user: show() };
+    const entries = Array.from(new Set(words), (word) => [word, dictionary.get(word)!] as const);
+    return { system: rules, user: show(showDictionary(entries)) };
+  };
   const promptOf =
     ({ rules, showDictionary, showStep }: Wording) =>
     (state: DictSumState): Prompt => {
       const words = wordsOfTurn(state);
-      const dictionary = dictionaryOf(state.seed);
-      if (state.fullDictionary) {
-        return { system: `${rules}\n\n${showDictionary([...dictionary])}`, user: showStep(state.sum, words) };
-      }
-      const entries = Array.from(new Set(words), (word) => [word, dictionary.get(word)!] as const);
-      return { system: rules, user: showStep(state.sum, words, showDictionary(entries)) };
+      const show = (dictionary?: string) => showStep(state.sum, words, dictionary);
+      return promptWith(state, words, { rules, showDictionary, show });
+    };
+  const subtaskPromptOf =
+    ({ showDictionary, turns: { rules, showSteps } }: Wording) =>
+    (state: DictSumState, count: number): Prompt => {
+      const turns = Array.from({ length: count }, (_, i) => {
+        const turn = state.turn + i;
+        return { number: turn + 1, words: wordsOfTurn({ ...state, turn }) };
+      });
+      const words = turns.flatMap((turn) => turn.words);
+      const show = (dictionary?: string) => showSteps(state.sum, turns, dictionary);
+      return promptWith(state, words, { rules, showDictionary, show });
     };
 
-  return defineProcess<DictSumInput, DictSumState, number>({
+  const single: Process<DictSumInput, DictSumState, number> = defineProcess<DictSumInput, DictSumState, number>({
     name: 'dict-sum',
     version: '1',
     input: z.strictObject({
@@ -63,7 +88,7 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     }),
     start: (input) => ({ ...input, turn: 0, sum: 0 }),
     steps: ({ turns }) => turns,
-    isDone: ({ turn, turns }) => turn >= turns,
+    isDone: (state) => stepsLeftIn(state) <= 0,
     prompt: promptOf(MAIN),
     variants: VARIANTS.map((wording) => ({ ...wording, prompt: promptOf(wording) })),
     parse: MAIN.parse,
@@ -72,14 +97,40 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     reference,
     reply: MAIN.reply,
     mistakes: (state) => {
-      const right = reference(state);
-      const last = numbersOf(state).at(-1)!;
+      const numbers = numbersOf(state);
+      const last = numbers.at(-1)!;
+      const right = total(state.sum, numbers);
       // A carry lost or made up; the last number subtracted, forgotten, or added twice; miscounted by one.
       const wrong = [right + 10, right - 10, right - 2 * last, right - last, right + last, right + 1, right - 1];
       const reach = MOST * state.keysPerTurn;
       return [...new Set(wrong)].filter((sum) => sum !== right && checkReach(sum - state.sum, reach) === undefined);
     },
+    subtasks: (turns) => {
+      const formOf = (wording: Wording) => ({
+        name: wording.name,
+        prompt: subtaskPromptOf(wording),
+        ...stepLines<DictSumState, number>(single, turns, {
+          ...wording.turns,
+          questionOf: ({ turn }) => String(turn + 1),
+        }),
+      });
+      return subtasksOf(single, turns, {
+        ...formOf(MAIN),
+        variants: VARIANTS.map(formOf),
+        stepsLeft: stepsLeftIn,
+        steps: (input) => Math.ceil(input.turns / turns),
+      });
+    },
   });
+  return single;
+}
+
+function total(sum: number, numbers: readonly number[]): number {
+  return numbers.reduce((reached, number) => reached + number, sum);
+}
+
+function stepsLeftIn({ turn, turns }: DictSumState): number {
+  return turns - turn;
 }
 
 /** A number for each word, drawn uniformly. */

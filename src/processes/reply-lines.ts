@@ -22,7 +22,7 @@ export function readLastLine(text: string, pattern: RegExp, expected: string): s
 }
 
 /** How a step stands in a line of a reply that has several. */
-interface StepLine<State, Action> {
+export interface StepLine<State, Action> {
   /** Of a whole line; groups: the question, the answer. */
   readonly pattern: RegExp;
   /** The step of a state as its line must name it. Only for states that have a step. */

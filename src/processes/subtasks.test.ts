@@ -1,24 +1,29 @@
-// Proves of processes with several steps a sample, by those of hanoi and add-count:
+// Proves of processes with several steps a sample, by those of hanoi, add, dict-sum and add-count:
 //  1. They do the same job: the reference makes the same steps, in groups, and ends in the same state; no subtask of
 //     add-count crosses the end of a column.
 //  2. Every action of a list is held to the check in the state that it meets, and the list to its number of steps, which are
 //     fewer only where the job ends.
-//  3. A mistake is one wrong step at one of the places, each place has some, and what follows is right for it.
+//  3. A mistake is one wrong step at one of the places, each place has some, and what follows is right for it. Of many places
+//     32 have some, the first and others spread evenly.
 //  4. Replies in any other shape are red flags.
+//  5. Forms with several steps a sample have the names of those with one.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../errors.ts';
 import { type AnyProcess, inSubtasks } from '../process.ts';
 import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
-import { type AddInput, isRightSum } from './add.ts';
+import { type AddInput, add, isRightSum } from './add.ts';
 import { addCount } from './add-count.ts';
+import { dictSum } from './dict-sum.ts';
 import { hanoi } from './hanoi.ts';
 
 fc.configureGlobal({ seed: 20 });
 
 const HANOI = hanoi();
 const COUNT = addCount();
+const ADD = add();
+const DICT_SUM = dictSum();
 const sizes = fc.integer({ min: 2, max: 9 });
 const numerals = fc.array(fc.nat(9), { minLength: 1, maxLength: 20 }).map((digits) => digits.join(''));
 const jobs = fc.oneof(
@@ -26,6 +31,16 @@ const jobs = fc.oneof(
   fc
     .record({ single: fc.constant<AnyProcess>(COUNT), input: fc.record({ a: numerals, b: numerals }) })
     .filter(({ input }) => COUNT.steps!(input) > 0),
+  fc.record({ single: fc.constant<AnyProcess>(ADD), input: fc.record({ a: numerals, b: numerals }) }),
+  fc.record({
+    single: fc.constant<AnyProcess>(DICT_SUM),
+    input: fc.record({
+      turns: fc.integer({ min: 1, max: 40 }),
+      keysPerTurn: fc.integer({ min: 1, max: 4 }),
+      seed: fc.nat(),
+      fullDictionary: fc.boolean(),
+    }),
+  }),
 );
 
 function walk(process: AnyProcess, input: unknown): { states: unknown[]; actions: unknown[]; end: unknown } {
@@ -73,13 +88,30 @@ test('the same steps in groups, to the same end', () => {
       assert.deepEqual(by.actions.flat(), one.actions);
       assert.deepEqual(by.end, one.end);
       assert.equal(by.actions.length, process.steps!(input));
-      if (single === HANOI) assert.equal(by.actions.length, Math.ceil(one.actions.length / size));
+      if (single !== COUNT) assert.equal(by.actions.length, Math.ceil(one.actions.length / size));
       for (const [i, action] of (by.actions as unknown[][]).entries()) {
         assert.ok(action.length >= 1 && action.length <= size);
         if (single !== COUNT) continue;
         const { column, left } = by.states[i] as { column: number; left: number };
         assert.equal(action.length, Math.min(size, left), `column ${column}`);
       }
+    }),
+  );
+});
+
+test('all steps in one, and what is more than all', () => {
+  fc.assert(
+    fc.property(jobs, fc.nat(3), ({ single, input }, more) => {
+      // A single step is no subtask, and those of add-count end with their column.
+      const steps = single.steps!(input);
+      if (single === COUNT || steps === 1) return;
+      const process = inSubtasks(single, steps + more);
+      const state = process.start(input);
+      const right = walk(single, input);
+      const verdict = read(process, process.reply!(right.actions, state), state);
+      assert.ok(!(verdict instanceof RedFlag), JSON.stringify(verdict));
+      assert.deepEqual(process.apply(state, verdict.action), right.end);
+      assert.equal(process.steps!(input), 1);
     }),
   );
 });
@@ -135,6 +167,32 @@ test('a mistake is one wrong step, with what is right after it', () => {
       assert.deepEqual([...places].toSorted(), Array.from(right.keys()));
     }),
   );
+});
+
+test('of many places 32 have mistakes, the first and others spread evenly', () => {
+  for (const single of [ADD, DICT_SUM] as readonly AnyProcess[]) {
+    for (const steps of [32, 33, 100]) {
+      const input = single === ADD ? { digits: steps, seed: 2 } : { turns: steps, keysPerTurn: 1, seed: 2 };
+      const process = inSubtasks(single, steps);
+      const state = process.start(input);
+      const right = keysOf(single, process.reference!(state));
+      const lists = process.mistakes!(state) as unknown[][];
+      const placeOf = (list: unknown[]) => keysOf(single, list).findIndex((key, i) => key !== right[i]);
+      const places = [...new Set(lists.map(placeOf))].toSorted((a, b) => a - b);
+      assert.deepEqual(
+        places,
+        Array.from({ length: 32 }, (_, i) => Math.floor((i * steps) / 32)),
+      );
+      assert.equal(placeOf(lists[0]!), 0, 'the likeliest mistake, at the first place');
+    }
+  }
+});
+
+test('the forms are those of a single step', () => {
+  for (const single of [ADD, DICT_SUM] as readonly AnyProcess[]) {
+    const namesOf = ({ forms }: AnyProcess) => forms.map(({ name }) => name);
+    assert.deepEqual(namesOf(inSubtasks(single, 2)), namesOf(single));
+  }
 });
 
 describe('replies', () => {

@@ -1,23 +1,35 @@
 import { defineProcess, type Process, type Prompt } from '../process.ts';
 import { type RedFlag, redFlag } from '../red-flags.ts';
 
-/** What is not common to all processes. `count` is the number of steps that a subtask has to answer. */
-interface SubtaskParts<Input, State, Action> {
+/** How a subtask is asked for and answered. `count` is the number of steps that it has to answer. */
+interface SubtaskForm<State, Action> {
   readonly prompt: (state: State, count: number) => Prompt;
   /** Strict; how many actions there must be is checked behind it. */
   readonly parse: (text: string, state: State) => readonly Action[];
   /** The inverse of `parse`. */
   readonly reply: (actions: readonly Action[], state: State) => string;
-  /** Steps until a subtask must end, before the end of the job too; default: there is no such end. */
+}
+
+/** What is not common to all processes. */
+interface SubtaskParts<Input, State, Action> extends SubtaskForm<State, Action> {
+  readonly variants?: readonly (SubtaskForm<State, Action> & { readonly name: string })[];
+  /**
+   * Steps until a subtask must end, with the job at the latest. Default: it ends with the job, and how many steps that is
+   * found out by taking them, which costs as much as the answer.
+   */
   readonly stepsLeft?: (state: State) => number;
   /** How many subtasks the job has. */
   readonly steps: (input: Input) => number;
 }
 
+/** Each mistake is a list of all steps: with mistakes at each of them the time would grow with the square of their number. */
+const MOST_PLACES = 32;
+
 /**
  * The job of a process with `stepsPerSubtask` of its steps in one, fewer at an end. An action is the list of theirs, each
- * held to the check in the state that it meets. A mistake is made at one of the places, and what follows is right for it.
- * The process must have a reference and mistakes.
+ * held to the check in the state that it meets. A mistake is made at one of the places, and what follows is right for it; of
+ * more than 32 places it is made at 32 alone, the first and others spread evenly behind it. The process must have a reference
+ * and mistakes.
  */
 export function subtasksOf<Input, State, Action>(
   single: Process<Input, State, Action>,
@@ -35,8 +47,13 @@ export function subtasksOf<Input, State, Action>(
     }
     return actions;
   };
-  const rightActions = (state: State): Action[] =>
-    follow(state, Math.min(stepsPerSubtask, parts.stepsLeft?.(state) ?? stepsPerSubtask));
+  const mostSteps = (state: State) => Math.min(stepsPerSubtask, parts.stepsLeft?.(state) ?? stepsPerSubtask);
+  const rightActions = (state: State): Action[] => follow(state, mostSteps(state));
+  const countSteps = (state: State) => (parts.stepsLeft === undefined ? rightActions(state).length : mostSteps(state));
+  const promptOf =
+    ({ prompt }: SubtaskForm<State, Action>) =>
+    (state: State) =>
+      prompt(state, countSteps(state));
   return defineProcess<Input, State, readonly Action[]>({
     name: `${single.name}-by-${stepsPerSubtask}`,
     version,
@@ -44,10 +61,11 @@ export function subtasksOf<Input, State, Action>(
     start,
     steps: parts.steps,
     isDone,
-    prompt: (state) => parts.prompt(state, rightActions(state).length),
+    prompt: promptOf(parts),
+    variants: parts.variants?.map((variant) => ({ ...variant, prompt: promptOf(variant) })),
     parse: parts.parse,
     check: (actions, state): RedFlag | undefined => {
-      const count = rightActions(state).length;
+      const count = countSteps(state);
       let reached = state;
       for (const [place, action] of actions.entries()) {
         if (place === count || isDone(reached)) {
@@ -75,7 +93,7 @@ export function subtasksOf<Input, State, Action>(
     madeOf: (state) => ({
       process: single,
       state,
-      steps: rightActions(state).length,
+      steps: countSteps(state),
       action: (actions) => actions as readonly Action[],
     }),
     key: (actions) => actions.map(key).join(' '),
@@ -86,9 +104,11 @@ export function subtasksOf<Input, State, Action>(
     mistakes: (state) => {
       const right = rightActions(state);
       const found: { readonly rank: number; readonly actions: readonly Action[] }[] = [];
+      const places = spread(Math.min(MOST_PLACES, right.length), right.length);
       let reached = state;
       for (const [place, action] of right.entries()) {
-        for (const [rank, mistake] of single.mistakes!(reached).entries()) {
+        const mistakes = places.has(place) ? single.mistakes!(reached) : [];
+        for (const [rank, mistake] of mistakes.entries()) {
           const after = follow(apply(reached, mistake), right.length - place - 1);
           found.push({ rank, actions: [...right.slice(0, place), mistake, ...after] });
         }
@@ -97,4 +117,9 @@ export function subtasksOf<Input, State, Action>(
       return found.toSorted((a, b) => a.rank - b.rank).map(({ actions }) => actions);
     },
   });
+}
+
+/** So many places of all, from 0, as far apart as can be. */
+function spread(count: number, all: number): ReadonlySet<number> {
+  return new Set(Array.from({ length: count }, (_, i) => Math.floor((i * all) / count)));
 }
