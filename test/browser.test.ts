@@ -6,7 +6,8 @@
 //  5. Long lists are complete, with few rows in the document at a time.
 //  6. The state of a run is drawn, followed, and scrubbed through by keys; nothing that is in a picture runs.
 //  7. Plans are those of the library; the calibrations beside the journal can be laid in and compared.
-//  8. No page asks another host, offends the content security policy, or is wider than a phone.
+//  8. The tree of a decomposition is shown at every step.
+//  9. No page asks another host, offends the content security policy, or is wider than a phone.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +24,7 @@ import { plan } from '../src/plan.ts';
 import { defineProcess } from '../src/process.ts';
 import { builtInProcess } from '../src/processes/index.ts';
 import type { ServerOptions } from '../src/server/server.ts';
+import { solve } from '../src/solve.ts';
 import { buildPages, noBrowser, startBrowser } from './fixtures/browser.ts';
 import { type Dashboard, echo, startDashboard, tempJournal } from './fixtures/dashboard.ts';
 
@@ -107,6 +109,31 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
       .first()
       .evaluate((dd) => dd.firstChild.textContent);
   }
+
+  it('shows the tree of a decomposition, which grows as its steps are gone through, and leads to them', async (t) => {
+    const file = tempJournal(t);
+    const { outline, steps } = await solve('Multiply 97 by 86.', {
+      model: 'simulated:p=0.9,seed=2',
+      answerKind: 'number',
+      maxDepth: 2,
+      runId: 'r',
+      journal: file,
+    });
+    const { url } = await serve(t, file);
+    const page = await open(t, `${url}runs/r`);
+    const rows = page.locator('.outline .what');
+    await eventually(
+      () => rows.allTextContents(),
+      outline.map(({ text }) => text),
+    );
+    const details = outline.map(({ detail }) => detail).filter((detail) => detail !== '');
+    assert.deepEqual(await page.locator('.outline .detail').allTextContents(), details);
+    await page.getByRole('slider', { name: 'Step' }).press('Home');
+    await eventually(() => rows.allTextContents(), ['Multiply 97 by 86.']);
+    await page.getByRole('slider', { name: 'Step' }).press('End');
+    await page.locator('.outline a', { hasText: 'answer' }).last().click();
+    await page.waitForURL(new RegExp(`/steps/${steps - 1}$`));
+  });
 
   it('shows a run as it goes on, and its figures when it has ended', async (t) => {
     const file = tempJournal(t);

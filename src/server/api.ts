@@ -11,6 +11,7 @@
  * GET  /api/runs/:run/steps/:step/context            StepContext
  * GET  /api/runs/:run/steps/:step/picture?theme      image/svg+xml: the state before it, as its process draws it;
  *                                                    202 with an ApiError `pending` while it is being worked out: ask again
+ * GET  /api/runs/:run/steps/:step/outline            Outline: the tree that its process makes of the state before it
  * GET  /api/runs/:run/steps/:step/samples/:draw      SampleView, its text whole
  * POST /api/runs/:run/steps/:step/decide             DecideRequest -> DecideAnswer
  * GET  /api/plan?steps&p&v&rho&target&k&m&sampleCostUsd            PlanAnswer
@@ -189,6 +190,8 @@ export interface RunDetail {
   readonly isPlanPending: boolean;
   /** Whether its process draws its states. */
   readonly hasPicture: boolean;
+  /** Whether its process makes a tree of them. */
+  readonly hasOutline: boolean;
   /** The step that is voted on, or that it is paused at; null where the run is done. */
   readonly openStep: OpenStep | null;
   /** Commands to copy; null where they would not work. */
@@ -349,6 +352,32 @@ export interface StepContext {
   readonly missing: string | null;
   /** It is being worked out, from the decisions before: ask again. */
   readonly isPending: boolean;
+}
+
+/** A state as a tree: a line for each part of the job, indented under what it is a part of. */
+export interface Outline {
+  readonly rows: readonly {
+    readonly depth: number;
+    readonly text: string;
+    /** What came out of it; may be empty. */
+    readonly detail: string;
+    readonly steps: readonly OutlineStep[];
+  }[];
+  /** Why there is none; null where there is. */
+  readonly missing: string | null;
+  /** It is being worked out: ask again. */
+  readonly isPending: boolean;
+}
+
+/** A step that decided about a part. */
+export interface OutlineStep {
+  readonly stepIndex: number;
+  /** What it decided. */
+  readonly label: string;
+  /** The strongest candidate's first. */
+  readonly votes: readonly number[];
+  readonly settledBy: string | null;
+  readonly isWrong: boolean | null;
 }
 
 /** One of the two. */

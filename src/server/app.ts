@@ -10,6 +10,7 @@ import type {
   CalibrationForecast,
   CalibrationList,
   DecideAnswer,
+  Outline,
   PlanAnswer,
   RunCharts,
   RunDetail,
@@ -93,6 +94,9 @@ export function createApp(options: AppOptions) {
       if ('pending' in drawn) return c.json<ApiError>({ error: { code: 'pending', message: drawn.pending } }, 202);
       return c.body(drawn.svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
     })
+    .get('/api/runs/:run/steps/:step/outline', async (c) =>
+      c.json<Outline>(await runs.outline(c.req.param('run'), index('step', c.req.param('step')))),
+    )
     .get('/api/runs/:run/steps/:step/samples/:draw', (c) => {
       const { run, step, draw } = c.req.param();
       return c.json<SampleView>(runs.sample(run, index('step', step), index('draw', draw)));

@@ -9,6 +9,7 @@ import { type AnyProcess, callPart } from '../process.ts';
 import type {
   DecideAnswer,
   OpenStep,
+  Outline,
   RunCharts,
   RunDetail,
   RunList,
@@ -33,6 +34,7 @@ import {
   MOST_CHARS,
   noteView,
   openStepOf,
+  outlineView,
   sampleView,
   sampleViews,
   stepRow,
@@ -140,7 +142,7 @@ export class Runs {
     const found = this.live(runId);
     const totalSteps = await this.#processes.steps(found);
     const foretold = await this.#foretold(found);
-    const hasPicture = await this.#isDrawn(found);
+    const shown = await this.#shownBy(found);
     // Not older than what it is sent with.
     const live = this.live(runId);
     const { totals, status } = live;
@@ -163,7 +165,7 @@ export class Runs {
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,
       isPlanPending: foretold === PLAN_PENDING,
-      hasPicture,
+      ...shown,
       openStep: this.openStep(live),
       commands: {
         inspect: this.#commandFor('inspect', runId),
@@ -176,10 +178,11 @@ export class Runs {
     };
   }
 
-  async #isDrawn(live: LiveRun): Promise<boolean> {
-    if (live.totals.items !== undefined) return false;
+  /** What its process makes of states. */
+  async #shownBy(live: LiveRun): Promise<Pick<RunDetail, 'hasPicture' | 'hasOutline'>> {
+    if (live.totals.items !== undefined) return { hasPicture: false, hasOutline: false };
     const process = await this.#processes.of(live).catch(() => undefined);
-    return process?.render !== undefined;
+    return { hasPicture: process?.render !== undefined, hasOutline: process?.outline !== undefined };
   }
 
   charts(runId: string): Promise<RunCharts> {
@@ -281,6 +284,22 @@ export class Runs {
     }
     if (found.isPending) return { pending: found.missing };
     throw new Refusal(409, 'no-state', found.missing);
+  }
+
+  /** The state before a step as a tree, with the votes of the steps that made it. */
+  async outline(runId: string, step: number): Promise<Outline> {
+    const found = await this.#before(runId, step);
+    if ('missing' in found) return { rows: [], ...found };
+    const { process, state } = found;
+    if (process.outline === undefined) {
+      const missing = `process ${JSON.stringify(process.name)} has no \`outline\`, which would make a tree of its states.`;
+      return { rows: [], missing, isPending: false };
+    }
+    const rows = callPart(process, 'outline', step, () => process.outline!(state));
+    const { run } = this.live(runId);
+    const range = { from: 0, to: step, filter: 'all', limit: step, mostActionChars: 0 } as const;
+    const decisions = step === 0 ? [] : this.#reader.decisions(run, range);
+    return { rows: outlineView(rows, decisions), missing: null, isPending: false };
   }
 
   async #before(runId: string, step: number): Promise<{ process: AnyProcess; state: Json } | NotTold> {

@@ -2,8 +2,18 @@ import type { Certificate } from '../certificate.ts';
 import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
 import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
+import type { OutlineRow } from '../process.ts';
 import { flagTotal } from '../red-flags.ts';
-import type { DriftAlarmView, NoteView, OpenStep, RunSummary, SampleView, StepRow } from './api.ts';
+import type {
+  DriftAlarmView,
+  NoteView,
+  OpenStep,
+  Outline,
+  OutlineStep,
+  RunSummary,
+  SampleView,
+  StepRow,
+} from './api.ts';
 
 /** Of candidates and of actions in lists. */
 export const MOST_CHARS = 2_000;
@@ -109,6 +119,33 @@ export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
     latencyMs: row.latency_ms,
     isWrong: row.wrong === null ? null : row.wrong === 1,
     hasSamples: row.kept_samples === 1,
+  };
+}
+
+/** @param decisions of all steps so far, in order */
+export function outlineView(rows: readonly OutlineRow[], decisions: readonly CutDecision[]): Outline['rows'] {
+  return rows.slice(0, MOST_ROWS).map(({ depth, text, detail, steps }) => ({
+    depth,
+    text: cut(text, MOST_CHARS),
+    detail: cut(detail, MOST_CHARS),
+    steps: steps.flatMap(({ label, stepIndex }) => {
+      const row = decisions[stepIndex];
+      return row === undefined ? [] : [outlineStep(row, label)];
+    }),
+  }));
+}
+
+/** Of an outline. */
+const MOST_ROWS = 5_000;
+
+function outlineStep(row: CutDecision, label: string): OutlineStep {
+  const tally: [string, number][] | null = row.tally === null ? null : JSON.parse(row.tally);
+  return {
+    stepIndex: row.step,
+    label,
+    votes: tally?.map(([, votes]) => votes) ?? [row.votes],
+    settledBy: row.settled_by,
+    isWrong: row.wrong === null ? null : row.wrong === 1,
   };
 }
 

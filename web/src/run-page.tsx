@@ -8,10 +8,7 @@ import { paths } from './router.ts';
 import { pauseOf, RunCharts } from './run-charts.tsx';
 import { States } from './states.tsx';
 import { StepList } from './step-list.tsx';
-import { useAnswer } from './use-answer.ts';
-
-/** Between two looks at a plan that is being worked out. */
-const PAUSE_MS = 1_000;
+import { useAgainWhile, useAnswer } from './use-answer.ts';
 
 interface Now {
   readonly run: RunSummary;
@@ -43,13 +40,7 @@ export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean })
     [runId, now?.run.steps, now?.run.status, now?.notes],
     { pauseMs: pauseOf(now?.run) },
   );
-  // The plan of a run may take a moment longer than an answer does.
-  const isPlanPending = data?.isPlanPending ?? false;
-  useEffect(() => {
-    if (!isPlanPending) return;
-    const timer = setTimeout(again, PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [isPlanPending, again]);
+  useAgainWhile(data?.isPlanPending ?? false, again);
   const run = now?.run ?? data?.run;
   if (run === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
   const openStep = now === undefined ? (data?.openStep ?? null) : now.openStep;
@@ -140,8 +131,13 @@ function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
     <div class="grid">
       {certificate}
       <Plan detail={detail} run={run} />
-      {detail.hasPicture && (
-        <States runId={run.runId} steps={run.steps} isOver={run.status === 'done' || run.status === 'stopped'} />
+      {(detail.hasPicture || detail.hasOutline) && (
+        <States
+          runId={run.runId}
+          steps={run.steps}
+          isOver={run.status === 'done' || run.status === 'stopped'}
+          isTree={detail.hasOutline}
+        />
       )}
       <RunCharts detail={detail} run={run} />
       {rest}

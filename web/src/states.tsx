@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { count } from './format.ts';
+import { OutlineTree } from './outline.tsx';
 import { Card } from './parts.tsx';
 import { Picture, pictureOf } from './picture.tsx';
 import { paths } from './router.ts';
@@ -10,10 +11,11 @@ const PACES = [1, 10, 100, 1_000, 10_000, 100_000];
 const SECONDS = 60;
 
 /**
- * The states of a run as its process draws them, with a slider through all of its steps.
+ * The states of a run as its process draws them, or as the trees that it makes of them, with a slider through all of its steps.
  * @param props.steps decided so far: until another is chosen, the newest state is shown
  */
-export function States({ runId, steps, isOver }: { runId: string; steps: number; isOver: boolean }) {
+export function States(props: { runId: string; steps: number; isOver: boolean; isTree: boolean }) {
+  const { runId, steps, isOver, isTree } = props;
   const [chosen, setChosen] = useState<number | null>(null);
   const [isPlaying, setPlaying] = useState(false);
   const [pace, setPace] = useState(() => PACES.find((one) => one * SECONDS >= steps) ?? PACES.at(-1)!);
@@ -38,8 +40,8 @@ export function States({ runId, steps, isOver }: { runId: string; steps: number;
   const isEnd = isOver && at === steps;
   const what = isEnd ? 'The last state' : `The state before step ${count(at)}`;
   return (
-    <Card title="State">
-      <Picture address={pictureOf(runId, at)} about={what} />
+    <Card title={isTree ? 'Tree' : 'State'} place={isTree ? 'wide' : undefined}>
+      {isTree ? <OutlineTree runId={runId} at={at} /> : <Picture address={pictureOf(runId, at)} about={what} />}
       <input
         type="range"
         class="scrub"

@@ -1,5 +1,17 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
+/** Between two looks at what is being worked out. */
+const PAUSE_MS = 1_000;
+
+/** Asks again until it is there: what takes a moment longer than an answer does. */
+export function useAgainWhile(isPending: boolean, again: () => void): void {
+  useEffect(() => {
+    if (!isPending) return;
+    const timer = setInterval(again, PAUSE_MS);
+    return () => clearInterval(timer);
+  }, [isPending, again]);
+}
+
 export interface Answer<T> {
   /** The last one; undefined before the first. */
   readonly data: T | undefined;
