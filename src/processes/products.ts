@@ -51,7 +51,7 @@ export const PRODUCTS: SolveOracle = {
 };
 
 /** In words that `PRODUCTS` reads. */
-export function productOf(a: string, b: string): string {
+function productOf(a: string, b: string): string {
   return `Multiply ${a} by ${b}.`;
 }
 

@@ -28,7 +28,7 @@ export const NONE = -1;
 const MOST_ROUNDS = 3;
 
 /** What a step decides about a problem: how it is decomposed, what its answer is, how its parts' answers are put together. */
-export type TaskKind = 'split' | 'answer' | 'compose';
+type TaskKind = 'split' | 'answer' | 'compose';
 
 /**
  * A step that is to come, with all that its prompt depends on. It is fixed when the task is made, so that tasks which wait

@@ -48,7 +48,7 @@ export interface SolveOracle {
 /** Longest problem, in characters: it stands in every prompt that is asked about it. */
 const MOST_PROBLEM_CHARS = 100_000;
 /** N = 2k - 1 of the paper's algorithm 4, at k = 3. */
-export const DEFAULT_PROPOSALS = 5;
+const DEFAULT_PROPOSALS = 5;
 
 /**
  * Solves a problem by decomposing it, as in appendix F of arXiv 2511.09030, in three kinds of decisions, each a step: how a

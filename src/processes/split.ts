@@ -36,20 +36,18 @@ export interface Split {
 }
 
 /** Why a decomposition is not used, by the names of the failures that others have recorded of theirs. */
-export const SPLIT_FAILURES = [
-  'malformed-final',
-  'non-independent-subproblems',
-  'ambiguous-composition-op',
-  'unbound-placeholder',
-  'circular-decomposition',
-  'no-simpler-subproblem',
-] as const;
-export type SplitFailure = (typeof SPLIT_FAILURES)[number];
+type SplitFailure =
+  | 'malformed-final'
+  | 'non-independent-subproblems'
+  | 'ambiguous-composition-op'
+  | 'unbound-placeholder'
+  | 'circular-decomposition'
+  | 'no-simpler-subproblem';
 
-export const MOST_SUBPROBLEMS = 50;
-export const MOST_STATEMENT_CHARS = 4_000;
-export const MOST_DECISIONS = 20;
-export const MOST_DECISION_CHARS = 200;
+const MOST_SUBPROBLEMS = 50;
+const MOST_STATEMENT_CHARS = 4_000;
+const MOST_DECISIONS = 20;
+const MOST_DECISION_CHARS = 200;
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
 
