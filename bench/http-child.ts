@@ -1,6 +1,6 @@
 // One side of the measurements over HTTP, in a process of its own.
 // Usage: http-child.ts serve LATENCY_MS; prints its URL, and ends with its parent.
-//        http-child.ts engine|launched|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
+//        http-child.ts engine|launched|small|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ import type { HttpReport, HttpSide } from './http.ts';
 
 const [role, ...rest] = process.argv.slice(2);
 // As bin/mdap.js does, and before what is big is loaded.
-if (role === 'launched') keepHeapSmall();
+if (role === 'launched' || role === 'small') keepHeapSmall();
 const { defineProcess } = await import('mdap');
 const { map } = await import('../src/defaults.ts');
 
@@ -42,7 +42,12 @@ const TICKETS = defineProcess<number, { item: number; label?: string }, string>(
 
 type Work = (options: { url: string; calls: number; atOnce: number }) => Promise<void>;
 
-const SIDES: Record<HttpSide, Work> = { engine: decideItems, launched: decideItems, fetch: fetchBodies };
+const SIDES: Record<HttpSide, Work> = {
+  engine: decideItems,
+  launched: decideItems,
+  small: decideItems,
+  fetch: fetchBodies,
+};
 
 if (role === 'serve') serve(Number(rest[0]));
 else await measure(SIDES[role as HttpSide], { url: rest[0]!, calls: Number(rest[1]), atOnce: Number(rest[2]) });

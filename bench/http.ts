@@ -12,10 +12,18 @@ import { type Spread, spreadOf } from './contenders.ts';
 import { runMdap } from './memory.ts';
 import { printTable } from './table.ts';
 
-/** Who makes the calls: a loop that does nothing but `fetch`, or the engine; also with the memory that `bin/mdap.js` gives it. */
-const SIDES = ['fetch', 'engine', 'launched'] as const;
+/**
+ * Who makes the calls: a loop that does nothing but `fetch`, or the engine; also with the memory that `mdap map` gives it, and
+ * with the little that other commands have.
+ */
+const SIDES = ['fetch', 'engine', 'launched', 'small'] as const;
 export type HttpSide = (typeof SIDES)[number];
-const LABELS: Record<HttpSide, string> = { fetch: 'fetch', engine: 'engine', launched: 'engine, as launched' };
+const LABELS: Record<HttpSide, string> = {
+  fetch: 'fetch',
+  engine: 'engine',
+  launched: 'engine, as `mdap map`',
+  small: 'engine, small heap',
+};
 
 export interface HttpReport {
   readonly seconds: number;
@@ -99,7 +107,7 @@ interface Compared extends Setting {
 
 async function compareSides(setting: Setting, rounds: number): Promise<Compared[]> {
   const { latencyMs, atOnce, calls } = setting;
-  const found: Record<HttpSide, HttpReport[]> = { fetch: [], engine: [], launched: [] };
+  const found: Record<HttpSide, HttpReport[]> = { fetch: [], engine: [], launched: [], small: [] };
   const server = spawn(process.execPath, ['--conditions=mdap-source', CHILD, 'serve', String(latencyMs)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
