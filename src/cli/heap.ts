@@ -11,8 +11,8 @@ export function keepHeapSmall(): void {
 }
 
 /**
- * With so many calls in flight, what they hold outlives a small young generation, and collecting it takes up to a third of the
- * processor time: V8 may grow as it likes again, for some two hundred MiB.
+ * With so many calls in flight, what they hold outlives a small young generation, and collecting it takes up to half of the
+ * processor time: V8 may grow as it likes again, for some two hundred MiB (BENCHMARKS.md).
  */
 export function growHeapFor(callsInFlight: number): void {
   if (callsInFlight < MANY_IN_FLIGHT) return;
