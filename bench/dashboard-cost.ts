@@ -1,142 +1,152 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunResult } from 'mdap';
 import type { Browser } from 'playwright-core';
+import { SqliteReader } from '../src/journals/sqlite-reader.ts';
 import { noBrowser, startBrowser } from '../test/fixtures/browser.ts';
-import { type Spread, spreadOf } from './contenders.ts';
-import { runOf, withServer } from './dashboard-server.ts';
-import { runMdap } from './memory.ts';
+import { spreadOf } from './contenders.ts';
+import { MDAP, runOf, withServer } from './dashboard-server.ts';
 import { printTable } from './table.ts';
 
-const DISKS = 18;
+/** More than it comes to. */
+const DISKS = 30;
 const GOAL = 0.95;
+const RUN_ID = 'watched';
+const STRETCH_MS = 5_000;
+/** After the page has come up, and after it was closed. */
+const SETTLE_MS = 2_000;
 /** Between two looks of the page at what changes all the time. */
 const PAUSE_MS = 4_000;
-const RUN_ID = 'watched';
-/** Steps of it before it is watched. */
-const BEGUN = 1_000;
+/** Steps in which the run gets to its pace. */
+const WARM_STEPS = 50_000;
 
-/** Who looks at the run: nobody; a program that asks for what the page asks for; the page in a browser. */
-const WATCHERS = ['nobody', 'requests', 'page'] as const;
-type Watcher = (typeof WATCHERS)[number];
-
-interface Watched {
+/** A stretch of the run; shares are of one core. */
+interface Stretch {
   readonly stepsPerSecond: number;
-  /** Of the run's own processor time: what others do on the machine meanwhile hardly counts. */
   readonly stepsPerCpuSecond: number;
-  /** Processor time for each second of the run: of the server, and of the browser, which are 0 where there is none. */
   readonly serverShare: number;
+  /** Of all processes of the browser. */
   readonly browserShare: number;
 }
 
-/** Steps per second of a run that is watched, against the same run in the same round that is not. */
+/**
+ * One run, watched and not watched in turn: the pace of a watched stretch against the mean of the two beside it, so that
+ * what else the machine does counts as little as may be.
+ */
 export async function measureCost(options: {
   readonly rounds: number;
-  /** For the journals. */
+  /** For the journal. */
   readonly folder: string;
   readonly say: (line: string) => void;
 }) {
   const { rounds, folder, say } = options;
-  const watchers = WATCHERS.filter((watcher) => watcher !== 'page' || !noBrowser);
-  const found = new Map(watchers.map((watcher) => [watcher, [] as Watched[]]));
+  const who = noBrowser ? 'a program that asks for what the page does' : 'the page in Chromium';
   say(
-    `\n  the cost of an open dashboard: runs of ${(2 ** DISKS - 1).toLocaleString('en')} steps, medians of ${rounds} rounds`,
+    `\n  a run watched by ${who}, against the same run unwatched: medians of ${rounds} stretches of ${STRETCH_MS / 1_000} s`,
   );
-  const loads = [loadavg()[0]!];
+  const journal = join(folder, 'watched.db');
+  const run = spawn(process.execPath, [MDAP, ...runOf(DISKS, RUN_ID), '--journal', journal], { stdio: 'ignore' });
   const browser = noBrowser ? undefined : await startBrowser();
+  const reader = new SqliteReader({ file: journal, now: Date.now });
+  const loads = [loadavg()[0]!];
+  const watched: Stretch[] = [];
+  const unwatched: Stretch[] = [];
   try {
-    for (let round = 0; round < rounds; round++) {
-      for (const i of watchers.keys()) {
-        const watcher = watchers[(i + round) % watchers.length]!;
-        const journal = join(folder, `${watcher}-${round}.db`);
-        found.get(watcher)!.push(await watchedRun(journal, watcher, browser));
+    const steps = () => reader.steps(1);
+    await reached(steps, WARM_STEPS);
+    await withServer(journal, async (url, server) => {
+      const stretch = () => measureStretch({ steps, run: run.pid!, server: server.pid! });
+      unwatched.push(await stretch());
+      for (let round = 0; round < rounds; round++) {
+        const unwatch = browser ? await watchByPage(browser, url) : await watchByRequests(url);
+        await sleep(SETTLE_MS);
+        watched.push(await stretch());
+        await unwatch();
+        await sleep(SETTLE_MS);
+        unwatched.push(await stretch());
         loads.push(loadavg()[0]!);
       }
-    }
+    });
   } finally {
+    run.kill('SIGINT');
+    if (run.exitCode === null) await once(run, 'exit');
+    reader.close();
     await browser?.close();
   }
-  const rows = watchers.map((watcher) => {
-    const runs = found.get(watcher)!;
-    const alone = found.get('nobody')!;
-    const ratioOf = (pace: 'stepsPerSecond' | 'stepsPerCpuSecond') =>
-      spreadOf(runs.map((run, round) => run[pace] / alone[round]![pace]));
-    return {
-      watcher,
-      stepsPerSecond: spreadOf(runs.map((run) => run.stepsPerSecond)),
-      ratio: ratioOf('stepsPerSecond'),
-      cpuRatio: ratioOf('stepsPerCpuSecond'),
-      serverShare: spreadOf(runs.map((run) => run.serverShare)),
-      browserShare: spreadOf(runs.map((run) => run.browserShare)),
-    };
-  });
-  const range = ({ median, least, most }: Spread) => `${median.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)})`;
+  const ratioOf = (pace: 'stepsPerSecond' | 'stepsPerCpuSecond') =>
+    spreadOf(watched.map((one, i) => (2 * one[pace]) / (unwatched[i]![pace] + unwatched[i + 1]![pace])));
+  const found = {
+    stepsPerSecond: spreadOf(unwatched.map((one) => one.stepsPerSecond)),
+    ratio: ratioOf('stepsPerSecond'),
+    cpuRatio: ratioOf('stepsPerCpuSecond'),
+    serverShare: spreadOf(watched.map((one) => one.serverShare)),
+    browserShare: spreadOf(watched.map((one) => one.browserShare)),
+    load: spreadOf(loads),
+  };
   printTable(
-    ['watched by', 'steps/s', 'of unwatched', 'per CPU second', 'server CPU', 'browser CPU'],
-    rows.map(({ watcher, stepsPerSecond, ratio, cpuRatio, serverShare, browserShare }) => [
-      watcher,
-      Math.round(stepsPerSecond.median),
-      watcher === 'nobody' ? '' : range(ratio),
-      watcher === 'nobody' ? '' : range(cpuRatio),
-      watcher === 'nobody' ? '' : serverShare.median.toFixed(3),
-      watcher === 'page' ? browserShare.median.toFixed(3) : '',
+    ['', 'median', 'least', 'most'],
+    [
+      ['steps/s, unwatched', found.stepsPerSecond, 0] as const,
+      ['steps/s, watched / unwatched', found.ratio, 3] as const,
+      ['steps per CPU second of the run, watched / unwatched', found.cpuRatio, 3] as const,
+      ['CPU of the server, cores', found.serverShare, 3] as const,
+      ['CPU of the browser, cores', found.browserShare, 3] as const,
+      [`load of the machine, ${availableParallelism()} cores`, found.load, 1] as const,
+    ].map(([name, { median, least, most }, digits]) => [
+      name,
+      median.toFixed(digits),
+      least.toFixed(digits),
+      most.toFixed(digits),
     ]),
     say,
   );
-  const load = spreadOf(loads);
-  say(
-    `  load of the machine meanwhile: ${load.least.toFixed(1)} to ${load.most.toFixed(1)}, on ${availableParallelism()} cores`,
-  );
-  const { ratio } = rows.at(-1)!;
-  say(`  goal: ${GOAL} of the steps per second: ${ratio.median >= GOAL ? 'met' : 'MISSED'}`);
-  return { rows, load };
+  say(`  goal: ${GOAL} of the steps per second: ${found.ratio.median >= GOAL ? 'met' : 'MISSED'}`);
+  return found;
 }
 
-async function watchedRun(journal: string, watcher: Watcher, browser: Browser | undefined): Promise<Watched> {
-  const resume = ['resume', RUN_ID, '--journal', journal, '--json'];
-  // So that the page has come up before the clock runs.
-  const begun = await runMdap<RunResult>([...runOf(DISKS, RUN_ID), '--journal', journal, '--max-steps', String(BEGUN)]);
-  const paces = async () => {
-    const before = cpuSecondsOfEnded();
-    const { result } = await runMdap<RunResult>([...resume, '--max-steps', String(2 ** DISKS)]);
-    const cpuSeconds = cpuSecondsOfEnded() - before;
-    const { steps, wallMs, status } = result;
-    if (status !== 'done') throw new Error(`the run ended ${status}`);
-    const decided = steps - begun.result.steps;
-    return {
-      stepsPerSecond: (1_000 * decided) / (wallMs - begun.result.wallMs),
-      stepsPerCpuSecond: decided / cpuSeconds,
-    };
-  };
-  if (watcher === 'nobody') return { ...(await paces()), serverShare: 0, browserShare: 0 };
-  return withServer(journal, async (url, server) => {
-    const watching = watcher === 'page' ? await watchByPage(browser!, url) : await watchByRequests(url);
-    const browserIds = watcher === 'page' ? browserProcesses() : [];
-    const cpu = () => [cpuSecondsOf([server.pid!]), cpuSecondsOf(browserIds)] as const;
-    const [before, began] = [cpu(), performance.now()];
-    const run = await paces();
-    const [after, seconds] = [cpu(), (performance.now() - began) / 1_000];
-    await watching();
-    return {
-      ...run,
-      serverShare: (after[0] - before[0]) / seconds,
-      browserShare: (after[1] - before[1]) / seconds,
-    };
+async function reached(steps: () => number, wanted: number): Promise<void> {
+  for (;;) {
+    await sleep(200);
+    try {
+      if (steps() >= wanted) return;
+    } catch {
+      // There is no journal yet.
+    }
+  }
+}
+
+async function measureStretch(of: { steps: () => number; run: number; server: number }): Promise<Stretch> {
+  const browser = browserProcesses();
+  const now = () => ({
+    ms: performance.now(),
+    steps: of.steps(),
+    run: cpuSecondsOf([of.run]),
+    server: cpuSecondsOf([of.server]),
+    browser: cpuSecondsOf(browser),
   });
+  const before = now();
+  await sleep(STRETCH_MS);
+  const after = now();
+  const seconds = (after.ms - before.ms) / 1_000;
+  const steps = after.steps - before.steps;
+  return {
+    stepsPerSecond: steps / seconds,
+    stepsPerCpuSecond: steps / (after.run - before.run),
+    serverShare: (after.server - before.server) / seconds,
+    browserShare: (after.browser - before.browser) / seconds,
+  };
 }
 
-/** @returns what ends it; throws where the page did not come to show the run's end */
+/** @returns what ends it */
 async function watchByPage(browser: Browser, url: string): Promise<() => Promise<void>> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   await page.goto(`${url}runs/${RUN_ID}`);
   await page.locator('.picture img').waitFor();
   await page.locator('.plot canvas').first().waitFor();
-  return async () => {
-    await page.locator('h1 .badge', { hasText: 'done' }).waitFor();
-    await page.close();
-  };
+  return () => page.close();
 }
 
 /** The stream of events, and what the page of a run asks for meanwhile. */
@@ -178,12 +188,6 @@ function cpuSecondsOf(processes: readonly number[]): number {
   return ticks.reduce((sum, one) => sum + one, 0) / 100;
 }
 
-/** Of all processes started here that have ended. */
-function cpuSecondsOfEnded(): number {
-  const fields = statOf(process.pid)!.split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / 100;
-}
-
 /** Without the id and the name; undefined for one that has ended. */
 function statOf(pid: number): string | undefined {
   try {
@@ -204,6 +208,12 @@ function browserProcesses(): number[] {
     const parent = parents.get(pid);
     return parent !== undefined && (parent === process.pid || isOurs(parent));
   };
-  const isBrowser = (pid: number) => /chrom/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  const isBrowser = (pid: number) => {
+    try {
+      return /chrom/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    } catch {
+      return false;
+    }
+  };
   return [...parents.keys()].filter((pid) => isOurs(pid) && isBrowser(pid));
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const MDAP = fileURLToPath(new URL('../bin/mdap.js', import.meta.url));
+export const MDAP = fileURLToPath(new URL('../bin/mdap.js', import.meta.url));
 const MODEL = 'simulated:p=0.999,v=0.99';
 
 /** The command line of a run that the dashboard is to show. */
