@@ -534,7 +534,7 @@ class Run<Input, State, Action> {
     const { inputTokens, outputTokens, activeMs: wallMs, wasted } = totals;
     const tokens = inputTokens + outputTokens + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
     const spent = { usd: billOf(totals), tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
-    return new Budget({ ...budget, clock, owner: 'run', spent });
+    return new Budget({ ...budget, clock, owner: this.#options.items === undefined ? 'run' : 'map', spent });
   }
 
   #noteFailure(error: ModelError, retryInMs: number | null): void {
