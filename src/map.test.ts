@@ -9,6 +9,7 @@
  * 5. A budget is one for all items; what the map is of cannot be changed under it.
  * 6. Each result says how sure it is (`item-certainty.ts`): from its votes alone, the same however often the map was
  *    interrupted, from the first item on where there is a calibration. The certificate knows of the items that were given up.
+ * 7. What a process says of its steps holds for those of items: where its `verify` can tell, whom it asks, what comes of it.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -20,8 +21,10 @@ import type { ItemCounts } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { Item, ItemResult, ItemSink } from './map.ts';
 import type { Model } from './model.ts';
+import { scriptedModel } from './models/scripted.ts';
 import { simulatedModel } from './models/simulated.ts';
 import { defineProcess } from './process.ts';
+import { stepPlanProcess } from './processes/index.ts';
 import { createRandom } from './random.ts';
 import { redFlag } from './red-flags.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
@@ -367,5 +370,47 @@ describe('items that cannot start', () => {
     const result = await mapped([...Array(80).fill(good), ...items], { sink: new Results() });
     assert.equal(result.status, 'stopped');
     assert.match(result.reason!, /items in a row/);
+  });
+});
+
+describe('a step plan over records', () => {
+  test('each step is voted on by whom its role asks, and the result is what comes of the whole (7)', async () => {
+    const plan = stepPlanProcess({
+      stepPlan: 1,
+      problem: 'How many letters have {word} and a space, twice?',
+      answer: 'number',
+      parameters: ['word'],
+      subproblems: [
+        { id: 'P1', statement: 'Count the letters of {word}.' },
+        { id: 'P2', statement: 'Add 1 to {P1}.', needs: ['P1'] },
+      ],
+      compose: { formula: 'P2 * 2' },
+    });
+    const answers: Readonly<Record<string, number>> = { 'to 4.': 5, 'to 3.': 4, 'of pear.': 4, 'of fig.': 3 };
+    let draw = 0;
+    const model = scriptedModel(({ prompt }) => {
+      const asked = Object.keys(answers).find((end) => prompt.user.includes(end))!;
+      // The first reply on each step is wrong: whoever believes it, without a vote, is wrong.
+      return `ANSWER: ${draw++ % 4 === 0 ? 99 : answers[asked]}`;
+    });
+    const sink = new Results();
+    const options = {
+      model,
+      k: 2,
+      speculate: 0,
+      maxConcurrency: 1,
+      escalate: [],
+      runId: 'm',
+      journal: memoryJournal(),
+    };
+    const items = [{ input: { word: 'pear' } }, { input: { word: 'fig' } }];
+    await map(plan, from(items), { ...options, sink });
+    assert.deepEqual(
+      sink.all.map(({ result, steps, votes }) => [result, steps, votes]),
+      [
+        ['10', 2, 8],
+        ['8', 2, 8],
+      ],
+    );
   });
 });

@@ -22,7 +22,7 @@ export interface ItemResult {
   readonly index: number;
   /** `undecided`: the votes could not settle it. `invalid`: the input does not fit the process. */
   readonly status: 'done' | 'undecided' | 'invalid';
-  /** The action of its last step; undefined unless it is done. */
+  /** The action of its last step, or what its process says has come of all; undefined unless it is done. */
   readonly result: unknown;
   /** Why, unless it is done. */
   readonly reason: string | undefined;
@@ -164,13 +164,6 @@ export class Mapping implements ItemsOfRun<MapState> {
     }
   }
 
-  /** The first state behind what is decided here, whatever it is; undefined where that depends on it, or is not read yet. */
-  next(state: MapState): MapState | undefined {
-    if (this.#stepsOf(state.index) !== 1) return undefined;
-    const next = this.#stateFrom(state.index + 1);
-    return next?.inner == null ? undefined : next;
-  }
-
   /** @param record of what was reported before this state; undefined where a run begins */
   begin(state: MapState, record: ItemsRecord | undefined): void {
     this.#begunWith = record;
@@ -203,7 +196,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     const { item } = this.#ahead.get(before.index)!;
     const reason = this.#whyUndecided(decision, before);
     const status = reason === undefined ? 'done' : 'undecided';
-    const result = reason === undefined ? decision.action : undefined;
+    const result = reason === undefined ? this.#resultOf(before, decision.action) : undefined;
     const counts = this.counts;
     counts[status]++;
     const { tallies, ...taken } = sums;
@@ -263,6 +256,20 @@ export class Mapping implements ItemsOfRun<MapState> {
     }
   }
 
+  /** @param action of its last step */
+  #resultOf({ inner }: MapState, action: unknown): unknown {
+    const { result, apply, effect } = this.#of;
+    // What an effect returned is not known here.
+    return result === undefined || effect !== undefined ? action : result(apply(inner, action));
+  }
+
+  /** The first state behind what is decided here, whatever it is; undefined where that depends on it, or is not read yet. */
+  #next(state: MapState): MapState | undefined {
+    if (this.#stepsOf(state.index) !== 1) return undefined;
+    const next = this.#stateFrom(state.index + 1);
+    return next?.inner == null ? undefined : next;
+  }
+
   /** The state of the first item that can start, from this one on; undefined where it has not been read. */
   #stateFrom(index: number): MapState | undefined {
     for (let at = index; ; at++) {
@@ -282,7 +289,7 @@ export class Mapping implements ItemsOfRun<MapState> {
 
   #mapped(): AnyProcess {
     const of = this.#of;
-    const { check, verify, verifyPrompt, effect, reference, reply, mistakes } = of;
+    const { check, verify, isVerifiable, verifyPrompt, role, effect, reference, reply, mistakes } = of;
     const form = ({ prompt, parse, reply }: AnyProcess['forms'][number]) => ({
       prompt: ({ inner }: MapState) => prompt(inner),
       parse: (text: string, { inner }: MapState) => parse(text, inner),
@@ -297,9 +304,13 @@ export class Mapping implements ItemsOfRun<MapState> {
       variants: of.forms.slice(1).map((one) => ({ name: one.name, ...form(one) })),
       check: check && ((action, { inner }) => check(action, inner)),
       verify: verify && ((action, { inner }) => verify(action, inner)),
+      isVerifiable: isVerifiable && (({ inner }) => isVerifiable(inner)),
+      role: role && (({ inner }) => role(inner)),
       verifyPrompt: verifyPrompt && ((action, { inner }) => verifyPrompt(action, inner)),
       key: (action) => (isGivenUp(action) ? candidateKey(action) : of.key(action)),
       effect: effect && (async (action, context) => (isGivenUp(action) ? null : effect(action, context))),
+      // What a verifier settles is not voted on ahead.
+      next: verify === undefined ? (state) => this.#next(state) : undefined,
       apply: (state, action, observation) => this.#apply(state, action, observation),
       reference: reference && (({ inner }) => reference(inner)),
       reply: reply && ((action, { inner }) => reply(action, inner)),

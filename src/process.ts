@@ -107,6 +107,8 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly reference?: (state: State) => Action;
   /** The reply a model would give for an action: the inverse of `parse`. For the simulated model. */
   readonly reply?: (action: Action, state: State) => string;
+  /** What has come of the job, at its end: the result of an item of `map`, in place of the action of its last step, where there is no `effect`. */
+  readonly result?: (state: State) => unknown;
   /** The job so far as a tree, for whoever looks at a run. */
   readonly outline?: (state: State) => readonly OutlineRow[];
   /** Plausible wrong actions that pass `check`, the likeliest first. For the simulated model. */
@@ -176,6 +178,7 @@ const OPTIONAL = [
   'mistakes',
   'madeOf',
   'errorShare',
+  'result',
   'outline',
   'render',
   'subtasks',

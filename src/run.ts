@@ -69,8 +69,6 @@ export interface ItemsOfRun<State> {
   readonly record: ItemsRecord | undefined;
   /** Reads the inputs of this step and of those that may be voted on with it. */
   read(state: State): Promise<void>;
-  /** The state behind this one, whatever is decided here; undefined where that depends on it. */
-  next(state: State): State | undefined;
   /** The action of a step that the votes could not decide: it does not stop the others. */
   giveUp(outcome: Undecided): unknown;
   /** From where the run goes on. */
@@ -405,7 +403,7 @@ class Run<Input, State, Action> {
 
   /** @param limit steps of the run */
   #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
-    const { speculation, items, onEvent } = this.#options;
+    const { speculation, onEvent } = this.#options;
     const { effect, verify, isVerifiable, apply, isDone, focus, next } = this.#process;
     const ahead = stillAhead(this.#writer.resumePoint);
     // An effect is a barrier: what it observes is part of the next state. What arrives where a verifier decides is no guess.
@@ -419,7 +417,7 @@ class Run<Input, State, Action> {
       context: this.#context,
       question: (stepIndex, state) => this.#question(stepIndex, state),
       focus,
-      independent: items === undefined ? next : (state) => items.next(state),
+      independent: next,
       successor: (state, action, stepIndex) => {
         try {
           if (!isGuess(state)) return undefined;

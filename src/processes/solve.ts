@@ -91,6 +91,7 @@ export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<
       const { phase, kind } = taskOf(state);
       return phase === 'judge' ? 'judge' : kind === 'split' ? 'decompose' : undefined;
     },
+    result: ({ nodes }) => nodes[0]!.result,
     outline: outlineOf,
     reference: oracle && ((state) => rightAction(taskOf(state), oracle)),
     mistakes: oracle && ((state) => mistakesAt(taskOf(state), oracle)),
