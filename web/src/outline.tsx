@@ -10,7 +10,7 @@ const MOST_INDENTED = 12;
 
 /** The parts of the job as they stood before a step, each with what came out and the steps that decided about it. */
 export function OutlineTree({ runId, at }: { runId: string; at: number }) {
-  const { data, error, again } = useAnswer<Outline>(
+  const answer = useAnswer<Outline>(
     (signal) =>
       answerTo(
         api.runs[':run'].steps[':step'].outline.$get(
@@ -20,7 +20,8 @@ export function OutlineTree({ runId, at }: { runId: string; at: number }) {
       ),
     [runId, at],
   );
-  useAgainWhile(data?.isPending ?? false, again);
+  const { data, error, again } = answer;
+  useAgainWhile(data?.isPending ?? false, answer);
   if (error) return <Problem error={error} again={again} />;
   if (data === undefined) return <Waiting />;
   if (data.missing !== null) return <p class="empty">{data.missing}</p>;

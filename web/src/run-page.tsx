@@ -35,12 +35,13 @@ export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean })
       },
     });
   }, [runId]);
-  const { data, error, again } = useAnswer(
+  const answer = useAnswer(
     (signal) => answerTo(api.runs[':run'].$get({ param: { run: encodeURIComponent(runId) } }, { init: { signal } })),
     [runId, now?.run.steps, now?.run.status, now?.notes],
     { pauseMs: pauseOf(now?.run) },
   );
-  useAgainWhile(data?.isPlanPending ?? false, again);
+  const { data, error, again } = answer;
+  useAgainWhile(data?.isPlanPending ?? false, answer);
   const run = now?.run ?? data?.run;
   if (run === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
   const openStep = now === undefined ? (data?.openStep ?? null) : now.openStep;

@@ -10,7 +10,7 @@ import { Picture, pictureOf } from './picture.tsx';
 import { go, paths } from './router.ts';
 import { Samples } from './samples.tsx';
 import { tallyText } from './step-list.tsx';
-import { useAnswer } from './use-answer.ts';
+import { useAgainWhile, useAnswer } from './use-answer.ts';
 
 const PAUSE_MS = 1_000;
 
@@ -39,12 +39,7 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
     (signal) => answerTo(api.runs[':run'].steps[':step'].context.$get({ param }, { init: { signal } })),
     [`${runId}/${stepIndex}`],
   );
-  const isPending = context.data?.isPending ?? false;
-  useEffect(() => {
-    if (!isPending) return;
-    const timer = setTimeout(context.again, 300);
-    return () => clearTimeout(timer);
-  }, [isPending, context.data, context.again]);
+  useAgainWhile(context.data?.isPending ?? false, context);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.target instanceof Element && event.target.closest('input, textarea, select, [tabindex="0"]')) return;

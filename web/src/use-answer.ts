@@ -1,16 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
 /** Between two looks at what is being worked out. */
-const PAUSE_MS = 1_000;
-
-/** Asks again until it is there: what takes a moment longer than an answer does. */
-export function useAgainWhile(isPending: boolean, again: () => void): void {
-  useEffect(() => {
-    if (!isPending) return;
-    const timer = setInterval(again, PAUSE_MS);
-    return () => clearInterval(timer);
-  }, [isPending, again]);
-}
+const PAUSE_MS = 300;
 
 export interface Answer<T> {
   /** The last one; undefined before the first. */
@@ -19,6 +10,15 @@ export interface Answer<T> {
   readonly error: Error | undefined;
   /** Asks anew, while the last answer stays. */
   readonly again: () => void;
+}
+
+/** Asks again a moment after each answer while what it is to say is still being worked out. */
+export function useAgainWhile<T>(isPending: boolean, { data, again }: Answer<T>): void {
+  useEffect(() => {
+    if (!isPending) return;
+    const timer = setTimeout(again, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [isPending, data, again]);
 }
 
 /**
