@@ -146,9 +146,14 @@ function groupsOf(
 ): Group[] {
   return Object.entries(tallies).map(([key, steps]) => {
     const votes = parseTally(key);
-    const counted = options.shared === 1 ? votes.map((counts) => [totalOf(counts)]) : votes;
+    const counted = options.shared === 1 ? pooled(votes) : votes;
     return { votes: counted, steps, wrong: 0, examples: options.examples?.[key] ?? [] };
   });
+}
+
+/** The votes of all classes as those of one. */
+export function pooled(votes: readonly (readonly number[])[]): number[][] {
+  return votes.map((counts) => [totalOf(counts)]);
 }
 
 function isContradictable({ votes }: Group): boolean {

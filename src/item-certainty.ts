@@ -1,4 +1,4 @@
-import { likeliestRatesOf, wrongChance } from './certificate.ts';
+import { likeliestRatesOf, pooled, wrongChance } from './certificate.ts';
 import { Evidence, type VoterModel } from './evidence.ts';
 import { addTally, type DecisionEntry, parseTally, settlesByVotes } from './journal.ts';
 
@@ -102,14 +102,10 @@ export class ItemCertainty {
     if (known !== undefined) return known;
     const votes = parseTally(key);
     // What is learnt of the votes of this map is learnt of all its voters together.
-    const counted = this.#calibrated === undefined ? votes.map((counts) => [sum(counts)]) : votes;
+    const counted = this.#calibrated === undefined ? pooled(votes) : votes;
     const logRight = Math.log1p(-wrongChance(evidence, counted));
     if (this.#logRight.size === MOST_KEPT) this.#logRight.clear();
     this.#logRight.set(key, logRight);
     return logRight;
   }
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((all, count) => all + count, 0);
 }

@@ -385,7 +385,8 @@ export async function parseInput<Input>(process: Process<Input>, input: unknown)
   return result.value;
 }
 
-function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
+/** What does not fit a schema, and where in it. */
+export function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
   return issues
     .map((issue) => {
       const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { candidateKey } from '../candidate.ts';
 import { messageOf } from '../errors.ts';
-import { defineProcess, type Process, type Prompt } from '../process.ts';
-import { createRandom, hashText } from '../random.ts';
+import { defineProcess, describeIssues, type Process, type Prompt } from '../process.ts';
+import { createRandom, hashText, shuffled } from '../random.ts';
 import { redFlag } from '../red-flags.ts';
 import {
   decideTask,
@@ -171,13 +171,7 @@ function show(proposal: SolveAction): string {
 
 /** In which the candidates are shown: another one for each wording, so that no judge's liking for a place decides. */
 function orderOf({ statement, proposals }: Task, { name }: Wording): number[] {
-  const random = createRandom(hashText(statement, hashText(name)));
-  const order = [...proposals.keys()];
-  for (let last = order.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1));
-    [order[last], order[other]] = [order[other]!, order[last]!];
-  }
-  return order;
+  return shuffled([...proposals.keys()], createRandom(hashText(statement, hashText(name))));
 }
 
 function parse(text: string, task: Task, wording: Wording): SolveAction {
@@ -202,8 +196,7 @@ function parse(text: string, task: Task, wording: Wording): SolveAction {
   if (z.strictObject({ atomic: z.literal(true) }).safeParse(value).success) return { type: 'atomic' };
   const split = SPLIT_SCHEMA.safeParse(value);
   if (split.success) return { type: 'split', split: split.data };
-  const [{ path, message } = { path: [], message: '' }] = split.error.issues;
-  throw redFlag('malformed', `malformed-final: ${[...path.map(String), message].join(': ')}`);
+  throw redFlag('malformed', `malformed-final: ${describeIssues(split.error.issues.slice(0, 1))}`);
 }
 
 /** A fence around the whole is how some models write JSON: it hides nothing. */

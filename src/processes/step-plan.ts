@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import { defineProcess, type Process } from '../process.ts';
+import { defineProcess, describeIssues, type Process } from '../process.ts';
 import { PRODUCTS } from './products.ts';
 import { type SolveInput, solve } from './solve.ts';
 import type { SolveAction, SolveState } from './solve-tree.ts';
@@ -69,8 +69,7 @@ export function stepPlanProcess(value: unknown): Process<SolveInput, SolveState,
 function readPlan(value: unknown): StepPlan {
   const read = PLAN_SCHEMA.safeParse(value);
   if (!read.success) {
-    const issues = read.error.issues.slice(0, 3).map(({ path, message }) => [...path.map(String), message].join(': '));
-    throw new UsageError(`plan: ${issues.join('; ')}.`);
+    throw new UsageError(`plan: ${describeIssues(read.error.issues.slice(0, 3))}.`);
   }
   const flag = checkSplit(splitOf(read.data), [read.data.problem]);
   if (flag !== undefined) throw new UsageError(`plan: ${flag.detail}.`);
