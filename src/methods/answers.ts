@@ -94,9 +94,8 @@ interface Call {
 }
 
 interface Calls {
-  readonly name: string;
-  readonly writer: Writer;
-  readonly job: WholeJob;
+  /** Behind the name of the process. */
+  readonly suffix: string;
   /** Most calls that there are. */
   readonly most: number;
   /** The call behind these replies; undefined once that is all. */
@@ -108,11 +107,28 @@ interface CallsState {
   readonly replies: readonly Written[];
 }
 
+/** A method that asks for the whole job in calls. */
+function inCalls(name: string, callsFor: (writer: Writer) => Calls): Method {
+  return {
+    name,
+    arrange: (process, input) => {
+      const job = wholeJob(process, input);
+      const writer = new Writer(job, input);
+      return arrangeCalls(process, job, writer, callsFor(writer));
+    },
+  };
+}
+
 /** A process whose steps are these calls. */
-function arrangeCalls(process: AnyProcess, { name, writer, job, most, call, outcome }: Calls): Arrangement {
+function arrangeCalls(
+  process: AnyProcess,
+  job: WholeJob,
+  writer: Writer,
+  { suffix, most, call, outcome }: Calls,
+): Arrangement {
   const at = ({ replies }: CallsState) => call(replies)!;
   const calls = defineProcess<unknown, CallsState, Written>({
-    name: `${process.name}-${name}`,
+    name: `${process.name}-${suffix}`,
     version: process.version,
     input: process.input,
     start: () => ({ replies: [] }),
@@ -145,28 +161,19 @@ const UNKNOWN: Written = { text: '' };
 
 /** So many whole answers, of which the commonest wins, the first of several. What cannot be read has no vote. */
 export function selfConsistency(name: string, { n }: { readonly n: number }): Method {
-  return {
-    name,
-    arrange: (process, input) => {
-      const job = wholeJob(process, input);
-      const writer = new Writer(job, input);
-      return arrangeCalls(process, {
-        name: `answers-${n}`,
-        writer,
-        job,
-        most: n,
-        call: ({ length }) =>
-          length === n
-            ? undefined
-            : { prompt: writer.prompt(), dependsOn: length, isAwaited: length + 1 === n, kind: 'draft' },
-        outcome: (replies) => {
-          const [winner, ...others] = byVotes(replies);
-          if (winner === undefined) return { turns: [] };
-          return { turns: [winner.answer.actions!], tally: [winner, ...others].map(({ votes }) => votes) };
-        },
-      });
+  return inCalls(name, (writer) => ({
+    suffix: `answers-${n}`,
+    most: n,
+    call: ({ length }) =>
+      length === n
+        ? undefined
+        : { prompt: writer.prompt(), dependsOn: length, isAwaited: length + 1 === n, kind: 'draft' },
+    outcome: (replies) => {
+      const [winner, ...others] = byVotes(replies);
+      if (winner === undefined) return { turns: [] };
+      return { turns: [winner.answer.actions!], tally: [winner, ...others].map(({ votes }) => votes) };
     },
-  };
+  }));
 }
 
 interface Candidate {
@@ -197,45 +204,36 @@ export function parallelDistilRefine(
 ): Method {
   const { drafts, rounds } = options;
   const perRound = drafts + 1;
-  return {
-    name,
-    arrange: (process, input) => {
-      const job = wholeJob(process, input);
-      const writer = new Writer(job, input);
-      const most = rounds * perRound + 1;
-      return arrangeCalls(process, {
-        name: `refined-${drafts}x${rounds}`,
-        writer,
-        job,
-        most,
-        call: (replies) => {
-          const { length } = replies;
-          if (length === most) return undefined;
-          const place = length % perRound;
-          const start = length - place;
-          const notes = start === 0 ? undefined : replies[start - 1]!.text;
-          if (place === drafts) {
-            const written = replies.slice(start, length);
-            const [best = UNKNOWN, ...others] = byVotes(written).map(({ answer }) => answer);
-            return {
-              prompt: { user: distilPrompt(writer.task, written) },
-              dependsOn: written,
-              isAwaited: true,
-              kind: 'notes',
-              notes: [best, ...others, NO_NOTES],
-            };
-          }
-          return {
-            prompt: writer.prompt(notes && refinePrompt(notes)),
-            dependsOn: [place, notes ?? null],
-            isAwaited: place + 1 === drafts || length + 1 === most,
-            kind: length + 1 === most ? 'answer' : 'draft',
-          };
-        },
-        outcome: (replies) => ({ turns: replies.length === most ? [replies.at(-1)!.actions!] : [] }),
-      });
+  const most = rounds * perRound + 1;
+  return inCalls(name, (writer) => ({
+    suffix: `refined-${drafts}x${rounds}`,
+    most,
+    call: (replies) => {
+      const { length } = replies;
+      if (length === most) return undefined;
+      const place = length % perRound;
+      const start = length - place;
+      const notes = start === 0 ? undefined : replies[start - 1]!.text;
+      if (place === drafts) {
+        const written = replies.slice(start, length);
+        const [best = UNKNOWN, ...others] = byVotes(written).map(({ answer }) => answer);
+        return {
+          prompt: { user: distilPrompt(writer.task, written) },
+          dependsOn: written,
+          isAwaited: true,
+          kind: 'notes',
+          notes: [best, ...others, NO_NOTES],
+        };
+      }
+      return {
+        prompt: writer.prompt(notes && refinePrompt(notes)),
+        dependsOn: [place, notes ?? null],
+        isAwaited: place + 1 === drafts || length + 1 === most,
+        kind: length + 1 === most ? 'answer' : 'draft',
+      };
     },
-  };
+    outcome: (replies) => ({ turns: replies.length === most ? [replies.at(-1)!.actions!] : [] }),
+  }));
 }
 
 const NO_NOTES: Written = { text: 'None of the answers can be trusted.' };
@@ -268,36 +266,27 @@ Give your own answer now, in the form that is asked for above.`;
  * many times. A simulated model writes it anew as it writes any answer.
  */
 export function centralised(name: string, { rounds }: { readonly rounds: number }): Method {
-  return {
-    name,
-    arrange: (process, input) => {
-      const job = wholeJob(process, input);
-      const writer = new Writer(job, input);
-      return arrangeCalls(process, {
-        name: `repaired-${rounds}`,
-        writer,
-        job,
-        most: rounds + 1,
-        call: (replies) => {
-          const [last, before] = [replies.at(-1), replies.at(-2)];
-          if (last === undefined) return { prompt: writer.prompt(), dependsOn: 0, isAwaited: true, kind: 'draft' };
-          const isSettled = before !== undefined && keyOf(before) === keyOf(last);
-          if (isSettled || replies.length > rounds) return undefined;
-          return {
-            prompt: writer.prompt(repairPrompt(last.text)),
-            dependsOn: [replies.length, last.text],
-            isAwaited: true,
-            kind: 'answer',
-          };
-        },
-        // The last one that can be read: a repair that never could ends the attempt, not what was there before.
-        outcome: (replies) => {
-          const found = replies.findLast(({ actions }) => actions !== undefined);
-          return { turns: found === undefined ? [] : [found.actions!] };
-        },
-      });
+  return inCalls(name, (writer) => ({
+    suffix: `repaired-${rounds}`,
+    most: rounds + 1,
+    call: (replies) => {
+      const [last, before] = [replies.at(-1), replies.at(-2)];
+      if (last === undefined) return { prompt: writer.prompt(), dependsOn: 0, isAwaited: true, kind: 'draft' };
+      const isSettled = before !== undefined && keyOf(before) === keyOf(last);
+      if (isSettled || replies.length > rounds) return undefined;
+      return {
+        prompt: writer.prompt(repairPrompt(last.text)),
+        dependsOn: [replies.length, last.text],
+        isAwaited: true,
+        kind: 'answer',
+      };
     },
-  };
+    // The last one that can be read: a repair that never could ends the attempt, not what was there before.
+    outcome: (replies) => {
+      const found = replies.findLast(({ actions }) => actions !== undefined);
+      return { turns: found === undefined ? [] : [found.actions!] };
+    },
+  }));
 }
 
 function repairPrompt(answer: string): string {
