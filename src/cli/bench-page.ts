@@ -3,7 +3,7 @@ import type { Cell } from '../bench-figures.ts';
 import { errors, outcomes, showMeasure } from './bench-tables.ts';
 import { html, type Markup } from './markup.ts';
 import { lineChart, rowChart } from './report-charts.ts';
-import { code, figure, STYLE, section, showPercent, showTime, table } from './report-layout.ts';
+import { code, figure, page, section, showPercent, table } from './report-layout.ts';
 import { plural, showCount, showDuration, showNumber, showUsd } from './terminal.ts';
 
 const MOST_PROMPT_CHARS = 3_000;
@@ -13,30 +13,30 @@ const MOST_JSON_CHARS = 4_000;
 export function benchPage(report: BenchReport, made: { readonly atMs: number; readonly version: string }): string {
   const { model, tasks, status, reason, cells } = report;
   const title = `${tasks.map(({ name }) => name).join(', ')} by ${plural(report.methods.length, 'method')}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header><p class="kind">mdap bench</p><h1>${title}</h1>
+  return page({
+    title,
+    main: [
+      html`<header><p class="kind">mdap bench</p><h1>${title}</h1>
 <p class="lead">${model}. <span class="status ${status}">${status}</span></p>
 ${reason === null ? '' : html`<p class="reason">${reason}</p>`}</header>
-${tiles(report)}
-${tasks.map(({ name }) => taskSection(name, cells))}
-${unfit(report)}
-${prompts(report)}
-${section('What ran', [code(JSON.stringify({ tasks, methods: report.methods, seed: report.seed, repeats: report.repeats, settings: report.settings }, null, 2), MOST_JSON_CHARS)])}
-</main>
-<footer>Made by mdap ${made.version} on ${showTime(made.atMs)}.</footer>
-</body>
-</html>
-`.source;
+`,
+      tiles(report),
+      ...tasks.map(({ name }) => taskSection(name, cells)),
+      unfit(report),
+      prompts(report),
+      section('What ran', [
+        code(
+          JSON.stringify(
+            { tasks, methods: report.methods, seed: report.seed, repeats: report.repeats, settings: report.settings },
+            null,
+            2,
+          ),
+          MOST_JSON_CHARS,
+        ),
+      ]),
+    ],
+    made,
+  });
 }
 
 function tiles({ attempts, spent, repeats, seed }: BenchReport): Markup {

@@ -1,6 +1,33 @@
 import { html, type Markup } from './markup.ts';
 import { showCount, showNumber } from './terminal.ts';
 
+/** A page that needs nothing else: no script, no request; pictures only where they are in it. Light and dark. */
+export function page(parts: {
+  readonly title: string;
+  readonly hasImages?: boolean;
+  readonly main: readonly (Markup | '')[];
+  readonly made: { readonly version: string; readonly atMs: number };
+}): string {
+  const { title, hasImages = false, main, made } = parts;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; ${hasImages && html`img-src data:; `}base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${main}
+</main>
+<footer>Made by mdap ${made.version} on ${showTime(made.atMs)}.</footer>
+</body>
+</html>
+`.source;
+}
+
 export function section(title: string, parts: readonly Markup[]): Markup {
   return html`<section>
 <h2>${title}</h2>
@@ -43,7 +70,7 @@ export function showPercent(share: number): string {
 }
 
 // Contrasts of text are above 4.5 to 1 in both.
-export const STYLE = html`
+const STYLE = html`
 :root { color-scheme: light dark; --paper: #fff; --card: #f6f7f9; --ink: #16191d; --quiet: #5a626c; --edge: #d9dde2;
   --measured: #2563b0; --plan: #b45309; --flag: #a1376b; --good: #1c7042; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) {

@@ -13,7 +13,7 @@ import type {
 } from '../server/api.ts';
 import { html, type Markup } from './markup.ts';
 import { charts } from './report-figures.ts';
-import { code, cut, STYLE, section, showPercent, showTime, table } from './report-layout.ts';
+import { code, cut, page, section, showPercent, showTime, table } from './report-layout.ts';
 import { describeWaste, showChance } from './run.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
 
@@ -85,23 +85,12 @@ export function reportPage(report: Report): string {
     notes(report),
     reproduce(report),
   ];
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${`${run.runId}: ${run.process}`}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-${sections}
-</main>
-<footer>Made by mdap ${versions.mdap} on ${showTime(madeAtMs)}.</footer>
-</body>
-</html>
-`.source;
+  return page({
+    title: `${run.runId}: ${run.process}`,
+    hasImages: true,
+    main: sections,
+    made: { version: versions.mdap, atMs: madeAtMs },
+  });
 }
 
 function summary({ run, items, settledBy, wasted, firstWrongStep }: Report): Markup {
