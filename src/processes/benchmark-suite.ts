@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, type Form, inSubtasks } from '../process.ts';
+import { UsageError } from '../errors.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput } from '../process.ts';
 import { RedFlag, readReply, type Valid } from '../red-flags.ts';
 
 /** What every benchmark with an exact checker must prove, on inputs of all kinds. Beside it stands process-conformance.test.ts. */
@@ -127,5 +128,16 @@ export function assertFlagged(
     const verdict = readWith(process, text, expected.state, expected.form);
     assert.ok(verdict instanceof RedFlag, `accepted: ${text.slice(0, 200)}`);
     assert.equal(verdict.code, expected.code, `${text.slice(0, 200)}: ${verdict.detail}`);
+  }
+}
+
+/** That none of these inputs fits, each refused with such a message. */
+export async function assertRefused(process: AnyProcess, inputs: readonly unknown[], message: RegExp): Promise<void> {
+  for (const input of inputs) {
+    await assert.rejects(
+      parseInput(process, input),
+      (thrown) => thrown instanceof UsageError && message.test(thrown.message),
+      JSON.stringify(input),
+    );
   }
 }
