@@ -26,7 +26,7 @@ export async function measureDashboard(rounds: number, say: (line: string) => vo
     const answers = await measureAnswers(journal, say);
     const pages = noBrowser ? null : await measurePages(journal, say);
     if (noBrowser) say(`  pages: ${noBrowser}`);
-    const cost = await measureCost({ rounds, folder, say });
+    const cost = await measureCost({ blocks: rounds, folder, say });
     return { answers, pages, cost };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../src/defaults.ts';
+import { commandsOf } from '../src/cli/commands.ts';
+import { DEFAULT_JOURNAL_FILE, systemClock } from '../src/defaults.ts';
 import { builtInProcess } from '../src/processes/index.ts';
 import type { RunDetail, StepPage } from '../src/server/api.ts';
 import { createServer } from '../src/server/server.ts';
@@ -52,7 +53,7 @@ async function shoot(): Promise<void> {
     version: '0.0.0',
     pages,
     loadProcess: async (source) => builtInProcess(source)!,
-    commandFor: (verb, runId) => `mdap ${verb} ${runId}`,
+    commandsOf: (live) => commandsOf(live, DEFAULT_JOURNAL_FILE),
     onError: (thrown) => console.error(thrown),
   });
   const browser = await startBrowser();

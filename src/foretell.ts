@@ -12,11 +12,11 @@ import { type Forecast, forecast, type RuleForecast, sampleUse } from './forecas
 import type { Model, Price } from './model.ts';
 import { catalogName, catalogPrice } from './models/prices.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
-import { type Plan, planByRates, requireSteps } from './plan.ts';
+import { type Plan, planByRates, type RatesPlanInput, requireSteps } from './plan.ts';
 import { type AnyProcess, inSubtasks, parseInput } from './process.ts';
 import type { Interval } from './special-functions.ts';
 
-export interface PlanOptions extends Omit<RunOptions, 'model'> {
+export interface PlanOptions extends Omit<RunOptions, 'model'>, Pick<RatesPlanInput, 'sampleCostUsd'> {
   readonly model?: string | Model;
   readonly stepsPerSubtask?: number;
 }

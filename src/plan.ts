@@ -87,6 +87,8 @@ interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
   readonly steps?: number;
   /** Tokens are estimated from the first prompt and, where the process knows it, the right reply to it. */
   readonly price?: Price;
+  /** Null for not known; by default estimated by `price`. Where it and `steps` are given, the input is not looked at. */
+  readonly sampleCostUsd?: number | null;
 }
 
 /**
@@ -94,10 +96,14 @@ interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
  * @throws {UsageError} as `plan`; also for an input that does not fit, and where the number of steps is not known.
  */
 export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
+  const { price, sampleCostUsd, ...rest } = options;
+  if (rest.steps !== undefined && sampleCostUsd !== undefined) {
+    return plan({ ...rest, steps: rest.steps, sampleCostUsd: sampleCostUsd ?? undefined });
+  }
   const input = await parseInput(process, rawInput);
-  const { price, ...rest } = options;
-  const steps = options.steps ?? requireSteps(process, input);
-  return plan({ ...rest, steps, sampleCostUsd: price && estimateSampleCostUsd(process, input, price) });
+  const steps = rest.steps ?? requireSteps(process, input);
+  const known = sampleCostUsd === undefined ? price && estimateSampleCostUsd(process, input, price) : sampleCostUsd;
+  return plan({ ...rest, steps, sampleCostUsd: known ?? undefined });
 }
 
 /**
@@ -133,7 +139,7 @@ export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {
  * @throws {ProcessError} `threw`, when the process does not take the input.
  */
 export async function planByRates(process: AnyProcess, input: unknown, options: RatesPlanInput): Promise<Plan> {
-  const { rule = 'ahead-by-k', k, model, target, steps, stepsPerSubtask } = options;
+  const { rule = 'ahead-by-k', k, model, target, steps, stepsPerSubtask, sampleCostUsd } = options;
   if (rule !== 'ahead-by-k') {
     throw new UsageError(
       `rule: expected ahead-by-k, the only one that can be planned, got ${rule}: give k as a number instead of 'auto'.`,
@@ -150,7 +156,7 @@ export async function planByRates(process: AnyProcess, input: unknown, options: 
   }
   const margin = k === 'auto' ? undefined : k;
   try {
-    return await planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask });
+    return await planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask, sampleCostUsd });
   } catch (thrown) {
     if (thrown instanceof MdapError) throw thrown;
     throw new ProcessError(

@@ -42,7 +42,7 @@ const DEFAULT_LISTED = 10;
  * Decides a run's recorded samples again, under another rule, margin or set of red flags. Nothing is asked or paid, and the
  * journal stays as it is. States are those of the run: each step is judged where the run stood, not where the new
  * decisions would have led.
- * @throws {UsageError} for options that cannot be used, and for a process with effects.
+ * @throws {UsageError} for options that cannot be used, for a process with effects, and for a map.
  * @throws {JournalError} `unknown-run`
  * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
  */
@@ -61,6 +61,11 @@ export async function replayRun(
   try {
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
+    if (record.totals.items !== undefined) {
+      throw new UsageError(
+        `run ${JSON.stringify(runId)} is a map: the journal does not keep its items, without which samples cannot be read again.`,
+      );
+    }
     const context = await contextOf(process, record, options);
     return await replay(process, record, {
       journal,

@@ -127,12 +127,16 @@ describe('map', { concurrency }, () => {
       assert.match(stdout, /items +300: 292 done, 8 invalid, 0 wrong/);
       assert.equal(rows(cwd, 'out.jsonl').length, 292);
     }
-    const { code, stderr } = await mdap(
-      ['resume', JSON.parse((await mdap(['runs', '--json'], { cwd })).stdout)[0].runId],
-      { cwd },
-    );
-    assert.equal(code, 2);
-    assert.match(stderr, /is a map, which goes on by the same `mdap map` command/);
+    const [{ runId }] = JSON.parse((await mdap(['runs', '--json'], { cwd })).stdout);
+    for (const [command, refusal] of [
+      [['resume', runId], /is a map, which goes on by the same `mdap map` command/],
+      [['decide', runId, '3', '--draw', '0'], /is a map, which gives up what its votes cannot decide/],
+      [['replay', runId], /is a map: the journal does not keep its items/],
+    ] as const) {
+      const { code, stderr } = await mdap(command, { cwd });
+      assert.equal(code, 2);
+      assert.match(stderr, refusal);
+    }
   });
 
   it('takes what failed as the input of another map', async (t) => {

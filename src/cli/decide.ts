@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { unknownRun } from '../journal.ts';
 import { type Answer, resumeOptions } from '../options.ts';
 import { parseNumber, type RunFlags, readInput } from './options.ts';
-import { loadProcess } from './process-source.ts';
+import { loadProcess, sourceOf } from './process-source.ts';
 import { journalFlag } from './run.ts';
 import { printableJson, shellWord } from './terminal.ts';
 
@@ -19,13 +19,14 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
   try {
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
-    if (record.processSource === null) {
+    if (record.totals.items !== undefined) {
       throw new UsageError(
-        `run ${JSON.stringify(runId)} was started from code, which alone knows its process: decide there, with the option ` +
-          '`answer`.',
+        `run ${JSON.stringify(runId)} is a map, which gives up what its votes cannot decide and goes on: its failures are ` +
+          'the --input of another one.',
       );
     }
-    const { process: definition } = await loadProcess(record.processSource);
+    const source = sourceOf(record, 'decide there, with the option `answer`');
+    const { process: definition } = await loadProcess(source);
     const result = await run(definition, record.input, resumeOptions(record, { journal, answer }));
     if (flags.json) process.stdout.write(`${printableJson(result)}\n`);
     else {

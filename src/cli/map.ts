@@ -84,6 +84,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
       runId,
       sink,
       source: settings,
+      processSource: loaded.source,
       signal,
       onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: total, items: () => sink.counts }),
     }),

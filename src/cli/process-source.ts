@@ -3,6 +3,7 @@ import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../errors.ts';
+import type { RunRecord } from '../journal.ts';
 import { type AnyProcess, defineProcess, inSubtasks } from '../process.ts';
 import { BUILT_IN_PROCESSES, builtInProcess, stepPlanProcess } from '../processes/index.ts';
 
@@ -81,6 +82,18 @@ async function importProcess(path: string): Promise<AnyProcess> {
 /** File and line of a syntax error in TypeScript, which only its stack tells. */
 function placeOf(thrown: unknown): string | undefined {
   return thrown instanceof SyntaxError ? /^(\S.*:\d+)\n/.exec(thrown.stack ?? '')?.[1] : undefined;
+}
+
+/**
+ * What finds the process of a run again.
+ * @param instead what to do with a run of code
+ * @throws {UsageError} for one.
+ */
+export function sourceOf({ runId, processSource }: RunRecord, instead: string): string {
+  if (processSource !== null) return processSource;
+  throw new UsageError(
+    `run ${JSON.stringify(runId)} was started from code, which alone knows its process: ${instead}.`,
+  );
 }
 
 let isShared = false;

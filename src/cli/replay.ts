@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander';
 import { openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { type Journal, unknownRun } from '../journal.ts';
+import { unknownRun } from '../journal.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from '../red-flags.ts';
 import type { ReplayCost, ReplayedStep, ReplayResult } from '../replay.ts';
 import { type ReplayOptions, replayRun } from '../replay-run.ts';
 import { RULE_NAMES } from '../vote.ts';
 import { parseNumber, type RunFlags } from './options.ts';
-import { loadProcess } from './process-source.ts';
+import { loadProcess, sourceOf } from './process-source.ts';
 import { journalFlag } from './run.ts';
 import {
   plural,
@@ -49,7 +49,9 @@ export async function replayCommand(runId: string, flags: ReplayFlags): Promise<
   const codes = redFlags === undefined ? undefined : parseRedFlags(redFlags);
   const journal = openJournal(file, systemClock, { mustExist: true });
   try {
-    const { process: definition } = await loadProcess(await sourceOf(journal, runId));
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    const { process: definition } = await loadProcess(sourceOf(record, 'replay it there, with `replayRun`'));
     const mostListed = json ? MOST_LISTED_IN_JSON : undefined;
     const result = await replayRun(definition, runId, { ...options, journal, redFlags: codes, mostListed });
     process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
@@ -57,15 +59,6 @@ export async function replayCommand(runId: string, flags: ReplayFlags): Promise<
   } finally {
     await journal.close();
   }
-}
-
-async function sourceOf(journal: Journal, runId: string): Promise<string> {
-  const found = await journal.find(runId);
-  if (found === undefined) throw unknownRun(runId);
-  if (found.processSource !== null) return found.processSource;
-  throw new UsageError(
-    `run ${JSON.stringify(runId)} was started from code, which alone knows its process: replay it there, with \`replayRun\`.`,
-  );
 }
 
 function parseRedFlags(text: string): RedFlagCode[] {

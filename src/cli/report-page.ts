@@ -5,6 +5,7 @@ import type {
   DriftAlarmView,
   NoteView,
   RunCharts,
+  RunCommands,
   RunPlanView,
   RunSummary,
   SampleView,
@@ -44,7 +45,7 @@ export interface Report {
   readonly picture: { readonly stepIndex: number; readonly svg: string } | null;
   /** The step that it is paused at, where it has samples, then the least certain ones. */
   readonly steps: readonly ReportedStep[];
-  readonly commands: Commands;
+  readonly commands: RunCommands;
 }
 
 export interface ReportedStep {
@@ -56,15 +57,6 @@ export interface ReportedStep {
   readonly samples: readonly SampleView[];
   /** Samples that the journal has beyond those here. */
   readonly moreSamples: number;
-}
-
-/** To copy into a shell; null where they would not work. */
-export interface Commands {
-  readonly inspect: string;
-  /** The same once more, as a run of its own. */
-  readonly again: string | null;
-  readonly replay: string | null;
-  readonly resume: string | null;
 }
 
 const MOST_JSON_CHARS = 4_000;
@@ -244,7 +236,7 @@ function steps({ steps: shown, run, commands }: Report): Markup {
 
 function stepDetails(
   { stepIndex, decision, wrong, samples, moreSamples }: ReportedStep,
-  { inspect }: Commands,
+  { inspect }: RunCommands,
 ): Markup {
   const votes =
     decision === null ? [] : decision.tally === null ? [decision.votes] : decision.tally.map((one) => one.votes);

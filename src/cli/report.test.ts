@@ -142,7 +142,16 @@ describe('a page', () => {
         yield { input: { schema: { a: 'string' }, record: `a is ${a}`, expected: { a } } };
     }
     const sink = { restore() {}, write() {}, flush() {} };
-    const common = { model: 'simulated:p=0.95', journal, runId: 'm', k: 2, window: 8, sink, source } as const;
+    const common = {
+      model: 'simulated:p=0.95',
+      journal,
+      runId: 'm',
+      processSource: 'extract-checked',
+      k: 2,
+      window: 8,
+      sink,
+      source,
+    } as const;
     const commands = async () => (await makeReport('m', journal, VERSION)).commands;
     const start = 'mdap map extract-checked --input in.jsonl';
     const schema = `--schema '{"a":"string"}'`;

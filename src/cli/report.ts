@@ -2,9 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { certificateOf } from '../certificate.ts';
 import { systemClock } from '../defaults.ts';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { type Json, unknownRun } from '../journal.ts';
+import { unknownRun } from '../journal.ts';
 import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
-import { builtInProcess } from '../processes/index.ts';
 import type { RunCharts } from '../server/api.ts';
 import { FiguresCache } from '../server/figures.ts';
 import { Forecaster } from '../server/forecaster.ts';
@@ -13,12 +12,12 @@ import { Processes } from '../server/processes.ts';
 import { Refusal } from '../server/refusal.ts';
 import { type Foretold, foretellRun } from '../server/run-plan.ts';
 import { StatesCache } from '../server/states.ts';
-import { countedAtLimit, driftAlarms, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { countedAtLimit, driftAlarms, itemCounts, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';
-import { type Commands, type Report, type ReportedStep, reportPage } from './report-page.ts';
-import { journalFlag } from './run.ts';
-import { printableJson, shellWord } from './terminal.ts';
+import { type Report, type ReportedStep, reportPage } from './report-page.ts';
+import { printableJson } from './terminal.ts';
 
 interface ReportFlags {
   readonly journal: string;
@@ -77,7 +76,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
       settledBy: totals.settledBy,
       firstWrongStep: totals.firstWrongStep,
       wasted: totals.wasted ?? null,
-      items: totals.items ?? null,
+      items: itemCounts(live),
       certificate,
       drift: driftAlarms(live),
       notes: reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
@@ -94,7 +93,6 @@ export async function makeReport(runId: string, journalFile: string, version: st
 }
 
 async function planOf(live: LiveRun, processes: Processes): Promise<Foretold> {
-  if (live.totals.items !== undefined) return { missing: 'how many votes a map takes depends on its items.' };
   const forecaster = new Forecaster();
   try {
     return await foretellRun(live, await processes.of(live), forecaster);
@@ -190,71 +188,4 @@ interface Contender {
   readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
   readonly wrong: boolean;
   readonly chance: number;
-}
-
-function commandsOf(live: LiveRun, journalFile: string): Commands {
-  const { runId, status, isWriting, totals, input, settings } = live;
-  const journal = journalFlag(journalFile);
-  const isMap = totals.items !== undefined;
-  const command = (verb: string) => `mdap ${verb} ${shellWord(runId)}${journal}`;
-  const source = isMap ? mapSourceOf(live) : live.processSource;
-  const mapAgain = (changes: Json) =>
-    `mdap map ${shellWord(source!)} ${mapFlags({ ...input.map, ...changes }, settings)}${journal}`;
-  const isResumable = source !== null && !isWriting && (status === 'paused' || status === 'running');
-  const again = () => {
-    if (source === null) return null;
-    if (!isMap) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
-    // Results are not written over.
-    return mapAgain({ output: input.map.output.replace(/(\.\w+)?$/, '.again$1'), failures: undefined });
-  };
-  return {
-    inspect: command('inspect'),
-    replay: source !== null && !isMap && totals.steps > 0 ? command('replay') : null,
-    resume: isResumable ? (isMap ? mapAgain({ runId }) : command('resume')) : null,
-    again: again(),
-  };
-}
-
-/** The journal does not keep where the process of a map comes from; a built-in one is known by its name. */
-function mapSourceOf({ process: name, fingerprint, input }: LiveRun): string | null {
-  const isKnown = builtInProcess(name)?.version === fingerprint.version;
-  // What came on stdin, or from code, is gone.
-  return isKnown && typeof input.map?.file === 'string' && input.map.file !== '-' ? name : null;
-}
-
-/** Longer ones are better in a file. */
-const MOST_INPUT_CHARS = 1_000;
-
-/** Input and settings of a run as the flags of `mdap run`, which have their names. */
-function runFlags(input: Json, settings: Json): string {
-  const json = JSON.stringify(input);
-  return flagsOf({ input: json.length > MOST_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
-}
-
-/** The same of a map, whose input says from where to where it goes. */
-function mapFlags({ file, bytes: _, ...others }: Json, { speculate: window, ...settings }: Json): string {
-  return flagsOf({ input: file, ...others, ...withModelFirst(settings), window });
-}
-
-function withModelFirst({ model, ...others }: Json): Json {
-  // Otherwise the calibration that is there now would be taken.
-  const calibration = typeof others.calibration === 'string' ? {} : { noCalibration: true };
-  return { model, ...others, ...calibration };
-}
-
-function flagsOf(values: Json): string {
-  const flags = Object.entries(values).flatMap(([name, value]) => {
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    const text = flagValue(name, value);
-    if (value === true) return [flag];
-    return text === undefined ? [] : [`${flag} ${shellWord(text)}`];
-  });
-  return flags.join(' ');
-}
-
-/** Undefined for what cannot be said on the command line: a calibration given in code, and what is false. */
-function flagValue(name: string, value: Json): string | undefined {
-  if (name === 'price') return `${value.inputUsdPerMTok},${value.outputUsdPerMTok}`;
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
-  return value === undefined || typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
 }

@@ -8,7 +8,7 @@ import { type AnyProcess, parseInput } from '../process.ts';
 import { flagTotal } from '../red-flags.ts';
 import type { RunResult } from '../run.ts';
 import { calibrationFile, type RunFlags, readInput, runOptionsOf } from './options.ts';
-import { type LoadedProcess, loadProcess } from './process-source.ts';
+import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
   plural,
@@ -85,13 +85,8 @@ export async function resumeCommand(runId: string, flags: RunFlags): Promise<num
       `run ${JSON.stringify(runId)} is a map, which goes on by the same \`mdap map\` command again.`,
     );
   }
-  if (record.processSource === null) {
-    throw new UsageError(
-      `run ${JSON.stringify(runId)} was started from code, which alone knows its process: resume it from there, by the ` +
-        'same call with the same runId.',
-    );
-  }
-  const loaded = await loadProcess(record.processSource);
+  const source = sourceOf(record, 'resume it from there, by the same call with the same runId');
+  const loaded = await loadProcess(source);
   const input = { raw: record.input, parsed: await parseInput(loaded.process, record.input) };
   return executeAndReport(loaded, input, resumeOptions(record, runOptionsOf(flags)), flags);
 }

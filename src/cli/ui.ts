@@ -5,9 +5,10 @@ import { systemClock } from '../defaults.ts';
 import { messageOf } from '../errors.ts';
 import { isLoopback } from '../server/guard.ts';
 import { createServer } from '../server/server.ts';
+import { commandsOf } from './commands.ts';
 import { loadProcess } from './process-source.ts';
-import { journalFlag, pausable } from './run.ts';
-import { printable, printableLines, shellWord } from './terminal.ts';
+import { pausable } from './run.ts';
+import { printable, printableLines } from './terminal.ts';
 
 interface UiFlags {
   readonly journal: string;
@@ -30,7 +31,7 @@ export async function uiCommand(flags: UiFlags, version: string): Promise<number
       version,
       pages: fileURLToPath(new URL('../../dist/web', import.meta.url)),
       loadProcess: async (source) => (await loadProcess(source)).process,
-      commandFor: (verb, runId) => `mdap ${verb} ${shellWord(runId)}${journalFlag(journal)}`,
+      commandsOf: (live) => commandsOf(live, journal),
       onError: (thrown) => {
         const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
         process.stderr.write(`mdap: unexpected error, please report it: ${printableLines(stack)}\n`);

@@ -26,13 +26,15 @@ export interface CutSample extends SampleRow {
   readonly is_text_cut: boolean;
 }
 
-/** Sums over the decisions of one stretch of steps. */
+/** Sums over those decisions of one stretch of steps that took as many votes and samples, and have the same flags. */
 export interface StretchRow {
   /** First step of the stretch. */
   readonly start: number;
   readonly steps: number;
-  readonly samples: number;
+  /** Of each step. */
   readonly votes: number;
+  readonly samples: number;
+  readonly flags: Readonly<Record<string, number>>;
   readonly contested: number;
   readonly wrong: number;
   readonly input_tokens: number;
@@ -207,41 +209,15 @@ export class SqliteReader {
 
   /** Sums by stretches of `width` steps, from `from` up to, not including, `to`. */
   stretches(run: number, { from, to, width }: { from: number; to: number; width: number }): StretchRow[] {
-    return this.#read(
-      () =>
-        // Bound as an integer: a division by a REAL would not round.
-        this.#sql(
-          `SELECT step / ?4 * ?4 AS start, count(*) AS steps, sum(samples) AS samples, sum(votes) AS votes,
-             count(tally) AS contested, coalesce(sum(wrong), 0) AS wrong, sum(input_tokens) AS input_tokens,
-             sum(output_tokens) AS output_tokens, coalesce(sum(cost_usd), 0) AS cost_usd, count(cost_usd) AS priced,
-             sum(latency_ms) AS latency_ms
-           FROM decisions WHERE run = ?1 AND step >= ?2 AND step < ?3 GROUP BY start ORDER BY start`,
-        ).all(run, from, to, BigInt(width)) as unknown as StretchRow[],
-    );
-  }
-
-  /** How many steps took so many votes of so many samples. */
-  sizes(run: number, { from, to }: { from: number; to: number }): { votes: number; samples: number; steps: number }[] {
-    return this.#read(
-      () =>
-        this.#sql(
-          `SELECT votes, samples, count(*) AS steps FROM decisions WHERE run = ? AND step >= ? AND step < ?
-           GROUP BY votes, samples`,
-        ).all(run, from, to) as unknown as { votes: number; samples: number; steps: number }[],
-    );
-  }
-
-  /** Flags by code, as JSON, of steps that have any, with how many steps of a stretch have the same. */
-  flags(
-    run: number,
-    { from, to, width }: { from: number; to: number; width: number },
-  ): { start: number; flags: Record<string, number>; steps: number }[] {
     return this.#read(() => {
+      // Bound as an integer: a division by a REAL would not round.
       const rows = this.#sql(
-        `SELECT step / ?4 * ?4 AS start, flags, count(*) AS steps FROM decisions
-         WHERE run = ?1 AND step >= ?2 AND step < ?3 AND flags IS NOT NULL GROUP BY start, flags`,
-      ).all(run, from, to, BigInt(width)) as unknown as { start: number; flags: string; steps: number }[];
-      return rows.map((row) => ({ ...row, flags: JSON.parse(row.flags) }));
+        `SELECT step / ?4 * ?4 AS start, count(*) AS steps, votes, samples, flags, count(tally) AS contested,
+           coalesce(sum(wrong), 0) AS wrong, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+           coalesce(sum(cost_usd), 0) AS cost_usd, count(cost_usd) AS priced, sum(latency_ms) AS latency_ms
+         FROM decisions WHERE run = ?1 AND step >= ?2 AND step < ?3 GROUP BY votes, samples, flags, start`,
+      ).all(run, from, to, BigInt(width)) as unknown as (Omit<StretchRow, 'flags'> & { flags: string | null })[];
+      return rows.map((row) => ({ ...row, flags: row.flags === null ? {} : JSON.parse(row.flags) }));
     });
   }
 

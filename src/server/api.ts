@@ -194,8 +194,16 @@ export interface RunDetail {
   readonly hasOutline: boolean;
   /** The step that is voted on, or that it is paused at; null where the run is done. */
   readonly openStep: OpenStep | null;
-  /** Commands to copy; null where they would not work. */
-  readonly commands: { readonly inspect: string; readonly resume: string | null; readonly replay: string | null };
+  readonly commands: RunCommands;
+}
+
+/** To copy into a shell; null where they would not work. */
+export interface RunCommands {
+  readonly inspect: string;
+  /** The same once more, as a run of its own. */
+  readonly again: string | null;
+  readonly replay: string | null;
+  readonly resume: string | null;
 }
 
 export interface OpenStep {

@@ -1,7 +1,7 @@
 import { openCalibration } from '../defaults.ts';
 import { MdapError } from '../errors.ts';
 import { planRun } from '../foretell.ts';
-import type { RunRecord } from '../journal.ts';
+import { billOf, type RunRecord } from '../journal.ts';
 import { DEFAULT_K, DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import { requireSteps } from '../plan.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
@@ -12,20 +12,31 @@ import { aheadBy, undecidedAfter } from './plans.ts';
 /** What was to be expected of a run, or why that cannot be told. */
 export type Foretold = { readonly plan: RunPlanView } | { readonly missing: string };
 
-/** Foretells a run from what it was started with; asks no model. */
+/** Foretells a run from what it was started with, a map for as many steps as it came to; asks no model. */
 export async function foretellRun(record: RunRecord, process: AnyProcess, forecaster: Forecaster): Promise<Foretold> {
+  const { settings, totals, isWriting } = record;
+  const isMap = totals.items !== undefined;
+  if (isMap && isWriting && settings.steps === undefined) {
+    return { missing: 'how many steps a map takes is known at its end.' };
+  }
+  if (isMap && totals.steps === 0) return { missing: 'no step is decided yet.' };
+  const steps: number | undefined = settings.steps ?? (isMap ? totals.steps : undefined);
   try {
-    return record.settings.calibration === undefined
-      ? await foretellByRates(record, process)
-      : await foretellByCalibration(record, process, forecaster);
+    return settings.calibration === undefined
+      ? await foretellByRates(record, process, steps)
+      : await foretellByCalibration(record, process, { steps, forecaster });
   } catch (thrown) {
     if (thrown instanceof MdapError) return { missing: thrown.message };
     throw thrown;
   }
 }
 
-async function foretellByRates({ settings, input }: RunRecord, process: AnyProcess): Promise<Foretold> {
-  const { model, k = DEFAULT_K, p, v, ...rest } = settings;
+async function foretellByRates(
+  { settings, input, totals }: RunRecord,
+  process: AnyProcess,
+  steps: number | undefined,
+): Promise<Foretold> {
+  const { model, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
   // Others would be opened, or loaded, for rates that they do not know.
   const isSimulated = /^simulated(:|$)/.test(String(model));
   if (!isSimulated && p === undefined) {
@@ -33,7 +44,7 @@ async function foretellByRates({ settings, input }: RunRecord, process: AnyProce
       missing: `the success rate of a vote is not known of ${model}: \`mdap calibrate\` measures it, for runs with a forecast.`,
     };
   }
-  const { price, seed, rule, target, steps } = rest;
+  const bill = billOf(totals);
   const planned = await planRun(process, input, {
     k,
     p,
@@ -43,6 +54,8 @@ async function foretellByRates({ settings, input }: RunRecord, process: AnyProce
     rule,
     target,
     steps,
+    // The journal does not keep the items of a map, from which it would be estimated.
+    ...(totals.items === undefined ? {} : { sampleCostUsd: bill && bill / totals.samples }),
     ...(isSimulated ? { model } : {}),
   });
   return {
@@ -67,12 +80,12 @@ async function foretellByRates({ settings, input }: RunRecord, process: AnyProce
 async function foretellByCalibration(
   { settings, input }: RunRecord,
   process: AnyProcess,
-  forecaster: Forecaster,
+  given: { readonly steps: number | undefined; readonly forecaster: Forecaster },
 ): Promise<Foretold> {
   const { k, rule = k === undefined ? 'evidence' : 'ahead-by-k', variants = 1, maxVotes, price } = settings;
-  const foretold = await forecaster.ask('forecastWithCurves', {
+  const foretold = await given.forecaster.ask('forecastWithCurves', {
     calibration: openCalibration(process, settings)!,
-    steps: settings.steps ?? requireSteps(process, await parseInput(process, input)),
+    steps: given.steps ?? requireSteps(process, await parseInput(process, input)),
     target: settings.target ?? DEFAULT_TARGET,
     margin: typeof k === 'number' ? k : undefined,
     maxVotes,

@@ -11,6 +11,7 @@ import type {
   OpenStep,
   Outline,
   RunCharts,
+  RunCommands,
   RunDetail,
   RunList,
   RunSummary,
@@ -31,6 +32,7 @@ import { type NotTold, StatesCache } from './states.ts';
 import {
   countedAtLimit,
   driftAlarms,
+  itemCounts,
   MOST_CHARS,
   noteView,
   openStepOf,
@@ -42,8 +44,8 @@ import {
   whyNotDecidable,
 } from './views.ts';
 
-/** The command line's own words for what to do next with a run. */
-export type CommandFor = (verb: 'inspect' | 'resume' | 'replay', runId: string) => string;
+/** What to do next with a run on the command line, in its own words. */
+export type CommandsOf = (live: LiveRun) => RunCommands;
 
 const MOST_NOTES = 200;
 /** Searched for one page, where no index helps: some 50 ms. */
@@ -64,7 +66,7 @@ export class Runs {
   readonly #clock: Clock;
   readonly #forecaster: Forecaster;
   readonly #processes: Processes;
-  readonly #commandFor: CommandFor;
+  readonly #commandsOf: CommandsOf;
   readonly #figures: FiguresCache;
   readonly #states: StatesCache;
   /** Of runs that nobody writes: they stay as they are. */
@@ -78,13 +80,13 @@ export class Runs {
     readonly clock: Clock;
     readonly forecaster: Forecaster;
     readonly processes: Processes;
-    readonly commandFor: CommandFor;
+    readonly commandsOf: CommandsOf;
   }) {
     this.#reader = options.reader;
     this.#clock = options.clock;
     this.#forecaster = options.forecaster;
     this.#processes = options.processes;
-    this.#commandFor = options.commandFor;
+    this.#commandsOf = options.commandsOf;
     this.#figures = new FiguresCache(options.reader, options.clock);
     this.#states = new StatesCache(options.reader, options.clock);
   }
@@ -145,9 +147,8 @@ export class Runs {
     const shown = await this.#shownBy(found);
     // Not older than what it is sent with.
     const live = this.live(runId);
-    const { totals, status } = live;
+    const { totals } = live;
     const certificate = this.#certificate(live);
-    const hasSource = live.processSource !== null;
     return {
       run: summaryOf(live, { totalSteps, certificate: live.isWriting ? null : certificate }),
       processSource: live.processSource,
@@ -158,7 +159,7 @@ export class Runs {
       settledBy: totals.settledBy,
       firstWrongStep: totals.firstWrongStep,
       wasted: totals.wasted ?? null,
-      items: totals.items ?? null,
+      items: itemCounts(live),
       certificate,
       drift: driftAlarms(live),
       notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
@@ -167,14 +168,7 @@ export class Runs {
       isPlanPending: foretold === PLAN_PENDING,
       ...shown,
       openStep: this.openStep(live),
-      commands: {
-        inspect: this.#commandFor('inspect', runId),
-        resume:
-          hasSource && !live.isWriting && status !== 'done' && status !== 'stopped'
-            ? this.#commandFor('resume', runId)
-            : null,
-        replay: hasSource && totals.steps > 0 ? this.#commandFor('replay', runId) : null,
-      },
+      commands: this.#commandsOf(live),
     };
   }
 
@@ -334,8 +328,7 @@ export class Runs {
       const record = await journal.find(runId);
       if (record === undefined) throw unknownRun(runId);
       const { status, steps } = await run(process, record.input, resumeOptions(record, { journal, clock, answer }));
-      const isOver = status === 'done' || status === 'stopped';
-      return { runId, stepIndex: step, status, steps, resume: isOver ? null : this.#commandFor('resume', runId) };
+      return { runId, stepIndex: step, status, steps, resume: this.#commandsOf(this.live(runId)).resume };
     } finally {
       await journal.close();
     }
@@ -370,7 +363,13 @@ export class Runs {
 
   /** Where it takes long, an answer comes without it, and a later one has it. */
   async #foretold(live: LiveRun): Promise<Foretold> {
-    const key = `${this.#reader.identity()}.${live.run}.${JSON.stringify(live.settings)}`;
+    const { run, settings, totals, isWriting } = live;
+    const key = [
+      this.#reader.identity(),
+      run,
+      JSON.stringify(settings),
+      totals.items && !isWriting && totals.steps,
+    ].join();
     let known = this.#plans.get(key);
     if (known === undefined) {
       const work = async () => {

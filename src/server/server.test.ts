@@ -21,10 +21,11 @@ import {
   tempJournal,
 } from '../../test/fixtures/dashboard.ts';
 import { figuresOf } from '../calibration.ts';
-import { calibrateProcess, openJournal, run } from '../defaults.ts';
+import { calibrateProcess, type MapOptions, map, openJournal, run } from '../defaults.ts';
 import { planByCalibration } from '../foretell.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
+import { expectedVotes } from '../plan.ts';
 import { builtInProcess } from '../processes/index.ts';
 import type { Bucket, SampleView, StepPage, StepRow } from './api.ts';
 import type { AppType } from './app.ts';
@@ -41,6 +42,18 @@ function runHanoi(journal: string, options: Partial<RunOptions> = {}, disks = 6)
 /** With a step that has no more than a few votes, and many errors: it pauses at the first that stays open. */
 function pausedHanoi(journal: string) {
   return runHanoi(journal, { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 });
+}
+
+/** Additions as one run, each with as many steps as it has columns. */
+function mapSums(journal: string, options: Partial<MapOptions> = {}) {
+  const source = { file: 'in.jsonl', output: 'out.jsonl', failures: 'f.jsonl' };
+  async function* items() {
+    for (const a of ['123', '45', '6789', '7']) yield { input: { a, b: '899' } };
+  }
+  const sink = { restore() {}, write() {}, flush() {} };
+  const price = { inputUsdPerMTok: 0.1, outputUsdPerMTok: 0.4 };
+  const common = { model: 'simulated:p=0.9,v=0.9,seed=3', k: 2, runId: 'r', processSource: 'add', price } as const;
+  return map(builtInProcess('add')!, items(), { ...common, journal, sink, source, ...options });
 }
 
 const sum = (buckets: readonly Bucket[], field: keyof Bucket) =>
@@ -71,7 +84,12 @@ describe('a run', () => {
     assert.deepEqual(detail.flags, result.flags);
     assert.deepEqual(detail.certificate, JSON.parse(JSON.stringify(result.certificate)));
     assert.deepEqual([summary.totalSteps, summary.remainingMs, detail.openStep], [63, null, null]);
-    assert.deepEqual(detail.commands, { inspect: 'mdap inspect r', resume: null, replay: 'mdap replay r' });
+    assert.deepEqual(detail.commands, {
+      inspect: 'mdap inspect r',
+      again: `mdap run hanoi --input '{"disks":6}' --model ${MODEL} --record all --no-calibration`,
+      replay: 'mdap replay r',
+      resume: null,
+    });
     assert.deepEqual((await ask('/api/runs')).json.runs, [summary]);
     const { chanceOfNone, chanceOfNoneLow } = result.certificate!;
     assert.deepEqual(summary.certificate, { chanceOfNone, chanceOfNoneLow });
@@ -352,6 +370,43 @@ describe('pages of steps', () => {
       rows.filter(({ tally }) => tally !== null),
     );
     assert.equal(contested.length, result.contestedSteps);
+  });
+});
+
+describe('a map', () => {
+  it('says how it goes on, and at its end what its steps were to take', async (t) => {
+    const file = tempJournal(t);
+    const { ask } = await startDashboard(t, { file });
+    const paused = await mapSums(file, { budgetCalls: 9 });
+    assert.equal(paused.status, 'paused');
+    const { json: then } = await ask('/api/runs/r');
+    assert.equal(then.plan.steps, paused.steps);
+    const goOn = 'mdap map add --input in.jsonl --output out.jsonl --failures f.jsonl --run-id r --model';
+    assert.ok(then.commands.resume.startsWith(goOn), then.commands.resume);
+    assert.equal(then.commands.replay, null);
+    const { json: step } = await ask(`/api/runs/r/steps/${paused.steps}`);
+    assert.equal(step.isDecidable, false);
+    assert.match(step.whyNotDecidable, /a step of a map, which gives up/);
+
+    const result = await mapSums(file);
+    const { json: detail } = await ask('/api/runs/r');
+    assert.deepEqual(detail.items, { done: 4, undecided: 0, invalid: 0 });
+    const { steps, margin, p, v, votesPerStep, samples, costUsd } = detail.plan;
+    const perSample = result.costUsd! / result.samples;
+    const expected = expectedVotes(0.9, 2);
+    assert.deepEqual([steps, margin, p, v, costUsd], [result.steps, 2, 0.9, 0.9, samples * perSample]);
+    assert.ok(Math.abs(votesPerStep - expected) < 1e-12 && Math.abs(samples - (steps * expected) / 0.9) < 1e-9);
+    const { json: charts } = await ask('/api/runs/r/charts');
+    assert.equal(sum(charts.buckets, 'votes'), result.votes);
+  });
+
+  it('of code says that its process is known to it alone', async (t) => {
+    const file = tempJournal(t);
+    await mapSums(file, { processSource: undefined });
+    const { ask } = await startDashboard(t, { file });
+    const { json: detail } = await ask('/api/runs/r');
+    assert.match(detail.planMissing, /started from code/);
+    assert.deepEqual([detail.commands.again, detail.commands.resume], [null, null]);
   });
 });
 

@@ -10,7 +10,7 @@ import { Calibrations } from './calibrations.ts';
 import { Forecaster } from './forecaster.ts';
 import { bracketed, isLoopback } from './guard.ts';
 import { type LoadProcess, Processes } from './processes.ts';
-import { type CommandFor, Runs } from './runs.ts';
+import { type CommandsOf, Runs } from './runs.ts';
 
 export interface ServerOptions {
   /** Of the journal; may not be there yet. */
@@ -26,7 +26,7 @@ export interface ServerOptions {
   /** The folder with the pages, as built. */
   readonly pages: string;
   readonly loadProcess: LoadProcess;
-  readonly commandFor: CommandFor;
+  readonly commandsOf: CommandsOf;
   /** What was not foreseen; the request was answered with 500. */
   readonly onError: (thrown: unknown) => void;
 }
@@ -68,7 +68,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       clock,
       forecaster,
       processes: new Processes(options.loadProcess),
-      commandFor: options.commandFor,
+      commandsOf: options.commandsOf,
     }),
     calibrations: new Calibrations(file, forecaster),
     clock,

@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate.ts';
-import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
+import { billOf, type ItemCounts, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
 import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
 import type { OutlineRow } from '../process.ts';
@@ -84,9 +84,18 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
   if (stepIndex > totals.steps) return `the run has come to step ${totals.steps}, not to this one.`;
   if (isWriting) return 'the run goes on: a person decides where it pauses.';
   if (status === 'done' || status === 'stopped') return `the run is ${status}.`;
+  if (totals.items !== undefined)
+    return 'it is a step of a map, which gives up what its votes cannot decide and goes on.';
   return processSource === null
     ? 'the run was started from code, which alone knows its process: decide there, with the option `answer`.'
     : null;
+}
+
+/** What became of a map's items by its last checkpoint, without what it keeps for itself; null for another run. */
+export function itemCounts({ totals }: Pick<RunRecord, 'totals'>): ItemCounts | null {
+  if (totals.items === undefined) return null;
+  const { done, undecided, invalid } = totals.items;
+  return { done, undecided, invalid };
 }
 
 export function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmView[] {

@@ -283,6 +283,7 @@ function About({ detail }: { detail: RunDetail }) {
       <Command what="Look" text={commands.inspect} />
       {commands.resume !== null && <Command what="Go on" text={commands.resume} />}
       {commands.replay !== null && <Command what="Replay" text={commands.replay} />}
+      {commands.again !== null && <Command what="Once more" text={commands.again} />}
       <p>
         {detail.run.process}, version {detail.processVersion}, {detail.processSource ?? 'given in code'}
       </p>
