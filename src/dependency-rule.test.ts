@@ -32,6 +32,7 @@ const LAYERS: readonly Layer[] = [
       'plan.ts',
       'certificate.ts',
       'item-certainty.ts',
+      'course.ts',
       'calibration.ts',
       'drift.ts',
       'panel.ts',

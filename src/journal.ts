@@ -1,3 +1,4 @@
+import type { CoursePoint } from './course.ts';
 import type { DriftState } from './drift.ts';
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
@@ -59,6 +60,8 @@ export interface RunTotals {
   wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
+  /** Its course up to there; journals of early versions have none. */
+  course?: CoursePoint[];
 }
 
 export interface ItemCounts {

@@ -714,7 +714,16 @@ describe('the record', () => {
       await clock.sleep(1e6);
     }
     assert.ok(spentMs > 100);
-    assert.equal((await journal.find('run'))?.totals.activeMs, spentMs);
+    const { activeMs, course, steps } = (await journal.find('run'))!.totals;
+    assert.equal(activeMs, spentMs);
+    assert.deepEqual(
+      [course?.[0], course?.at(-1)],
+      [
+        [0, 0],
+        [Math.round(spentMs), steps],
+      ],
+    );
+    assert.ok(course!.some(([, decided]) => decided === 3));
     assert.equal(result?.status, 'done');
   });
 
@@ -868,7 +877,7 @@ async function endOf(journal: Journal, { seed, hasEffect, pauses }: Parts): Prom
 interface End {
   readonly status: string | undefined;
   readonly state: unknown;
-  readonly totals: Omit<RunTotals, 'activeMs'>;
+  readonly totals: Omit<RunTotals, 'activeMs' | 'course'>;
   readonly decisions: readonly unknown[];
   readonly samples: readonly unknown[];
   readonly notes: readonly unknown[];
@@ -876,7 +885,7 @@ interface End {
 
 async function readEnd(journal: Journal): Promise<End> {
   const found = await journal.find('run');
-  const { activeMs: _, ...totals } = found!.totals;
+  const { activeMs: _, course: __, ...totals } = found!.totals;
   const decisions = (await journal.decisions('run')).map(({ latencyMs: _, ...decision }) => decision);
   const samples = await Promise.all(Array.from({ length: STEPS }, (_, step) => journal.samples('run', step)));
   const writer = await journal.openWriter('run');

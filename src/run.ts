@@ -6,6 +6,7 @@ import { Budget, type BudgetOptions } from './budget.ts';
 import { candidateKey } from './candidate.ts';
 import { type Certificate, certificateOf } from './certificate.ts';
 import type { Clock } from './clock.ts';
+import { addToCourse } from './course.ts';
 import {
   type Decision,
   type Question,
@@ -641,23 +642,30 @@ class Run<Input, State, Action> {
   }
 
   #checkpoint(nowMs: number): void {
-    this.#totals.activeMs += nowMs - this.#sinceMs;
+    const totals = this.#totals;
+    totals.course ??= [[totals.activeMs, this.#checkpointStep]];
+    totals.activeMs += nowMs - this.#sinceMs;
+    totals.course = addToCourse(totals.course, [totals.activeMs, totals.steps]);
     this.#sinceMs = nowMs;
     requireJson(`the state before step ${this.#stepIndex}`, this.#state, this.#process.name);
     this.#checkpointMs = nowMs;
     this.#checkpointStep = this.#stepIndex;
     this.#checkpointState = this.#state;
     if (this.#drift !== undefined) {
-      this.#totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
+      totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
     }
-    if (this.#panel !== undefined) this.#totals.panel = this.#panel.state;
+    if (this.#panel !== undefined) totals.panel = this.#panel.state;
     const { items } = this.#options;
     if (items !== undefined) {
       items.flush();
-      this.#totals.items = items.record;
+      totals.items = items.record;
     }
-    const totals = structuredClone(this.#totals);
-    this.#writer.append({ type: 'checkpoint', stepIndex: this.#stepIndex, state: this.#state, totals });
+    this.#writer.append({
+      type: 'checkpoint',
+      stepIndex: this.#stepIndex,
+      state: this.#state,
+      totals: structuredClone(totals),
+    });
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
   }
 

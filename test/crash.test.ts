@@ -488,7 +488,7 @@ async function readEnd(folder: string): Promise<End> {
   const found = await journal.find(RUN_ID);
   assert.ok(found !== undefined && !found.isWriting);
   // What was wasted since the last checkpoint before a kill is not known.
-  const { activeMs: _, wasted: __, ...totals } = found.totals;
+  const { activeMs: _, course: __, wasted: ___, ...totals } = found.totals;
   const decisions = (await journal.decisions(RUN_ID)).map(({ latencyMs: _, ...decision }) => decision);
   const samples = await Promise.all(range(0, STEPS).map((step) => journal.samples(RUN_ID, step)));
   await journal.close();

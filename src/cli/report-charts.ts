@@ -78,12 +78,21 @@ export function lineChart(options: {
   readonly lines: readonly Line[];
   readonly scale: 'linear' | 'log';
   readonly yText: (value: number) => string;
+  readonly xText?: (value: number) => string;
   /** Values of x with a vertical line and a word. */
   readonly marks?: readonly { readonly x: number; readonly text: string }[];
   /** Whether the area under the first line is filled. */
   readonly isFilled?: boolean;
 }): Markup {
-  const { about, xLabel, scale, yText, marks = [], isFilled = false } = options;
+  const {
+    about,
+    xLabel,
+    scale,
+    yText,
+    xText = (value) => COMPACT.format(value),
+    marks = [],
+    isFilled = false,
+  } = options;
   const isLog = scale === 'log';
   const lines = options.lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => !isLog || y >= 1) }));
   const points = lines.flatMap((line) => line.points);
@@ -100,7 +109,7 @@ export function lineChart(options: {
   );
   const ticks = roundTicks(xLeast, xMost, { wanted: 5, leastStep: 1 }).map(
     (tick) =>
-      html`<text class="tick" x="${at(toX(tick))}" y="${at(HEIGHT - BOTTOM + 15)}" text-anchor="middle">${COMPACT.format(tick)}</text>`,
+      html`<text class="tick" x="${at(toX(tick))}" y="${at(HEIGHT - BOTTOM + 15)}" text-anchor="middle">${xText(tick)}</text>`,
   );
   const drawn = lines.map(({ kind, points }, i) => {
     const path = points.map(([x, y]) => `${at(toX(x))},${at(toY(y))}`).join(' ');

@@ -3,15 +3,14 @@ import { html, type Markup } from './markup.ts';
 import { type Column, columnChart, lineChart, rowChart } from './report-charts.ts';
 import { figure, section, showPercent } from './report-layout.ts';
 import type { Report } from './report-page.ts';
-import { plural, showUsd } from './terminal.ts';
+import { plural, showDuration, showUsd } from './terminal.ts';
 
 const MOST_COLUMNS = 20;
 
 /** The section with the charts; none of a run without a decision. */
-export function charts({ charts: figures, plan, drift, run }: Report): Markup | '' {
-  const { coveredSteps: steps, buckets, flags } = figures;
+export function charts({ charts: figures, plan, drift, course, run }: Report): Markup | '' {
+  const { coveredSteps: steps, buckets, flags, stretches } = figures;
   if (steps === 0) return '';
-  const stretches = stretchesOf(buckets, steps);
   const planned = plan?.undecidedAfter ?? [];
   const cost = cumulativeCost(buckets);
   const legend = [
@@ -55,6 +54,19 @@ export function charts({ charts: figures, plan, drift, run }: Report): Markup | 
             flags.map(({ code, samples }) => ({ label: code, value: samples })),
           ),
         ),
+    course.length < 2
+      ? ''
+      : figure(
+          'Steps over the time that it ran',
+          lineChart({
+            about: 'Decided steps against the time in which the run went on; pauses are left out',
+            xLabel: 'time',
+            xText: showDuration,
+            scale: 'linear',
+            yText: (value) => COMPACT.format(value),
+            lines: [{ kind: 'measured', points: course }],
+          }),
+        ),
     figure(
       'Dissent and red flags over the run',
       lineChart({
@@ -64,8 +76,8 @@ export function charts({ charts: figures, plan, drift, run }: Report): Markup | 
         yText: showPercent,
         marks: drifted,
         lines: [
-          { kind: 'measured', points: stretches.map(({ middle, contested }) => [middle, contested]) },
-          { kind: 'flag', points: stretches.map(({ middle, flagged }) => [middle, flagged]) },
+          { kind: 'measured', points: stretches.map(({ atStep, contested }) => [atStep, contested]) },
+          { kind: 'flag', points: stretches.map(({ atStep, flagged }) => [atStep, flagged]) },
         ],
       }),
       [
@@ -124,22 +136,3 @@ function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonl
 
 /** Less of a step is not worth a line. */
 const LEAST_EXPECTED = 0.5;
-
-/** Stretches of the run in which a share says something: of a short one, some steps together. */
-function stretchesOf(buckets: RunCharts['buckets'], steps: number) {
-  const wanted = Math.max(LEAST_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
-  const size = Math.ceil(buckets.length / wanted);
-  return Array.from({ length: Math.ceil(buckets.length / size) }, (_, i) => {
-    const together = buckets.slice(i * size, (i + 1) * size);
-    const sum = (field: 'steps' | 'samples' | 'contested' | 'flagged') =>
-      together.reduce((total, bucket) => total + bucket[field], 0);
-    return {
-      middle: (together[0]!.fromStep + together.at(-1)!.toStep - 1) / 2,
-      contested: sum('contested') / sum('steps'),
-      flagged: sum('samples') === 0 ? 0 : sum('flagged') / sum('samples'),
-    };
-  });
-}
-
-const LEAST_STRETCHES = 5;
-const STEPS_IN_STRETCH = 20;

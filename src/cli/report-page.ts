@@ -1,4 +1,5 @@
 import type { Certificate } from '../certificate.ts';
+import type { CoursePoint } from '../course.ts';
 import type { ItemCounts, Json } from '../journal.ts';
 import { flagTotal } from '../red-flags.ts';
 import type {
@@ -35,6 +36,8 @@ export interface Report {
   readonly items: ItemCounts | null;
   readonly certificate: Certificate | null;
   readonly drift: readonly DriftAlarmView[];
+  /** Its course up to its last checkpoint; none in journals of early versions. */
+  readonly course: readonly CoursePoint[];
   /** The newest, oldest first. */
   readonly notes: readonly NoteView[];
   readonly plan: RunPlanView | null;
@@ -302,17 +305,28 @@ function whatRan({ run, processSource, input, settings, versions }: Report): Mar
 
 function notes({ notes: shown }: Report): Markup | '' {
   if (shown.length === 0) return '';
+  const alike = Map.groupBy(shown, ({ code, detail }) => `${code}: ${detail?.message ?? JSON.stringify(detail)}`);
   return section('Notes', [
     table(
       'texts',
-      ['time (UTC)', 'what', ''],
-      shown.map(({ atMs, code, detail }) => {
-        const { stepIndex, message } = detail ?? {};
-        const text = typeof message === 'string' ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
+      ['first at (UTC)', 'what', ''],
+      [...alike.values()].map((group) => {
+        const [{ atMs, code, detail }] = group as [NoteView];
+        const { message } = detail ?? {};
+        const text = typeof message === 'string' ? `${stepsOf(group)}: ${message}` : JSON.stringify(detail);
         return [showTime(atMs).replace(' UTC', ''), code, cut(text, 300)];
       }),
     ),
   ]);
+}
+
+const MOST_STEPS_NAMED = 5;
+
+function stepsOf(alike: readonly NoteView[]): string {
+  const steps = alike.map(({ detail }) => detail.stepIndex);
+  const named = steps.slice(0, MOST_STEPS_NAMED).join(', ');
+  const more = steps.length - MOST_STEPS_NAMED;
+  return `${steps.length === 1 ? 'step' : 'steps'} ${named}${more > 0 ? ` and ${showCount(more)} more` : ''}`;
 }
 
 function reproduce({ versions, commands, processSource, items }: Report): Markup {

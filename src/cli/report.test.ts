@@ -96,7 +96,7 @@ describe('a page', () => {
     ]) {
       assert.ok(text.includes(part), part);
     }
-    assert.equal(page.match(/<svg /g)!.length, 5);
+    assert.equal(page.match(/<svg /g)!.length, 6);
     const [, data] = /<img class="state" alt="The last state" src="data:image\/svg\+xml;base64,([^"]*)">/.exec(page)!;
     const svg = Buffer.from(data!, 'base64').toString();
     assert.deepEqual(report.picture, { stepIndex: 127, svg });

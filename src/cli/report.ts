@@ -79,6 +79,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
       items: itemCounts(live),
       certificate,
       drift: driftAlarms(live),
+      course: totals.course ?? [],
       notes: reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,

@@ -41,7 +41,6 @@ export interface StretchRow {
   readonly output_tokens: number;
   readonly cost_usd: number;
   readonly priced: number;
-  readonly latency_ms: number;
 }
 
 /** Which decisions; `above` is exclusive. */
@@ -214,7 +213,7 @@ export class SqliteReader {
       const rows = this.#sql(
         `SELECT step / ?4 * ?4 AS start, count(*) AS steps, votes, samples, flags, count(tally) AS contested,
            coalesce(sum(wrong), 0) AS wrong, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-           coalesce(sum(cost_usd), 0) AS cost_usd, count(cost_usd) AS priced, sum(latency_ms) AS latency_ms
+           coalesce(sum(cost_usd), 0) AS cost_usd, count(cost_usd) AS priced
          FROM decisions WHERE run = ?1 AND step >= ?2 AND step < ?3 GROUP BY votes, samples, flags, start`,
       ).all(run, from, to, BigInt(width)) as unknown as (Omit<StretchRow, 'flags'> & { flags: string | null })[];
       return rows.map((row) => ({ ...row, flags: row.flags === null ? {} : JSON.parse(row.flags) }));

@@ -181,6 +181,8 @@ export interface RunDetail {
   /** Null where no step has more than one vote. */
   readonly certificate: CertificateView | null;
   readonly drift: readonly DriftAlarmView[];
+  /** Its course up to its last checkpoint; none in journals of early versions. */
+  readonly course: readonly (readonly [activeMs: number, steps: number])[];
   /** The newest 200, oldest first. */
   readonly notes: readonly NoteView[];
   readonly plan: RunPlanView | null;
@@ -228,8 +230,6 @@ export interface Bucket {
   readonly outputTokens: number;
   /** Null where a price is not known. */
   readonly costUsd: number | null;
-  /** Mean time from the first draw to the decision. */
-  readonly meanLatencyMs: number;
 }
 
 export interface RunCharts {
@@ -249,6 +249,17 @@ export interface RunCharts {
   readonly flags: readonly { readonly code: string; readonly samples: number }[];
   /** In order, without gaps, 200 at most, all of the same width but the last. */
   readonly buckets: readonly Bucket[];
+  /** Shares along the run, over so many steps each that they say something. */
+  readonly stretches: readonly Stretch[];
+}
+
+export interface Stretch {
+  /** In the middle of it. */
+  readonly atStep: number;
+  /** Share of steps with a dissenting vote. */
+  readonly contested: number;
+  /** Share of samples with a flag. */
+  readonly flagged: number;
 }
 
 /**

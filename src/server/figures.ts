@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { SqliteReader } from '../journals/sqlite-reader.ts';
-import type { Bucket, RunCharts } from './api.ts';
+import type { Bucket, RunCharts, Stretch } from './api.ts';
 
 const MOST_BUCKETS = 200;
 /** Read at once: a millisecond or two, between which other requests are answered. */
@@ -9,10 +9,9 @@ const STEPS_AT_ONCE = 2_500;
 const PATIENCE_MS = 100;
 const MOST_RUNS_KEPT = 20;
 
-type Sums = { -readonly [K in Exclude<keyof Bucket, 'meanLatencyMs' | 'costUsd'>]: Bucket[K] } & {
+type Sums = { -readonly [K in Exclude<keyof Bucket, 'costUsd'>]: Bucket[K] } & {
   costUsd: number;
   priced: number;
-  latencyMs: number;
 };
 
 /** Sums over a run for its charts. Each decision is read once: a run of a million steps takes seconds the first time. */
@@ -47,6 +46,10 @@ class RunFigures {
     for (let votes = 1; votes <= most; votes++) {
       undecidedAfter.push(undecidedAfter[votes - 1]! - (this.#votes.get(votes) ?? 0));
     }
+    const buckets = this.#buckets.map(({ priced, costUsd, ...sums }) => ({
+      ...sums,
+      costUsd: priced < sums.steps ? null : costUsd,
+    }));
     return {
       coveredSteps: this.#covered,
       steps: this.#reader.steps(this.#run),
@@ -54,11 +57,8 @@ class RunFigures {
       samplesPerStep: sorted(this.#samples).map(([samples, steps]) => ({ samples, steps })),
       undecidedAfter,
       flags: [...this.#flags].map(([code, samples]) => ({ code, samples })).sort((a, b) => b.samples - a.samples),
-      buckets: this.#buckets.map(({ priced, latencyMs, costUsd, ...sums }) => ({
-        ...sums,
-        costUsd: priced < sums.steps ? null : costUsd,
-        meanLatencyMs: latencyMs / sums.steps,
-      })),
+      buckets,
+      stretches: stretchesOf(buckets, this.#covered),
     };
   }
 
@@ -85,7 +85,6 @@ class RunFigures {
       bucket.outputTokens += row.output_tokens;
       bucket.costUsd += row.cost_usd;
       bucket.priced += row.priced;
-      bucket.latencyMs += row.latency_ms;
       add(this.#votes, votes, steps);
       add(this.#samples, samples, steps);
       for (const [code, count] of Object.entries(row.flags)) {
@@ -130,9 +129,26 @@ const EMPTY: Sums = {
   outputTokens: 0,
   costUsd: 0,
   priced: 0,
-  latencyMs: 0,
 };
 const SUMMED = (Object.keys(EMPTY) as (keyof Sums)[]).filter((field) => field !== 'fromStep' && field !== 'toStep');
+
+const LEAST_STRETCHES = 5;
+const STEPS_IN_STRETCH = 50;
+
+function stretchesOf(buckets: readonly Bucket[], steps: number): Stretch[] {
+  const wanted = Math.max(LEAST_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
+  const size = Math.ceil(buckets.length / wanted);
+  return Array.from({ length: size === 0 ? 0 : Math.ceil(buckets.length / size) }, (_, i) => {
+    const together = buckets.slice(i * size, (i + 1) * size);
+    const sum = (field: 'steps' | 'samples' | 'contested' | 'flagged') =>
+      together.reduce((total, bucket) => total + bucket[field], 0);
+    return {
+      atStep: (together[0]!.fromStep + together.at(-1)!.toStep - 1) / 2,
+      contested: sum('contested') / sum('steps'),
+      flagged: sum('samples') === 0 ? 0 : sum('flagged') / sum('samples'),
+    };
+  });
+}
 
 function add<Key>(counts: Map<Key, number>, key: Key, count: number): void {
   counts.set(key, (counts.get(key) ?? 0) + count);

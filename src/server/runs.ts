@@ -162,6 +162,7 @@ export class Runs {
       items: itemCounts(live),
       certificate,
       drift: driftAlarms(live),
+      course: totals.course ?? [],
       notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,

@@ -32,9 +32,12 @@ export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary 
   useEffect(() => {
     if (isBehind.current) again();
   }, [data, again]);
-  const { plan, drift } = detail;
+  const { plan, drift, course } = detail;
   // Drawn anew with each answer, not with each event.
-  const cards = useMemo(() => data && <Cards charts={data} plan={plan} drift={drift} />, [data, plan, drift]);
+  const cards = useMemo(
+    () => data && <Cards charts={data} plan={plan} drift={drift} course={course} />,
+    [data, plan, drift, course],
+  );
   if (data === undefined) return error ? <Problem error={error} again={again} /> : <Waiting />;
   return (
     <>
@@ -48,11 +51,15 @@ export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary 
   );
 }
 
-function Cards({ charts, plan, drift }: { charts: Charts; plan: RunPlanView | null; drift: RunDetail['drift'] }) {
+interface CardsProps extends Pick<RunDetail, 'plan' | 'drift' | 'course'> {
+  readonly charts: Charts;
+}
+
+function Cards({ charts, plan, drift, course }: CardsProps) {
   return (
     <>
       <Card title="Progress">
-        <ProgressChart buckets={charts.buckets} />
+        <ProgressChart course={course} />
       </Card>
       <Card title="Votes per step">
         <VotesChart charts={charts} plan={plan} />
@@ -83,18 +90,20 @@ function stepAxis(buckets: readonly Bucket[]) {
   return { label: 'step', format: short, values, range: [0, values.at(-1) ?? 1] as const };
 }
 
-function ProgressChart({ buckets }: { buckets: readonly Bucket[] }) {
-  const seconds = runningSum(buckets.map(({ steps, meanLatencyMs }) => (steps * meanLatencyMs) / 1_000));
+function ProgressChart({ course }: Pick<RunDetail, 'course'>) {
   return (
     <Chart
-      title="Steps against the time spent deciding them"
-      note="Times of all steps, one after the other: with speculation they overlap, and the run is faster."
-      x={{ label: 'time', format: (value) => duration(value * 1_000), values: [0, ...seconds] }}
+      title="Steps over the time in which the run went on"
+      note={course.length === 0 ? 'This journal was written by a version that did not note it.' : null}
+      x={{ label: 'time', format: duration, values: course.map(([activeMs]) => activeMs) }}
       y={{ label: 'steps', format: short }}
-      series={[{ label: 'steps', kind: 'line', color: 0, values: [0, ...buckets.map(({ toStep }) => toStep)] }]}
+      series={[{ label: 'steps', kind: 'line', color: 0, values: course.map(([, steps]) => steps) }]}
     />
   );
 }
+
+/** Less of a step is not worth a point. */
+const LEAST_EXPECTED = 0.5;
 
 function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null }) {
   const most = Math.max(0, ...charts.votesPerStep.map(({ votes }) => votes));
@@ -108,7 +117,8 @@ function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null
   };
   const planned = votes.map((number) => {
     const share = (plan?.undecidedAfter[number - 1] ?? 0) - (plan?.undecidedAfter[number] ?? 0);
-    return share > 0 ? share * charts.coveredSteps : null;
+    const steps = share * charts.coveredSteps;
+    return steps < LEAST_EXPECTED ? null : steps;
   });
   const isPlanned = plan !== null && plan.undecidedAfter.length > 0;
   return (
@@ -143,20 +153,19 @@ function UndecidedChart({ charts, plan }: { charts: Charts; plan: RunPlanView | 
   );
 }
 
-function DissentChart(props: { charts: Charts; plan: RunPlanView | null; drift: RunDetail['drift'] }) {
-  const { charts, plan, drift } = props;
-  const { buckets } = charts;
+function DissentChart({ charts, plan, drift }: Omit<CardsProps, 'course'>) {
+  const { stretches, coveredSteps } = charts;
   // Without dissent, ahead-by-k takes exactly k votes.
   const expected = plan?.rule === 'ahead-by-k' && plan.margin !== null ? plan.undecidedAfter[plan.margin] : undefined;
   return (
     <Chart
       title="Shares along the run"
       note={drift.length === 0 ? 'No drift alarm.' : null}
-      x={stepAxis(buckets)}
+      x={{ label: 'step', format: short, values: stretches.map(({ atStep }) => atStep), range: [0, coveredSteps] }}
       y={{ label: 'share', format: percent }}
       series={[
-        { label: 'contested steps', kind: 'line', color: 0, values: buckets.map((one) => one.contested / one.steps) },
-        { label: 'flagged samples', kind: 'line', color: 1, values: buckets.map((one) => one.flagged / one.samples) },
+        { label: 'contested steps', kind: 'line', color: 0, values: stretches.map(({ contested }) => contested) },
+        { label: 'flagged samples', kind: 'line', color: 1, values: stretches.map(({ flagged }) => flagged) },
         ...(expected === undefined
           ? []
           : [
@@ -165,7 +174,7 @@ function DissentChart(props: { charts: Charts; plan: RunPlanView | null; drift: 
                 kind: 'line' as const,
                 color: 4 as const,
                 isDashed: true,
-                values: buckets.map(() => expected),
+                values: stretches.map(() => expected),
               },
             ]),
       ]}

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/server/api.ts';
+import type { NoteView, OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/server/api.ts';
 import { answerTo, api } from './client.ts';
 import { follow } from './events.ts';
 import { count, digits, duration, percent, short, usd, when } from './format.ts';
@@ -240,7 +240,7 @@ function Plan({ detail, run }: { detail: RunDetail; run: RunSummary }) {
   );
 }
 
-function Notes({ detail: { notes, settledBy, items, wasted } }: { detail: RunDetail }) {
+function Notes({ detail: { run, notes, settledBy, items, wasted } }: { detail: RunDetail }) {
   const settled = Object.entries(settledBy);
   return (
     <Card title="What happened">
@@ -265,14 +265,24 @@ function Notes({ detail: { notes, settledBy, items, wasted } }: { detail: RunDet
         <p class="empty">No notes.</p>
       ) : (
         <ol class="notes">
-          {notes.toReversed().map(({ id, atMs, code, detail }) => (
-            <li key={id}>
-              <time>{when(atMs)}</time> <b>{code}</b> <span>{JSON.stringify(detail)}</span>
-            </li>
+          {notes.toReversed().map((note) => (
+            <Note key={note.id} note={note} runId={run.runId} />
           ))}
         </ol>
       )}
     </Card>
+  );
+}
+
+/** In words where it has some. */
+function Note({ note: { atMs, code, detail }, runId }: { note: NoteView; runId: string }) {
+  const { stepIndex, message, ...rest } = detail ?? {};
+  return (
+    <li title={JSON.stringify(detail)}>
+      <time>{when(atMs)}</time> <b>{code}</b>{' '}
+      {Number.isSafeInteger(stepIndex) && <a href={paths.step(runId, stepIndex)}>step {count(stepIndex)}</a>}{' '}
+      <span>{typeof message === 'string' ? message : JSON.stringify(rest)}</span>
+    </li>
   );
 }
 
@@ -285,7 +295,8 @@ function About({ detail }: { detail: RunDetail }) {
       {commands.replay !== null && <Command what="Replay" text={commands.replay} />}
       {commands.again !== null && <Command what="Once more" text={commands.again} />}
       <p>
-        {detail.run.process}, version {detail.processVersion}, {detail.processSource ?? 'given in code'}
+        {detail.run.process}, version {detail.processVersion}
+        {detail.processSource !== detail.run.process && `, ${detail.processSource ?? 'given in code'}`}
       </p>
       <details>
         <summary>Input and settings</summary>

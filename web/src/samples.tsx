@@ -11,12 +11,14 @@ const SAMPLES_AT_FIRST = 24;
 export function Samples({ detail }: { detail: StepDetail }) {
   const { samples, moreSamples, leader, decision } = detail;
   const [shown, setShown] = useState(SAMPLES_AT_FIRST);
+  const isOneModel = samples.every(({ model }) => model === samples[0]!.model);
   const winners = samples.filter(
     ({ candidate, isJudgement }) => !isJudgement && candidate !== null && candidate === leader,
   );
   return (
     <section>
       <h2>Samples</h2>
+      {samples.length > 0 && isOneModel && <p class="note">All of {samples[0]!.model}.</p>}
       {samples.length === 0 && (
         <p class="empty">
           {decision === null
@@ -31,6 +33,7 @@ export function Samples({ detail }: { detail: StepDetail }) {
             sample={sample}
             winner={winners.find(({ variant }) => variant === sample.variant)}
             detail={detail}
+            isOneModel={isOneModel}
           />
         ))}
       </div>
@@ -49,9 +52,11 @@ interface SampleProps {
   /** The first sample that voted for the winner, or the leader, in the same form: others differ in all words. */
   readonly winner: SampleView | undefined;
   readonly detail: StepDetail;
+  /** Then each need not name it. */
+  readonly isOneModel: boolean;
 }
 
-function Sample({ sample, winner, detail }: SampleProps) {
+function Sample({ sample, winner, detail, isOneModel }: SampleProps) {
   const { draw, flag, candidate, race } = sample;
   const [whole, setWhole] = useState<string>();
   const [error, setError] = useState<Error>();
@@ -72,7 +77,8 @@ function Sample({ sample, winner, detail }: SampleProps) {
         <b>Draw {draw}</b>
         <span class="kind">{kind === 'winner' && detail.decision === null ? 'for the leader' : KINDS[kind]}</span>
         <small>
-          {sample.model}, {sample.variant}, temperature {sample.temperature}
+          {!isOneModel && `${sample.model}, `}
+          {sample.variant}, temperature {sample.temperature}
         </small>
       </header>
       {flag !== null ? (
