@@ -4,6 +4,7 @@ import { InFlight } from './draws.ts';
 import { UsageError } from './errors.ts';
 import { type RunRecord, unknownRun } from './journal.ts';
 import type { Model } from './model.ts';
+import { isSimulated } from './models/resolve.ts';
 import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
 import type { AnyProcess } from './process.ts';
 import { outOfSamples } from './recount.ts';
@@ -130,6 +131,6 @@ function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
 /** Only for its name, and for the rates of a simulated one: nothing is loaded or asked. */
 async function namedModel(model: string | Model, options: RunOptions): Promise<Model> {
   if (typeof model !== 'string') return model;
-  if (/^simulated\b/.test(model) && options.baseUrl === undefined) return openModel({ ...options, model });
+  if (isSimulated(model, options.baseUrl)) return openModel({ ...options, model });
   return { id: model, price: options.price, generate: outOfSamples };
 }

@@ -1,6 +1,7 @@
 import { run } from './defaults.ts';
 import { UsageError } from './errors.ts';
 import type { Model } from './model.ts';
+import { isSimulated } from './models/resolve.ts';
 import type { RunOptions } from './options.ts';
 import type { AnyProcess, OutlineRow } from './process.ts';
 import { PRODUCTS } from './processes/products.ts';
@@ -63,9 +64,9 @@ async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: 
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
   // A simulated model must know what is right: it knows products.
   const name = typeof model === 'string' ? model : model?.id;
-  const isSimulated = name !== undefined && /^simulated\b/.test(name) && rest.baseUrl === undefined;
-  const process: AnyProcess = solveProcess({ oracle: isSimulated ? PRODUCTS : undefined });
-  if (isSimulated) requireProduct(problem);
+  const isKnowing = name !== undefined && isSimulated(name, rest.baseUrl);
+  const process: AnyProcess = solveProcess({ oracle: isKnowing ? PRODUCTS : undefined });
+  if (isKnowing) requireProduct(problem);
   const roles = {
     ...(decomposer === undefined ? {} : { decompose: decomposer }),
     ...(judge === undefined ? {} : { judge }),

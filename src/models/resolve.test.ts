@@ -12,7 +12,7 @@ import { ModelError, UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import type { Model } from '../model.ts';
 import { hanoi } from '../processes/hanoi.ts';
-import { type ResolveModelOptions, resolveModel } from './resolve.ts';
+import { isSimulated, type ResolveModelOptions, resolveModel } from './resolve.ts';
 import { SIMULATED_OPTION_NAMES } from './simulated.ts';
 
 const SECRET = 'secret-0123456789';
@@ -36,6 +36,14 @@ function ask(model: Model) {
 }
 
 describe('simulated', () => {
+  it('is told from others by name and place', () => {
+    for (const name of ['simulated', 'simulated:p=0.9', 'simulated@t=0.5']) {
+      assert.ok(isSimulated(name, undefined));
+      assert.ok(!isSimulated(name, 'http://localhost:8080/v1'));
+    }
+    for (const name of ['simulated-not', 'openai/simulated', '']) assert.ok(!isSimulated(name, undefined));
+  });
+
   it('takes every option, and costs nothing unless told', async () => {
     const model = await resolve('simulated:p=0.99,v=0.97,alternatives=2,seed=7');
     assert.equal(model.id, 'simulated:p=0.99,v=0.97,alternatives=2,seed=7');

@@ -72,6 +72,11 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
 }
 
+/** Whether a model that is named so, and asked there, is simulated: it is made at once and knows its own rates. */
+export function isSimulated(name: string, baseUrl: string | undefined): boolean {
+  return baseUrl === undefined && /^simulated(:|@t=|$)/.test(name);
+}
+
 /**
  * The same for a model that answers in batches, at a lower price: that of \`provider/model\` is half of the catalogue's, as the
  * large providers have it, unless it is given.

@@ -2,6 +2,7 @@ import { openCalibration } from '../defaults.ts';
 import { MdapError } from '../errors.ts';
 import { planRun } from '../foretell.ts';
 import { billOf, type RunRecord } from '../journal.ts';
+import { isSimulated } from '../models/resolve.ts';
 import { DEFAULT_K, DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import { requireSteps } from '../plan.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
@@ -36,10 +37,10 @@ async function foretellByRates(
   process: AnyProcess,
   steps: number | undefined,
 ): Promise<Foretold> {
-  const { model, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
+  const { model, baseUrl, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
   // Others would be opened, or loaded, for rates that they do not know.
-  const isSimulated = /^simulated(:|$)/.test(String(model));
-  if (!isSimulated && p === undefined) {
+  const knowsRates = isSimulated(String(model), baseUrl);
+  if (!knowsRates && p === undefined) {
     return {
       missing: `the success rate of a vote is not known of ${model}: \`mdap calibrate\` measures it, for runs with a forecast.`,
     };
@@ -56,7 +57,7 @@ async function foretellByRates(
     steps,
     // The journal does not keep the items of a map, from which it would be estimated.
     ...(totals.items === undefined ? {} : { sampleCostUsd: bill && bill / totals.samples }),
-    ...(isSimulated ? { model } : {}),
+    ...(knowsRates ? { model } : {}),
   });
   return {
     plan: {
