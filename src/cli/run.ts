@@ -255,10 +255,11 @@ export function showChance(wrong: number | undefined): string {
 export function describeCertificate(certificate: Certificate | null): string {
   if (certificate === null) return 'not known: a single vote a step contradicts nobody';
   const { expectedWrong, expectedWrongHigh, chanceOfNone, chanceOfNoneLow } = certificate;
-  const high = `at most ${showNumber(expectedWrongHigh, 2)}, none with at least ${showShare(chanceOfNoneLow)}, at cautious rates`;
+  const [most, least] = [showNumber(expectedWrongHigh, 2), showShare(chanceOfNoneLow)];
   return expectedWrong === null || chanceOfNone === null
-    ? `no vote dissented; wrong decisions: ${high}`
-    : `${showNumber(expectedWrong, 2)} wrong decisions expected, none with ${showShare(chanceOfNone)} (${high})`;
+    ? `no vote dissented: cautiously at most ${most} wrong decisions; chance that none is wrong at least ${least}`
+    : `${showNumber(expectedWrong, 2)} wrong decisions expected (cautiously at most ${most}); ` +
+        `chance that none is wrong ${showShare(chanceOfNone)} (at least ${least})`;
 }
 
 export function describeWrongSteps({
