@@ -134,6 +134,16 @@ describe('on a terminal', () => {
     assert.equal(last(), '1 step · 1.0 steps/s · 3.00 votes/step · 0 contested');
   });
 
+  it('has room for the votes, their bars, doubts, cost and time of a long run in 80 columns', async () => {
+    const environment = { LANG: 'C.UTF-8' };
+    const { clock, start, step, last } = watch({ isTTY: true, columns: 80, totalSteps: 1_048_575, environment });
+    start({ stepIndex: 500_000 });
+    for (let i = 0; i < 48_877; i++) step({ costUsd: 0.001, ...(i % 30 === 0 ? { tally: [] } : {}) });
+    await clock.sleep(9_000);
+    step({ votes: 5, costUsd: 0.001 });
+    assert.equal(last(), '549K of 1.05M · 1 min 32 s left · $48.88 · 1,630 contested · 3.00 votes ▁▁▁▁▁▁▃');
+  });
+
   it('never wraps, whatever the width', async () => {
     for (const columns of [0, 1, 2, 10, 20, 30, 40, 60, 80, 200, undefined]) {
       const { clock, start, step, last } = watch({ isTTY: true, columns });
@@ -143,7 +153,7 @@ describe('on a terminal', () => {
       const line = last() ?? '';
       assert.ok(line.length >= 1 && line.length < Math.max(2, columns || 80), `${columns}: ${line}`);
       // Whole parts, as long as one fits.
-      if (columns === 40) assert.equal(line, '1 of 1,000 steps · 0.1 %');
+      if (columns === 40) assert.equal(line, '1 of 1,000 · 16 min 39 s left · $1.00');
     }
   });
 
@@ -199,7 +209,7 @@ describe('bars of the votes of the last steps', () => {
       step();
       const line = last()!;
       assert.ok(line.length < columns, `${columns}: ${line}`);
-      assert.match(line, /(?:votes\/step.* · ▁{8,20}|[^▁])$/);
+      assert.match(line, /(?:votes.* ▁{5,20}|[^▁])$/);
     }
     assert.equal(await barsAfter([3, 3, 3], {}), undefined);
   });

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { OnEvent } from '../events.ts';
 import type { ItemCounts } from '../journal.ts';
 import { addUsd } from '../model.ts';
-import { plural, printable, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
+import { plural, printable, showCompact, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {
   readonly isTTY?: boolean;
@@ -18,7 +18,7 @@ const SAME_FAILURE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[K';
 /** The votes of the last steps, as a bar each: so many at most, and none where there is room for fewer than some. */
 const MOST_BARS = 20;
-const LEAST_BARS = 8;
+const LEAST_BARS = 5;
 const BARS = '▁▂▃▄▅▆▇█';
 
 /**
@@ -53,24 +53,36 @@ export function progress(options: {
   const lastVotes: number[] = [];
   let isToldOfItems = true;
 
-  /** What matters most comes first: a narrow terminal shows no more. */
-  function partsAt(nowMs: number): string[] {
+  /** From all that can be said to the narrowest; where there is no room for that, its last parts are left out. */
+  function formsAt(nowMs: number): readonly string[][] {
     const at = place();
     const perSecond = (1_000 * (at - (first ?? at))) / Math.max(1, nowMs - startMs);
-    const parts =
-      totalSteps === undefined
-        ? [plural(at, noun)]
-        : [`${showCount(at)} of ${plural(totalSteps, noun)}`, `${((100 * at) / totalSteps).toFixed(1)} %`];
+    const isMeasured = totalSteps !== undefined;
+    const whole = isMeasured
+      ? [`${showCount(at)} of ${plural(totalSteps, noun)}`, `${((100 * at) / totalSteps).toFixed(1)} %`]
+      : [plural(at, noun)];
+    const short = isMeasured ? `${showCompact(at)} of ${showCompact(totalSteps)}` : plural(at, noun);
     const flags = flagged > 0 ? [plural(flagged, 'red flag')] : [];
-    if (steps === 0) return [...parts, samples === 0 ? 'waiting for the model' : plural(samples, 'sample'), ...flags];
-    if (totalSteps !== undefined && totalSteps > at && perSecond > 0)
-      parts.push(`${showDuration(((totalSteps - at) / perSecond) * 1_000)} left`);
-    if (costUsd !== 0) parts.push(`${showUsd(costUsd)}${projected(at)}`);
-    if (perSecond > 0) parts.push(showPace(perSecond, noun));
-    parts.push(`${(votes / steps).toFixed(2)} ${VOTES}`, `${showCount(contested)} contested`);
+    if (steps === 0) {
+      const rest = [samples === 0 ? 'waiting for the model' : plural(samples, 'sample'), ...flags];
+      return [
+        [...whole, ...rest],
+        [short, ...rest],
+      ];
+    }
+    const left =
+      isMeasured && totalSteps > at && perSecond > 0
+        ? [`${showDuration(((totalSteps - at) / perSecond) * 1_000)} left`]
+        : [];
+    const cost = costUsd === 0 ? [] : [showUsd(costUsd)];
+    const pace = perSecond > 0 ? [showPace(perSecond, noun)] : [];
+    const perStep = `${(votes / steps).toFixed(2)} ${VOTES}`;
     const { undecided = 0, invalid = 0 } = items?.() ?? {};
-    if (undecided + invalid > 0) parts.push(`${showCount(undecided + invalid)} failed`);
-    return [...parts, ...flags];
+    const failed = undecided + invalid > 0 ? [`${showCount(undecided + invalid)} failed`] : [];
+    const doubts = [`${showCount(contested)} contested`, ...failed];
+    const projectedCost = cost.map((text) => `${text}${projected(at)}`);
+    const wide = [...whole, ...left, ...projectedCost, ...pace, `${perStep}/step`, ...doubts];
+    return [[...wide, ...flags], wide, [short, ...left, ...cost, ...doubts, perStep]];
   }
 
   function place(): number {
@@ -88,21 +100,25 @@ export function progress(options: {
 
   function redraw(nowMs: number): void {
     shownMs = nowMs;
-    const parts = partsAt(nowMs);
+    const forms = formsAt(nowMs);
+    if (!isLive) {
+      output.write(`${forms[0]!.join(SEPARATOR)}\n`);
+      return;
+    }
     // Some terminals say they have 0 columns.
-    if (isLive) {
-      const columns = (output.columns || 80) - 1;
-      const line = fit(parts, columns);
-      // Beside the figure that says what they are.
-      const isExplained = line.includes(VOTES);
-      output.write(`${ERASE_LINE}${line}${hasBars && isExplained ? bars(columns - line.length) : ''}`);
-    } else output.write(`${parts.join(SEPARATOR)}\n`);
+    const columns = (output.columns || 80) - 1;
+    const barsRoom = hasBars && lastVotes.length >= LEAST_BARS ? 1 + LEAST_BARS : 0;
+    const fitting = forms.find((parts) => parts.join(SEPARATOR).length + barsRoom <= columns);
+    const line = fit(fitting ?? forms.at(-1)!, columns);
+    // Beside the figure that says what they are.
+    const isExplained = line.includes(VOTES);
+    output.write(`${ERASE_LINE}${line}${hasBars && isExplained ? bars(columns - line.length) : ''}`);
   }
 
   /** As many of the last steps as fit into so many columns. */
   function bars(columns: number): string {
-    const count = Math.min(lastVotes.length, columns - SEPARATOR.length);
-    return count < LEAST_BARS ? '' : `${SEPARATOR}${showBars(lastVotes.slice(-count))}`;
+    const count = Math.min(lastVotes.length, columns - 1);
+    return count < LEAST_BARS ? '' : ` ${showBars(lastVotes.slice(-count))}`;
   }
 
   /** Where a run over items goes on is known once what was decided before is applied again. */
@@ -174,7 +190,7 @@ export function progress(options: {
 }
 
 const SEPARATOR = ' · ';
-const VOTES = 'votes/step';
+const VOTES = 'votes';
 
 /** As many parts as fit on one line. */
 function fit(parts: readonly string[], columns: number): string {

@@ -1,5 +1,5 @@
 import { html, type Markup } from './markup.ts';
-import { showCount } from './terminal.ts';
+import { showCompact, showCount } from './terminal.ts';
 
 // SVG without scripts. Sizes are in units of the drawing, which scales to the width of its place; colours are classes, which
 // the page's style sheet fills, light and dark.
@@ -12,8 +12,6 @@ const TOP = 14;
 const BOTTOM = 40;
 const INNER_WIDTH = WIDTH - LEFT - RIGHT;
 const INNER_HEIGHT = HEIGHT - TOP - BOTTOM;
-
-const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** One of `columnChart`. */
 export interface Column {
@@ -43,7 +41,7 @@ export function columnChart(options: {
     return html`<g><title>${`${label}: ${showCount(value)}${expected === undefined ? '' : `, planned ${showCount(expected)}`}`}</title>
 <rect class="bar" x="${at(middle - width / 2)}" y="${at(y(value))}" width="${at(width)}" height="${at(y(0) - y(value))}"/>
 ${expected === undefined ? '' : html`<line class="plan" x1="${at(middle - 0.46 * place)}" x2="${at(middle + 0.46 * place)}" y1="${at(y(expected))}" y2="${at(y(expected))}"/>`}
-${value > 0 ? html`<text x="${at(middle)}" y="${at(top - 4)}" text-anchor="middle">${COMPACT.format(value)}</text>` : ''}
+${value > 0 ? html`<text x="${at(middle)}" y="${at(top - 4)}" text-anchor="middle">${showCompact(value)}</text>` : ''}
 <text class="tick" x="${at(middle)}" y="${at(y(0) + 15)}" text-anchor="middle">${i % labelled === 0 ? label : ''}</text></g>`;
   });
   return drawing(about, [...drawn, baseline(y(0)), xTitle(xLabel)]);
@@ -84,15 +82,7 @@ export function lineChart(options: {
   /** Whether the area under the first line is filled. */
   readonly isFilled?: boolean;
 }): Markup {
-  const {
-    about,
-    xLabel,
-    scale,
-    yText,
-    xText = (value) => COMPACT.format(value),
-    marks = [],
-    isFilled = false,
-  } = options;
+  const { about, xLabel, scale, yText, xText = showCompact, marks = [], isFilled = false } = options;
   const isLog = scale === 'log';
   const lines = options.lines.map((line) => ({ ...line, points: line.points.filter(([, y]) => !isLog || y >= 1) }));
   const points = lines.flatMap((line) => line.points);

@@ -3,7 +3,7 @@ import { html, type Markup } from './markup.ts';
 import { type Column, columnChart, lineChart, rowChart } from './report-charts.ts';
 import { figure, section, showPercent } from './report-layout.ts';
 import type { Report } from './report-page.ts';
-import { plural, showDuration, showUsd } from './terminal.ts';
+import { plural, showCompact, showDuration, showUsd } from './terminal.ts';
 
 const MOST_COLUMNS = 20;
 
@@ -34,7 +34,7 @@ export function charts({ charts: figures, plan, drift, course, run }: Report): M
         about: 'Steps that are still undecided, by votes, on a logarithmic scale',
         xLabel: 'votes',
         scale: 'log',
-        yText: (value) => COMPACT.format(value),
+        yText: showCompact,
         lines: [
           {
             kind: 'plan',
@@ -63,7 +63,7 @@ export function charts({ charts: figures, plan, drift, course, run }: Report): M
             xLabel: 'time',
             xText: showDuration,
             scale: 'linear',
-            yText: (value) => COMPACT.format(value),
+            yText: showCompact,
             lines: [{ kind: 'measured', points: course }],
           }),
         ),
@@ -111,12 +111,10 @@ function cumulativeCost(buckets: RunCharts['buckets']) {
   });
   return {
     name: isPriced ? 'Cost so far' : 'Tokens so far',
-    show: isPriced ? showUsd : (tokens: number) => COMPACT.format(tokens),
+    show: isPriced ? showUsd : showCompact,
     points: [[0, 0] as [number, number], ...points],
   };
 }
-
-const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** From the fewest votes to the most; where there are many numbers of votes, several of them make one column. */
 function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonly number[]): Column[] {

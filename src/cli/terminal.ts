@@ -55,6 +55,13 @@ export function showShare(share: number): string {
   return share.toFixed(4);
 }
 
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** Whole up to 9,999, then in three digits: 549K, 1.05M. */
+export function showCompact(count: number): string {
+  return Number.isInteger(count) && Math.abs(count) < 10_000 ? showCount(count) : COMPACT.format(count);
+}
+
 export function showUsd(usd: number | null): string {
   if (usd === null) return 'cost unknown';
   if (usd === 0) return '$0';
