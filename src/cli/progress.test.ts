@@ -70,7 +70,7 @@ describe('on a terminal', () => {
         ['b', 1],
       ],
     });
-    assert.equal(last(), '250 of 1,000 steps · 25.0 % · 15.0 s left · 50 steps/s · 3.01 votes/step · 1 contested');
+    assert.equal(last(), '250 of 1,000 steps · 25.0 % · 15.0 s left · 50 steps/s · 1 contested · 3.01 votes/step');
   });
 
   it('shows a slow model by the time of a step, and the cost where there is one', async () => {
@@ -80,7 +80,7 @@ describe('on a terminal', () => {
     step({ costUsd: 0.25 });
     assert.match(
       last() ?? '',
-      /^1 of 1,000 steps · 0\.1 % · 5 h 33 min left · \$0\.25 of about \$250\.00 · 20\.0 s a step · 3\.00 votes/,
+      /^1 of 1,000 steps · 0\.1 % · 5 h 33 min left · \$0\.25 of about \$250\.00 · 20\.0 s a step · 0 contested · 3\.00 votes/,
     );
     await clock.sleep(20_000);
     step({ costUsd: null });
@@ -100,7 +100,7 @@ describe('on a terminal', () => {
     step({ costUsd: 0 });
     assert.equal(
       last(),
-      '520 of 1,000 items · 52.0 % · 4 min 0 s left · $5.00 of about $125.00 · 2.0 items/s · 3.00 votes/step · 0 contested · 10 failed',
+      '520 of 1,000 items · 52.0 % · 4 min 0 s left · $5.00 of about $125.00 · 2.0 items/s · 0 contested · 10 failed · 3.00 votes/step',
     );
   });
 
@@ -131,7 +131,7 @@ describe('on a terminal', () => {
     start();
     await clock.sleep(1_000);
     step();
-    assert.equal(last(), '1 step · 1.0 steps/s · 3.00 votes/step · 0 contested');
+    assert.equal(last(), '1 step · 1.0 steps/s · 0 contested · 3.00 votes/step');
   });
 
   it('has room for the votes, their bars, doubts, cost and time of a long run in 80 columns', async () => {
@@ -243,7 +243,7 @@ describe('in a log', () => {
       onEvent({ type: 'run-ended', status: 'done', reason: null });
       assert.deepEqual(written, [
         'resuming at step 5\n',
-        '15 of 1,000 steps · 1.5 % · 16 min 25 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
+        '15 of 1,000 steps · 1.5 % · 16 min 25 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
       ]);
     });
   }
@@ -257,8 +257,8 @@ describe('in a log', () => {
     }
     onEvent({ type: 'run-ended', status: 'done', reason: null });
     assert.deepEqual(written, [
-      '10 of 1,000 steps · 1.0 % · 16 min 30 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
-      '20 of 1,000 steps · 2.0 % · 16 min 20 s left · 1.0 steps/s · 3.00 votes/step · 0 contested\n',
+      '10 of 1,000 steps · 1.0 % · 16 min 30 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
+      '20 of 1,000 steps · 2.0 % · 16 min 20 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
     ]);
   });
 });

@@ -81,8 +81,13 @@ export function progress(options: {
     const failed = undecided + invalid > 0 ? [`${showCount(undecided + invalid)} failed`] : [];
     const doubts = [`${showCount(contested)} contested`, ...failed];
     const projectedCost = cost.map((text) => `${text}${projected(at)}`);
-    const wide = [...whole, ...left, ...projectedCost, ...pace, `${perStep}/step`, ...doubts];
-    return [[...wide, ...flags], wide, [short, ...left, ...cost, ...doubts, perStep]];
+    const wide = [...whole, ...left, ...projectedCost, ...pace, ...doubts];
+    // The votes stand last, beside their bars.
+    return [
+      [...wide, ...flags, `${perStep}/step`],
+      [...wide, `${perStep}/step`],
+      [short, ...left, ...cost, ...doubts, perStep],
+    ];
   }
 
   function place(): number {
@@ -110,7 +115,6 @@ export function progress(options: {
     const barsRoom = hasBars && lastVotes.length >= LEAST_BARS ? 1 + LEAST_BARS : 0;
     const fitting = forms.find((parts) => parts.join(SEPARATOR).length + barsRoom <= columns);
     const line = fit(fitting ?? forms.at(-1)!, columns);
-    // Beside the figure that says what they are.
     const isExplained = line.includes(VOTES);
     output.write(`${ERASE_LINE}${line}${hasBars && isExplained ? bars(columns - line.length) : ''}`);
   }
