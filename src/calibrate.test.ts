@@ -6,11 +6,12 @@
 //  5. What was paid for is kept when the model fails; with nothing seen the failure is thrown.
 //  6. Where a class was wrong, and only there, it has further draws; they lead to fewer votes and bias no figure.
 //  7. The models of a panel are measured beside the main one; a price that is not known is no price of zero.
-//  8. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
+//  8. Over many items the steps sampled are those of all of them, each as likely as any other.
+//  9. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Calibration, figuresOf, readCalibration, requireSameProcess, voterModelOf } from './calibration.ts';
-import { type CalibrateOptions, calibrateProcess } from './defaults.ts';
+import { type CalibrateOptions, calibrateItems, calibrateProcess } from './defaults.ts';
 import { ModelError, UsageError } from './errors.ts';
 import { evidenceBoundary, forecast } from './forecast.ts';
 import { stepOutcome } from './heterogeneity.ts';
@@ -374,5 +375,78 @@ describe('refused', () => {
   test('samples that are all red flags', async () => {
     const calibration = await calibrationOf({ model: scriptedModel(() => 'no idea'), sampleSteps: 3 });
     assert.throws(() => figuresOf(calibration), /every sample of scripted \(main\) was red-flagged/);
+  });
+});
+
+describe('over many items', () => {
+  /** Counts from one number to another: an item of as many steps. */
+  const BETWEEN = defineProcess<{ from: number; to: number }, { at: number; to: number }, number>({
+    name: 'between',
+    version: '1',
+    parse: readNumber,
+    reply: String,
+    start: ({ from, to }) => ({ at: from, to }),
+    steps: ({ from, to }) => to - from,
+    isDone: ({ at, to }) => at === to,
+    prompt: ({ at }) => ({ user: `What comes after ${at}?` }),
+    apply: (state, at) => ({ ...state, at }),
+    reference: ({ at }) => at + 1,
+    mistakes: ({ at }) => [at + 2],
+  });
+
+  async function* itemsOf(...inputs: readonly unknown[]) {
+    for (const input of inputs) yield { input };
+  }
+
+  const many = () =>
+    itemsOf(...Array.from({ length: 100 }, (_, i) => ({ from: 1_000 * i, to: 1_000 * i + 1 + (i % 7) })));
+  const STEPS = Array.from({ length: 100 }, (_, i) => 1 + (i % 7)).reduce((sum, steps) => sum + steps);
+
+  test('a random sample of the steps of all items, each as likely as any other', async () => {
+    const asked = new Set<string>();
+    const model = scriptedModel((request) => {
+      asked.add(request.prompt.user);
+      return String(next(request));
+    });
+    const options = { model, sampleSteps: 150, draws: 2, extraDraws: 0, variants: 1 };
+    const { calibration, reason } = await calibrateItems(BETWEEN, many(), options);
+    assert.equal(reason, null);
+    const { steps, runSteps, truth } = calibration;
+    assert.deepEqual([steps.length, asked.size, runSteps, truth], [150, 150, null, 'reference']);
+    const indices = steps.map(({ stepIndex }) => stepIndex);
+    assert.ok(indices.every((index, i) => index < STEPS && (i === 0 || index > indices[i - 1]!)));
+    // Of 397 steps; a binomial of 150 draws without replacement lies in this range with 1 - 1e-6.
+    const early = indices.filter((index) => index < STEPS / 2).length;
+    assert.ok(early > 46 && early < 104, `${early}`);
+    const whole = await calibrateItems(BETWEEN, many(), { ...options, sampleSteps: 1_000 });
+    assert.deepEqual(
+      whole.calibration.steps.map(({ stepIndex }) => stepIndex),
+      Array.from({ length: STEPS }, (_, i) => i),
+    );
+  });
+
+  test('p of the model lies in its interval', async () => {
+    const options = { model: 'simulated:p=0.85,v=0.9,seed=4', sampleSteps: 300, variants: 1 } as const;
+    const { calibration } = await calibrateItems(BETWEEN, many(), options);
+    const [figures] = figuresOf(calibration).classes;
+    assert.ok(figures!.p.low < 0.85 && figures!.p.high > 0.85, JSON.stringify(figures!.p));
+    requireSameProcess(calibration, BETWEEN, { isAccepted: false });
+  });
+
+  test('without a reference, the votes on the first items', async () => {
+    const blind = defineProcess({ ...BETWEEN, reference: undefined });
+    const model = scriptedModel((request) => String(next(request)));
+    const { calibration } = await calibrateItems(blind, many(), { model, sampleSteps: 20 });
+    assert.deepEqual([calibration.steps.length, calibration.truth], [20, 'agreement']);
+  });
+
+  test('items that cannot start are left out; where none can, it says so', async () => {
+    const done = { from: 5, to: 5 };
+    const items = itemsOf(done, { from: 1, to: 3 }, done, { from: 7, to: 8 });
+    const options = { model: 'simulated:p=0.9', sampleSteps: 10 } as const;
+    assert.equal((await calibrateItems(BETWEEN, items, options)).calibration.steps.length, 3);
+    for (const none of [itemsOf(), itemsOf(done, done)]) {
+      await assert.rejects(calibrateItems(BETWEEN, none, options), /there is nothing to decide/);
+    }
   });
 });

@@ -14,6 +14,7 @@ import type { Json, SampleEntry } from './journal.ts';
 import { addUsd } from './model.ts';
 import { callPart, type Process, parseInput, testVariants } from './process.ts';
 import type { Random } from './random.ts';
+import type { ItemsOfRun } from './run.ts';
 
 export interface CalibrateDependencies {
   readonly context: VoteContext;
@@ -30,6 +31,9 @@ export interface CalibrateDependencies {
   readonly settings: Json;
   readonly signal: AbortSignal | undefined;
   readonly onStep: ((done: number, wanted: number) => void) | undefined;
+  /** Of a process over many items: what reads those of the next steps. */
+  // biome-ignore lint/suspicious/noExplicitAny: the state is that process's own.
+  readonly items?: Pick<ItemsOfRun<any>, 'read'>;
 }
 
 export interface CalibrateResult {
@@ -55,7 +59,10 @@ export async function calibrate<Input, State, Action>(
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
-  if (process.isDone(start)) throw new UsageError('calibrate: with this input the process is done at its start.');
+  if (process.isDone(start))
+    throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
+  // It goes through the first steps, whose items are gone later.
+  const fingerprint = fingerprintOf(process, start);
   const { reference } = process;
   const observed: ObservedStep[] = [];
   const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
@@ -85,7 +92,7 @@ export async function calibrate<Input, State, Action>(
   }
   const calibration: Calibration = {
     format: CALIBRATION_FORMAT,
-    process: fingerprintOf(process, start),
+    process: fingerprint,
     runSteps: process.steps?.(input) ?? null,
     truth: reference === undefined ? 'agreement' : 'reference',
     classes: dependencies.context.voters.map(({ sampler, variant }, voter) => ({
@@ -113,7 +120,7 @@ async function* sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps }: CalibrateDependencies,
+  { random, steps, items }: CalibrateDependencies,
 ): AsyncGenerator<Target<State>> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
@@ -124,6 +131,7 @@ async function* sampleReference<Input, State, Action>(
       if (place < steps) reservoir[place] = { stepIndex, state };
     }
     const here = state;
+    await items?.read(here);
     const action = callPart(process, 'reference', stepIndex, () => reference(here));
     // An effect is not run: its observation is not known here.
     state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
@@ -139,7 +147,7 @@ async function* sampleReference<Input, State, Action>(
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
-  { context, steps }: CalibrateDependencies,
+  { context, steps, items }: CalibrateDependencies,
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
@@ -149,6 +157,7 @@ async function* followVotes<Input, State, Action>(
   }
   let state = start;
   for (let stepIndex = 0; stepIndex < steps && !process.isDone(state); stepIndex++) {
+    await items?.read(state);
     const decision = await vote(questionOf(process, state, stepIndex), context);
     if (decision.type === 'undecided') {
       throw new UsageError(

@@ -441,10 +441,35 @@ export interface CalibrateOptions extends Omit<RunOptions, 'runId' | 'journal' |
  * @throws {UsageError} for options or input that cannot be used.
  * @throws {ModelError} when the model fails before a single step was seen.
  */
-export async function calibrateProcess(
+export function calibrateProcess(
   process: AnyProcess,
   input: unknown,
   options: CalibrateOptions,
+): Promise<CalibrateResult> {
+  return calibrateOver(process, input, options, undefined);
+}
+
+/**
+ * The same over many inputs, for a map of them: the steps sampled are those of all items. Items that do not fit are left out.
+ * @throws {UsageError} also where so many in a row do not fit that the items are not what the process takes.
+ */
+export async function calibrateItems(
+  process: AnyProcess,
+  items: AsyncIterable<Item>,
+  options: CalibrateOptions,
+): Promise<CalibrateResult> {
+  const mapping = new Mapping({ process, items, sink: NO_SINK, readAhead: 1 });
+  await mapping.read(FIRST_ITEM);
+  return calibrateOver(mapping.process, null, options, mapping);
+}
+
+const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
+
+async function calibrateOver(
+  process: AnyProcess,
+  input: unknown,
+  options: CalibrateOptions,
+  items: Mapping | undefined,
 ): Promise<CalibrateResult> {
   const { clock = systemClock, signal, onStep } = options;
   const steps = wholeNumber('sampleSteps', options.sampleSteps ?? 50);
@@ -476,6 +501,7 @@ export async function calibrateProcess(
         settings: settingsOf(options),
         signal,
         onStep,
+        items,
       }),
     );
   });

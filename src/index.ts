@@ -8,6 +8,7 @@ export type { Clock } from './clock.ts';
 export type { Decision, Undecided, VoteRecord } from './decide.ts';
 export {
   type CalibrateOptions,
+  calibrateItems,
   calibrateProcess,
   type DecideQuestion,
   decide,

@@ -1,6 +1,6 @@
 // Proves of `mdap calibrate`, in processes of its own: it draws again where a vote was wrong, and says so; a panel is measured
 // beside the model, its voters named by model, a price that is not known said; `mdap run` finds what was written, also with
-// --k auto, and leaves it where rates are given; a calibration of an older format is refused with what to do.
+// --k auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older format is refused with what to do.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,6 +57,52 @@ describe('calibrate', { concurrency: 2 }, () => {
     const old = await mdap(['run', ...HANOI, '--run-id', 'f'], { cwd });
     assert.equal(old.code, 2);
     assert.match(old.stderr, /expected a calibration of the format .*, got mdap-calibration-1.*calibrate again/);
+  });
+
+  it('the items of a file, by which a map then decides', async (t) => {
+    const cwd = tempFolder(t);
+    const lines = Array.from({ length: 80 }, (_, id) =>
+      JSON.stringify({ record: `Bill ${id}, total ${id}.50`, expected: { total: id + 0.5 } }),
+    );
+    writeFileSync(join(cwd, 'labelled.jsonl'), `${lines.join('\n')}\nno JSON\n`);
+    writeFileSync(join(cwd, 'more.jsonl'), `${lines.map((line) => line.replace(/,"expected.*/, '}')).join('\n')}\n`);
+    const about = ['--schema', '{"total":"number"}', '--model', MAIN, '--journal', 'j.db'];
+    const items = ['--items', 'labelled.jsonl', '--sample-steps', '60', '--variants', '1'];
+    const calibrated = await mdap(['calibrate', 'extract-checked', ...items, ...about], { cwd });
+    assert.equal(calibrated.code, 0, calibrated.stderr);
+    assert.match(calibrated.stdout, /^extract-checked: \d+ samples on 60 steps, /);
+
+    const files = ['--input', 'labelled.jsonl', '--output', 'out.jsonl'];
+    const mapped = await mdap(['map', 'extract-checked', ...files, ...about, '--json'], { cwd });
+    assert.equal(mapped.code, 0, mapped.stderr);
+    assert.match(
+      mapped.stderr,
+      /^deciding by the calibration of .*\nthe items take about 80 steps \(else: --steps\)$/m,
+    );
+    const { items: counted, wrongSteps } = JSON.parse(mapped.stdout);
+    assert.deepEqual([counted.done, counted.invalid, wrongSteps], [80, 1, 0]);
+
+    // What is not labelled is another process, of the same prompts; a server in place of a simulated model, which has to know.
+    const server = await startChatServer(t, (response, prompt) =>
+      says(JSON.stringify({ total: Number(/total (\S+)/.exec(prompt)![1]) }))(response, prompt),
+    );
+    const known = ['--calibration', 'calibration-extract-checked.json', '--accept-calibration'];
+    const other = await mdap(
+      [
+        ...['map', 'extract', '--input', 'more.jsonl', '--output', 'more.out.jsonl', ...known],
+        ...['--schema', '{"total":"number"}', '--base-url', server.baseUrl, '--model', 'm', '--journal', 'j.db'],
+      ],
+      { cwd },
+    );
+    assert.equal(other.code, 0, other.stderr);
+    assert.match(other.stdout, /items +80: 80 done/);
+    const refused = await mdap(['calibrate', 'extract-checked', '--items', 'none.jsonl', ...about], { cwd });
+    assert.deepEqual(
+      [refused.code, refused.stderr],
+      [2, 'mdap: --items: expected a file, there is none at none.jsonl.\n'],
+    );
+    const both = await mdap(['calibrate', 'add', '--items', 'x', '--input', '{}', '--model', MAIN], { cwd });
+    assert.match(both.stderr, /--input, --items: expected one of them, got both/);
   });
 
   it('draws no further with --extra-draws 0, and says of whom it has no price', async (t) => {

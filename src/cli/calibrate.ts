@@ -8,14 +8,18 @@ import {
   figuresOf,
   type VoterName,
 } from '../calibration.ts';
-import { calibrateProcess, systemClock } from '../defaults.ts';
+import { type CalibrateOptions, calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
+import { type ItemFlags, itemInputs } from './item-inputs.ts';
+import { readItems } from './items.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
-import { loadProcess } from './process-source.ts';
+import { type LoadedProcess, loadProcess } from './process-source.ts';
 import { inputFor, pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-interface CalibrateFlags extends RunFlags {
+interface CalibrateFlags extends RunFlags, ItemFlags {
+  /** A file of many inputs. */
+  readonly items?: string;
   readonly input?: string;
   readonly output?: string;
   readonly sampleSteps?: number;
@@ -27,12 +31,12 @@ interface CalibrateFlags extends RunFlags {
 export async function calibrateCommand(source: string, flags: CalibrateFlags): Promise<number> {
   requireModel(flags);
   const loaded = await loadProcess(source);
-  const { raw } = await inputFor(loaded, flags.input);
+  const measure = await measurerOf(loaded, flags);
   const file = flags.output ?? calibrationFile(flags.journal, loaded.process.name);
   const { calibration, reason } = await pausable((signal) =>
-    calibrateProcess(loaded.process, raw, {
+    measure({
       ...runOptionsOf(flags),
-      model: flags.model,
+      model: flags.model!,
       sampleSteps: flags.sampleSteps,
       draws: flags.draws,
       extraDraws: flags.extraDraws,
@@ -48,6 +52,22 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   if (reason === null) return 0;
   process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(reason)}\n`);
   return 3;
+}
+
+/** Of one input, or of the items of a file. */
+async function measurerOf(loaded: LoadedProcess, flags: CalibrateFlags) {
+  const { process: definition } = loaded;
+  const { input, items, schema, with: constants, as } = flags;
+  if (items === undefined) {
+    if ((schema ?? constants ?? as) !== undefined) {
+      throw new UsageError('--schema, --with, --as: expected them beside --items, whose rows they make inputs of.');
+    }
+    const { raw } = await inputFor(loaded, input);
+    return (options: CalibrateOptions) => calibrateProcess(definition, raw, options);
+  }
+  if (input !== undefined) throw new UsageError('--input, --items: expected one of them, got both.');
+  const { toInput } = itemInputs(loaded, flags);
+  return (options: CalibrateOptions) => calibrateItems(definition, readItems(items, toInput, '--items'), options);
 }
 
 export function showSteps(): ((done: number, wanted: number) => void) | undefined {

@@ -34,7 +34,12 @@ export function formatOf(file: string): Format {
  * nobody. What an earlier map wrote as its failures is read as the items that they were.
  * @throws {UsageError} for a file that cannot be read, or a CSV file that is none.
  */
-export async function* readItems(file: string, toInput: (row: Row) => unknown): AsyncGenerator<Item> {
+export async function* readItems(
+  file: string,
+  toInput: (row: Row) => unknown,
+  option = '--input',
+): AsyncGenerator<Item> {
+  requireFile(option, file);
   try {
     const delimiter = formatOf(file) === 'csv' ? delimiterOf(file) : undefined;
     const stream = file === '-' ? process.stdin : createReadStream(file);
@@ -45,8 +50,14 @@ export async function* readItems(file: string, toInput: (row: Row) => unknown): 
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
     throw new UsageError(
-      `--input: expected a file that can be read as ${formatOf(file)}, ${file} cannot: ${messageOf(thrown)}.`,
+      `${option}: expected a file that can be read as ${formatOf(file)}, ${file} cannot: ${messageOf(thrown)}.`,
     );
+  }
+}
+
+export function requireFile(option: string, file: string): void {
+  if (file !== '-' && !existsSync(file)) {
+    throw new UsageError(`${option}: expected a file, there is none at ${file}.`);
   }
 }
 

@@ -12,6 +12,7 @@ import { mapCommand } from './map.ts';
 import {
   addBudgetOptions,
   addCalibrationOptions,
+  addItemOptions,
   addJournalOption,
   addJsonOption,
   addModelOptions,
@@ -136,12 +137,14 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('<process>', PROCESS)
     .description('measure what voting can rest on, before paying for a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--items <file>', 'or many inputs, as those of mdap map: JSON Lines, or CSV by its name')
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
     .option('--draws <n>', 'draws of each voter on each of them (default: 4)', parseNumber)
     .option('--extra-draws <n>', 'further draws of a voter where one of these was wrong (default: 8)', parseNumber)
     .option('--panel <a,b>', 'further models to measure with it', parseModels)
     .option('--output <file>', 'default: calibration-PROCESS.json beside the journal');
-  addJsonOption(addJournalOption(addSamplingOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'))))
+  addItemOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'));
+  addJsonOption(addJournalOption(addSamplingOptions(calibrate)))
     .addHelpText('after', CALIBRATE_EXAMPLES)
     .action(ending(calibrateCommand));
 
@@ -207,9 +210,6 @@ function createProgram(setExitCode: (code: number) => void): Command {
       '--failures <file>',
       'items without a result, and why (default: OUTPUT.failures.jsonl, or .csv where the input is CSV)',
     )
-    .option('--schema <json>', 'of extract: {"total":"number","tags":"string[]"}, a JSON schema, or @FILE')
-    .option('--with <json>', 'fields that every item gets')
-    .option('--as <field>', 'the field of the input that an item is (default: an item is the input)')
     .option('--batch', "in the provider's batches: cheaper, and may take hours; one batch for each round of votes")
     .option(
       '--window <n>',
@@ -218,7 +218,9 @@ function createProgram(setExitCode: (code: number) => void): Command {
       parseNumber,
     )
     .option('--run-id <id>', 'the same id again goes on (default: by process, input and output)');
-  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(map))))))
+  addJsonOption(
+    addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(addItemOptions(map)))))),
+  )
     .addHelpText('after', MAP_EXAMPLES)
     .action(ending(mapCommand));
 
@@ -390,6 +392,7 @@ Examples:
   mdap calibrate hanoi --input '{"disks":20}' --model openai/gpt-4.1-mini --sample-steps 200
   mdap calibrate ./process.ts --input '{}' --model qwen --base-url http://localhost:8080/v1 --variants 1
   mdap calibrate hanoi --input '{"disks":20}' --model openai/gpt-4.1-mini --panel anthropic/claude-haiku-4-5
+  mdap calibrate extract-checked --items labelled.jsonl --schema '{"total":"number"}' --model openai/gpt-4.1-mini
 Then \`mdap run\` with the same model decides by the evidence rule.`;
 
 const COMPARE_EXAMPLES = `

@@ -6,8 +6,9 @@ import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
 import { writeWhole } from './calibrate.ts';
 import { growHeapFor } from './heap.ts';
-import { endOfRecords, fileSink, fileSource, formatOf, type Row, readItems } from './items.ts';
-import { fileBeside, type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
+import { fileSink, fileSource, formatOf, type Row, readItems, requireFile } from './items.ts';
+import { fileBeside, type RunFlags, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
@@ -30,13 +31,10 @@ import {
   showPace,
 } from './terminal.ts';
 
-interface MapFlags extends RunFlags {
+interface MapFlags extends RunFlags, ItemFlags {
   readonly input?: string;
   readonly output?: string;
   readonly failures?: string;
-  readonly schema?: string;
-  readonly with?: string;
-  readonly as?: string;
   readonly window?: number;
   readonly batch?: boolean;
 }
@@ -63,15 +61,15 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
     throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
   }
   const loaded = await loadProcess(source);
-  const schema = schemaOf(loaded, flags);
-  const toInput = inputMaker(loaded, flags, schema);
-  if (input !== '-' && !existsSync(input)) throw new UsageError(`--input: expected a file, there is none at ${input}.`);
+  const { schema, toInput } = itemInputs(loaded, flags);
+  requireFile('--input', input);
   const from = fileSource(input);
   const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
   await requireFresh(runId, flags.journal, [output, failures]);
-  const sink = fileSink({ input, output, failures, columns: columnsOf(schema) });
   const calibration = decidingCalibration(loaded.process, flags);
+  const steps = flags.steps ?? (await stepsFor(loaded, { ...flags, calibration, input }, toInput));
+  const sink = fileSink({ input, output, failures, columns: columnsOf(schema) });
   const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
   const batched = flags.batch ? await openBatchModel(flags, runId) : undefined;
   const sizes = flags.batch ? { window: BATCH_ITEMS, maxConcurrency: BATCH_CALLS } : {};
@@ -79,7 +77,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const result = await pausable((signal) =>
     map(loaded.process, readItems(input, toInput), {
       ...sizes,
-      ...(runOptionsOf({ ...flags, calibration }) as MapOptions),
+      ...(runOptionsOf({ ...flags, calibration, steps }) as MapOptions),
       ...(batched === undefined ? {} : { model: batched.model }),
       runId,
       sink,
@@ -101,6 +99,18 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
       ? 'The same command again goes on.'
       : `Look closer: mdap inspect ${shellWord(runId)}${journalFlag(flags.journal)}`;
   return exitCodeWith(result, next);
+}
+
+/** The number of steps, where the rule that decides depends on it. */
+async function stepsFor(
+  { process: definition }: LoadedProcess,
+  { k, calibration, input }: MapFlags & { readonly input: string },
+  toInput: (row: Row) => unknown,
+): Promise<number | undefined> {
+  if (!calibration && k !== 'auto') return undefined;
+  const steps = await estimateSteps(definition, input, toInput);
+  if (steps !== undefined) process.stderr.write(`the items take about ${plural(steps, 'step')} (else: --steps)\n`);
+  return steps;
 }
 
 /** Batches that were sent are kept beside the journal until the map is done. */
@@ -153,45 +163,6 @@ async function requireFresh(runId: string, journalFile: string, files: readonly 
 /** Of the form of the input, which it may be later. */
 function failuresFile(output: string, format: string): string {
   return output.replace(/(\.\w+)?$/, `.failures.${format}`);
-}
-
-function countItems(file: string): number {
-  const format = formatOf(file);
-  const { count } = endOfRecords(file, format);
-  return Math.max(0, format === 'csv' ? count - 1 : count);
-}
-
-function isExtract({ process: { name } }: LoadedProcess): boolean {
-  return name.startsWith('extract');
-}
-
-/** Read once: it may come on stdin. */
-function schemaOf(loaded: LoadedProcess, { schema }: MapFlags): unknown {
-  if (schema === undefined) return undefined;
-  if (isExtract(loaded)) return readInput(schema, '--schema');
-  throw new UsageError(
-    `--schema: expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`,
-  );
-}
-
-/** What becomes of a row before the process sees it. */
-function inputMaker(loaded: LoadedProcess, { with: given, as }: MapFlags, schema: unknown): (row: Row) => unknown {
-  const isRecord = isExtract(loaded);
-  const constants = given === undefined ? {} : readInput(given, '--with');
-  if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
-    throw new UsageError(`--with: expected a JSON object, got ${JSON.stringify(constants)}.`);
-  }
-  const all = schema === undefined ? constants : { ...constants, schema };
-  const field = as ?? (isRecord ? 'record' : undefined);
-  return (row) => {
-    const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
-    // A row that has the field is meant as it is.
-    if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
-    if (!isObject) return row;
-    if (!isRecord) return { ...all, ...row };
-    const { record, expected } = row as { record?: unknown; expected?: unknown };
-    return { ...all, record, ...(expected === undefined ? {} : { expected }) };
-  };
 }
 
 /** Of a CSV file: the fields that are asked for. */

@@ -127,6 +127,14 @@ export function fileBeside(journalFile: string, name: string): string {
   return join(dirname(journalFile), `${name.replace(/[^\w.-]/g, '_')}.json`);
 }
 
+/** What makes inputs of the rows of a file. */
+export function addItemOptions(command: Command): Command {
+  return command
+    .option('--schema <json>', 'of extract: {"total":"number","tags":"string[]"}, a JSON schema, or @FILE')
+    .option('--with <json>', 'fields that every item gets')
+    .option('--as <field>', 'the field of the input that an item is (default: an item is the input)');
+}
+
 export function addJournalOption(command: Command): Command {
   return command.option('--journal <file>', 'where runs are kept', DEFAULT_JOURNAL_FILE);
 }

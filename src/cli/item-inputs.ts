@@ -1,0 +1,87 @@
+import { UsageError } from '../errors.ts';
+import { type AnyProcess, parseInput } from '../process.ts';
+import { endOfRecords, formatOf, type Row, readItems } from './items.ts';
+import { readInput } from './options.ts';
+import type { LoadedProcess } from './process-source.ts';
+
+/** How rows become inputs. */
+export interface ItemFlags {
+  readonly schema?: string;
+  readonly with?: string;
+  readonly as?: string;
+}
+
+/** The fields that every input has, and the name of the row in it. */
+export function itemInputs(loaded: LoadedProcess, flags: ItemFlags) {
+  const schema = schemaOf(loaded, flags);
+  return { schema, toInput: inputMaker(loaded, flags, schema) };
+}
+
+export function countItems(file: string): number {
+  const format = formatOf(file);
+  const { count } = endOfRecords(file, format);
+  return Math.max(0, format === 'csv' ? count - 1 : count);
+}
+
+const ITEMS_LOOKED_AT = 1_000;
+
+/**
+ * About how many steps the items of a file take together, by what the process says of the first thousand; undefined where it
+ * does not say, and for what can be read once only.
+ */
+export async function estimateSteps(
+  process: AnyProcess,
+  file: string,
+  toInput: (row: Row) => unknown,
+): Promise<number | undefined> {
+  if (process.steps === undefined || file === '-') return undefined;
+  let [items, steps] = [0, 0];
+  for await (const { input, refusal } of readItems(file, toInput)) {
+    if (items === ITEMS_LOOKED_AT) break;
+    items++;
+    if (refusal === undefined) steps += await stepsOf(process, input);
+  }
+  return steps === 0 ? undefined : Math.ceil((steps / items) * countItems(file));
+}
+
+/** None of what does not fit. */
+async function stepsOf(process: AnyProcess, raw: unknown): Promise<number> {
+  try {
+    return process.steps!(await parseInput(process, raw));
+  } catch {
+    return 0;
+  }
+}
+
+function isExtract({ process: { name } }: LoadedProcess): boolean {
+  return name.startsWith('extract');
+}
+
+/** Read once: it may come on stdin. */
+function schemaOf(loaded: LoadedProcess, { schema }: ItemFlags): unknown {
+  if (schema === undefined) return undefined;
+  if (isExtract(loaded)) return readInput(schema, '--schema');
+  throw new UsageError(
+    `--schema: expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`,
+  );
+}
+
+/** What becomes of a row before the process sees it. */
+function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schema: unknown): (row: Row) => unknown {
+  const isRecord = isExtract(loaded);
+  const constants = given === undefined ? {} : readInput(given, '--with');
+  if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
+    throw new UsageError(`--with: expected a JSON object, got ${JSON.stringify(constants)}.`);
+  }
+  const all = schema === undefined ? constants : { ...constants, schema };
+  const field = as ?? (isRecord ? 'record' : undefined);
+  return (row) => {
+    const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
+    // A row that has the field is meant as it is.
+    if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
+    if (!isObject) return row;
+    if (!isRecord) return { ...all, ...row };
+    const { record, expected } = row as { record?: unknown; expected?: unknown };
+    return { ...all, record, ...(expected === undefined ? {} : { expected }) };
+  };
+}
