@@ -59,8 +59,9 @@ export async function calibrate<Input, State, Action>(
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
-  if (process.isDone(start))
+  if (process.isDone(start)) {
     throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
+  }
   // It goes through the first steps, whose items are gone later.
   const fingerprint = fingerprintOf(process, start);
   const { reference } = process;

@@ -97,13 +97,11 @@ interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
  */
 export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
   const { price, sampleCostUsd, ...rest } = options;
-  if (rest.steps !== undefined && sampleCostUsd !== undefined) {
-    return plan({ ...rest, steps: rest.steps, sampleCostUsd: sampleCostUsd ?? undefined });
-  }
-  const input = await parseInput(process, rawInput);
+  const isKnown = rest.steps !== undefined && sampleCostUsd !== undefined;
+  const input = isKnown ? undefined : await parseInput(process, rawInput);
   const steps = rest.steps ?? requireSteps(process, input);
-  const known = sampleCostUsd === undefined ? price && estimateSampleCostUsd(process, input, price) : sampleCostUsd;
-  return plan({ ...rest, steps, sampleCostUsd: known ?? undefined });
+  const costUsd = sampleCostUsd === undefined ? price && estimateSampleCostUsd(process, input, price) : sampleCostUsd;
+  return plan({ ...rest, steps, sampleCostUsd: costUsd ?? undefined });
 }
 
 /**

@@ -26,7 +26,7 @@ import { builtInProcess } from '../src/processes/index.ts';
 import type { ServerOptions } from '../src/server/server.ts';
 import { solve } from '../src/solve.ts';
 import { buildPages, noBrowser, startBrowser } from './fixtures/browser.ts';
-import { type Dashboard, echo, startDashboard, tempJournal } from './fixtures/dashboard.ts';
+import { type Dashboard, echo, startDashboard } from './fixtures/dashboard.ts';
 
 const hanoi = builtInProcess('hanoi')!;
 const PHONE = { width: 390, height: 844 };
@@ -56,18 +56,25 @@ async function eventually<T>(ask: () => Promise<T>, wanted: T): Promise<void> {
 
 describe('the dashboard in a browser', { skip: noBrowser }, () => {
   let browser: Browser;
+  let folder: string;
   let pages: string;
+  let journals = 0;
   const closings = new Map<TestContext, (() => Promise<void>)[]>();
+  const dashboards = new Map<TestContext, Dashboard[]>();
 
   before(async () => {
-    pages = mkdtempSync(join(tmpdir(), 'mdap-pages-'));
+    folder = mkdtempSync(join(tmpdir(), 'mdap-browser-'));
+    pages = join(folder, 'pages');
     await buildPages(pages);
     browser = await startBrowser();
   });
   after(async () => {
     await browser?.close();
-    rmSync(pages, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   });
+
+  /** It outlives its test, whose pages ask to the last. */
+  const newJournal = () => join(folder, `journal-${++journals}.db`);
 
   /** A page that fails its test for what it should not do. */
   async function open(t: TestContext, url: string, options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
@@ -91,14 +98,25 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   }
 
   /** Pages are closed before their server: one that goes on asking meets a socket that is no longer connected. */
-  function serve(t: TestContext, file: string, port = 0, options: Partial<ServerOptions> = {}): Promise<Dashboard> {
+  async function serve(
+    t: TestContext,
+    file: string,
+    port = 0,
+    options: Partial<ServerOptions> = {},
+  ): Promise<Dashboard> {
     if (!closings.has(t)) {
       closings.set(t, []);
+      dashboards.set(t, []);
       t.after(async () => {
-        for (const close of closings.get(t)!) await close();
+        const closed = await Promise.allSettled(closings.get(t)!.map((close) => close()));
+        // Where this throws, hooks behind it do not run: a server would keep this process alive.
+        for (const dashboard of dashboards.get(t)!) await dashboard.close();
+        for (const one of closed) if (one.status === 'rejected') throw one.reason;
       });
     }
-    return startDashboard(t, { file, pages, port, ...options });
+    const dashboard = await startDashboard(t, { file, pages, port, ...options });
+    dashboards.get(t)!.push(dashboard);
+    return dashboard;
   }
 
   /** A figure by its name, without the small print. */
@@ -111,7 +129,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   }
 
   it('shows the tree of a decomposition, which grows as its steps are gone through, and leads to them', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const { outline, steps } = await solve('Multiply 97 by 86.', {
       model: 'simulated:p=0.9,seed=2',
       answerKind: 'number',
@@ -136,7 +154,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('shows a run as it goes on, and its figures when it has ended', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const model = 'simulated:p=0.9,v=0.9,seed=3,latencyMs=3,inputUsdPerMTok=1,outputUsdPerMTok=2';
     const running = runHanoi(file, 9, { model });
     const { url } = await serve(t, file);
@@ -180,7 +198,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('shows every sample of a step, with what differs from the winner', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     await runHanoi(file, 6, { model: 'simulated:p=0.75,v=0.9,seed=3', escalate: [], k: 4 });
     const { url, ask } = await serve(t, file);
     const { steps } = (await ask('/api/runs/r/steps?filter=contested&limit=1')).json;
@@ -205,7 +223,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('shows what a model says as text', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const text = '<img src="x" onerror="window.hacked = 1"><script>window.hacked = 1</script>';
     const common = { journal: file, runId: text, processSource: 'echo', record: 'all' } as const;
     await run(echo, { steps: 3 }, { ...common, model: scriptedModel(() => text), k: 2 });
@@ -221,7 +239,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('decides a paused step, and the run goes on', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const undecidable = { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 } as const;
     const paused = await runHanoi(file, 6, undecidable);
     assert.equal(paused.status, 'paused');
@@ -247,7 +265,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('follows a run again after the server was gone', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     await runHanoi(file, 8, { maxSteps: 20 });
     const first = await serve(t, file);
     const page = await open(t, `${first.url}runs/r`);
@@ -265,7 +283,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('scrolls through all steps with few rows at a time', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const { steps } = await runHanoi(file, 10, { record: 'none' });
     const { url } = await serve(t, file);
     const page = await open(t, `${url}runs/r/steps`);
@@ -294,7 +312,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('draws the state of a run, follows it, and goes through its steps by keys', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     await runHanoi(file, 6, { maxSteps: 20 });
     const { url } = await serve(t, file);
     const page = await open(t, `${url}runs/r`, { colorScheme: 'light' });
@@ -338,7 +356,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('runs nothing that is in a picture, and says what is wrong with one', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     let calls = 0;
     let unprotected = '';
     const other = createServer(({ url }, answer) => {
@@ -389,7 +407,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('plans as the library does, from a calibration where there is one, and compares', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     const options = { model: 'simulated:p=0.97,v=0.95,seed=3', sampleSteps: 40, seed: 1 };
     const { calibration } = await calibrateProcess(hanoi, { disks: 6 }, options);
     writeFileSync(join(file, '..', 'calibration-hanoi.json'), JSON.stringify(calibration));
@@ -409,7 +427,7 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
   });
 
   it('fits a phone, in the colours that are asked for', async (t) => {
-    const file = tempJournal(t);
+    const file = newJournal();
     await runHanoi(file, 6, { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 });
     const { url, ask } = await serve(t, file);
     const { openStep } = (await ask('/api/runs/r')).json;

@@ -84,8 +84,9 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
   if (stepIndex > totals.steps) return `the run has come to step ${totals.steps}, not to this one.`;
   if (isWriting) return 'the run goes on: a person decides where it pauses.';
   if (status === 'done' || status === 'stopped') return `the run is ${status}.`;
-  if (totals.items !== undefined)
+  if (totals.items !== undefined) {
     return 'it is a step of a map, which gives up what its votes cannot decide and goes on.';
+  }
   return processSource === null
     ? 'the run was started from code, which alone knows its process: decide there, with the option `answer`.'
     : null;
