@@ -175,10 +175,13 @@ export async function vote<Action>(
   const queue: { readonly voter: number; readonly landing: Promise<Landed<Action> | Failed> }[] = [];
   const draws = new Draws(question, context, recorded);
   const ladder = new Ladder(context, question.role);
-  /** Voters of the draws in flight, then of those that would follow. */
+  /** Voters of the draws in flight, then of those that would follow; kept where each is chosen by those before it. */
   const ahead: number[] = [];
   const arrivals = context.onLeader && new Arrivals<Action>(context.onLeader);
   const voterAhead = (place: number) => {
+    if (race.next === undefined) {
+      return queue[place]?.voter ?? ladder.voterOf(numbers.next + place - queue.length, race, ahead);
+    }
     while (ahead.length <= place) {
       const draw = numbers.next + ahead.length - queue.length;
       ahead.push(queue[ahead.length]?.voter ?? ladder.voterOf(draw, race, ahead));
@@ -264,7 +267,7 @@ export async function vote<Action>(
 
   try {
     for (;;) {
-      ahead.length = 0;
+      if (ahead.length > 0) ahead.length = 0;
       const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
       const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
       // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.

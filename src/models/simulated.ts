@@ -99,14 +99,18 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
   if (!Number.isSafeInteger(seed)) throw new UsageError(`simulated: expected a whole number as seed, got ${seed}.`);
 
+  /** All steps are as hard, in whatever form. */
+  const isEven = rho === 0 && flagRho === 0 && shared === 0;
   // The forms of the step that is being voted on, the latest last.
   const steps: SimulatedStep[] = [];
   // System prompts are mostly the same texts for every step, and hashing them would be the dearest part of a draw.
   const systemHashes = new Map<string, number>();
 
   function stepOf({ prompt, subject }: ModelRequest): SimulatedStep {
-    const known = steps.findLast((step) => step.prompt === prompt && step.subject === subject);
-    if (known !== undefined) return known;
+    for (let place = steps.length - 1; place >= 0; place--) {
+      const step = steps[place]!;
+      if (step.prompt === prompt && step.subject === subject) return step;
+    }
     if (steps.length === MOST_STEPS_KEPT) steps.shift();
     const step = simulateStep(prompt, subject);
     steps.push(step);
@@ -171,6 +175,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   /** A function of the step as it is asked, whatever was said before it. */
   function hardnessOf(step: Pick<StepSubject, 'process' | 'state'>, { system = '', user }: Prompt) {
     const asked = mix(hashText(user, hashSystem(system)), seed);
+    if (isEven) return { seed: { asked, mistake: asked }, p, v };
     const random = createRandom(mix(asked, 0x57e9));
     const common = shared > 0 ? commonFactor(step) : undefined;
     const stepP = betaDraw({ mean: p, rho }, common?.random ?? random);
@@ -190,7 +195,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     const { process, state, proposed } = subject;
     const { system = '', turns = [], user } = prompt;
     const { seed: seeds, p: stepP, v: stepV } = hardnessOf(subject, prompt);
-    const earlier = turns.map((turn) => `${turn.user}\n${turn.reply}`).join('\n');
+    const earlier = turns.length === 0 ? '' : turns.map((turn) => `${turn.user}\n${turn.reply}`).join('\n');
     return {
       prompt,
       subject,
