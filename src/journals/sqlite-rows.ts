@@ -148,47 +148,6 @@ export function toRow(run: number, entry: JournalEntry): Row {
   }
 }
 
-/**
- * Rows that wait for a commit, as text outside of V8's heap. As objects they would outlive two collections of the young
- * generation, and a long run would drag tens of megabytes of dead ones along in the old generation.
- */
-export class Backlog {
-  #buffer = Buffer.allocUnsafeSlow(64 * 1024);
-  #bytes = 0;
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  push(row: Row): void {
-    const text = JSON.stringify(row);
-    const most = this.#bytes + LENGTH_BYTES + MOST_BYTES_PER_CHAR * text.length;
-    if (most > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * most);
-      this.#buffer.copy(larger, 0, 0, this.#bytes);
-      this.#buffer = larger;
-    }
-    const length = this.#buffer.write(text, this.#bytes + LENGTH_BYTES);
-    this.#buffer.writeUInt32LE(length, this.#bytes);
-    this.#bytes += LENGTH_BYTES + length;
-  }
-
-  *[Symbol.iterator](): Generator<Row> {
-    for (let at = 0; at < this.#bytes; ) {
-      const start = at + LENGTH_BYTES;
-      at = start + this.#buffer.readUInt32LE(at);
-      yield JSON.parse(this.#buffer.toString('utf8', start, at));
-    }
-  }
-
-  clear(): void {
-    this.#bytes = 0;
-  }
-}
-
-const LENGTH_BYTES = 4;
-/** In UTF-8, of a UTF-16 code unit. */
-const MOST_BYTES_PER_CHAR = 3;
 export interface CheckpointRow {
   step: number;
   state: string;

@@ -20,9 +20,9 @@ import {
   type SampleEntry,
   unknownRun,
 } from '../journal.ts';
+import { Backlog } from './backlog.ts';
 import { giveUpReserve, inTransaction, keepReserve, open, toJournalError } from './sqlite-file.ts';
 import {
-  Backlog,
   type CheckpointRow,
   type DecisionRow,
   type Row,
@@ -292,8 +292,11 @@ class SqliteWriter implements RunWriter {
     try {
       inTransaction(this.#db, () => {
         this.#holdRun();
-        for (const row of this.#waiting) this.#write(row);
-        for (const sample of this.#open) this.#write(toRow(this.#run, sample));
+        this.#waiting.each((write, values) => this.#write(write, values));
+        for (const sample of this.#open) {
+          const [write, ...values] = toRow(this.#run, sample);
+          this.#write(write, values);
+        }
       });
     } catch (thrown) {
       this.#failure = toJournalError(thrown, this.#options.file);
@@ -307,7 +310,7 @@ class SqliteWriter implements RunWriter {
     this.#open.length = 0;
   }
 
-  #write([write, ...values]: Row): void {
+  #write(write: Row[0], values: (string | number | null)[]): void {
     this.#sql(WRITES[write]).run(...values);
   }
 
