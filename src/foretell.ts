@@ -1,6 +1,7 @@
 import type { Calibration } from './calibration.ts';
 import {
   type CalibrateOptions,
+  calibrateItems,
   calibrateProcess,
   openCalibration,
   openModel,
@@ -9,6 +10,7 @@ import {
 } from './defaults.ts';
 import { messageOf, UsageError } from './errors.ts';
 import { type Forecast, forecast, type RuleForecast, sampleUse } from './forecast.ts';
+import type { Item } from './map.ts';
 import type { Model, Price } from './model.ts';
 import { catalogName, catalogPrice } from './models/prices.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
@@ -112,6 +114,8 @@ export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibr
   readonly models: readonly (string | Model)[];
   /** Numbers of steps a sample (m), each with every model; other than 1 where the process has `subtasks`. Default: 1. */
   readonly stepsPerSubtask?: readonly number[];
+  /** Many inputs in place of the one, as for a map of them, read anew for each model; `steps` is then needed. */
+  readonly items?: () => AsyncIterable<Item>;
   /** What is known already: models with a calibration here are not asked again. */
   readonly calibrations?: readonly (string | Calibration)[];
   /** Each new calibration, as soon as it is there. */
@@ -178,9 +182,15 @@ type Rate = Interval & { readonly estimate: number };
  * @throws {UsageError} for options or input that cannot be used, and for a calibration of another process or model.
  */
 export async function compareModels(process: AnyProcess, input: unknown, options: CompareOptions): Promise<Comparison> {
-  const { models, calibrations = [], stepsPerSubtask: sizes = [1], onCalibrated, signal, ...shared } = options;
+  const { models, calibrations = [], stepsPerSubtask: sizes = [1], items, onCalibrated, signal, ...shared } = options;
   if (models.length === 0) throw new UsageError('models: expected at least one, as in --models A,B,C.');
   if (sizes.length === 0) throw new UsageError('stepsPerSubtask: expected at least one number, as in 1,2,4.');
+  if (items !== undefined && shared.steps === undefined) {
+    throw new UsageError(
+      `steps: expected how many steps all items take, which process ${JSON.stringify(process.name)} does not say: give the ` +
+        'number as --steps.',
+    );
+  }
   const names = models.map(nameOf);
   requireOnce('models', names);
   requireOnce('stepsPerSubtask', sizes);
@@ -197,6 +207,8 @@ export async function compareModels(process: AnyProcess, input: unknown, options
         `one of ${modelOf(calibration)}: leave it away, or name its model in --models.`,
     );
   }
+  const measure = (job: AnyProcess, how: CalibrateOptions) =>
+    items === undefined ? calibrateProcess(job, input, how) : calibrateItems(job, items(), how);
   // Before anything is paid
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];
@@ -215,7 +227,7 @@ export async function compareModels(process: AnyProcess, input: unknown, options
         if (reused === undefined && signal?.aborted) throw signal.reason;
         const { calibration, reason } = reused
           ? { calibration: reused.calibration, reason: null }
-          : await calibrateProcess(job.process, input, { ...shared, signal, model });
+          : await measure(job.process, { ...shared, signal, model });
         if (reused === undefined) onCalibrated?.(name, calibration);
         const context = await forecastContext(job.process, input, {
           ...shared,

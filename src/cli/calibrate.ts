@@ -8,19 +8,15 @@ import {
   figuresOf,
   type VoterName,
 } from '../calibration.ts';
-import { type CalibrateOptions, calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
+import { calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
 import { messageOf, UsageError } from '../errors.ts';
-import { type ItemFlags, itemInputs } from './item-inputs.ts';
-import { readItems } from './items.ts';
+import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
-import { type LoadedProcess, loadProcess } from './process-source.ts';
-import { inputFor, pausable, requireModel } from './run.ts';
+import { loadProcess } from './process-source.ts';
+import { pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-interface CalibrateFlags extends RunFlags, ItemFlags {
-  /** A file of many inputs. */
-  readonly items?: string;
-  readonly input?: string;
+interface CalibrateFlags extends RunFlags, SourceFlags {
   readonly output?: string;
   readonly sampleSteps?: number;
   readonly draws?: number;
@@ -31,10 +27,10 @@ interface CalibrateFlags extends RunFlags, ItemFlags {
 export async function calibrateCommand(source: string, flags: CalibrateFlags): Promise<number> {
   requireModel(flags);
   const loaded = await loadProcess(source);
-  const measure = await measurerOf(loaded, flags);
+  const { input, items } = await sourceOfSteps(loaded, flags);
   const file = flags.output ?? calibrationFile(flags.journal, loaded.process.name);
-  const { calibration, reason } = await pausable((signal) =>
-    measure({
+  const { calibration, reason } = await pausable((signal) => {
+    const options = {
       ...runOptionsOf(flags),
       model: flags.model!,
       sampleSteps: flags.sampleSteps,
@@ -43,8 +39,11 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
       variants: flags.variants ?? 'all',
       signal,
       onStep: showSteps(),
-    }),
-  );
+    };
+    return items === undefined
+      ? calibrateProcess(loaded.process, input, options)
+      : calibrateItems(loaded.process, items(), options);
+  });
   writeCalibration(file, calibration);
   const figures = figuresOf(calibration);
   if (flags.json) process.stdout.write(`${printableJson({ file, ...calibration, figures })}\n`);
@@ -52,22 +51,6 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   if (reason === null) return 0;
   process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(reason)}\n`);
   return 3;
-}
-
-/** Of one input, or of the items of a file. */
-async function measurerOf(loaded: LoadedProcess, flags: CalibrateFlags) {
-  const { process: definition } = loaded;
-  const { input, items, schema, with: constants, as } = flags;
-  if (items === undefined) {
-    if ((schema ?? constants ?? as) !== undefined) {
-      throw new UsageError('--schema, --with, --as: expected them beside --items, whose rows they make inputs of.');
-    }
-    const { raw } = await inputFor(loaded, input);
-    return (options: CalibrateOptions) => calibrateProcess(definition, raw, options);
-  }
-  if (input !== undefined) throw new UsageError('--input, --items: expected one of them, got both.');
-  const { toInput } = itemInputs(loaded, flags);
-  return (options: CalibrateOptions) => calibrateItems(definition, readItems(items, toInput, '--items'), options);
 }
 
 export function showSteps(): ((done: number, wanted: number) => void) | undefined {

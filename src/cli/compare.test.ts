@@ -1,16 +1,16 @@
 // Proves of `mdap compare`, in processes of its own: a row a model, the cheapest first, with what each cannot; what was
 // measured is written and not paid again; a model whose key is wrong does not lose the others, and its row says why; an
 // unknown price is said; usage errors exit with 2, and 1 means that no model has figures. Names of models are told apart.
-// Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process for every command, a resumed run
+// The job may be the items of a file. Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process for every command, a resumed run
 // too.
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { calibrationOf } from '../../test/fixtures/calibration.ts';
 import { fixture, mdap, tempFolder } from '../../test/fixtures/cli-child.ts';
 import { counts, fails, startChatServer } from '../../test/fixtures/cli-server.ts';
-import { hanoi } from '../processes/index.ts';
+import { add, hanoi } from '../processes/index.ts';
 import { parseModels } from './options.ts';
 
 const CHEAP = 'simulated:p=0.95,inputUsdPerMTok=0.1,outputUsdPerMTok=0.4';
@@ -51,6 +51,27 @@ describe('compare', { concurrency: 2 }, () => {
     assert.match(again.stdout, /^prices .* @pydantic\/genai-prices \d/m);
     const reused = JSON.parse((await mdap([...args, '--json'], { cwd })).stdout).models;
     assert.ok(reused.every(({ isReused }: { isReused: boolean }) => isReused));
+  });
+
+  it('takes the items of a file for the job, each model all of them', async (t) => {
+    const cwd = tempFolder(t);
+    const lines = Array.from({ length: 30 }, (_, i) => JSON.stringify({ a: String(10 + i), b: '7' }));
+    writeFileSync(join(cwd, 'sums.jsonl'), `${lines.join('\n')}\n`);
+    const args = ['compare', 'add', '--models', `${DEAR},${CHEAP}`, '--journal', 'j.db', '--json'];
+    const { code, stdout, stderr } = await mdap([...args, '--items', 'sums.jsonl', '--sample-steps', '40'], { cwd });
+    assert.equal(code, 0, stderr);
+    const { models, steps } = JSON.parse(stdout);
+    const columns = lines.map((line) => add().steps!(JSON.parse(line))).reduce((sum, count) => sum + count);
+    assert.equal(steps, columns);
+    for (const { forecast, failure } of models) {
+      assert.equal(failure, null);
+      assert.equal(forecast.steps, columns);
+    }
+    for (const name of readdirSync(cwd).filter((file) => file.startsWith('calibration-add-'))) {
+      assert.equal(JSON.parse(readFileSync(join(cwd, name), 'utf8')).steps.length, 40);
+    }
+    const refused = await mdap([...args, '--items', '-'], { cwd });
+    assert.match(refused.stderr, /--items: expected a file, which is read for each model, got stdin/);
   });
 
   it('keeps the others where a key is wrong, and says that a price is not known', async (t) => {

@@ -6,14 +6,14 @@ import { UsageError } from '../errors.ts';
 import { aheadOf, type Comparison, compareModels, type ModelComparison, type SubtaskComparison } from '../foretell.ts';
 import { inSubtasks, type Process } from '../process.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
+import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
 import { describeCannot, showMargins } from './plan.ts';
 import { loadProcess } from './process-source.ts';
-import { inputFor, pausable } from './run.ts';
+import { pausable } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-interface CompareFlags extends Omit<RunFlags, 'model' | 'calibration'> {
-  readonly input?: string;
+interface CompareFlags extends Omit<RunFlags, 'model' | 'calibration'>, SourceFlags {
   readonly models?: readonly string[];
   /** False for --no-calibration. */
   readonly calibration?: readonly string[] | false;
@@ -38,8 +38,9 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
   if (models.length === 0) {
     throw new UsageError('--models: expected models, as in --models openai/gpt-4.1-mini,openai/gpt-4.1-nano.');
   }
+  if (flags.items === '-') throw new UsageError('--items: expected a file, which is read for each model, got stdin.');
   const loaded = await loadProcess(source);
-  const { raw } = await inputFor(loaded, flags.input);
+  const { input, items, steps } = await sourceOfSteps(loaded, flags);
   const fileOf = (processName: string, model: string) => calibrationFile(flags.journal, `${processName}-${model}`);
   const processes = (flags.stepsPerSubtask ?? [1]).map((size) => inSubtasks(loaded.process, size));
   const found =
@@ -51,8 +52,10 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
         });
   let wasInterrupted = false;
   const compared = await pausable(async (signal) => {
-    const comparison = await compareModels(loaded.process, raw, {
+    const comparison = await compareModels(loaded.process, input, {
       ...runOptionsOf(options),
+      items,
+      steps: flags.steps ?? steps,
       models,
       calibrations: given || found,
       signal,

@@ -1,8 +1,9 @@
 import { UsageError } from '../errors.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
-import { endOfRecords, formatOf, type Row, readItems } from './items.ts';
+import { endOfRecords, formatOf, type Row, readItems, requireFile } from './items.ts';
 import { readInput } from './options.ts';
 import type { LoadedProcess } from './process-source.ts';
+import { inputFor } from './run.ts';
 
 /** How rows become inputs. */
 export interface ItemFlags {
@@ -15,6 +16,30 @@ export interface ItemFlags {
 export function itemInputs(loaded: LoadedProcess, flags: ItemFlags) {
   const schema = schemaOf(loaded, flags);
   return { schema, toInput: inputMaker(loaded, flags, schema) };
+}
+
+/** Whose steps are measured: those of one input, or of the items of a file. */
+export interface SourceFlags extends ItemFlags {
+  readonly input?: string;
+  readonly items?: string;
+}
+
+/** `items` reads them anew each time; `steps`: about how many they take. */
+export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
+  const { input, items: file, schema, with: constants, as } = flags;
+  if (file === undefined) {
+    if ((schema ?? constants ?? as) !== undefined) {
+      throw new UsageError('--schema, --with, --as: expected them beside --items, whose rows they make inputs of.');
+    }
+    return { input: (await inputFor(loaded, input)).raw };
+  }
+  if (input !== undefined) throw new UsageError('--input, --items: expected one of them, got both.');
+  requireFile('--items', file);
+  const { toInput } = itemInputs(loaded, flags);
+  return {
+    items: () => readItems(file, toInput, '--items'),
+    steps: await estimateSteps(loaded.process, file, toInput),
+  };
 }
 
 export function countItems(file: string): number {

@@ -76,6 +76,8 @@ function readVersion(): string {
 
 const PROCESS = 'a built-in process, or the path of a .ts or .js module; with @m=2 behind it: two steps a sample';
 
+const ITEMS = 'or many inputs, as those of mdap map: JSON Lines, or CSV by its name';
+
 function createProgram(setExitCode: (code: number) => void): Command {
   const ending =
     <Arguments extends unknown[]>(command: (...args: Arguments) => Promise<number>) =>
@@ -137,7 +139,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('<process>', PROCESS)
     .description('measure what voting can rest on, before paying for a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
-    .option('--items <file>', 'or many inputs, as those of mdap map: JSON Lines, or CSV by its name')
+    .option('--items <file>', ITEMS)
     .option('--sample-steps <n>', 'steps to sample (default: 50)', parseNumber)
     .option('--draws <n>', 'draws of each voter on each of them (default: 4)', parseNumber)
     .option('--extra-draws <n>', 'further draws of a voter where one of these was wrong (default: 8)', parseNumber)
@@ -153,6 +155,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
     .description('which model does it at what cost: measures each on a sample of steps, foretells the run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
+    .option('--items <file>', ITEMS)
     .option('--models <a,b,...>', 'each named as for `mdap run`', parseModels)
     .option(
       '--steps-per-subtask <m,...>',
@@ -172,7 +175,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--calibration <files...>', 'what is known already (default: what is beside the journal)')
     .option('--no-calibration', 'measure all anew')
     .option('--accept-calibration', 'use those of another version of the process');
-  addJsonOption(addJournalOption(addSamplingOptions(compare)))
+  addJsonOption(addJournalOption(addSamplingOptions(addItemOptions(compare))))
     .addHelpText('after', COMPARE_EXAMPLES)
     .action(ending(compareCommand));
 
@@ -401,6 +404,7 @@ Examples:
   mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99,v=0.9,simulated:p=0.95
   mdap compare ./process.ts --input '{}' --models qwen,llama --base-url http://localhost:8080/v1
   mdap compare hanoi --input '{"disks":8}' --models simulated:p=0.99 --steps-per-subtask 1,2,4
+  mdap compare extract-checked --items labelled.jsonl --schema '{"total":"number"}' --models openai/gpt-4.1-mini,openai/gpt-4.1-nano
 What was measured is written beside the journal and used again: calibration-PROCESS-MODEL.json.`;
 
 function describeMethods(): string {
