@@ -68,11 +68,15 @@ export async function calibrate<Input, State, Action>(
   const observed: ObservedStep[] = [];
   const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
   let reason: string | null = null;
+  let runSteps = process.steps?.(input) ?? null;
+  const onEnd = (steps: number) => {
+    runSteps ??= steps;
+  };
   try {
     const targets =
       reference === undefined
         ? followVotes(process, start, dependencies)
-        : sampleReference(process, start, reference, dependencies);
+        : sampleReference(process, start, reference, { ...dependencies, onEnd });
     for await (const target of targets) {
       if (dependencies.signal?.aborted) throw dependencies.signal.reason;
       const drawn = await drawStep(process, target, dependencies);
@@ -94,7 +98,7 @@ export async function calibrate<Input, State, Action>(
   const calibration: Calibration = {
     format: CALIBRATION_FORMAT,
     process: fingerprint,
-    runSteps: process.steps?.(input) ?? null,
+    runSteps,
     truth: reference === undefined ? 'agreement' : 'reference',
     classes: dependencies.context.voters.map(({ sampler, variant }, voter) => ({
       model: sampler.model.id,
@@ -121,11 +125,12 @@ async function* sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps, items }: CalibrateDependencies,
+  { random, steps, items, onEnd }: CalibrateDependencies & { readonly onEnd: (steps: number) => void },
 ): AsyncGenerator<Target<State>> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
-  for (let stepIndex = 0; stepIndex < MOST_WALKED_STEPS && !process.isDone(state); stepIndex++) {
+  let stepIndex = 0;
+  for (; stepIndex < MOST_WALKED_STEPS && !process.isDone(state); stepIndex++) {
     if (reservoir.length < steps) reservoir.push({ stepIndex, state });
     else {
       const place = Math.floor(random() * (stepIndex + 1));
@@ -137,6 +142,7 @@ async function* sampleReference<Input, State, Action>(
     // An effect is not run: its observation is not known here.
     state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
   }
+  if (process.isDone(state)) onEnd(stepIndex);
   // All of them before the first is paid for
   for (const { state } of reservoir) testVariants(process, state);
   for (const { stepIndex, state } of reservoir.sort((a, b) => a.stepIndex - b.stepIndex)) {

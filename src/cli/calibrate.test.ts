@@ -70,7 +70,7 @@ describe('calibrate', { concurrency: 2 }, () => {
     const items = ['--items', 'labelled.jsonl', '--sample-steps', '60', '--variants', '1'];
     const calibrated = await mdap(['calibrate', 'extract-checked', ...items, ...about], { cwd });
     assert.equal(calibrated.code, 0, calibrated.stderr);
-    assert.match(calibrated.stdout, /^extract-checked: \d+ samples on 60 steps, /);
+    assert.match(calibrated.stdout, /^extract-checked: \d+ samples on 60 steps of 80, /);
 
     const files = ['--input', 'labelled.jsonl', '--output', 'out.jsonl'];
     const mapped = await mdap(['map', 'extract-checked', ...files, ...about, '--json'], { cwd });
