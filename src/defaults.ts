@@ -28,7 +28,7 @@ import { evidenceRule } from './evidence.ts';
 import { marginFor } from './forecast.ts';
 import type { Journal, Json } from './journal.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
-import { type Item, type ItemSink, Mapping } from './map.ts';
+import { type DoubtfulItem, type Item, type ItemSink, Mapping } from './map.ts';
 import type { Model } from './model.ts';
 import { resolveModel } from './models/resolve.ts';
 import {
@@ -102,7 +102,10 @@ export interface MapOptions extends Omit<RunOptions, 'answer' | 'maxSteps'> {
 }
 
 /** Its `items` say what became of the inputs. */
-export type MapResult = Omit<RunResult, 'state' | 'stateSha256'>;
+export interface MapResult extends Omit<RunResult, 'state' | 'stateSha256'> {
+  /** The results that are least certain by their votes, the least first; ten at most. */
+  readonly leastCertain: readonly DoubtfulItem[];
+}
 
 /**
  * Decides many inputs, each by itself, under one journal, one budget and one certificate; resumes with the same `runId`.
@@ -126,7 +129,7 @@ export async function map(
     stateSha256: __,
     ...result
   } = await runOver(mapping.process, { map: source }, { speculate: depth, ...rest }, mapping);
-  return result;
+  return { ...result, leastCertain: mapping.leastCertain };
 }
 
 const WINDOW_PER_CALL = 16;

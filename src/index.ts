@@ -39,7 +39,7 @@ export {
 export type * from './journal.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
-export type { Item, ItemResult, ItemSink } from './map.ts';
+export type { DoubtfulItem, Item, ItemResult, ItemSink } from './map.ts';
 
 // Ports and their adapters
 export type { Arrangement, Method, Outcome } from './method.ts';

@@ -76,6 +76,7 @@ export interface ItemsRecord extends ItemCounts {
   readonly begun?: Json;
   /** What the votes so far say of the voters. */
   readonly certainty?: Json;
+  readonly leastCertain?: Json;
 }
 
 /** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */

@@ -81,6 +81,11 @@ async function* from(items: readonly Item[]): AsyncGenerator<Item> {
   yield* items;
 }
 
+function leastCertainOf(results: readonly ItemResult[]) {
+  const known = results.flatMap(({ index, certainty }) => (certainty === null ? [] : [{ index, certainty }]));
+  return known.sort((a, b) => a.certainty - b.certainty).slice(0, 10);
+}
+
 function mapped(items: AsyncIterable<Item> | readonly Item[], options: Partial<MapOptions> & { sink: ItemSink }) {
   const journal = memoryJournal();
   const source = Array.isArray(items) ? from(items) : (items as AsyncIterable<Item>);
@@ -173,6 +178,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
         };
         const { signal } = controller;
         const result = await mapped(items, { sink: cut, journal, signal, ...shape, ...modelFor({ seed, onCall }) });
+        assert.deepEqual(result.leastCertain, leastCertainOf(cut.all));
         if (result.status === 'done') break;
         pauses++;
         assert.deepEqual(cut.all, whole.all.slice(0, cut.all.length));
@@ -273,8 +279,11 @@ describe('how sure a result is', () => {
         if (--left === 0) controller.abort(new Error('enough'));
       };
       const options = { sink: cut, journal, signal: controller.signal, ...modelFor({ ...model, onCall }) };
-      status = (await mapped(items, options)).status;
+      const result = await mapped(items, options);
+      assert.deepEqual(result.leastCertain, leastCertainOf(cut.all));
+      status = result.status;
     }
+    assert.equal(leastCertainOf(cut.all).length, 10);
     assert.ok(pauses > 5, `${pauses} pauses`);
     assert.deepEqual(cut.all, whole.all);
     const known = whole.all.filter(({ certainty }) => certainty !== null);

@@ -44,6 +44,15 @@ export interface ItemResult {
   readonly item: Item;
 }
 
+/** A result whose votes leave most doubt. */
+export interface DoubtfulItem {
+  readonly index: number;
+  /** As it was written with the result. */
+  readonly certainty: number;
+}
+
+const MOST_DOUBTFUL = 10;
+
 /** Where results go: each item once, in order. */
 export interface ItemSink {
   /** Takes back what was written beyond so many results: a run goes on from its last checkpoint. */
@@ -98,6 +107,7 @@ export class Mapping implements ItemsOfRun<MapState> {
   #begunWith: ItemsRecord | undefined;
   #hopeless: ProcessError | undefined;
   readonly #certainty = new ItemCertainty();
+  #leastCertain: readonly DoubtfulItem[] = [];
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
 
@@ -119,10 +129,15 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { ...this.#counts };
   }
 
+  /** The results that are least certain, the least first. */
+  get leastCertain(): readonly DoubtfulItem[] {
+    return this.#leastCertain;
+  }
+
   get record(): ItemsRecord | undefined {
     if (!this.#hasBegun) return this.#begunWith;
     const begun = this.#sums.steps > 0 ? structuredClone(this.#sums) : undefined;
-    return { ...this.#counts, begun, certainty: this.#certainty.record };
+    return { ...this.#counts, begun, certainty: this.#certainty.record, leastCertain: this.#leastCertain };
   }
 
   /** What a calibration says of the voters: how sure a result is, is computed from it. */
@@ -167,7 +182,7 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** @param record of what was reported before this state; undefined where a run begins */
   begin(state: MapState, record: ItemsRecord | undefined): void {
     this.#begunWith = record;
-    const { done = 0, undecided = 0, invalid = 0, begun, certainty } = record ?? {};
+    const { done = 0, undecided = 0, invalid = 0, begun, certainty, leastCertain = [] } = record ?? {};
     const counts = { done, undecided, invalid };
     this.#sink.restore(counts);
     if (record === undefined) this.#pass(0, state.index, counts);
@@ -175,6 +190,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     // Of an early version, which did not keep them, nothing is known.
     this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
     if (certainty !== undefined) this.#certainty.restore(certainty);
+    this.#leastCertain = leastCertain;
     this.#hasBegun = true;
   }
 
@@ -205,6 +221,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     this.#pass(before.index + 1, after.index, counts);
     // What was written is taken back where it is not counted.
     this.#counts = counts;
+    if (certainty !== null) this.#leastCertain = withDoubtful(this.#leastCertain, { index: before.index, certainty });
     this.#certainty.add(decision);
     if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
     this.#sums = emptySums();
@@ -382,4 +399,10 @@ function isGivenUp(action: unknown): action is GivenUp {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
+  if (known.length === MOST_DOUBTFUL && item.certainty >= known.at(-1)!.certainty) return known;
+  // Of equals the first stays first.
+  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MOST_DOUBTFUL);
 }

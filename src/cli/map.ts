@@ -16,8 +16,10 @@ import {
   describeVotes,
   exitCodeWith,
   journalFlag,
+  LEAST_CERTAIN_NAMED,
   pausable,
   requireModel,
+  showChance,
   summaryLines,
 } from './run.ts';
 import {
@@ -182,10 +184,13 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
   const perItem = result.steps > 0 ? ` (${showNumber(result.votes / result.steps, 3)} votes a step)` : '';
   const pace = result.wallMs > 0 && all > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
   const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
+  const leastCertain = result.leastCertain
+    .slice(0, LEAST_CERTAIN_NAMED)
+    .map(({ index, certainty }) => `item ${index} (wrong with ${showChance(1 - certainty)})`);
   const rows: (readonly [string, string])[] = [
     ['map', printable(`${result.runId} of ${result.process}`)],
     ['items', `${showCount(all)}: ${[`${showCount(done)} done`, ...failed].join(', ')}${wrong}`],
-    ...describeVotes(result, perItem),
+    ...describeVotes(result, perItem, leastCertain),
     ['time', `${showDuration(result.wallMs)}${pace}`],
     ['results', printable(files.output)],
     ...(failed.length > 0

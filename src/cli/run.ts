@@ -199,6 +199,7 @@ export function summaryLines(status: string, rows: readonly (readonly [string, s
 export function describeVotes(
   result: Omit<RunResult, 'state' | 'stateSha256'>,
   perStep: string,
+  leastCertain = leastCertainSteps(result.certificate),
 ): (readonly [string, string])[] {
   const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd } = result;
   return [
@@ -206,7 +207,7 @@ export function describeVotes(
     ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
     ['certainty', describeCertificate(certificate)],
-    ...describeLeastCertain(certificate),
+    ...(leastCertain.length === 0 ? [] : [['', `least certain: ${leastCertain.join(', ')}`] as const]),
     ['tokens', `${showCount(tokens.input)} in, ${showCount(tokens.output)} out; ${showUsd(costUsd)}`],
   ];
 }
@@ -237,14 +238,13 @@ export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
   return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
 }
 
-const LEAST_CERTAIN_NAMED = 3;
+export const LEAST_CERTAIN_NAMED = 3;
 
-function describeLeastCertain(certificate: Certificate | null): [string, string][] {
-  const [first, ...rest] = certificate?.leastCertain.slice(0, LEAST_CERTAIN_NAMED) ?? [];
-  if (first === undefined) return [];
-  const name = ({ stepIndex, votes, wrong }: typeof first) =>
-    `step ${stepIndex} (${votes.join(' : ')}, wrong with ${showChance(wrong)})`;
-  return [['', `least certain: ${[first, ...rest].map(name).join(', ')}`]];
+function leastCertainSteps(certificate: Certificate | null): string[] {
+  const steps = certificate?.leastCertain.slice(0, LEAST_CERTAIN_NAMED) ?? [];
+  return steps.map(
+    ({ stepIndex, votes, wrong }) => `step ${stepIndex} (${votes.join(' : ')}, wrong with ${showChance(wrong)})`,
+  );
 }
 
 export function showChance(wrong: number | undefined): string {
