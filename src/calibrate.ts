@@ -16,7 +16,7 @@ import { callPart, type Process, parseInput, testVariants } from './process.ts';
 import type { Random } from './random.ts';
 import type { ItemsOfRun } from './run.ts';
 
-export interface CalibrateDependencies {
+export interface CalibrateDependencies<State> {
   readonly context: VoteContext;
   readonly clock: Clock;
   /** Chooses the steps. */
@@ -32,8 +32,7 @@ export interface CalibrateDependencies {
   readonly signal: AbortSignal | undefined;
   readonly onStep: ((done: number, wanted: number) => void) | undefined;
   /** Of a process over many items: what reads those of the next steps. */
-  // biome-ignore lint/suspicious/noExplicitAny: the state is that process's own.
-  readonly items?: Pick<ItemsOfRun<any>, 'read'>;
+  readonly items?: Pick<ItemsOfRun<State>, 'read'>;
 }
 
 export interface CalibrateResult {
@@ -55,7 +54,7 @@ const MOST_WALKED_STEPS = 2 ** 21;
 export async function calibrate<Input, State, Action>(
   process: Process<Input, State, Action>,
   rawInput: unknown,
-  dependencies: CalibrateDependencies,
+  dependencies: CalibrateDependencies<State>,
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
@@ -125,7 +124,7 @@ async function* sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps, items, onEnd }: CalibrateDependencies & { readonly onEnd: (steps: number) => void },
+  { random, steps, items, onEnd }: CalibrateDependencies<State> & { readonly onEnd: (steps: number) => void },
 ): AsyncGenerator<Target<State>> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
@@ -154,7 +153,7 @@ async function* sampleReference<Input, State, Action>(
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
-  { context, steps, items }: CalibrateDependencies,
+  { context, steps, items }: CalibrateDependencies<State>,
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
@@ -187,7 +186,7 @@ interface DrawnSamples {
 async function drawStep<Input, State, Action>(
   process: Process<Input, State, Action>,
   { state, stepIndex, right }: Target<State>,
-  { context, draws, extraDraws }: CalibrateDependencies,
+  { context, draws, extraDraws }: CalibrateDependencies<State>,
 ): Promise<DrawnSamples[]> {
   const { voters, settings } = context;
   // Steps with equal prompts must not have equal draws: they would be taken for further ones.
