@@ -1,9 +1,10 @@
 import type { Certificate } from '../certificate.ts';
 import type { CoursePoint } from '../course.ts';
-import type { ItemCounts, Json } from '../journal.ts';
+import type { Json } from '../journal.ts';
 import { flagTotal } from '../red-flags.ts';
 import type {
   DriftAlarmView,
+  ItemsView,
   NoteView,
   RunCharts,
   RunCommands,
@@ -33,7 +34,7 @@ export interface Report {
   readonly firstWrongStep: number | null;
   readonly wasted: WasteView | null;
   /** Of a run over many inputs. */
-  readonly items: ItemCounts | null;
+  readonly items: ItemsView | null;
   readonly certificate: Certificate | null;
   readonly drift: readonly DriftAlarmView[];
   /** Its course up to its last checkpoint; none in journals of early versions. */
@@ -138,7 +139,7 @@ ${run.reason === null ? '' : html`<p class="reason">${run.reason}</p>`}
 </header>`;
 }
 
-function certainty({ certificate, drift }: Report): Markup {
+function certainty({ certificate, drift, items }: Report): Markup {
   const alarms = drift.map(
     ({ what, atStep, events, steps }) =>
       html`<p class="reason">Drift: ${what} on ${showCount(events)} of the ${showCount(steps)} steps before step ${showCount(atStep)}, more than the calibration allows for.</p>`,
@@ -172,8 +173,16 @@ function certainty({ certificate, drift }: Report): Markup {
       ],
     ),
     html`<p class="quiet">${certificate.statement}</p>`,
+    ...(items === null || items.leastCertain.length === 0 ? [] : [leastCertainItems(items)]),
     ...alarms,
   ]);
+}
+
+function leastCertainItems({ leastCertain }: ItemsView): Markup {
+  const named = leastCertain.map(
+    ({ index, certainty }) => `${showCount(index)} (wrong with ${showChance(1 - certainty)})`,
+  );
+  return html`<p>Least certain items: ${named.join(', ')}.</p>`;
 }
 
 function outcome({ plan, planMissing, run, certificate }: Report): Markup {

@@ -12,7 +12,7 @@ import { Processes } from '../server/processes.ts';
 import { Refusal } from '../server/refusal.ts';
 import { type Foretold, foretellRun } from '../server/run-plan.ts';
 import { StatesCache } from '../server/states.ts';
-import { countedAtLimit, driftAlarms, itemCounts, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { countedAtLimit, driftAlarms, itemsView, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
 import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';
@@ -76,7 +76,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
       settledBy: totals.settledBy,
       firstWrongStep: totals.firstWrongStep,
       wasted: totals.wasted ?? null,
-      items: itemCounts(live),
+      items: itemsView(live),
       certificate,
       drift: driftAlarms(live),
       course: totals.course ?? [],

@@ -177,7 +177,7 @@ export interface RunDetail {
   readonly firstWrongStep: number | null;
   readonly wasted: WasteView | null;
   /** Of a run over many inputs. */
-  readonly items: { readonly done: number; readonly undecided: number; readonly invalid: number } | null;
+  readonly items: ItemsView | null;
   /** Null where no step has more than one vote. */
   readonly certificate: CertificateView | null;
   readonly drift: readonly DriftAlarmView[];
@@ -197,6 +197,15 @@ export interface RunDetail {
   /** The step that is voted on, or that it is paused at; null where the run is done. */
   readonly openStep: OpenStep | null;
   readonly commands: RunCommands;
+}
+
+/** What became of the items of a map, by its last checkpoint. */
+export interface ItemsView {
+  readonly done: number;
+  readonly undecided: number;
+  readonly invalid: number;
+  /** Results that are least certain by their votes, as they were written, the least first. */
+  readonly leastCertain: readonly { readonly index: number; readonly certainty: number }[];
 }
 
 /** To copy into a shell; null where they would not work. */

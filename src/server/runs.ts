@@ -32,7 +32,7 @@ import { type NotTold, StatesCache } from './states.ts';
 import {
   countedAtLimit,
   driftAlarms,
-  itemCounts,
+  itemsView,
   MOST_CHARS,
   noteView,
   openStepOf,
@@ -159,7 +159,7 @@ export class Runs {
       settledBy: totals.settledBy,
       firstWrongStep: totals.firstWrongStep,
       wasted: totals.wasted ?? null,
-      items: itemCounts(live),
+      items: itemsView(live),
       certificate,
       drift: driftAlarms(live),
       course: totals.course ?? [],

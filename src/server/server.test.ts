@@ -390,7 +390,7 @@ describe('a map', () => {
 
     const result = await mapSums(file);
     const { json: detail } = await ask('/api/runs/r');
-    assert.deepEqual(detail.items, { done: 4, undecided: 0, invalid: 0 });
+    assert.deepEqual(detail.items, { done: 4, undecided: 0, invalid: 0, leastCertain: [] });
     const { steps, margin, p, v, votesPerStep, samples, costUsd } = detail.plan;
     const perSample = result.costUsd! / result.samples;
     const expected = expectedVotes(0.9, 2);

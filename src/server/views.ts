@@ -1,11 +1,12 @@
 import type { Certificate } from '../certificate.ts';
-import { billOf, type ItemCounts, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
+import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
 import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
 import type { OutlineRow } from '../process.ts';
 import { flagTotal } from '../red-flags.ts';
 import type {
   DriftAlarmView,
+  ItemsView,
   NoteView,
   OpenStep,
   Outline,
@@ -93,10 +94,10 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
 }
 
 /** What became of a map's items by its last checkpoint, without what it keeps for itself; null for another run. */
-export function itemCounts({ totals }: Pick<RunRecord, 'totals'>): ItemCounts | null {
+export function itemsView({ totals }: Pick<RunRecord, 'totals'>): ItemsView | null {
   if (totals.items === undefined) return null;
-  const { done, undecided, invalid } = totals.items;
-  return { done, undecided, invalid };
+  const { done, undecided, invalid, leastCertain = [] } = totals.items;
+  return { done, undecided, invalid, leastCertain };
 }
 
 export function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmView[] {

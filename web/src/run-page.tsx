@@ -249,6 +249,15 @@ function Notes({ detail: { run, notes, settledBy, items, wasted } }: { detail: R
           {count(items.done)} items done, {count(items.undecided)} undecided, {count(items.invalid)} invalid.
         </p>
       )}
+      {items && items.leastCertain.length > 0 && (
+        <p>
+          Least certain items:{' '}
+          {items.leastCertain
+            .map(({ index, certainty }) => `${count(index)} (wrong ${percent(1 - certainty)})`)
+            .join(', ')}
+          .
+        </p>
+      )}
       {settled.length > 0 && (
         <p>
           Settled otherwise than by the first votes:{' '}
