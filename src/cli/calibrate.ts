@@ -1,5 +1,3 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import {
   type Calibration,
   type CalibrationFigures,
@@ -15,6 +13,7 @@ import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
+import { writeWhole } from './write-whole.ts';
 
 interface CalibrateFlags extends RunFlags, SourceFlags {
   readonly output?: string;
@@ -64,13 +63,6 @@ export function showSteps(): ((done: number, wanted: number) => void) | undefine
       process.stderr.write(`\r\x1b[Kcalibrating: ${done} of ${plural(wanted, 'step')}`);
     }
   };
-}
-
-/** Whole or not at all: the old one is better than half of the new. */
-export function writeWhole(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }
 
 export function writeCalibration(file: string, calibration: Calibration): void {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { InvalidArgumentError } from 'commander';
 import type { Calibration } from '../calibration.ts';
 import { readCalibrationFile } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
@@ -21,15 +20,6 @@ interface CompareFlags extends Omit<RunFlags, 'model' | 'calibration'>, SourceFl
   readonly draws?: number;
   readonly extraDraws?: number;
   readonly stepsPerSubtask?: readonly number[];
-}
-
-/** Whole numbers of at least 1, as in 1,2,4. */
-export function parseCounts(text: string): number[] {
-  const counts = text.split(',').map(Number);
-  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 1)) {
-    throw new InvalidArgumentError('Expected whole numbers of at least 1, with commas between them, as in 1,2,4.');
-  }
-  return counts;
 }
 
 /** Exit code 3 where it was interrupted, 1 where no model has figures; what was measured is kept in any case. */

@@ -3,12 +3,9 @@ import { Command, CommanderError, Option } from 'commander';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
 import { METHODS } from '../methods/index.ts';
 import { ANSWER_KINDS, BUILT_IN_PROCESSES } from '../processes/index.ts';
-import { calibrateCommand } from './calibrate.ts';
-import { compareCommand, parseCounts } from './compare.ts';
 import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';
 import { inspectCommand, runsCommand } from './inspect.ts';
-import { mapCommand } from './map.ts';
 import {
   addBudgetOptions,
   addCalibrationOptions,
@@ -20,13 +17,13 @@ import {
   addSamplingOptions,
   addVariantsOption,
   addVoteOptions,
+  parseCounts,
   parseK,
   parseModels,
   parseNumber,
   parsePrice,
 } from './options.ts';
 import { planCommand } from './plan.ts';
-import { parseFaults, rehearseCommand } from './rehearse.ts';
 import { addReplayOptions, replayCommand } from './replay.ts';
 import { resumeCommand, runCommand } from './run.ts';
 import { planStepsCommand, solveCommand } from './solve.ts';
@@ -148,7 +145,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
   addItemOptions(addVariantsOption(addModelOptions(calibrate), '(default: all)'));
   addJsonOption(addJournalOption(addSamplingOptions(calibrate)))
     .addHelpText('after', CALIBRATE_EXAMPLES)
-    .action(ending(calibrateCommand));
+    .action(ending(async (source, flags) => (await import('./calibrate.ts')).calibrateCommand(source, flags)));
 
   const compare = program
     .command('compare')
@@ -177,7 +174,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--accept-calibration', 'use those of another version of the process');
   addJsonOption(addJournalOption(addSamplingOptions(addItemOptions(compare))))
     .addHelpText('after', COMPARE_EXAMPLES)
-    .action(ending(compareCommand));
+    .action(ending(async (source, flags) => (await import('./compare.ts')).compareCommand(source, flags)));
 
   const bench = program
     .command('bench')
@@ -225,7 +222,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
     addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(addItemOptions(map)))))),
   )
     .addHelpText('after', MAP_EXAMPLES)
-    .action(ending(mapCommand));
+    .action(ending(async (source, flags) => (await import('./map.ts')).mapCommand(source, flags)));
 
   const solve = addSolveOptions(program.command('solve'))
     .description('solve a problem by decomposing it: decompositions, answers and compositions are voted on')
@@ -296,11 +293,13 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .option('--latency-sigma <s>', 'its spread (default: 0.5)', parseNumber)
     .option('--requests-per-minute <n>', 'more are answered by 429', parseNumber)
     .option('--tokens-per-minute <n>', 'the same in tokens', parseNumber)
-    .option('--faults <list>', 'shares of 429, 500, hang, half, json, reset: 429=0.05,hang=0.01', parseFaults)
+    .option('--faults <list>', 'shares of 429, 500, hang, half, json, reset: 429=0.05,hang=0.01')
     .option('--batch-seconds <n>', 'how long a batch takes (default: 0)', parseNumber)
     .option('--for-seconds <n>', 'end by itself', parseNumber)
     .option('--seed <n>', 'of model, latency and faults', parseNumber);
-  addJsonOption(rehearse).addHelpText('after', REHEARSE_EXAMPLES).action(ending(rehearseCommand));
+  addJsonOption(rehearse)
+    .addHelpText('after', REHEARSE_EXAMPLES)
+    .action(ending(async (source, flags) => (await import('./rehearse.ts')).rehearseCommand(source, flags)));
 
   const ui = program
     .command('ui')

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { type MapOptions, type MapResult, map, openJournal, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
-import { writeWhole } from './calibrate.ts';
 import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
 import { fileSink, fileSource, formatOf, type Row, readItems, requireFile } from './items.ts';
@@ -32,6 +31,7 @@ import {
   showNumber,
   showPace,
 } from './terminal.ts';
+import { writeWhole } from './write-whole.ts';
 
 interface MapFlags extends RunFlags, ItemFlags {
   readonly input?: string;

@@ -186,6 +186,15 @@ export function readInput(text: string, flag = '--input'): unknown {
   }
 }
 
+/** Whole numbers of at least 1, as in 1,2,4. */
+export function parseCounts(text: string): number[] {
+  const counts = text.split(',').map(Number);
+  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 1)) {
+    throw new InvalidArgumentError('Expected whole numbers of at least 1, with commas between them, as in 1,2,4.');
+  }
+  return counts;
+}
+
 export function parseNumber(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Expected a number.');

@@ -22,7 +22,8 @@ interface RehearseFlags {
   readonly latencySigma?: number;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
-  readonly faults?: Partial<Record<ServerFault, number>>;
+  /** As `429=0.05,hang=0.01`. */
+  readonly faults?: string;
   readonly batchSeconds?: number;
   readonly forSeconds?: number;
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
   requireModel(flags as Parameters<typeof requireModel>[0]);
   const { latencyMs, latencySigma = DEFAULT_SIGMA, batchSeconds = 0, forSeconds, port } = flags;
   checkTimes(flags);
+  const faults = flags.faults === undefined ? undefined : parseFaults(flags.faults);
   const loaded = await loadProcess(source);
   const { raw, parsed } = await inputFor(loaded, flags.input);
   const model = await openModel({ model: flags.model!, seed: flags.seed });
@@ -44,7 +46,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
       random: createRandom(flags.seed ?? 0),
       latency: latencyMs === undefined ? undefined : { medianMs: latencyMs, sigma: latencySigma },
       limits: { requestsPerMinute: flags.requestsPerMinute, tokensPerMinute: flags.tokensPerMinute },
-      faults: flags.faults,
+      faults,
       batchMs: batchSeconds * 1_000,
       port,
     });
@@ -102,8 +104,8 @@ function describeStats({ requests, answers, mostInFlight, inputTokens, outputTok
   return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join('');
 }
 
-/** `429=0.05,hang=0.01`: shares of the requests. */
-export function parseFaults(text: string): Partial<Record<ServerFault, number>> {
+/** Shares of the requests. */
+function parseFaults(text: string): Partial<Record<ServerFault, number>> {
   const faults: Partial<Record<ServerFault, number>> = {};
   for (const part of text.split(',')) {
     const [name, share] = part.split('=');

@@ -3,12 +3,12 @@ import { systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
 import type { AnswerKind, StepPlan } from '../processes/index.ts';
 import { planSteps, type SolveOptions, solve } from '../solve.ts';
-import { writeWhole } from './calibrate.ts';
 import { type RunFlags, readText, runOptionsOf } from './options.ts';
 import { showOutline } from './outline.ts';
 import { progress } from './progress.ts';
 import { describeResult, exitCodeOf, pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount } from './terminal.ts';
+import { writeWhole } from './write-whole.ts';
 
 export interface SolveFlags extends Omit<RunFlags, 'answer'> {
   readonly answer?: AnswerKind;

@@ -11,7 +11,6 @@ import type { Clock } from '../clock.ts';
 import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../model.ts';
 import type { Prompt } from '../process.ts';
-import { httpPost } from './http-post.ts';
 
 interface CallOptions {
   /** Undefined where the price is not known. */
@@ -201,6 +200,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   // Loaded with the first call: the command line starts three times as fast without it.
   async function load(): Promise<Model> {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+    const { httpPost } = await import('./http-post.ts');
     const server = createOpenAICompatible({ name: 'server', baseURL, apiKey, fetch: httpPost, convertUsage });
     const secrets = apiKey ? [apiKey] : [];
     return aiSdkModel({ ...others, price, keyName, id: name, account, model: server.chatModel(name), secrets });
