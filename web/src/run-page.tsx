@@ -109,7 +109,8 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
         run.wrongSteps === null ? null : ['Wrong', count(run.wrongSteps), 'against the reference'],
         ['Cost', usd(run.costUsd)],
         ['Tokens', short(run.inputTokens + run.outputTokens), `${short(run.outputTokens)} of them out`],
-        ['Time', duration(run.activeMs)],
+        // Known from the first checkpoint on.
+        ['Time', duration(run.activeMs || null)],
         isRunning ? ['Left', duration(run.remainingMs)] : null,
       ]}
     />
