@@ -53,4 +53,7 @@ test('a text of megabytes has room', () => {
   backlog.push(long);
   backlog.push(['note', 2, 'after']);
   assert.deepEqual(rowsOf(backlog), [['note', 0, 'before'], long, ['note', 2, 'after']]);
+  backlog.clear();
+  backlog.push(['note', 3, 'then']);
+  assert.deepEqual(rowsOf(backlog), [['note', 3, 'then']]);
 });

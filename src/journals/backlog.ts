@@ -15,13 +15,16 @@ const LENGTH_BYTES = 4;
 /** In UTF-8, of a UTF-16 code unit. */
 const MOST_BYTES_PER_CHAR = 3;
 
+const FIRST_BYTES = 64 * 1024;
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+
 /**
  * Rows that wait for a commit, as bytes outside of V8's heap. As objects they would outlive two collections of the young
  * generation, and a long run would drag tens of megabytes of dead ones along in the old generation. As JSON, texts that are
  * JSON already would be escaped and read once more, for a tenth of the time of a fast run.
  */
 export class Backlog {
-  #buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #view = viewOf(this.#buffer);
   #bytes = 0;
 
@@ -78,6 +81,13 @@ export class Backlog {
 
   clear(): void {
     this.#bytes = 0;
+    // One reply of megabytes is not to cost its room for as long as the run goes on.
+    if (this.#buffer.length > MOST_KEPT_BYTES) this.#take(Buffer.allocUnsafeSlow(FIRST_BYTES));
+  }
+
+  #take(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#view = viewOf(buffer);
   }
 
   #makeRoom(row: Row): void {
@@ -89,8 +99,7 @@ export class Backlog {
     if (most <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(2 * most);
     this.#buffer.copy(larger, 0, 0, this.#bytes);
-    this.#buffer = larger;
-    this.#view = viewOf(larger);
+    this.#take(larger);
   }
 }
 
