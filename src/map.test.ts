@@ -82,7 +82,12 @@ async function* from(items: readonly Item[]): AsyncGenerator<Item> {
 }
 
 function leastCertainOf(results: readonly ItemResult[]) {
-  const known = results.flatMap(({ index, certainty }) => (certainty === null ? [] : [{ index, certainty }]));
+  let firstStep = 0;
+  const known = results.flatMap(({ index, certainty, steps }) => {
+    const found = certainty === null ? [] : [{ index, certainty, firstStep }];
+    firstStep += steps;
+    return found;
+  });
   return known.sort((a, b) => a.certainty - b.certainty).slice(0, 10);
 }
 

@@ -49,6 +49,8 @@ export interface DoubtfulItem {
   readonly index: number;
   /** As it was written with the result. */
   readonly certainty: number;
+  /** Of its steps in the run, to look at their samples. */
+  readonly firstStep: number;
 }
 
 const MOST_DOUBTFUL = 10;
@@ -221,7 +223,10 @@ export class Mapping implements ItemsOfRun<MapState> {
     this.#pass(before.index + 1, after.index, counts);
     // What was written is taken back where it is not counted.
     this.#counts = counts;
-    if (certainty !== null) this.#leastCertain = withDoubtful(this.#leastCertain, { index: before.index, certainty });
+    if (certainty !== null) {
+      const firstStep = decision.stepIndex - taken.steps + 1;
+      this.#leastCertain = withDoubtful(this.#leastCertain, { index: before.index, certainty, firstStep });
+    }
     this.#certainty.add(decision);
     if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
     this.#sums = emptySums();

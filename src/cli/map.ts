@@ -186,7 +186,9 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
   const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
   const leastCertain = result.leastCertain
     .slice(0, LEAST_CERTAIN_NAMED)
-    .map(({ index, certainty }) => `item ${index} (wrong with ${showChance(1 - certainty)})`);
+    .map(
+      ({ index, certainty, firstStep }) => `item ${index} (step ${firstStep}, wrong with ${showChance(1 - certainty)})`,
+    );
   const rows: (readonly [string, string])[] = [
     ['map', printable(`${result.runId} of ${result.process}`)],
     ['items', `${showCount(all)}: ${[`${showCount(done)} done`, ...failed].join(', ')}${wrong}`],

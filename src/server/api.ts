@@ -205,7 +205,7 @@ export interface ItemsView {
   readonly undecided: number;
   readonly invalid: number;
   /** Results that are least certain by their votes, as they were written, the least first. */
-  readonly leastCertain: readonly { readonly index: number; readonly certainty: number }[];
+  readonly leastCertain: readonly { readonly index: number; readonly certainty: number; readonly firstStep: number }[];
 }
 
 /** To copy into a shell; null where they would not work. */

@@ -253,9 +253,12 @@ function Notes({ detail: { run, notes, settledBy, items, wasted } }: { detail: R
       {items && items.leastCertain.length > 0 && (
         <p>
           Least certain items:{' '}
-          {items.leastCertain
-            .map(({ index, certainty }) => `${count(index)} (wrong ${percent(1 - certainty)})`)
-            .join(', ')}
+          {items.leastCertain.map(({ index, certainty, firstStep }, place) => (
+            <span key={index}>
+              {place > 0 && ', '}
+              <a href={paths.step(run.runId, firstStep)}>{count(index)}</a> (wrong {percent(1 - certainty)})
+            </span>
+          ))}
           .
         </p>
       )}
