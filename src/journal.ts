@@ -282,6 +282,11 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
   };
 }
 
+/** Whether it is one run over many inputs. */
+export function isMap({ totals }: Pick<RunRecord, 'totals'>): boolean {
+  return totals.items !== undefined;
+}
+
 /** What settles a step, or gives it up, without its votes: these say nothing of such a decision. */
 const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier', 'nothing']);
 

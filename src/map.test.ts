@@ -258,6 +258,29 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     );
   });
 
+  test('is known as a map before its first checkpoint', async () => {
+    const journal = memoryJournal();
+    const seen: unknown[] = [];
+    const controller = new AbortController();
+    const generate: Model['generate'] = async ({ signal }) => {
+      seen.push((await journal.find('m'))?.totals.items);
+      controller.abort(new Error('enough'));
+      throw signal.reason;
+    };
+    const items = [{ input: { value: 'five' } }, { input: { value: 1 } }];
+    const sink = new Results();
+    const options = { sink, journal, model: { id: 'm', price: undefined, generate }, signal: controller.signal };
+    const paused = await mapped(items, options);
+    assert.deepEqual(seen[0], { done: 0, undecided: 0, invalid: 0 });
+    assert.deepEqual([paused.status, paused.items], ['paused', { done: 0, undecided: 0, invalid: 1 }]);
+    const done = await mapped(items, { sink, journal });
+    assert.deepEqual(done.items, { done: 1, undecided: 0, invalid: 1 });
+    assert.deepEqual(
+      sink.all.map(({ index }) => index),
+      [0, 1],
+    );
+  });
+
   test('is not resumed on other inputs (5)', async () => {
     const journal = memoryJournal();
     const items = [{ input: { value: 1 } }];

@@ -181,13 +181,14 @@ export class Mapping implements ItemsOfRun<MapState> {
     }
   }
 
-  /** @param record of what was reported before this state; undefined where a run begins */
+  /** @param record of what was reported before this state; undefined at the first checkpoint of early versions */
   begin(state: MapState, record: ItemsRecord | undefined): void {
     this.#begunWith = record;
     const { done = 0, undecided = 0, invalid = 0, begun, certainty, leastCertain = [] } = record ?? {};
     const counts = { done, undecided, invalid };
     this.#sink.restore(counts);
-    if (record === undefined) this.#pass(0, state.index, counts);
+    // Those before the first that can start, where a run begins; later all before the present one are reported.
+    this.#pass(done + undecided + invalid, state.index, counts);
     this.#counts = counts;
     // Of an early version, which did not keep them, nothing is known.
     this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };

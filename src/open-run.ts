@@ -11,7 +11,7 @@ export async function openRun<Input, State, Action>(
   input: { readonly raw: unknown; readonly parsed: Input },
   options: RunDependencies,
 ): Promise<RunWriter> {
-  const { journal, runId, clock, settings, processSource, acceptChange } = options;
+  const { journal, runId, clock, settings, processSource, items, acceptChange } = options;
   const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
@@ -31,6 +31,8 @@ export async function openRun<Input, State, Action>(
       createdAtMs: clock.now(),
     };
     const totals = emptyTotals({ hasReference: process.reference !== undefined });
+    // From the beginning: it is by them that a map is told from a run.
+    if (items !== undefined) totals.items = items.counts;
     await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
     return journal.openWriter(runId);
   }

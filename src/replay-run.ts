@@ -2,7 +2,7 @@ import type { VoteContext } from './decide.ts';
 import { assembleVote, openJournal, openModel } from './defaults.ts';
 import { InFlight } from './draws.ts';
 import { UsageError } from './errors.ts';
-import { type RunRecord, unknownRun } from './journal.ts';
+import { isMap, type RunRecord, unknownRun } from './journal.ts';
 import type { Model } from './model.ts';
 import { isSimulated } from './models/resolve.ts';
 import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
@@ -62,7 +62,7 @@ export async function replayRun(
   try {
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
-    if (record.totals.items !== undefined) {
+    if (isMap(record)) {
       throw new UsageError(
         `run ${JSON.stringify(runId)} is a map: the journal does not keep its items, without which samples cannot be read again.`,
       );

@@ -1,4 +1,4 @@
-import type { Json } from '../journal.ts';
+import { isMap, type Json } from '../journal.ts';
 import type { LiveRun } from '../journals/sqlite-reader.ts';
 import type { RunCommands } from '../server/api.ts';
 import { journalFlag } from './run.ts';
@@ -8,22 +8,22 @@ import { shellWord } from './terminal.ts';
 export function commandsOf(live: LiveRun, journalFile: string): RunCommands {
   const { runId, status, isWriting, totals, input, settings } = live;
   const journal = journalFlag(journalFile);
-  const isMap = totals.items !== undefined;
+  const isOfItems = isMap(live);
   const command = (verb: string) => `mdap ${verb} ${shellWord(runId)}${journal}`;
-  const source = isMap && !isRepeatable(live) ? null : live.processSource;
+  const source = isOfItems && !isRepeatable(live) ? null : live.processSource;
   const mapAgain = (changes: Json) =>
     `mdap map ${shellWord(source!)} ${mapFlags({ ...input.map, ...changes }, settings)}${journal}`;
   const isResumable = source !== null && !isWriting && (status === 'paused' || status === 'running');
   const again = () => {
     if (source === null) return null;
-    if (!isMap) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
+    if (!isOfItems) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
     // Results are not written over.
     return mapAgain({ output: input.map.output.replace(/(\.\w+)?$/, '.again$1'), failures: undefined });
   };
   return {
     inspect: command('inspect'),
-    replay: source !== null && !isMap && totals.steps > 0 ? command('replay') : null,
-    resume: isResumable ? (isMap ? mapAgain({ runId }) : command('resume')) : null,
+    replay: source !== null && !isOfItems && totals.steps > 0 ? command('replay') : null,
+    resume: isResumable ? (isOfItems ? mapAgain({ runId }) : command('resume')) : null,
     again: again(),
   };
 }

@@ -1,6 +1,6 @@
 import { openJournal, run, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
+import { isMap, unknownRun } from '../journal.ts';
 import { type Answer, resumeOptions } from '../options.ts';
 import { parseNumber, type RunFlags, readInput } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
@@ -19,7 +19,7 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
   try {
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
-    if (record.totals.items !== undefined) {
+    if (isMap(record)) {
       throw new UsageError(
         `run ${JSON.stringify(runId)} is a map, which gives up what its votes cannot decide and goes on: its failures are ` +
           'the --input of another one.',

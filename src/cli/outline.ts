@@ -1,4 +1,4 @@
-import type { DecisionEntry, Journal, RunRecord } from '../journal.ts';
+import { type DecisionEntry, isMap, type Journal, type RunRecord } from '../journal.ts';
 import { type OutlineRow, parseInput } from '../process.ts';
 import { loadProcess } from './process-source.ts';
 import { plural, printable, showCount, truncate } from './terminal.ts';
@@ -56,7 +56,7 @@ function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number
 
 /** The tree of a run as its decisions make it; undefined for a process that has none, or cannot be found any more. */
 export async function outlineOfRun(journal: Journal, record: RunRecord) {
-  if (record.processSource === null || record.totals.items !== undefined) return undefined;
+  if (record.processSource === null || isMap(record)) return undefined;
   try {
     const { process } = await loadProcess(record.processSource);
     if (process.outline === undefined) return undefined;

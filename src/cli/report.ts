@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { certificateOf } from '../certificate.ts';
 import { systemClock } from '../defaults.ts';
 import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
+import { isMap, unknownRun } from '../journal.ts';
 import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import type { RunCharts } from '../server/api.ts';
 import { FiguresCache } from '../server/figures.ts';
@@ -107,8 +107,8 @@ async function planOf(live: LiveRun, processes: Processes): Promise<Foretold> {
 
 /** Of the state after the last decision; null where the process draws none, or this one cannot be told or drawn. */
 async function pictureOfLast(reader: SqliteReader, live: LiveRun, processes: Processes): Promise<Report['picture']> {
-  const { steps: stepIndex, items } = live.totals;
-  if (items !== undefined) return null;
+  const { steps: stepIndex } = live.totals;
+  if (isMap(live)) return null;
   try {
     const definition = await processes.of(live);
     if (definition.render === undefined) return null;

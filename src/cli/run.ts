@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Certificate } from '../certificate.ts';
 import { DEFAULT_JOURNAL_FILE, openJournal, readCalibrationFile, run, systemClock } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { type Json, unknownRun, type Waste } from '../journal.ts';
+import { isMap, type Json, unknownRun, type Waste } from '../journal.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
 import { flagTotal } from '../red-flags.ts';
@@ -80,7 +80,7 @@ export async function resumeCommand(runId: string, flags: RunFlags): Promise<num
   const journal = openJournal(flags.journal, systemClock, { mustExist: true });
   const record = await journal.find(runId).finally(() => journal.close());
   if (record === undefined) throw unknownRun(runId);
-  if (record.totals.items !== undefined) {
+  if (isMap(record)) {
     throw new UsageError(
       `run ${JSON.stringify(runId)} is a map, which goes on by the same \`mdap map\` command again.`,
     );

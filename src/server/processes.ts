@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import type { RunRecord } from '../journal.ts';
+import { isMap, type RunRecord } from '../journal.ts';
 import { type AnyProcess, parseInput } from '../process.ts';
 import { Refusal } from './refusal.ts';
 
@@ -67,7 +67,7 @@ export class Processes {
     const given = record.settings?.steps;
     if (typeof given === 'number') return given;
     const process = await this.of(record);
-    if (process.steps === undefined || record.totals.items !== undefined) return null;
+    if (process.steps === undefined || isMap(record)) return null;
     return process.steps(await parseInput(process, record.input)) ?? null;
   }
 }

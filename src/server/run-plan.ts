@@ -1,7 +1,7 @@
 import { openCalibration } from '../defaults.ts';
 import { MdapError } from '../errors.ts';
 import { planRun } from '../foretell.ts';
-import { billOf, type RunRecord } from '../journal.ts';
+import { billOf, isMap, type RunRecord } from '../journal.ts';
 import { isSimulated } from '../models/resolve.ts';
 import { DEFAULT_K, DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import { requireSteps } from '../plan.ts';
@@ -16,12 +16,12 @@ export type Foretold = { readonly plan: RunPlanView } | { readonly missing: stri
 /** Foretells a run from what it was started with, a map for as many steps as it came to; asks no model. */
 export async function foretellRun(record: RunRecord, process: AnyProcess, forecaster: Forecaster): Promise<Foretold> {
   const { settings, totals, isWriting } = record;
-  const isMap = totals.items !== undefined;
-  if (isMap && isWriting && settings.steps === undefined) {
-    return { missing: 'how many steps a map takes is known at its end.' };
+  let { steps } = settings;
+  if (isMap(record)) {
+    if (isWriting && steps === undefined) return { missing: 'how many steps a map takes is known at its end.' };
+    if (totals.steps === 0) return { missing: 'no step is decided yet.' };
+    steps ??= totals.steps;
   }
-  if (isMap && totals.steps === 0) return { missing: 'no step is decided yet.' };
-  const steps: number | undefined = settings.steps ?? (isMap ? totals.steps : undefined);
   try {
     return settings.calibration === undefined
       ? await foretellByRates(record, process, steps)
@@ -32,11 +32,8 @@ export async function foretellRun(record: RunRecord, process: AnyProcess, foreca
   }
 }
 
-async function foretellByRates(
-  { settings, input, totals }: RunRecord,
-  process: AnyProcess,
-  steps: number | undefined,
-): Promise<Foretold> {
+async function foretellByRates(record: RunRecord, process: AnyProcess, steps: number | undefined): Promise<Foretold> {
+  const { settings, input, totals } = record;
   const { model, baseUrl, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
   // Others would be opened, or loaded, for rates that they do not know.
   const knowsRates = isSimulated(String(model), baseUrl);
@@ -56,7 +53,7 @@ async function foretellByRates(
     target,
     steps,
     // The journal does not keep the items of a map, from which it would be estimated.
-    ...(totals.items === undefined ? {} : { sampleCostUsd: bill && bill / totals.samples }),
+    ...(isMap(record) ? { sampleCostUsd: bill && bill / totals.samples } : {}),
     ...(knowsRates ? { model } : {}),
   });
   return {

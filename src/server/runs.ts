@@ -2,7 +2,7 @@ import { type Certificate, certificateOf } from '../certificate.ts';
 import type { Clock } from '../clock.ts';
 import { openJournal, run } from '../defaults.ts';
 import { UsageError } from '../errors.ts';
-import { type Json, unknownRun } from '../journal.ts';
+import { isMap, type Json, unknownRun } from '../journal.ts';
 import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
 import { type Answer, resumeOptions } from '../options.ts';
 import { type AnyProcess, callPart } from '../process.ts';
@@ -175,7 +175,7 @@ export class Runs {
 
   /** What its process makes of states. */
   async #shownBy(live: LiveRun): Promise<Pick<RunDetail, 'hasPicture' | 'hasOutline'>> {
-    if (live.totals.items !== undefined) return { hasPicture: false, hasOutline: false };
+    if (isMap(live)) return { hasPicture: false, hasOutline: false };
     const process = await this.#processes.of(live).catch(() => undefined);
     return { hasPicture: process?.render !== undefined, hasOutline: process?.outline !== undefined };
   }
@@ -301,7 +301,7 @@ export class Runs {
     const live = this.live(runId);
     if (step > live.totals.steps) throw unknownStep(runId, step);
     const missing = (text: string) => ({ missing: text, isPending: false });
-    if (live.totals.items !== undefined) {
+    if (isMap(live)) {
       return missing('the steps of a run over many inputs depend on these, which the journal does not keep.');
     }
     try {
@@ -365,12 +365,8 @@ export class Runs {
   /** Where it takes long, an answer comes without it, and a later one has it. */
   async #foretold(live: LiveRun): Promise<Foretold> {
     const { run, settings, totals, isWriting } = live;
-    const key = [
-      this.#reader.identity(),
-      run,
-      JSON.stringify(settings),
-      totals.items && !isWriting && totals.steps,
-    ].join();
+    const stepsSoFar = isMap(live) && !isWriting ? totals.steps : null;
+    const key = [this.#reader.identity(), run, JSON.stringify(settings), stepsSoFar].join();
     let known = this.#plans.get(key);
     if (known === undefined) {
       const work = async () => {

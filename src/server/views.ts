@@ -1,5 +1,5 @@
 import type { Certificate } from '../certificate.ts';
-import { billOf, isJudgement, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
+import { billOf, isJudgement, isMap, type NoteEntry, type RunRecord, statusOf } from '../journal.ts';
 import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { toSample } from '../journals/sqlite-rows.ts';
 import type { OutlineRow } from '../process.ts';
@@ -85,7 +85,7 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
   if (stepIndex > totals.steps) return `the run has come to step ${totals.steps}, not to this one.`;
   if (isWriting) return 'the run goes on: a person decides where it pauses.';
   if (status === 'done' || status === 'stopped') return `the run is ${status}.`;
-  if (totals.items !== undefined) {
+  if (isMap(live)) {
     return 'it is a step of a map, which gives up what its votes cannot decide and goes on.';
   }
   return processSource === null
