@@ -68,14 +68,10 @@ export async function calibrate<Input, State, Action>(
   const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
   let reason: string | null = null;
   let runSteps = process.steps?.(input) ?? null;
-  const onEnd = (steps: number) => {
-    runSteps ??= steps;
-  };
   try {
-    const targets =
-      reference === undefined
-        ? followVotes(process, start, dependencies)
-        : sampleReference(process, start, reference, { ...dependencies, onEnd });
+    const sampled = reference && (await sampleReference(process, start, reference, dependencies));
+    runSteps ??= sampled?.runSteps ?? null;
+    const targets = sampled?.targets ?? followVotes(process, start, dependencies);
     for await (const target of targets) {
       if (dependencies.signal?.aborted) throw dependencies.signal.reason;
       const drawn = await drawStep(process, target, dependencies);
@@ -119,13 +115,13 @@ interface Target<State> {
   readonly right: string;
 }
 
-/** Steps along the reference, each as likely as any other (reservoir sampling). */
-async function* sampleReference<Input, State, Action>(
+/** Steps along the reference, each as likely as any other (reservoir sampling), and how many there are, where its end was reached. */
+async function sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps, items, onEnd }: CalibrateDependencies<State> & { readonly onEnd: (steps: number) => void },
-): AsyncGenerator<Target<State>> {
+  { random, steps, items }: CalibrateDependencies<State>,
+): Promise<{ readonly targets: readonly Target<State>[]; readonly runSteps: number | null }> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
   let stepIndex = 0;
@@ -141,12 +137,12 @@ async function* sampleReference<Input, State, Action>(
     // An effect is not run: its observation is not known here.
     state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
   }
-  if (process.isDone(state)) onEnd(stepIndex);
   // All of them before the first is paid for
   for (const { state } of reservoir) testVariants(process, state);
-  for (const { stepIndex, state } of reservoir.sort((a, b) => a.stepIndex - b.stepIndex)) {
-    yield { stepIndex, state, right: process.key(reference(state)) };
-  }
+  const targets = reservoir
+    .sort((a, b) => a.stepIndex - b.stepIndex)
+    .map((step) => ({ ...step, right: process.key(reference(step.state)) }));
+  return { targets, runSteps: process.isDone(state) ? stepIndex : null };
 }
 
 /** Without a reference: the first steps of a voted run, whose decisions stand in for what is right. */

@@ -45,7 +45,7 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
     const comparison = await compareModels(loaded.process, input, {
       ...runOptionsOf(options),
       items,
-      steps: flags.steps ?? steps,
+      steps: flags.steps ?? (await steps?.()),
       models,
       calibrations: given || found,
       signal,

@@ -24,7 +24,7 @@ export interface SourceFlags extends ItemFlags {
   readonly items?: string;
 }
 
-/** `items` reads them anew each time; `steps`: about how many they take. */
+/** `items` reads them anew each time; `steps` estimates how many they take. */
 export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
   const { input, items: file, schema, with: constants, as } = flags;
   if (file === undefined) {
@@ -38,7 +38,7 @@ export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
   const { toInput } = itemInputs(loaded, flags);
   return {
     items: () => readItems(file, toInput, '--items'),
-    steps: await estimateSteps(loaded.process, file, toInput),
+    steps: () => estimateSteps(loaded.process, file, toInput),
   };
 }
 
@@ -53,11 +53,13 @@ const ITEMS_LOOKED_AT = 1_000;
 /**
  * About how many steps the items of a file take together, by what the process says of the first thousand; undefined where it
  * does not say, and for what can be read once only.
+ * @param count of the items; asked where it is needed
  */
 export async function estimateSteps(
   process: AnyProcess,
   file: string,
   toInput: (row: Row) => unknown,
+  count = () => countItems(file),
 ): Promise<number | undefined> {
   if (process.steps === undefined || file === '-') return undefined;
   let [items, steps] = [0, 0];
@@ -66,7 +68,7 @@ export async function estimateSteps(
     items++;
     if (refusal === undefined) steps += await stepsOf(process, input);
   }
-  return steps === 0 ? undefined : Math.ceil((steps / items) * countItems(file));
+  return steps === 0 ? undefined : Math.ceil((steps / items) * count());
 }
 
 /** None of what does not fit. */

@@ -39,7 +39,6 @@ export async function* readItems(
   toInput: (row: Row) => unknown,
   option = '--input',
 ): AsyncGenerator<Item> {
-  requireFile(option, file);
   try {
     const delimiter = formatOf(file) === 'csv' ? delimiterOf(file) : undefined;
     const stream = file === '-' ? process.stdin : createReadStream(file);

@@ -6,9 +6,9 @@ import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
 import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
-import { fileSink, fileSource, formatOf, type Row, readItems, requireFile } from './items.ts';
+import { fileSink, fileSource, formatOf, readItems, requireFile } from './items.ts';
 import { fileBeside, type RunFlags, runOptionsOf } from './options.ts';
-import { type LoadedProcess, loadProcess } from './process-source.ts';
+import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
   decidingCalibration,
@@ -70,9 +70,19 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
   await requireFresh(runId, flags.journal, [output, failures]);
   const calibration = decidingCalibration(loaded.process, flags);
-  const steps = flags.steps ?? (await stepsFor(loaded, { ...flags, calibration, input }, toInput));
+  let counted: number | undefined;
+  const count = () => {
+    counted ??= countItems(input);
+    return counted;
+  };
+  // The rule that decides depends on it.
+  const isStepsNeeded = flags.steps === undefined && (calibration || flags.k === 'auto');
+  const steps = isStepsNeeded ? await estimateSteps(loaded.process, input, toInput, count) : flags.steps;
+  if (isStepsNeeded && steps !== undefined) {
+    process.stderr.write(`the items take about ${plural(steps, 'step')} (else: --steps)\n`);
+  }
   const sink = fileSink({ input, output, failures, columns: columnsOf(schema) });
-  const total = process.stderr.isTTY && input !== '-' ? countItems(input) : undefined;
+  const total = process.stderr.isTTY && input !== '-' ? count() : undefined;
   const batched = flags.batch ? await openBatchModel(flags, runId) : undefined;
   const sizes = flags.batch ? { window: BATCH_ITEMS, maxConcurrency: BATCH_CALLS } : {};
   growHeapFor(batched === undefined ? (flags.maxConcurrency ?? 0) : 0);
@@ -101,18 +111,6 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
       ? 'The same command again goes on.'
       : `Look closer: mdap inspect ${shellWord(runId)}${journalFlag(flags.journal)}`;
   return exitCodeWith(result, next);
-}
-
-/** The number of steps, where the rule that decides depends on it. */
-async function stepsFor(
-  { process: definition }: LoadedProcess,
-  { k, calibration, input }: MapFlags & { readonly input: string },
-  toInput: (row: Row) => unknown,
-): Promise<number | undefined> {
-  if (!calibration && k !== 'auto') return undefined;
-  const steps = await estimateSteps(definition, input, toInput);
-  if (steps !== undefined) process.stderr.write(`the items take about ${plural(steps, 'step')} (else: --steps)\n`);
-  return steps;
 }
 
 /** Batches that were sent are kept beside the journal until the map is done. */

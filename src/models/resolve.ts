@@ -31,6 +31,11 @@ const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
   '`--base-url http://localhost:8080/v1 --model NAME` (an OpenAI-compatible server) or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
+/** Whether a model that is named so, and asked there, is simulated: it is made at once and knows its own rates. */
+export function isSimulated(name: string, baseUrl: string | undefined): boolean {
+  return baseUrl === undefined && /^simulated(:|@t=|$)/.test(name);
+}
+
 /**
  * From the name of a model, as on the command line, to the model. Loads only what that model needs.
  * @throws {UsageError} for a name, option or URL that cannot be used, and for a provider package that is not installed.
@@ -70,11 +75,6 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
-}
-
-/** Whether a model that is named so, and asked there, is simulated: it is made at once and knows its own rates. */
-export function isSimulated(name: string, baseUrl: string | undefined): boolean {
-  return baseUrl === undefined && /^simulated(:|@t=|$)/.test(name);
 }
 
 /**
