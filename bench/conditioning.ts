@@ -1,7 +1,7 @@
 import { bench, type Cell, type Task, type Trial } from 'mdap';
 import { dictSum } from 'mdap/processes';
-import { bootstrap } from '../src/accuracy.ts';
-import { createRandom } from '../src/random.ts';
+import { createRandom } from '../src/core/random.ts';
+import { bootstrap } from '../src/statistics/accuracy.ts';
 import { printTable } from './table.ts';
 
 const TURNS = 100;

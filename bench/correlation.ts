@@ -1,13 +1,14 @@
 import { evidenceRule, type Sample } from 'mdap';
 import { type HanoiAction, type HanoiState, hanoi } from 'mdap/processes';
-import { fitBetaBinomial } from '../src/beta-binomial.ts';
-import { certificateOf } from '../src/certificate.ts';
-import { Evidence } from '../src/evidence.ts';
-import { planDistribution, stepOutcome } from '../src/heterogeneity.ts';
-import { plan } from '../src/plan.ts';
-import { betaDraw, createRandom, type Random } from '../src/random.ts';
-import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
-import { aheadByK, type StopRule } from '../src/vote.ts';
+import { betaDraw, createRandom, type Random } from '../src/core/random.ts';
+import { RedFlag, readReply } from '../src/core/red-flags.ts';
+import { flagSample } from '../src/core/sample-flags.ts';
+import { plan } from '../src/planning/scaling-laws.ts';
+import { planDistribution, stepOutcome } from '../src/planning/varying-rates.ts';
+import { fitBetaBinomial } from '../src/statistics/beta-binomial.ts';
+import { certificateOf } from '../src/statistics/certificate.ts';
+import { Evidence } from '../src/statistics/evidence.ts';
+import { aheadByK, type StopRule } from '../src/statistics/stop-rules.ts';
 
 const PAPER_STEPS = 2 ** 20 - 1;
 /** arXiv 2511.09030, figure 8, read off the labels of the plot. */

@@ -1,5 +1,5 @@
 import { memoryJournal, type SolveOptions, solve } from 'mdap';
-import { clopperPearson } from '../src/special-functions.ts';
+import { clopperPearson } from '../src/statistics/special-functions.ts';
 import { printTable } from './table.ts';
 
 const PRODUCTS = 200;

@@ -1,6 +1,6 @@
 import { aheadByK, earlyStoppingWindows, evidenceRule, firstToK, fixedMajority, type StopRule } from 'mdap';
-import { decisionSuccess, expectedVotes } from '../src/plan.ts';
-import { createRandom, mix } from '../src/random.ts';
+import { createRandom, mix } from '../src/core/random.ts';
+import { decisionSuccess, expectedVotes } from '../src/planning/scaling-laws.ts';
 import { type Exact, loosestConfidence, MOST_VOTES, thresholds, walk } from '../test/fixtures/exact-rules.ts';
 import { printTable } from './table.ts';
 

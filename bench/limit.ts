@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { RedFlag, Sample } from 'mdap';
 import type { HanoiAction, HanoiState } from 'mdap/processes';
-import { createRandom, hashText, mix } from '../src/random.ts';
-import { flagSample, readReply, type Valid } from '../src/red-flags.ts';
+import { createRandom, hashText, mix } from '../src/core/random.ts';
+import { readReply, type Valid } from '../src/core/red-flags.ts';
+import { flagSample } from '../src/core/sample-flags.ts';
 import { chain, MARGIN, MAX_OUTPUT_TOKENS, start, VOTER } from './workload.ts';
 
 const STEPS_PER_COMMIT = 1_000;

@@ -1,6 +1,7 @@
 import type { Process } from 'mdap';
 import type { AddCountState, AddInput } from 'mdap/processes';
-import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
+import { RedFlag, readReply } from '../src/core/red-flags.ts';
+import { flagSample } from '../src/core/sample-flags.ts';
 import { keyOf, type ReplyPool } from './reply-pool.ts';
 
 export type Counting = Process<AddInput, AddCountState, number>;

@@ -10,15 +10,15 @@ import {
   type StopRule,
   systemClock,
 } from 'mdap';
-import { voterModelOf } from '../src/calibration.ts';
-import { questionOf, vote } from '../src/decide.ts';
-import { InFlight } from '../src/draws.ts';
-import { forecast } from '../src/forecast.ts';
-import { leastMarginFor, planDistribution } from '../src/heterogeneity.ts';
-import { plan } from '../src/plan.ts';
-import { createRandom } from '../src/random.ts';
-import { createSampler } from '../src/sampler.ts';
-import { clopperPearson, type Interval } from '../src/special-functions.ts';
+import { createSampler } from '../src/calls/sampler.ts';
+import { createRandom } from '../src/core/random.ts';
+import { voterModelOf } from '../src/planning/calibration.ts';
+import { forecast } from '../src/planning/forecast.ts';
+import { plan } from '../src/planning/scaling-laws.ts';
+import { leastMarginFor, planDistribution } from '../src/planning/varying-rates.ts';
+import { clopperPearson, type Interval } from '../src/statistics/special-functions.ts';
+import { InFlight } from '../src/voting/draws.ts';
+import { questionOf, vote } from '../src/voting/vote.ts';
 import {
   allSteps,
   type Counting,

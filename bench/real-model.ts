@@ -23,8 +23,9 @@ import {
   UsageError,
 } from 'mdap';
 import { type AddCountState, type AddState, add, addCount, isRightSum } from 'mdap/processes';
-import { type AnyProcess, defineProcess } from '../src/process.ts';
-import { flagSample, RedFlag, readReply } from '../src/red-flags.ts';
+import { type AnyProcess, defineProcess } from '../src/core/process.ts';
+import { RedFlag, readReply } from '../src/core/red-flags.ts';
+import { flagSample } from '../src/core/sample-flags.ts';
 import type { Counting } from './pool-rates.ts';
 import { measureCalibration } from './real-calibration.ts';
 import { printTable } from './table.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Model, Prompt, Sample } from 'mdap';
-import type { Random } from '../src/random.ts';
+import type { Random } from '../src/core/random.ts';
 
 /** Replies of a real model, so many to each of a few prompts, to be drawn from again and again. */
 export interface ReplyPool {

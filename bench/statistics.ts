@@ -1,6 +1,6 @@
 import { adaptiveConsistency, aheadByK, earlyStoppingWindows, firstToK, fixedMajority, type StopRule } from 'mdap';
-import { decisionSuccess, expectedVotes } from '../src/plan.ts';
-import { createRandom } from '../src/random.ts';
+import { createRandom } from '../src/core/random.ts';
+import { decisionSuccess, expectedVotes } from '../src/planning/scaling-laws.ts';
 import { createVotedStep, start } from './workload.ts';
 
 /** So high that no race ends undecided: the exact figures are those of the bare rules. */

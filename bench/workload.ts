@@ -1,10 +1,10 @@
 import { simulatedModel, systemClock } from 'mdap';
 import { type HanoiState, hanoi } from 'mdap/processes';
-import { questionOf, vote } from '../src/decide.ts';
-import { InFlight } from '../src/draws.ts';
-import { createRandom } from '../src/random.ts';
-import { createSampler } from '../src/sampler.ts';
-import { aheadByK, type StopRule } from '../src/vote.ts';
+import { createSampler } from '../src/calls/sampler.ts';
+import { createRandom } from '../src/core/random.ts';
+import { aheadByK, type StopRule } from '../src/statistics/stop-rules.ts';
+import { InFlight } from '../src/voting/draws.ts';
+import { questionOf, vote } from '../src/voting/vote.ts';
 
 // What every contender works on: the first steps of the 20-disk tower of Hanoi, with a voter that answers at once in text.
 export const INPUT = { disks: 20 };

@@ -1,11 +1,13 @@
-import { type Cell, cellsOf, type Trial } from './bench-figures.ts';
-import { Budget } from './budget.ts';
+import { Budget } from './calls/budget.ts';
+import { type Cell, cellsOf, type Trial } from './comparison/figures.ts';
+import type { Method } from './comparison/method.ts';
+import { methodByName, USUAL_METHODS } from './comparison/methods/index.ts';
+import { runIdOf, runSuite, type SuiteOptions, type SuiteResult, spentOn, type Task } from './comparison/suite.ts';
+import { UsageError } from './core/errors.ts';
+import type { Journal, Json } from './core/journal.ts';
+import { type AnyProcess, callPart, type Prompt, parseInput } from './core/process.ts';
 import { accountsOf, openJournal, openModel, systemClock } from './defaults.ts';
-import { UsageError } from './errors.ts';
-import type { Journal, Json } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
-import type { Method } from './method.ts';
-import { methodByName, USUAL_METHODS } from './methods/index.ts';
 import {
   accountLimitsOf,
   budgetLimitsOf,
@@ -16,9 +18,7 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
-import { type AnyProcess, callPart, type Prompt, parseInput } from './process.ts';
-import { runIdOf, runSuite, type SuiteOptions, type SuiteResult, spentOn, type Task } from './suite.ts';
-import { aheadByK } from './vote.ts';
+import { aheadByK } from './statistics/stop-rules.ts';
 
 export interface BenchOptions
   extends Pick<

@@ -2,34 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Accounts } from './accounts.ts';
-import { Budget } from './budget.ts';
-import { type CalibrateResult, calibrate } from './calibrate.ts';
+import { assembleVoters, calibratedVoters, type Voters } from './assemble-voters.ts';
+import { Accounts } from './calls/account-queue.ts';
+import { Budget } from './calls/budget.ts';
+import { createSampler } from './calls/sampler.ts';
+import type { Clock } from './core/clock.ts';
+import { messageOf, UsageError } from './core/errors.ts';
+import type { OnEvent } from './core/events.ts';
+import type { Journal, Json } from './core/journal.ts';
+import type { Model } from './core/model.ts';
 import {
-  type CalibratedVoters,
-  type Calibration,
-  type ClassFigures,
-  dissentWatch,
-  driftRates,
-  figuresOf,
-  readCalibration,
-  requireClass,
-  requireSameProcess,
-  takenFor,
-  type VoterName,
-  voterModelOf,
-} from './calibration.ts';
-import type { Clock } from './clock.ts';
-import { type Decision, questionOf, type Undecided, vote } from './decide.ts';
-import { InFlight } from './draws.ts';
-import { messageOf, UsageError } from './errors.ts';
-import type { OnEvent } from './events.ts';
-import { evidenceRule } from './evidence.ts';
-import { marginFor } from './forecast.ts';
-import type { Journal, Json } from './journal.ts';
+  type AnyProcess,
+  defineProcess,
+  type Process,
+  type ProcessDefinition,
+  type Prompt,
+  parseInput,
+} from './core/process.ts';
+import { createRandom } from './core/random.ts';
+import { type DoubtfulItem, type Item, type ItemSink, Mapping } from './engine/item-run.ts';
+import { type CalibrateResult, calibrate } from './engine/measure.ts';
+import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './engine/run-loop.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
-import { type DoubtfulItem, type Item, type ItemSink, Mapping } from './map.ts';
-import type { Model } from './model.ts';
 import { resolveModel } from './models/resolve.ts';
 import {
   accountLimitsOf,
@@ -49,21 +43,27 @@ import {
   voteSettings,
   wholeNumber,
 } from './options.ts';
-import { planByRates, requireSteps, stepError } from './plan.ts';
 import {
-  type AnyProcess,
-  defineProcess,
-  type Process,
-  type ProcessDefinition,
-  type Prompt,
-  parseInput,
-} from './process.ts';
-import { createRandom } from './random.ts';
-import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './run.ts';
-import { createSampler } from './sampler.ts';
+  type CalibratedVoters,
+  type Calibration,
+  type ClassFigures,
+  dissentWatch,
+  driftRates,
+  figuresOf,
+  readCalibration,
+  requireClass,
+  requireSameProcess,
+  takenFor,
+  type VoterName,
+  voterModelOf,
+} from './planning/calibration.ts';
+import { marginFor } from './planning/forecast.ts';
+import { planByRates, requireSteps, stepError } from './planning/scaling-laws.ts';
+import { evidenceRule } from './statistics/evidence.ts';
+import type { StopRule } from './statistics/stop-rules.ts';
 import { openTelemetry } from './telemetry.ts';
-import type { StopRule } from './vote.ts';
-import { assembleVoters, calibratedVoters, type Voters } from './voters.ts';
+import { InFlight } from './voting/draws.ts';
+import { type Decision, questionOf, type Undecided, vote } from './voting/vote.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),

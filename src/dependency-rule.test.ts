@@ -316,17 +316,17 @@ test('layers name each other rightly, and none is in two', () => {
 
 test('planted violations of the layers are found', () => {
   const planted: [path: string, source: string][] = [
-    ['vote.ts', `import { run } from './run.ts';`],
-    ['vote.ts', `import type { RunResult } from './run.ts';`],
-    ['vote.ts', `import {\n  a,\n  b,\n} from './decide.ts';`],
-    ['vote.ts', `export { a } from './sampler.ts';`],
+    ['vote.ts', `import { run } from './engine/run-loop.ts';`],
+    ['vote.ts', `import type { RunResult } from './engine/run-loop.ts';`],
+    ['vote.ts', `import {\n  a,\n  b,\n} from './voting/vote.ts';`],
+    ['vote.ts', `export { a } from './calls/sampler.ts';`],
     ['vote.ts', `export * from './defaults.ts';`],
-    ['vote.ts', `const run = await import('./run.ts');`],
-    ['vote.ts', `import './run.ts';`],
+    ['vote.ts', `const run = await import('./engine/run-loop.ts');`],
+    ['vote.ts', `import './engine/run-loop.ts';`],
     ['vote.ts', `import { readFileSync } from 'node:fs';`],
     ['vote.ts', `import { z } from 'zod';`],
     ['process.ts', `import { something } from '@standard-schema/spec';`],
-    ['decide.ts', `import { run } from './run.ts';`],
+    ['decide.ts', `import { run } from './engine/run-loop.ts';`],
     ['run.ts', `import { sqliteJournal } from './journals/sqlite.ts';`],
     ['run.ts', `import { systemClock } from './defaults.ts';`],
     ['models/simulated.ts', `import { vote } from '../decide.ts';`],
@@ -348,23 +348,23 @@ test('planted violations of the layers are found', () => {
 test('what the rule allows is not taken for a violation', () => {
   const allowed: [path: string, source: string][] = [
     ['process.ts', `import type { StandardSchemaV1 } from '@standard-schema/spec';`],
-    ['run.ts', `import { createHash } from 'node:crypto';\nimport { vote } from './decide.ts';`],
+    ['run.ts', `import { createHash } from 'node:crypto';\nimport { vote } from './voting/vote.ts';`],
     ['models/resolve.ts', `import { simulatedModel } from './simulated.ts';\nconst m = await import('./llama.ts');`],
     ['processes/add.ts', `import { z } from 'zod';\nimport { defineProcess } from '../process.ts';`],
     ['cli/main.ts', `import { hanoi } from '../processes/hanoi.ts';\nimport { show } from './terminal.ts';`],
-    ['vote.ts', `// import { run } from './run.ts';\n/* import './run.ts'; */`],
+    ['vote.ts', `// import { run } from './engine/run-loop.ts';\n/* import './engine/run-loop.ts'; */`],
   ];
   for (const [path, source] of allowed) assert.deepEqual(layerViolations(new Map([[path, source]])), []);
 });
 
 test('planted cycles are found, cycles of types are not', () => {
   const cycle = new Map([
-    ['vote.ts', `import { a } from './plan.ts';`],
-    ['plan.ts', `import { b } from './candidate.ts';`],
-    ['candidate.ts', `import { c } from './vote.ts';`],
+    ['vote.ts', `import { a } from './planning/scaling-laws.ts';`],
+    ['plan.ts', `import { b } from './core/candidate.ts';`],
+    ['candidate.ts', `import { c } from './statistics/stop-rules.ts';`],
   ]);
   assert.deepEqual(cycles(cycle), ['vote.ts -> plan.ts -> candidate.ts -> vote.ts']);
-  cycle.set('candidate.ts', `import type { C } from './vote.ts';`);
+  cycle.set('candidate.ts', `import type { C } from './statistics/stop-rules.ts';`);
   assert.deepEqual(cycles(cycle), []);
 });
 

@@ -1,11 +1,37 @@
 // What a user writes
 
 export { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor } from './bench.ts';
-export type { Cell, Measure, Trial } from './bench-figures.ts';
-export { type Calibration, type CalibrationFigures, figuresOf } from './calibration.ts';
-export { candidateKey } from './candidate.ts';
-export type { Clock } from './clock.ts';
-export type { Decision, Undecided, VoteRecord } from './decide.ts';
+export type { Cell, Measure, Trial } from './comparison/figures.ts';
+// Ports and their adapters
+export type { Arrangement, Method, Outcome } from './comparison/method.ts';
+export { METHODS, methodByName } from './comparison/methods/index.ts';
+export type { Task } from './comparison/suite.ts';
+export { candidateKey } from './core/candidate.ts';
+export type { Clock } from './core/clock.ts';
+// Errors
+export {
+  BudgetError,
+  JournalError,
+  MdapError,
+  ModelError,
+  ProcessError,
+  type Recovery,
+  UsageError,
+} from './core/errors.ts';
+export type { OnEvent, RunEvent } from './core/events.ts';
+export type { Fingerprint } from './core/fingerprint.ts';
+export type * from './core/journal.ts';
+export type { FinishReason, Model, ModelRequest, Price, Sample } from './core/model.ts';
+export {
+  defineProcess,
+  type EffectContext,
+  inSubtasks,
+  type Process,
+  type ProcessDefinition,
+  type Prompt,
+  type StepSubject,
+} from './core/process.ts';
+export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './core/red-flags.ts';
 export {
   type CalibrateOptions,
   calibrateItems,
@@ -19,12 +45,16 @@ export {
   run,
   systemClock,
 } from './defaults.ts';
-// Errors
-export { BudgetError, JournalError, MdapError, ModelError, ProcessError, type Recovery, UsageError } from './errors.ts';
-export type { OnEvent, RunEvent } from './events.ts';
-export { evidenceRule, type VoterModel } from './evidence.ts';
-export type { Fingerprint } from './fingerprint.ts';
-export type { Forecast, Outlook, RuleForecast } from './forecast.ts';
+export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item-run.ts';
+export type { ReplayCost, ReplayedStep, ReplayResult } from './engine/replay-loop.ts';
+export type { RecordPolicy, RunResult } from './engine/run-loop.ts';
+export { memoryJournal } from './journals/memory.ts';
+export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
+export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
+export { resolveModel } from './models/resolve.ts';
+export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
+export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
+export { type ModelOptions, type RunOptions, resumeOptions, type VoteOptions } from './options.ts';
 export {
   type CalibratedPlan,
   type CompareOptions,
@@ -35,38 +65,14 @@ export {
   planByCalibration,
   planRun,
   type SubtaskComparison,
-} from './foretell.ts';
-export type * from './journal.ts';
-export { memoryJournal } from './journals/memory.ts';
-export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
-export type { DoubtfulItem, Item, ItemResult, ItemSink } from './map.ts';
-
-// Ports and their adapters
-export type { Arrangement, Method, Outcome } from './method.ts';
-export { METHODS, methodByName } from './methods/index.ts';
-export type { FinishReason, Model, ModelRequest, Price, Sample } from './model.ts';
-export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
-export { resolveModel } from './models/resolve.ts';
-export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
-export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
-export { type ModelOptions, type RunOptions, resumeOptions, type VoteOptions } from './options.ts';
+} from './plan-and-compare.ts';
+export { type Calibration, type CalibrationFigures, figuresOf } from './planning/calibration.ts';
+export type { Forecast, Outlook, RuleForecast } from './planning/forecast.ts';
 // Plan, run, decide
-export { type Plan, type PlanInput, plan, planProcess } from './plan.ts';
-export {
-  defineProcess,
-  type EffectContext,
-  inSubtasks,
-  type Process,
-  type ProcessDefinition,
-  type Prompt,
-  type StepSubject,
-} from './process.ts';
-export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './red-flags.ts';
-export type { ReplayCost, ReplayedStep, ReplayResult } from './replay.ts';
-export { type ReplayOptions, replayRun } from './replay-run.ts';
-export type { RecordPolicy, RunResult } from './run.ts';
+export { type Plan, type PlanInput, plan, planProcess } from './planning/scaling-laws.ts';
+export { type ReplayOptions, replayRun } from './replay.ts';
 export { planSteps, type SolveOptions, type SolveResult, solve } from './solve.ts';
-export type { Task } from './suite.ts';
+export { evidenceRule, type VoterModel } from './statistics/evidence.ts';
 // Stop rules
 export {
   adaptiveConsistency,
@@ -80,4 +86,5 @@ export {
   ruleByName,
   type StopRule,
   Tally,
-} from './vote.ts';
+} from './statistics/stop-rules.ts';
+export type { Decision, Undecided, VoteRecord } from './voting/vote.ts';

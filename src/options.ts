@@ -1,18 +1,18 @@
-import type { AccountLimits } from './accounts.ts';
-import type { BudgetLimits } from './budget.ts';
-import type { Calibration } from './calibration.ts';
-import type { Clock } from './clock.ts';
-import type { VoteSettings } from './decide.ts';
-import { UsageError } from './errors.ts';
-import type { OnEvent } from './events.ts';
-import type { Journal, Json, RunRecord } from './journal.ts';
-import type { Model, Price } from './model.ts';
-import type { Answer, DriftPolicy, RecordPolicy } from './run.ts';
+import type { AccountLimits } from './calls/account-queue.ts';
+import type { BudgetLimits } from './calls/budget.ts';
+import type { Clock } from './core/clock.ts';
+import { UsageError } from './core/errors.ts';
+import type { OnEvent } from './core/events.ts';
+import type { Journal, Json, RunRecord } from './core/journal.ts';
+import type { Model, Price } from './core/model.ts';
+import type { Answer, DriftPolicy, RecordPolicy } from './engine/run-loop.ts';
+import type { Calibration } from './planning/calibration.ts';
 import type { TelemetryOptions } from './telemetry.ts';
+import type { VoteSettings } from './voting/vote.ts';
 
-export type { Answer } from './run.ts';
+export type { Answer } from './engine/run-loop.ts';
 
-import { type RuleName, ruleByName, type StopRule } from './vote.ts';
+import { type RuleName, ruleByName, type StopRule } from './statistics/stop-rules.ts';
 
 /** Which model answers, named as on the command line or given. */
 export interface ModelOptions {

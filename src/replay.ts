@@ -1,326 +1,136 @@
-import { type Certificate, certificateOf } from './certificate.ts';
-import { type Question, questionOf, type VoteContext } from './decide.ts';
-import { ProcessError, UsageError } from './errors.ts';
-import { describeChanges, type Fingerprint, fingerprintOf } from './fingerprint.ts';
-import {
-  addDecision,
-  addSample,
-  type DecisionEntry,
-  emptyTotals,
-  type Journal,
-  type Json,
-  type RunRecord,
-  type RunTotals,
-  type SampleEntry,
-} from './journal.ts';
-import { addUsd } from './model.ts';
-import { type AnyProcess, callPart, parseInput } from './process.ts';
-import { Recounter, type Votes } from './recount.ts';
-import { addFlags, RED_FLAG_CODES, type RedFlagCode } from './red-flags.ts';
+import { UsageError } from './core/errors.ts';
+import { isMap, type RunRecord, unknownRun } from './core/journal.ts';
+import type { Model } from './core/model.ts';
+import type { AnyProcess } from './core/process.ts';
+import { RED_FLAG_CODES, type RedFlagCode } from './core/red-flags.ts';
+import { assembleVote, openJournal, openModel } from './defaults.ts';
+import { outOfSamples } from './engine/recount.ts';
+import { type ReplayedStep, type ReplayResult, replay } from './engine/replay-loop.ts';
+import { isSimulated } from './models/resolve.ts';
+import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
+import { InFlight } from './voting/draws.ts';
+import type { VoteContext } from './voting/vote.ts';
+
+/** What is not given is as the run had it last. */
+export interface ReplayOptions
+  extends Pick<
+    RunOptions,
+    | 'rule'
+    | 'k'
+    | 'maxVotes'
+    | 'maxOutputTokens'
+    | 'calibration'
+    | 'acceptCalibration'
+    | 'target'
+    | 'steps'
+    | 'acceptChange'
+    | 'journal'
+  > {
+  /**
+   * The flags that count; all by default. A sample with no other flag becomes a vote if its text can be parsed. So
+   * `malformed` counts always: there is no action to vote for.
+   */
+  readonly redFlags?: readonly RedFlagCode[];
+  /** Most steps of each kind that the result lists; 10 by default. */
+  readonly mostListed?: number;
+  /** Called for each step that has recorded samples, in order. */
+  readonly onStep?: (step: ReplayedStep) => void;
+}
+
+const DEFAULT_LISTED = 10;
 
 /**
- * - `same`: the same action as in the run
- * - `different`: another one, or one where the run had none
- * - `short`: the recorded samples do not decide it, further ones could
- * - `undecided`: at a limit of the rule
+ * Decides a run's recorded samples again, under another rule, margin or set of red flags. Nothing is asked or paid, and the
+ * journal stays as it is. States are those of the run: each step is judged where the run stood, not where the new
+ * decisions would have led.
+ * @throws {UsageError} for options that cannot be used, for a process with effects, and for a map.
+ * @throws {JournalError} `unknown-run`
+ * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
  */
-type ReplayOutcome = 'same' | 'different' | 'short' | 'undecided';
-
-export interface ReplayedStep {
-  readonly stepIndex: number;
-  readonly outcome: ReplayOutcome;
-  /** Undefined for the step that the run is paused at. */
-  readonly before: DecisionEntry | undefined;
-  /** The new decision, or the votes so far. */
-  readonly after: Votes & { readonly action: Json | undefined };
-  readonly recordedSamples: number;
-  /** Samples that would have been needed at least beyond the recorded ones; 0 unless `short`. */
-  readonly missingSamples: number;
-  /** Undefined where there is no reference, or no decision. */
-  readonly wrong: { readonly before: boolean | undefined; readonly after: boolean | undefined };
-}
-
-/** Sums over the replayed steps. */
-interface ReplaySums
-  extends Pick<RunTotals, 'samples' | 'votes' | 'flags' | 'settledBy' | 'contestedSteps' | 'costUsd'> {
-  readonly decidedSteps: number;
-  /** Decisions that differ from the reference; null without one. */
-  readonly wrongSteps: number | null;
-  readonly tokens: { readonly input: number; readonly output: number };
-  readonly certificate: Certificate | null;
-}
-
-/** Of samples. Null where the price is not known. */
-export interface ReplayCost {
-  readonly samples: number;
-  readonly tokens: { readonly input: number; readonly output: number };
-  readonly costUsd: number | null;
-}
-
-/** As printed by `mdap replay --json`. */
-export interface ReplayResult {
-  readonly runId: string;
-  readonly process: string;
-  readonly rule: string;
-  readonly redFlags: readonly RedFlagCode[];
-  readonly maxOutputTokens: number;
-  /** The run was resumed with other options: its decisions were not all made by the same ones. */
-  readonly settingsChanged: boolean;
-  readonly replayedSteps: number;
-  readonly recordedSamples: number;
-  readonly outcomes: Readonly<Record<ReplayOutcome, number>>;
-  /** Steps of which the journal keeps no samples: they cannot be judged, and are in no sum here. */
-  readonly withoutSamples: {
-    readonly steps: number;
-    readonly unanimousSteps: number;
-    readonly wrongSteps: number | null;
-    /** First and last step of each stretch. */
-    readonly ranges: readonly (readonly [from: number, to: number])[];
-  };
-  readonly before: ReplaySums;
-  readonly after: ReplaySums;
-  /** What the undecided steps would have needed at least; tokens and cost by the mean of the replayed samples. */
-  readonly missing: ReplayCost;
-  /** Of the run's cost, after what is missing; negative where the new rule asks more. */
-  readonly saved: ReplayCost;
-  /** Of each kind the first ones; `outcomes` counts all. */
-  readonly differentSteps: readonly ReplayedStep[];
-  readonly shortSteps: readonly ReplayedStep[];
-  readonly undecidedSteps: readonly ReplayedStep[];
-}
-
-/** Everything a replay needs, nothing defaulted. `replay-run.ts` assembles it. */
-export interface ReplayDependencies {
-  readonly journal: Journal;
-  /** Who voted in the run, and how it is counted now. */
-  readonly context: VoteContext;
-  /** The flags that count. */
-  readonly redFlags: ReadonlySet<RedFlagCode>;
-  readonly mostListed: number;
-  readonly acceptChange: boolean;
-  readonly onStep: ((step: ReplayedStep) => void) | undefined;
-}
-
-const PAGE_STEPS = 1_000;
-
-/** See `replayRun`. */
-export async function replay(
+export async function replayRun(
   process: AnyProcess,
-  record: RunRecord,
-  dependencies: ReplayDependencies,
+  runId: string,
+  options: ReplayOptions = {},
 ): Promise<ReplayResult> {
-  const runId = JSON.stringify(record.runId);
-  if (process.effect !== undefined) {
-    throw new UsageError(
-      `replay: run ${runId} cannot be replayed: process ${JSON.stringify(process.name)} has effects, its states depend on ` +
-        'what they observed, and a journal gives that to the writer of a run alone.',
-    );
+  const { redFlags = RED_FLAG_CODES, mostListed = DEFAULT_LISTED, acceptChange = false, onStep } = options;
+  const unknown = redFlags.find((code) => !RED_FLAG_CODES.includes(code));
+  if (unknown !== undefined) {
+    throw new UsageError(`redFlags: expected some of ${RED_FLAG_CODES.join(', ')}, got ${JSON.stringify(unknown)}.`);
   }
-  const input = await parseInput(process, record.input);
-  const start = callPart(process, 'start', undefined, () => process.start(input));
-  const notes = await dependencies.journal.notes(record.runId);
-  const accepted = notes.filter(({ code }) => code === 'change-accepted').map(({ detail }) => detail.fingerprint);
-  const changes = changesSince([record.fingerprint, ...accepted], fingerprintOf(process, start));
-  if (changes.length > 0 && !dependencies.acceptChange) {
-    throw new ProcessError(
-      `process ${JSON.stringify(process.name)} changed since run ${runId}: ${changes.join('; ')}. Its samples answer the ` +
-        'old definition: give that one, or read them by this one all the same with --accept-change.',
-      { code: 'changed' },
-    );
-  }
-  const one = new Replay(process, dependencies);
-  await one.run(record.runId, start);
-  return one.result(record, { settingsChanged: notes.some(({ code }) => code === 'settings-changed') });
-}
-
-/** Nothing, where the run had this definition at any time. */
-function changesSince(known: readonly Fingerprint[], now: Fingerprint): string[] {
-  const changes = known.map((before) => describeChanges(before, now));
-  return changes.some(({ length }) => length === 0) ? [] : changes.at(-1)!;
-}
-
-/** The decisions and samples of one run, in order. */
-class Replay {
-  readonly #process: AnyProcess;
-  readonly #dependencies: ReplayDependencies;
-  readonly #recounter: Recounter;
-  readonly #before: RunTotals;
-  readonly #after: RunTotals;
-  readonly #outcomes = { same: 0, different: 0, short: 0, undecided: 0 };
-  readonly #listed: Record<Exclude<ReplayOutcome, 'same'>, ReplayedStep[]> = {
-    different: [],
-    short: [],
-    undecided: [],
-  };
-  readonly #unrecorded = { steps: 0, unanimous: 0, wrong: 0, ranges: [] as [from: number, to: number][] };
-  #recordedSamples = 0;
-  #missingSamples = 0;
-
-  constructor(process: AnyProcess, dependencies: ReplayDependencies) {
-    this.#process = process;
-    this.#dependencies = dependencies;
-    this.#recounter = new Recounter(dependencies.context, dependencies.redFlags);
-    this.#before = emptyTotals({ hasReference: process.reference !== undefined });
-    this.#after = structuredClone(this.#before);
-  }
-
-  async run(runId: string, start: unknown): Promise<void> {
-    const { journal } = this.#dependencies;
-    let state = start;
-    let stepIndex = 0;
-    for (;;) {
-      const page = await journal.decisions(runId, { fromStep: stepIndex, limit: PAGE_STEPS });
-      for (const decision of page) {
-        const samples = decision.keepSamples ? await journal.samples(runId, stepIndex) : [];
-        if (samples.length === 0) this.#skip(decision);
-        else await this.#replay(state, stepIndex, samples, decision);
-        const before = state;
-        state = callPart(this.#process, 'apply', stepIndex, () => this.#process.apply(before, decision.action));
-        stepIndex++;
-      }
-      if (page.length < PAGE_STEPS) break;
+  wholeNumber('mostListed', mostListed, { least: 0 });
+  const journal = openJournal(options.journal, undefined, { mustExist: true });
+  try {
+    const record = await journal.find(runId);
+    if (record === undefined) throw unknownRun(runId);
+    if (isMap(record)) {
+      throw new UsageError(
+        `run ${JSON.stringify(runId)} is a map: the journal does not keep its items, without which samples cannot be read again.`,
+      );
     }
-    const open = await journal.samples(runId, stepIndex);
-    if (open.length > 0) await this.#replay(state, stepIndex, open, undefined);
-  }
-
-  #skip({ stepIndex, tally, wrong }: DecisionEntry): void {
-    const { ranges } = this.#unrecorded;
-    this.#unrecorded.steps++;
-    if (tally === undefined) this.#unrecorded.unanimous++;
-    if (wrong) this.#unrecorded.wrong++;
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === stepIndex - 1) last[1] = stepIndex;
-    else if (ranges.length < this.#dependencies.mostListed) ranges.push([stepIndex, stepIndex]);
-  }
-
-  async #replay(
-    state: unknown,
-    stepIndex: number,
-    samples: readonly SampleEntry[],
-    before: DecisionEntry | undefined,
-  ): Promise<void> {
-    const { reference, key } = this.#process;
-    const question: Question<Json> = questionOf(this.#process, state, stepIndex);
-    const { winner, votes, missing } = await this.#recounter.recount(question, samples);
-    const right = reference && callPart(this.#process, 'reference', stepIndex, () => key(reference(state)));
-    const was = before && key(before.action);
-    const isWrong = (candidate: string | undefined) =>
-      right === undefined || candidate === undefined ? undefined : candidate !== right;
-    const wrong = { before: isWrong(was), after: isWrong(winner?.key) };
-    const undecided = missing > 0 ? 'short' : 'undecided';
-    const outcome = winner === undefined ? undecided : winner.key === was ? 'same' : 'different';
-    if (before === undefined) for (const sample of samples) addSample(this.#before, sample);
-    else addDecision(this.#before, { ...before, wrong: wrong.before });
-    if (winner === undefined) addVotes(this.#after, votes);
-    else addDecision(this.#after, entryOf(stepIndex, votes, winner.action, wrong.after));
-    this.#recordedSamples += samples.length;
-    this.#missingSamples += missing;
-    this.#outcomes[outcome]++;
-    const step: ReplayedStep = {
-      stepIndex,
-      outcome,
-      before,
-      after: { action: winner?.action, ...votes },
-      recordedSamples: samples.length,
-      missingSamples: missing,
-      wrong,
-    };
-    const { mostListed, onStep } = this.#dependencies;
-    if (outcome !== 'same' && this.#listed[outcome].length < mostListed) this.#listed[outcome].push(step);
-    onStep?.(step);
-  }
-
-  result(record: RunRecord, { settingsChanged }: { settingsChanged: boolean }): ReplayResult {
-    const { context, redFlags } = this.#dependencies;
-    const { rule, maxOutputTokens } = context.settings;
-    const before = sumsOf(this.#before);
-    const after = sumsOf(this.#after);
-    const missing = costLike(after, this.#missingSamples);
-    const { steps, unanimous, wrong, ranges } = this.#unrecorded;
-    const { same, different, short, undecided } = this.#outcomes;
-    return {
-      runId: record.runId,
-      process: record.process,
-      rule: rule.name,
-      redFlags: RED_FLAG_CODES.filter((code) => redFlags.has(code) || code === 'malformed'),
-      maxOutputTokens,
-      settingsChanged,
-      replayedSteps: same + different + short + undecided,
-      recordedSamples: this.#recordedSamples,
-      outcomes: { ...this.#outcomes },
-      withoutSamples: {
-        steps,
-        unanimousSteps: unanimous,
-        wrongSteps: this.#before.wrongSteps === null ? null : wrong,
-        ranges,
-      },
-      before,
-      after,
-      missing,
-      saved: {
-        samples: before.samples - after.samples - missing.samples,
-        tokens: {
-          input: before.tokens.input - after.tokens.input - missing.tokens.input,
-          output: before.tokens.output - after.tokens.output - missing.tokens.output,
-        },
-        costUsd:
-          before.costUsd === null || after.costUsd === null || missing.costUsd === null
-            ? null
-            : before.costUsd - after.costUsd - missing.costUsd,
-      },
-      differentSteps: this.#listed.different,
-      shortSteps: this.#listed.short,
-      undecidedSteps: this.#listed.undecided,
-    };
+    const context = await contextOf(process, record, options);
+    return await replay(process, record, {
+      journal,
+      context,
+      redFlags: new Set(redFlags),
+      mostListed,
+      acceptChange,
+      onStep,
+    });
+  } finally {
+    if (journal !== options.journal) await journal.close();
   }
 }
 
-function entryOf(stepIndex: number, votes: Votes, action: Json, wrong: boolean | undefined): DecisionEntry {
-  const tally = votes.tally.length > 1 ? votes.tally : undefined;
-  return { ...votes, type: 'decision', stepIndex, action, tally, wrong, latencyMs: 0, keepSamples: true };
-}
-
-/** Adds what was spent on a step that is not decided. */
-function addVotes(totals: RunTotals, spent: Votes): void {
-  totals.samples += spent.samples;
-  totals.votes += spent.votes;
-  addFlags(totals.flags, spent.flags);
-  totals.inputTokens += spent.inputTokens;
-  totals.outputTokens += spent.outputTokens;
-  totals.costUsd = addUsd(totals.costUsd, spent.costUsd);
-}
-
-function sumsOf({
-  steps,
-  samples,
-  votes,
-  flags,
-  settledBy,
-  contestedSteps,
-  wrongSteps,
-  ...more
-}: RunTotals): ReplaySums {
+/** Who voted in the run, and by which rule they are to be counted now. */
+async function contextOf(process: AnyProcess, record: RunRecord, options: ReplayOptions): Promise<VoteContext> {
+  const merged = mergedOptions(record, options);
+  openShare('target', merged.target);
+  const model = await namedModel(merged.model, merged);
+  const panel = await Promise.all(
+    (merged.panel ?? []).map((member) => namedModel(member, { ...merged, price: undefined })),
+  );
+  const roleModels = new Map<string, Model>();
+  for (const [role, asked] of Object.entries(merged.roles ?? {})) {
+    roleModels.set(role, await namedModel(asked, { ...merged, price: undefined }));
+  }
+  const { voters, rungs, roleRungs, vote } = await assembleVote(process, record.input, {
+    ...merged,
+    model,
+    panel,
+    roleModels,
+    verifier: undefined,
+  });
   return {
-    decidedSteps: steps,
-    contestedSteps,
-    wrongSteps,
-    settledBy,
-    samples,
-    votes,
-    flags,
-    tokens: { input: more.inputTokens, output: more.outputTokens },
-    costUsd: more.costUsd,
-    certificate: certificateOf(more.tallies, more) ?? null,
+    settings: vote,
+    voters: voters.map((voter) => ({
+      sampler: { model: voter.model, sample: outOfSamples },
+      form: voter.form,
+      variant: process.forms[voter.form]!.name,
+    })),
+    rungs,
+    roleRungs,
+    inFlight: new InFlight(),
+    monotonicMs: () => 0,
+    onSample: () => {},
   };
 }
 
-/** So many samples at the mean of these. */
-function costLike({ samples, tokens, costUsd }: ReplaySums, count: number): ReplayCost {
-  const share = samples === 0 ? 0 : count / samples;
-  return {
-    samples: count,
-    tokens: { input: Math.round(share * tokens.input), output: Math.round(share * tokens.output) },
-    costUsd: costUsd === null ? null : share * costUsd,
-  };
+/** The options of the run, changed by those given; what these leave open is not filled by what contradicts them. */
+function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
+  const { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps } = options;
+  const given = { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps };
+  const merged = resumeOptions(record, given);
+  if (rule === undefined) {
+    // A margin asks for a rule that has one, a calibration for the rule that reads it.
+    if (k !== undefined) return { ...merged, rule: merged.rule === 'evidence' ? undefined : merged.rule };
+    return calibration === undefined ? merged : { ...merged, rule: 'evidence' };
+  }
+  return merged.k === 'auto' && rule !== 'ahead-by-k' ? { ...merged, k: undefined } : merged;
+}
+
+/** Only for its name, and for the rates of a simulated one: nothing is loaded or asked. */
+async function namedModel(model: string | Model, options: RunOptions): Promise<Model> {
+  if (typeof model !== 'string') return model;
+  if (isSimulated(model, options.baseUrl)) return openModel({ ...options, model });
+  return { id: model, price: options.price, generate: outOfSamples };
 }

@@ -11,14 +11,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { UsageError } from './core/errors.ts';
+import type { RunEvent } from './core/events.ts';
+import type { ModelRequest } from './core/model.ts';
+import { type AnyProcess, parseInput } from './core/process.ts';
+import { createRandom } from './core/random.ts';
+import { RedFlag, readReply } from './core/red-flags.ts';
+import { nextTask } from './decomposition/tree.ts';
 import { run } from './defaults.ts';
-import { UsageError } from './errors.ts';
-import type { RunEvent } from './events.ts';
 import { memoryJournal } from './journals/memory.ts';
-import type { ModelRequest } from './model.ts';
 import { scriptedModel } from './models/scripted.ts';
 import { simulatedModel } from './models/simulated.ts';
-import { type AnyProcess, parseInput } from './process.ts';
 import {
   PRODUCTS,
   type SolveAction,
@@ -27,9 +30,6 @@ import {
   solve as solveProcess,
   stepPlanProcess,
 } from './processes/index.ts';
-import { nextTask } from './processes/solve-tree.ts';
-import { createRandom } from './random.ts';
-import { RedFlag, readReply } from './red-flags.ts';
 import { planSteps, type SolveOptions, solve } from './solve.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 

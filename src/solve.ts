@@ -1,14 +1,14 @@
+import { UsageError } from './core/errors.ts';
+import type { Model } from './core/model.ts';
+import type { AnyProcess, OutlineRow } from './core/process.ts';
+import { solve as solveProcess } from './decomposition/process.ts';
+import { PRODUCTS } from './decomposition/products.ts';
+import type { AnswerKind, Split } from './decomposition/split.ts';
+import type { SolveState } from './decomposition/tree.ts';
 import { run } from './defaults.ts';
-import { UsageError } from './errors.ts';
-import type { Model } from './model.ts';
+import type { RunResult } from './engine/run-loop.ts';
 import { isSimulated } from './models/resolve.ts';
 import type { RunOptions } from './options.ts';
-import type { AnyProcess, OutlineRow } from './process.ts';
-import { PRODUCTS } from './processes/products.ts';
-import { solve as solveProcess } from './processes/solve.ts';
-import type { SolveState } from './processes/solve-tree.ts';
-import type { AnswerKind, Split } from './processes/split.ts';
-import type { RunResult } from './run.ts';
 
 /** Those of a run, and how far a problem is decomposed. */
 export interface SolveOptions extends Omit<RunOptions, 'answer' | 'roles' | 'processSource'> {

@@ -15,12 +15,12 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { SampleEntry } from './core/journal.ts';
+import type { Model } from './core/model.ts';
+import { defineProcess } from './core/process.ts';
 import { run } from './defaults.ts';
-import type { SampleEntry } from './journal.ts';
 import { memoryJournal } from './journals/memory.ts';
-import type { Model } from './model.ts';
 import type { RunOptions } from './options.ts';
-import { defineProcess } from './process.ts';
 import { openTelemetry } from './telemetry.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 

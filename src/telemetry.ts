@@ -1,8 +1,8 @@
 import type * as OpenTelemetry from '@opentelemetry/api';
 import type { Attributes, Context, HrTime, Span } from '@opentelemetry/api';
-import type { Clock } from './clock.ts';
-import type { OnEvent, RunEvent } from './events.ts';
-import { type DecisionEntry, isJudgement, type SampleEntry } from './journal.ts';
+import type { Clock } from './core/clock.ts';
+import type { OnEvent, RunEvent } from './core/events.ts';
+import { type DecisionEntry, isJudgement, type SampleEntry } from './core/journal.ts';
 import { importPackage } from './models/import-package.ts';
 
 /** What a run tells OpenTelemetry, beyond figures. */

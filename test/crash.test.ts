@@ -22,11 +22,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { candidateKey } from '../src/candidate.ts';
-import type { DecisionEntry, SampleEntry } from '../src/journal.ts';
+import { candidateKey } from '../src/core/candidate.ts';
+import type { DecisionEntry, SampleEntry } from '../src/core/journal.ts';
+import { createRandom } from '../src/core/random.ts';
+import type { RunResult } from '../src/engine/run-loop.ts';
 import { sqliteJournal } from '../src/journals/sqlite.ts';
-import { createRandom } from '../src/random.ts';
-import type { RunResult } from '../src/run.ts';
 import {
   type ChainPlan,
   executeChain,

@@ -14,8 +14,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createRandom } from '../src/core/random.ts';
 import { systemClock } from '../src/defaults.ts';
-import { createRandom } from '../src/random.ts';
 import { type OpenAiServer, type OpenAiServerOptions, openAiServer } from '../src/testing/openai-server.ts';
 import { mdap, tempFolder } from './fixtures/cli-child.ts';
 

@@ -7,7 +7,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse as parseCsv } from 'csv-parse/sync';
-import { createRandom } from '../src/random.ts';
+import { createRandom } from '../src/core/random.ts';
 import { type Ended, mdap, tempFolder } from './fixtures/cli-child.ts';
 
 const concurrency = 2;

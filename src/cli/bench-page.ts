@@ -1,5 +1,5 @@
 import type { BenchReport } from '../bench.ts';
-import type { Cell } from '../bench-figures.ts';
+import type { Cell } from '../comparison/figures.ts';
 import { errors, outcomes, showMeasure } from './bench-tables.ts';
 import { html, type Markup } from './markup.ts';
 import { lineChart, rowChart } from './report-charts.ts';

@@ -1,5 +1,5 @@
 import type { BenchReport } from '../bench.ts';
-import { type Cell, type Measure, SINGLE } from '../bench-figures.ts';
+import { type Cell, type Measure, SINGLE } from '../comparison/figures.ts';
 import { plural, printable, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
 /** The report for a terminal: what was right at which price, and for the largest size where errors come from. */

@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Trial } from '../bench-figures.ts';
-import { candidateKey } from '../candidate.ts';
-import { JournalError, messageOf, UsageError } from '../errors.ts';
-import type { Json } from '../journal.ts';
+import type { Trial } from '../comparison/figures.ts';
+import { candidateKey } from '../core/candidate.ts';
+import { JournalError, messageOf, UsageError } from '../core/errors.ts';
+import type { Json } from '../core/journal.ts';
 import { endOfRecords } from './items.ts';
 
 /** What must be the same for attempts to stand side by side. */

@@ -1,3 +1,5 @@
+import { messageOf, UsageError } from '../core/errors.ts';
+import { calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
 import {
   type Calibration,
   type CalibrationFigures,
@@ -5,9 +7,7 @@ import {
   FEW_STEPS,
   figuresOf,
   type VoterName,
-} from '../calibration.ts';
-import { calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
-import { messageOf, UsageError } from '../errors.ts';
+} from '../planning/calibration.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';

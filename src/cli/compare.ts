@@ -1,9 +1,15 @@
 import { existsSync } from 'node:fs';
-import type { Calibration } from '../calibration.ts';
+import { UsageError } from '../core/errors.ts';
+import { inSubtasks, type Process } from '../core/process.ts';
 import { readCalibrationFile } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
-import { aheadOf, type Comparison, compareModels, type ModelComparison, type SubtaskComparison } from '../foretell.ts';
-import { inSubtasks, type Process } from '../process.ts';
+import {
+  aheadOf,
+  type Comparison,
+  compareModels,
+  type ModelComparison,
+  type SubtaskComparison,
+} from '../plan-and-compare.ts';
+import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';

@@ -1,6 +1,6 @@
+import { UsageError } from '../core/errors.ts';
+import { isMap, unknownRun } from '../core/journal.ts';
 import { openJournal, run, systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
-import { isMap, unknownRun } from '../journal.ts';
 import { type Answer, resumeOptions } from '../options.ts';
 import { parseNumber, type RunFlags, readInput } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';

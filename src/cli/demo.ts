@@ -1,7 +1,7 @@
 import { openJournal, run, systemClock } from '../defaults.ts';
-import { planRun } from '../foretell.ts';
+import type { RunResult } from '../engine/run-loop.ts';
+import { planRun } from '../plan-and-compare.ts';
 import { hanoi } from '../processes/hanoi.ts';
-import type { RunResult } from '../run.ts';
 import { byCloseness, describeStep } from './inspect.ts';
 import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';

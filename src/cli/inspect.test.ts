@@ -2,7 +2,7 @@
 // says how to keep them; what models wrote is cut, escaped and indented; wrong decisions come first, then close races.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { DecisionEntry, SampleEntry } from '../journal.ts';
+import type { DecisionEntry, SampleEntry } from '../core/journal.ts';
 import { byCloseness, describeStep } from './inspect.ts';
 
 function sample(draw: number, candidate: string | undefined, change: Partial<SampleEntry> = {}): SampleEntry {

@@ -1,6 +1,4 @@
-import { certificateOf } from '../certificate.ts';
-import { openJournal, systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../core/errors.ts';
 import {
   billOf,
   type DecisionEntry,
@@ -10,7 +8,9 @@ import {
   type SampleEntry,
   statusOf,
   unknownRun,
-} from '../journal.ts';
+} from '../core/journal.ts';
+import { openJournal, systemClock } from '../defaults.ts';
+import { certificateOf } from '../statistics/certificate.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
 import {
   describeCertificate,

@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, parseInput } from '../process.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, parseInput } from '../core/process.ts';
 import { endOfRecords, formatOf, type Row, readItems, requireFile } from './items.ts';
 import { readInput } from './options.ts';
 import type { LoadedProcess } from './process-source.ts';

@@ -16,9 +16,9 @@ import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { tempFolder } from '../../test/fixtures/cli-child.ts';
-import { JournalError, UsageError } from '../errors.ts';
-import type { ItemCounts } from '../journal.ts';
-import type { Item, ItemResult } from '../map.ts';
+import { JournalError, UsageError } from '../core/errors.ts';
+import type { ItemCounts } from '../core/journal.ts';
+import type { Item, ItemResult } from '../engine/item-run.ts';
 import { endOfRecords, fileSink, type Row, readItems } from './items.ts';
 
 async function read(file: string): Promise<Item[]> {

@@ -16,9 +16,9 @@ import type { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { parse as parseNow } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
-import { JournalError, messageOf, UsageError } from '../errors.ts';
-import type { ItemCounts } from '../journal.ts';
-import type { Item, ItemResult, ItemSink } from '../map.ts';
+import { JournalError, messageOf, UsageError } from '../core/errors.ts';
+import type { ItemCounts } from '../core/journal.ts';
+import type { Item, ItemResult, ItemSink } from '../engine/item-run.ts';
 
 /** A row of a CSV file, or the value of a line of JSON. */
 export type Row = unknown;

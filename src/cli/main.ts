@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { METHODS } from '../methods/index.ts';
+import { METHODS } from '../comparison/methods/index.ts';
+import { MdapError, messageOf, UsageError } from '../core/errors.ts';
 import { ANSWER_KINDS, BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { decideCommand } from './decide.ts';
 import { demoCommand } from './demo.ts';

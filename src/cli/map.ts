@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { UsageError } from '../core/errors.ts';
 import { type MapOptions, type MapResult, map, openJournal, systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
 import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
 import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import {
   addJournalOption,
   addJsonOption,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LADDER, type LadderRung } from '../assemble-voters.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Price } from '../core/model.ts';
 import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
-import { messageOf, UsageError } from '../errors.ts';
-import type { Price } from '../model.ts';
+import { DRIFT_POLICIES, RECORD_POLICIES } from '../engine/run-loop.ts';
 import type { RunOptions } from '../options.ts';
-import { DRIFT_POLICIES, RECORD_POLICIES } from '../run.ts';
-import { RULE_NAMES } from '../vote.ts';
-import { LADDER, type LadderRung } from '../voters.ts';
+import { RULE_NAMES } from '../statistics/stop-rules.ts';
 
 // The names that commander makes of the flags are those of the library's options, so that they pass through as they are.
 

@@ -1,5 +1,5 @@
-import { type DecisionEntry, isMap, type Journal, type RunRecord } from '../journal.ts';
-import { type OutlineRow, parseInput } from '../process.ts';
+import { type DecisionEntry, isMap, type Journal, type RunRecord } from '../core/journal.ts';
+import { type OutlineRow, parseInput } from '../core/process.ts';
 import { loadProcess } from './process-source.ts';
 import { plural, printable, showCount, truncate } from './terminal.ts';
 

@@ -1,6 +1,6 @@
-import type { Forecast, Outlook, RuleForecast } from '../forecast.ts';
-import { type CalibratedPlan, planByCalibration, planRun } from '../foretell.ts';
-import { type Plan, plan } from '../plan.ts';
+import { type CalibratedPlan, planByCalibration, planRun } from '../plan-and-compare.ts';
+import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
+import { type Plan, plan } from '../planning/scaling-laws.ts';
 import { type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';

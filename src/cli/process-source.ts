@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { messageOf, UsageError } from '../errors.ts';
-import type { RunRecord } from '../journal.ts';
-import { type AnyProcess, defineProcess, inSubtasks } from '../process.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { RunRecord } from '../core/journal.ts';
+import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';
 import { BUILT_IN_PROCESSES, builtInProcess, stepPlanProcess } from '../processes/index.ts';
 
 export interface LoadedProcess {

@@ -4,8 +4,8 @@
 // command the terminal; nothing is left behind at the end.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RunEvent } from '../events.ts';
-import type { DecisionEntry, ItemCounts, SampleEntry } from '../journal.ts';
+import type { RunEvent } from '../core/events.ts';
+import type { DecisionEntry, ItemCounts, SampleEntry } from '../core/journal.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { progress } from './progress.ts';
 

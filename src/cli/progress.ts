@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import type { OnEvent } from '../events.ts';
-import type { ItemCounts } from '../journal.ts';
-import { addUsd } from '../model.ts';
+import type { Clock } from '../core/clock.ts';
+import type { OnEvent } from '../core/events.ts';
+import type { ItemCounts } from '../core/journal.ts';
+import { addUsd } from '../core/model.ts';
 import { plural, printable, showCompact, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {

@@ -1,6 +1,6 @@
+import { MdapError, messageOf, UsageError } from '../core/errors.ts';
+import { createRandom } from '../core/random.ts';
 import { openModel, systemClock } from '../defaults.ts';
-import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { createRandom } from '../random.ts';
 import {
   type OpenAiServer,
   openAiServer,

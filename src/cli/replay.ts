@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
+import { UsageError } from '../core/errors.ts';
+import { unknownRun } from '../core/journal.ts';
+import { RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
 import { openJournal, systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
-import { unknownRun } from '../journal.ts';
-import { RED_FLAG_CODES, type RedFlagCode } from '../red-flags.ts';
-import type { ReplayCost, ReplayedStep, ReplayResult } from '../replay.ts';
-import { type ReplayOptions, replayRun } from '../replay-run.ts';
-import { RULE_NAMES } from '../vote.ts';
+import type { ReplayCost, ReplayedStep, ReplayResult } from '../engine/replay-loop.ts';
+import { type ReplayOptions, replayRun } from '../replay.ts';
+import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import { parseNumber, type RunFlags } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
 import { journalFlag } from './run.ts';

@@ -1,8 +1,8 @@
-import type { RunCharts } from '../server/api.ts';
+import type { RunCharts } from '../inspection/api.ts';
 import { html, type Markup } from './markup.ts';
 import { type Column, columnChart, lineChart, rowChart } from './report-charts.ts';
+import type { Report } from './report-data.ts';
 import { figure, section, showPercent } from './report-layout.ts';
-import type { Report } from './report-page.ts';
 import { plural, showCompact, showDuration, showUsd } from './terminal.ts';
 
 const MOST_COLUMNS = 20;

@@ -1,67 +1,14 @@
-import type { Certificate } from '../certificate.ts';
-import type { CoursePoint } from '../course.ts';
-import type { Json } from '../journal.ts';
-import { flagTotal } from '../red-flags.ts';
-import type {
-  DriftAlarmView,
-  ItemsView,
-  NoteView,
-  RunCharts,
-  RunCommands,
-  RunPlanView,
-  RunSummary,
-  SampleView,
-  StepRow,
-  WasteView,
-} from '../server/api.ts';
+import type { Report, ReportedStep } from './report-data.ts';
+
+export type { Report, ReportedStep } from './report-data.ts';
+
+import { flagTotal } from '../core/red-flags.ts';
+import type { ItemsView, NoteView, RunCommands, SampleView } from '../inspection/api.ts';
 import { html, type Markup } from './markup.ts';
 import { charts } from './report-figures.ts';
 import { code, cut, page, section, showPercent, showTime, table } from './report-layout.ts';
 import { describeWaste, showChance } from './run.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
-
-/** What a report says, as `mdap report --json` prints it. Absent values are null. */
-export interface Report {
-  readonly madeAtMs: number;
-  readonly versions: { readonly mdap: string; readonly node: string; readonly process: string };
-  readonly run: RunSummary;
-  /** A built-in name or the path of a module; null for a process given in code. */
-  readonly processSource: string | null;
-  readonly input: Json;
-  readonly settings: Json;
-  readonly flags: Readonly<Record<string, number>>;
-  readonly settledBy: Readonly<Record<string, number>>;
-  readonly firstWrongStep: number | null;
-  readonly wasted: WasteView | null;
-  /** Of a run over many inputs. */
-  readonly items: ItemsView | null;
-  readonly certificate: Certificate | null;
-  readonly drift: readonly DriftAlarmView[];
-  /** Its course up to its last checkpoint; none in journals of early versions. */
-  readonly course: readonly CoursePoint[];
-  /** The newest, oldest first. */
-  readonly notes: readonly NoteView[];
-  readonly plan: RunPlanView | null;
-  /** Why there is none. */
-  readonly planMissing: string | null;
-  readonly charts: RunCharts;
-  /** The state before a step, after all that are decided, as SVG; null where the process draws none. */
-  readonly picture: { readonly stepIndex: number; readonly svg: string } | null;
-  /** The step that it is paused at, where it has samples, then the least certain ones. */
-  readonly steps: readonly ReportedStep[];
-  readonly commands: RunCommands;
-}
-
-export interface ReportedStep {
-  readonly stepIndex: number;
-  /** Null where it is not decided. */
-  readonly decision: StepRow | null;
-  /** Chance that the decision is wrong, by the certificate; null where it does not say. */
-  readonly wrong: number | null;
-  readonly samples: readonly SampleView[];
-  /** Samples that the journal has beyond those here. */
-  readonly moreSamples: number;
-}
 
 const MOST_JSON_CHARS = 4_000;
 const MOST_TEXT_CHARS = 4_000;

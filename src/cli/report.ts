@@ -1,18 +1,26 @@
 import { writeFileSync } from 'node:fs';
-import { certificateOf } from '../certificate.ts';
+import { MdapError, messageOf, UsageError } from '../core/errors.ts';
+import { isMap, unknownRun } from '../core/journal.ts';
 import { systemClock } from '../defaults.ts';
-import { MdapError, messageOf, UsageError } from '../errors.ts';
-import { isMap, unknownRun } from '../journal.ts';
+import type { RunCharts } from '../inspection/api.ts';
+import { FiguresCache } from '../inspection/figures.ts';
+import { Forecaster } from '../inspection/forecaster.ts';
+import { pictureOf } from '../inspection/picture.ts';
+import { Processes } from '../inspection/processes.ts';
+import { Refusal } from '../inspection/refusal.ts';
+import { type Foretold, foretellRun } from '../inspection/run-plan.ts';
+import { StatesCache } from '../inspection/states.ts';
+import {
+  countedAtLimit,
+  driftAlarms,
+  itemsView,
+  noteView,
+  sampleViews,
+  stepRow,
+  summaryOf,
+} from '../inspection/views.ts';
 import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
-import type { RunCharts } from '../server/api.ts';
-import { FiguresCache } from '../server/figures.ts';
-import { Forecaster } from '../server/forecaster.ts';
-import { pictureOf } from '../server/picture.ts';
-import { Processes } from '../server/processes.ts';
-import { Refusal } from '../server/refusal.ts';
-import { type Foretold, foretellRun } from '../server/run-plan.ts';
-import { StatesCache } from '../server/states.ts';
-import { countedAtLimit, driftAlarms, itemsView, noteView, sampleViews, stepRow, summaryOf } from '../server/views.ts';
+import { certificateOf } from '../statistics/certificate.ts';
 import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';

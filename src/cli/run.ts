@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import type { Certificate } from '../certificate.ts';
+import { UsageError } from '../core/errors.ts';
+import { isMap, type Json, unknownRun, type Waste } from '../core/journal.ts';
+import { type AnyProcess, parseInput } from '../core/process.ts';
+import { flagTotal } from '../core/red-flags.ts';
 import { DEFAULT_JOURNAL_FILE, openJournal, readCalibrationFile, run, systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
-import { isMap, type Json, unknownRun, type Waste } from '../journal.ts';
+import type { RunResult } from '../engine/run-loop.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
-import { type AnyProcess, parseInput } from '../process.ts';
-import { flagTotal } from '../red-flags.ts';
-import type { RunResult } from '../run.ts';
+import type { Certificate } from '../statistics/certificate.ts';
 import { calibrationFile, type RunFlags, readInput, runOptionsOf } from './options.ts';
 import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
 import { progress } from './progress.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
+import { UsageError } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import type { AnswerKind, StepPlan } from '../processes/index.ts';
 import { planSteps, type SolveOptions, solve } from '../solve.ts';
 import { type RunFlags, readText, runOptionsOf } from './options.ts';

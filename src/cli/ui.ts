@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
-import { messageOf } from '../errors.ts';
 import { isLoopback } from '../server/guard.ts';
 import { createServer } from '../server/server.ts';
 import { commandsOf } from './commands.ts';

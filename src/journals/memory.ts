@@ -13,7 +13,7 @@ import {
   type SampleEntry,
   type StatusEntry,
   unknownRun,
-} from '../journal.ts';
+} from '../core/journal.ts';
 
 interface StoredRun {
   readonly header: RunHeader;

@@ -1,9 +1,27 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { JournalError, messageOf } from '../errors.ts';
-import type { SqliteJournalOptions } from './sqlite.ts';
+import { JournalError, messageOf } from '../core/errors.ts';
 import { AHEAD_TABLE, SCHEMA } from './sqlite-rows.ts';
+
+export interface SqliteJournalOptions {
+  /** Path of the database file; created with its folder, readable by its owner only. */
+  readonly file: string;
+  /** Wall-clock time in milliseconds. */
+  readonly now: () => number;
+  /** Fail where there is no file yet, for commands that only read. */
+  readonly mustExist?: boolean;
+  /**
+   * `group` (default): entries wait for each other until the event loop is idle, a few milliseconds at most.
+   * `step`: every decision is committed by itself.
+   */
+  readonly commit?: 'group' | 'step';
+  /**
+   * `full` (default): a commit is on the disk. `normal`: a commit survives the death of the process; the last ones may be
+   * lost when the machine loses power.
+   */
+  readonly synchronous?: 'full' | 'normal';
+}
 
 const SCHEMA_VERSION = 2;
 const APPLICATION_ID = 0x6d646170; // "mdap"

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { JournalError, messageOf } from '../errors.ts';
-import { addDecision, type Json, type NoteEntry, type RunRecord } from '../journal.ts';
+import { JournalError, messageOf } from '../core/errors.ts';
+import { addDecision, type Json, type NoteEntry, type RunRecord } from '../core/journal.ts';
 import { type RunRow, toRecord } from './sqlite.ts';
 import { pragma, schemaOf } from './sqlite-file.ts';
 import { type CheckpointRow, type DecisionRow, type SampleRow, toDecision } from './sqlite-rows.ts';

@@ -1,4 +1,4 @@
-import type { AheadEntry, DecisionEntry, JournalEntry, SampleEntry } from '../journal.ts';
+import type { AheadEntry, DecisionEntry, JournalEntry, SampleEntry } from '../core/journal.ts';
 
 /** Samples of steps that may come, as JSON: they are few, and read only to resume. Since version 2. */
 export const AHEAD_TABLE = `

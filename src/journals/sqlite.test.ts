@@ -28,9 +28,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { JournalError } from '../errors.ts';
-import type { Journal } from '../journal.ts';
-import { createRandom } from '../random.ts';
+import { JournalError } from '../core/errors.ts';
+import type { Journal } from '../core/journal.ts';
+import { createRandom } from '../core/random.ts';
 import {
   createAndOpen,
   journalError,

@@ -1,9 +1,13 @@
+import type { SqliteJournalOptions } from './sqlite-file.ts';
+
+export type { SqliteJournalOptions } from './sqlite-file.ts';
+
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { JournalError } from '../errors.ts';
+import { JournalError } from '../core/errors.ts';
 import {
   type AheadEntry,
   type CheckpointEntry,
@@ -19,7 +23,7 @@ import {
   runLocked,
   type SampleEntry,
   unknownRun,
-} from '../journal.ts';
+} from '../core/journal.ts';
 import { Backlog } from './backlog.ts';
 import { giveUpReserve, inTransaction, keepReserve, open, toJournalError } from './sqlite-file.ts';
 import {
@@ -34,24 +38,6 @@ import {
   WRITES,
 } from './sqlite-rows.ts';
 
-export interface SqliteJournalOptions {
-  /** Path of the database file; created with its folder, readable by its owner only. */
-  readonly file: string;
-  /** Wall-clock time in milliseconds. */
-  readonly now: () => number;
-  /** Fail where there is no file yet, for commands that only read. */
-  readonly mustExist?: boolean;
-  /**
-   * `group` (default): entries wait for each other until the event loop is idle, a few milliseconds at most.
-   * `step`: every decision is committed by itself.
-   */
-  readonly commit?: 'group' | 'step';
-  /**
-   * `full` (default): a commit is on the disk. `normal`: a commit survives the death of the process; the last ones may be
-   * lost when the machine loses power.
-   */
-  readonly synchronous?: 'full' | 'normal';
-}
 /** A commit is forced when entries of this size wait, so that memory stays bounded. */
 const MOST_WAITING_BYTES = 512 * 1024;
 /** A writer on another host that has not committed for so long is taken for dead. */

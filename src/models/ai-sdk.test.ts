@@ -7,18 +7,18 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import type { LanguageModelV4, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
+import { createSampler } from '../calls/sampler.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
+import type { RunEvent } from '../core/events.ts';
+import type { Model, ModelRequest } from '../core/model.ts';
+import { createRandom } from '../core/random.ts';
+import { flagSample } from '../core/sample-flags.ts';
 import { systemClock } from '../defaults.ts';
-import { ModelError, UsageError } from '../errors.ts';
-import type { RunEvent } from '../events.ts';
+import { execute, type RunDependencies } from '../engine/run-loop.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import type { Model, ModelRequest } from '../model.ts';
 import { type HanoiState, hanoi } from '../processes/hanoi.ts';
-import { createRandom } from '../random.ts';
-import { flagSample } from '../red-flags.ts';
-import { execute, type RunDependencies } from '../run.ts';
-import { createSampler } from '../sampler.ts';
+import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { aheadByK } from '../vote.ts';
 import { aiSdkModel, type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './ai-sdk.ts';
 
 const KEY = 'sk-test-0123456789abcdef';

@@ -7,10 +7,10 @@ import type {
   LanguageModelV4Prompt,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import type { Clock } from '../clock.ts';
-import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../errors.ts';
-import type { FinishReason, Model, Price, Sample } from '../model.ts';
-import type { Prompt } from '../process.ts';
+import type { Clock } from '../core/clock.ts';
+import { MdapError, ModelError, type ModelErrorCode, type Recovery, UsageError } from '../core/errors.ts';
+import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
+import type { Prompt } from '../core/process.ts';
 
 interface CallOptions {
   /** Undefined where the price is not known. */

@@ -4,9 +4,9 @@ import type {
   Experimental_BatchV4ItemResult,
   Experimental_BatchV4Status,
 } from '@ai-sdk/provider';
-import type { Clock } from '../clock.ts';
-import { ModelError } from '../errors.ts';
-import type { Model, ModelRequest, Price, Sample } from '../model.ts';
+import type { Clock } from '../core/clock.ts';
+import { ModelError } from '../core/errors.ts';
+import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { Failures, promptOf, toSample } from './ai-sdk.ts';
 
 /** A batch that a provider works on, or has done. */

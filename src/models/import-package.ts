@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { messageOf, UsageError } from '../errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 
 /**
  * Loads an optional package: the one that `folder` (of the user) has, else the one beside mdap.

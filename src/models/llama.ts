@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import type { Clock } from '../clock.ts';
-import { ModelError, messageOf, UsageError } from '../errors.ts';
-import type { Model, ModelRequest, Price, Sample } from '../model.ts';
-import type { Prompt } from '../process.ts';
-import { createRandom, hashText, mix } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { ModelError, messageOf, UsageError } from '../core/errors.ts';
+import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import type { Prompt } from '../core/process.ts';
+import { createRandom, hashText, mix } from '../core/random.ts';
 import { importPackage } from './import-package.ts';
 import { type NextTokens, pickToken, ReplyTrees } from './reply-tree.ts';
 

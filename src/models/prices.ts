@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Price } from '../model.ts';
+import type { Price } from '../core/model.ts';
 
 const CATALOG = '@pydantic/genai-prices';
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createRandom } from '../random.ts';
+import { createRandom } from '../core/random.ts';
 import { type NextTokens, pickToken, type ReplyNode, ReplyTrees } from './reply-tree.ts';
 
 fc.configureGlobal({ seed: 20 });

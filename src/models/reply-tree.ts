@@ -1,4 +1,4 @@
-import type { Random } from '../random.ts';
+import type { Random } from '../core/random.ts';
 
 /** The likeliest next tokens with their logits, likeliest first. */
 export type NextTokens = readonly (readonly [token: number, logit: number])[];

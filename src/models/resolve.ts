@@ -1,7 +1,7 @@
 import type { Experimental_BatchV4, LanguageModelV4 } from '@ai-sdk/provider';
-import type { Clock } from '../clock.ts';
-import { messageOf, UsageError } from '../errors.ts';
-import type { Model, Price } from '../model.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Model, Price } from '../core/model.ts';
 import { accountOf, aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
 import { type BatchModelOptions, batchModel } from './batch.ts';
 import { importPackage } from './import-package.ts';

@@ -1,6 +1,6 @@
-import { UsageError } from '../errors.ts';
-import type { Model, ModelRequest, Sample } from '../model.ts';
-import { TYPICAL_CHARS_PER_TOKEN } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
 /** A reply, or what `generate` throws. */
 export type ScriptedReply = string | Partial<Sample> | Error;

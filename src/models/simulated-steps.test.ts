@@ -8,9 +8,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import type { ModelRequest } from '../model.ts';
-import { type AnyProcess, defineProcess, inSubtasks } from '../process.ts';
+import { UsageError } from '../core/errors.ts';
+import type { ModelRequest } from '../core/model.ts';
+import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';
 import { type AddState, add } from '../processes/add.ts';
 import { type HanoiAction, type HanoiState, hanoi } from '../processes/hanoi.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';

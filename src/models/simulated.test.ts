@@ -10,12 +10,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Clock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
-import type { Model, ModelRequest, Sample } from '../model.ts';
-import { type AnyProcess, defineProcess } from '../process.ts';
+import type { Clock } from '../core/clock.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import { type AnyProcess, defineProcess } from '../core/process.ts';
+import { RedFlag, type RedFlagCode, readReply } from '../core/red-flags.ts';
+import { flagSample } from '../core/sample-flags.ts';
 import { type HanoiState, hanoi } from '../processes/hanoi.ts';
-import { flagSample, RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
-import type { Model, ModelRequest, Sample } from '../model.ts';
-import type { AnyProcess, Parts, Prompt, StepSubject } from '../process.ts';
-import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../random.ts';
-import { TYPICAL_CHARS_PER_TOKEN } from '../red-flags.ts';
+import type { Clock } from '../core/clock.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { AnyProcess, Parts, Prompt, StepSubject } from '../core/process.ts';
+import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../core/random.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
 /** All optional; `simulated:p=0.99,v=0.97` on the command line. */
 export interface SimulatedModelOptions {

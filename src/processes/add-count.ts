@@ -1,6 +1,6 @@
-import { UsageError } from '../errors.ts';
-import { defineProcess, type Process } from '../process.ts';
-import { redFlag } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { defineProcess, type Process } from '../core/process.ts';
+import { redFlag } from '../core/red-flags.ts';
 import { type AddInput, type AddState, addInput, closeColumn, columnOf, isAdded, startAddition } from './add.ts';
 import { subtasksOf } from './subtasks.ts';
 

@@ -12,8 +12,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, type Form, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, readReply } from '../red-flags.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, readReply } from '../core/red-flags.ts';
 import { type AddAction, type AddInput, type AddState, add, isRightSum, NUMBER_WORDS } from './add.ts';
 import { type AddCountState, addCount } from './add-count.ts';
 import { assertFlagged, assertRefused } from './benchmark-suite.ts';

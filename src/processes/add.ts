@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineProcess, type Process } from '../process.ts';
-import { createRandom, mix, type Random } from '../random.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process } from '../core/process.ts';
+import { createRandom, mix, type Random } from '../core/random.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { readLastLine, type StepLine, stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
 import { subtasksOf } from './subtasks.ts';

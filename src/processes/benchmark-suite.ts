@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, type Form, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, readReply, type Valid } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 
 /** What every benchmark with an exact checker must prove, on inputs of all kinds. Beside it stands process-conformance.test.ts. */
 export function proveBenchmark(benchmark: {

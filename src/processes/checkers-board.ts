@@ -1,4 +1,4 @@
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 
 /** Red checkers move to the right, blue ones to the left. */
 export type Colour = 'R' | 'B';

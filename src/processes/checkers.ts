@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineProcess, type Process, type Variant } from '../process.ts';
-import { redFlag } from '../red-flags.ts';
+import { defineProcess, type Process, type Variant } from '../core/process.ts';
+import { redFlag } from '../core/red-flags.ts';
 import {
   type CheckersAction,
   type CheckersState,

@@ -7,8 +7,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { inSubtasks, type Prompt } from '../process.ts';
-import { RedFlag, readReply } from '../red-flags.ts';
+import { inSubtasks, type Prompt } from '../core/process.ts';
+import { RedFlag, readReply } from '../core/red-flags.ts';
 import { type DictSumState, dictSum } from './dict-sum.ts';
 import { MAIN, VARIANTS } from './dict-sum-wordings.ts';
 

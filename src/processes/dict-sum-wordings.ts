@@ -1,4 +1,4 @@
-import { redFlag } from '../red-flags.ts';
+import { redFlag } from '../core/red-flags.ts';
 
 /**
  * How a turn is put into words, and how the answer is read. The forms differ in what mistakes come from: the notation of

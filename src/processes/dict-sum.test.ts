@@ -12,9 +12,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, readReply } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, readReply } from '../core/red-flags.ts';
 import { assertFlagged, readWith } from './benchmark-suite.ts';
 import { createDictionary, type DictSumInput, type DictSumState, dictSum, wordsOfTurn } from './dict-sum.ts';
 

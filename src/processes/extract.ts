@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { candidateKey } from '../candidate.ts';
-import { messageOf } from '../errors.ts';
-import { defineProcess, type Process, type Prompt } from '../process.ts';
-import { redFlag } from '../red-flags.ts';
+import { candidateKey } from '../core/candidate.ts';
+import { messageOf } from '../core/errors.ts';
+import { defineProcess, type Process, type Prompt } from '../core/process.ts';
+import { redFlag } from '../core/red-flags.ts';
 import { type Fields, isObject, type Json, type RecordSchema, readSchema } from './record-schema.ts';
 
 export interface ExtractInput {

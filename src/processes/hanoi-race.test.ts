@@ -4,13 +4,13 @@
 //  3. With the strict check it is no race: both wrong candidates are red flags.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Decision, questionOf, vote } from '../decide.ts';
-import { InFlight } from '../draws.ts';
+import { createSampler } from '../calls/sampler.ts';
+import { createRandom } from '../core/random.ts';
 import { scriptedModel } from '../models/scripted.ts';
-import { createRandom } from '../random.ts';
-import { createSampler } from '../sampler.ts';
+import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { aheadByK } from '../vote.ts';
+import { InFlight } from '../voting/draws.ts';
+import { type Decision, questionOf, vote } from '../voting/vote.ts';
 import { type HanoiAction, type HanoiParser, hanoi } from './hanoi.ts';
 
 const PROCESS = hanoi();

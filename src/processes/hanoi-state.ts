@@ -1,4 +1,4 @@
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 
 export const MOST_DISKS = 30;
 

@@ -9,8 +9,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Form, Prompt } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply, type Valid } from '../red-flags.ts';
+import type { Form, Prompt } from '../core/process.ts';
+import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState } from './hanoi-state.ts';
 

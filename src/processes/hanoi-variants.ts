@@ -1,5 +1,5 @@
-import type { Variant } from '../process.ts';
-import { redFlag } from '../red-flags.ts';
+import type { Variant } from '../core/process.ts';
+import { redFlag } from '../core/red-flags.ts';
 import {
   countDisks,
   type HanoiAction,

@@ -11,8 +11,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { inSubtasks } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply, type Valid } from '../red-flags.ts';
+import { inSubtasks } from '../core/process.ts';
+import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { type HanoiParser, hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState, Move, Pegs } from './hanoi-state.ts';
 

@@ -11,12 +11,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, type RedFlagCode } from '../core/red-flags.ts';
 import { run } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode } from '../red-flags.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import {
   type IncludeWordsAction,

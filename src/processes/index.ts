@@ -1,4 +1,6 @@
-import type { AnyProcess } from '../process.ts';
+import type { AnyProcess } from '../core/process.ts';
+import { solve } from '../decomposition/process.ts';
+import { PRODUCTS } from '../decomposition/products.ts';
 import { add } from './add.ts';
 import { addCount } from './add-count.ts';
 import { checkers } from './checkers.ts';
@@ -8,13 +10,22 @@ import { hanoi } from './hanoi.ts';
 import { includeWords } from './include-words.ts';
 import { matrixChain } from './matrix-chain.ts';
 import { multiply } from './multiply.ts';
-import { PRODUCTS } from './products.ts';
 import { roundTrip } from './round-trip.ts';
-import { solve } from './solve.ts';
 import { sort } from './sort.ts';
 import { subsequence } from './subsequence.ts';
 import { zebra } from './zebra.ts';
 
+export { type SolveInput, type SolveOracle, solve } from '../decomposition/process.ts';
+export { PRODUCTS } from '../decomposition/products.ts';
+export {
+  ANSWER_KINDS,
+  type AnswerKind,
+  type Composition,
+  type Split,
+  type Subproblem,
+} from '../decomposition/split.ts';
+export { type StepPlan, type StepPlanInput, stepPlanProcess } from '../decomposition/step-plan.ts';
+export type { SolveAction, SolveNode, SolveState } from '../decomposition/tree.ts';
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
 export { type AddCountState, addCount } from './add-count.ts';
 export {
@@ -42,15 +53,8 @@ export {
   matrixChain,
 } from './matrix-chain.ts';
 export { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
-
-export { PRODUCTS } from './products.ts';
 export { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
-export { type SolveInput, type SolveOracle, solve } from './solve.ts';
-export type { SolveAction, SolveNode, SolveState } from './solve-tree.ts';
 export { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
-export { ANSWER_KINDS, type AnswerKind, type Composition, type Split, type Subproblem } from './split.ts';
-
-export { type StepPlan, type StepPlanInput, stepPlanProcess } from './step-plan.ts';
 export { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
 export { isZebraSolved, type ZebraAction, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
 

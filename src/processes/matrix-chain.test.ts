@@ -12,8 +12,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, inSubtasks, type Prompt, parseInput } from '../process.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks, type Prompt, parseInput } from '../core/process.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import {
   createMatrices,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineProcess, type Process, type Prompt } from '../process.ts';
-import { createRandom, mix } from '../random.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process, type Prompt } from '../core/process.ts';
+import { createRandom, mix } from '../core/random.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { WORDS } from './dict-sum.ts';
 import {
   type Example,

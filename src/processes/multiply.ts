@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineProcess, type Process, type Variant } from '../process.ts';
-import { createRandom, mix } from '../random.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process, type Variant } from '../core/process.ts';
+import { createRandom, mix } from '../core/random.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { actionOf, checkOrder, NUMBER_WORDS, randomNumeral } from './add.ts';
 import { NATURAL, readLastLine, stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';

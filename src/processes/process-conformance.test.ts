@@ -15,12 +15,12 @@
 //     asked in: they take turns.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, type Form, inSubtasks, parseInput, testVariants } from '../core/process.ts';
+import { createRandom } from '../core/random.ts';
+import { RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { run } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import { type AnyProcess, type Form, inSubtasks, parseInput, testVariants } from '../process.ts';
-import { createRandom } from '../random.ts';
-import { RedFlag, readReply, type Valid } from '../red-flags.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from './index.ts';
 
 /** Beside the example inputs. A new process is tested without an entry here. */

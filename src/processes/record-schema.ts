@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageOf, UsageError } from '../errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | Fields;
 

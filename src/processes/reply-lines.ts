@@ -1,5 +1,5 @@
-import type { Process } from '../process.ts';
-import { redFlag } from '../red-flags.ts';
+import type { Process } from '../core/process.ts';
+import { redFlag } from '../core/red-flags.ts';
 
 // One spelling for each number: no plus sign, no leading zero, no -0.
 export const NATURAL = '(?:0|[1-9]\\d*)';

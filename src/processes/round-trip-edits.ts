@@ -1,4 +1,4 @@
-import { createRandom, mix, pick, type Random, shuffled } from '../random.ts';
+import { createRandom, mix, pick, type Random, shuffled } from '../core/random.ts';
 
 /** One record of the document. */
 export type Slice = Readonly<Record<Field, string | number>>;

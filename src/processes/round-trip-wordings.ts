@@ -1,4 +1,4 @@
-import { redFlag } from '../red-flags.ts';
+import { redFlag } from '../core/red-flags.ts';
 import { type Edit, edited, FIELDS, type KindName, type Slice } from './round-trip-edits.ts';
 
 /**

@@ -10,9 +10,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, type RedFlagCode } from '../core/red-flags.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 import { createDocument, type Edit, edited, FIELDS, type KindName, type Slice } from './round-trip-edits.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { candidateKey } from '../candidate.ts';
-import { defineProcess, type Process } from '../process.ts';
-import { createRandom, mix } from '../random.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { candidateKey } from '../core/candidate.ts';
+import { defineProcess, type Process } from '../core/process.ts';
+import { createRandom, mix } from '../core/random.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import {
   createDocument,
   drawEdits,

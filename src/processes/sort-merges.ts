@@ -1,5 +1,5 @@
-import { createRandom, mix } from '../random.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { createRandom, mix } from '../core/random.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 
 /** Different numbers; or how many of them the seed gives. */
 export type SortInput = { readonly numbers: readonly number[] } | { readonly count: number; readonly seed: number };

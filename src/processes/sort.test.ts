@@ -10,8 +10,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag } from '../red-flags.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag } from '../core/red-flags.ts';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
 

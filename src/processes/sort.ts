@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineProcess, type Process, type Variant } from '../process.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process, type Variant } from '../core/process.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { INTEGER, readLastLine } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
 import {

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
 

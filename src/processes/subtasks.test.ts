@@ -10,9 +10,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, inSubtasks } from '../process.ts';
-import { RedFlag, type RedFlagCode, readReply } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks } from '../core/process.ts';
+import { RedFlag, type RedFlagCode, readReply } from '../core/red-flags.ts';
 import { type AddInput, add, isRightSum } from './add.ts';
 import { addCount } from './add-count.ts';
 import { dictSum } from './dict-sum.ts';

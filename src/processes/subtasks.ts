@@ -1,5 +1,5 @@
-import { defineProcess, type Process, type Prompt } from '../process.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process, type Prompt } from '../core/process.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 
 /** How a subtask is asked for and answered. `count` is the number of steps that it has to answer. */
 interface SubtaskForm<State, Action> {

@@ -1,4 +1,4 @@
-import { createRandom, mix, pick, type Random, shuffled } from '../random.ts';
+import { createRandom, mix, pick, type Random, shuffled } from '../core/random.ts';
 
 /** Houses stand in a row, numbered from 1 on the left. */
 export interface PuzzleSize {

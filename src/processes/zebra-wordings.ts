@@ -1,4 +1,4 @@
-import { redFlag } from '../red-flags.ts';
+import { redFlag } from '../core/red-flags.ts';
 import type { Rule } from './zebra-puzzle.ts';
 
 /** A step as it is shown: a rule, and the lists of the things that it is about. */

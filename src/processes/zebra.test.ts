@@ -12,9 +12,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { UsageError } from '../errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../process.ts';
-import { RedFlag, type RedFlagCode } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AnyProcess, inSubtasks, parseInput } from '../core/process.ts';
+import { RedFlag, type RedFlagCode } from '../core/red-flags.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './benchmark-suite.ts';
 import { isZebraSolved, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineProcess, type Process } from '../process.ts';
-import { type RedFlag, redFlag } from '../red-flags.ts';
+import { defineProcess, type Process } from '../core/process.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { stepLines } from './reply-lines.ts';
 import { seedInput } from './seed-input.ts';
 import { subtasksOf } from './subtasks.ts';

@@ -3,8 +3,8 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { validator } from 'hono/validator';
-import { UsageError } from '../errors.ts';
-import { RED_FLAG_CODES } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import { RED_FLAG_CODES } from '../core/red-flags.ts';
 import type {
   ApiError,
   CalibrationForecast,
@@ -21,13 +21,13 @@ import type {
   StepDetail,
   StepFilter,
   StepPage,
-} from './api.ts';
+} from '../inspection/api.ts';
+import type { PictureTheme } from '../inspection/picture.ts';
+import { answerPlan } from '../inspection/plan-curves.ts';
+import { Refusal, refusedAnswer } from '../inspection/refusal.ts';
 import type { Calibrations } from './calibrations.ts';
 import { type Feed, streamRun, streamRuns } from './events.ts';
 import { type GuardOptions, guard, isData, protectiveHeaders } from './guard.ts';
-import type { PictureTheme } from './picture.ts';
-import { answerPlan } from './plans.ts';
-import { Refusal, refusedAnswer } from './refusal.ts';
 
 export interface AppOptions extends Feed {
   readonly guard: GuardOptions;

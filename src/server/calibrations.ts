@@ -1,13 +1,13 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Calibration, CalibrationFigures } from '../calibration.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { readCalibrationFile } from '../defaults.ts';
-import { messageOf, UsageError } from '../errors.ts';
-import type { Forecast, RuleForecast } from '../forecast.ts';
+import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from '../inspection/api.ts';
+import type { Forecaster } from '../inspection/forecaster.ts';
+import { Refusal } from '../inspection/refusal.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
-import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from './api.ts';
-import type { Forecaster } from './forecaster.ts';
-import { Refusal } from './refusal.ts';
+import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
+import type { Forecast, RuleForecast } from '../planning/forecast.ts';
 
 /** As `mdap calibrate` and `mdap compare` name them. */
 const NAME = /^calibration-[\w.-]+\.json$/;

@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts';
-import type { StepFilter, StepPage } from './api.ts';
+import { UsageError } from '../core/errors.ts';
+import type { StepFilter, StepPage } from '../inspection/api.ts';
 
 /** Where a page of steps begins, and what is slow or costly there. */
 export interface At {

@@ -1,12 +1,12 @@
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import type { Clock } from '../clock.ts';
-import { JournalError } from '../errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { JournalError } from '../core/errors.ts';
+import type { RunProgress } from '../inspection/api.ts';
+import { refusedAnswer } from '../inspection/refusal.ts';
+import { MOST_CHARS, noteView, stepRow } from '../inspection/views.ts';
 import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
-import type { RunProgress } from './api.ts';
-import { refusedAnswer } from './refusal.ts';
 import type { Runs } from './runs.ts';
-import { MOST_CHARS, noteView, stepRow } from './views.ts';
 
 /** How often the journal is looked at. */
 const POLL_MS = 1_000;

@@ -10,8 +10,8 @@ import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { echo, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
+import { UsageError } from '../core/errors.ts';
 import { run } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
 import { scriptedModel } from '../models/scripted.ts';
 
 const SCRIPT = '<script>alert(document.cookie)</script>';

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../inspection/refusal.ts';
 
 export interface GuardOptions {
   /** Where the server listens, without the port. */

@@ -1,11 +1,8 @@
-import { type Certificate, certificateOf } from '../certificate.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import { UsageError } from '../core/errors.ts';
+import { isMap, type Json, unknownRun } from '../core/journal.ts';
+import { type AnyProcess, callPart } from '../core/process.ts';
 import { openJournal, run } from '../defaults.ts';
-import { UsageError } from '../errors.ts';
-import { isMap, type Json, unknownRun } from '../journal.ts';
-import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
-import { type Answer, resumeOptions } from '../options.ts';
-import { type AnyProcess, callPart } from '../process.ts';
 import type {
   DecideAnswer,
   OpenStep,
@@ -20,15 +17,14 @@ import type {
   StepDetail,
   StepFilter,
   StepPage,
-} from './api.ts';
-import { type At, parseCursor, writeCursor } from './cursor.ts';
-import { FiguresCache, patiently } from './figures.ts';
-import type { Forecaster } from './forecaster.ts';
-import { type PictureTheme, pictureOf } from './picture.ts';
-import type { Processes } from './processes.ts';
-import { Refusal } from './refusal.ts';
-import { type Foretold, foretellRun } from './run-plan.ts';
-import { type NotTold, StatesCache } from './states.ts';
+} from '../inspection/api.ts';
+import { FiguresCache, patiently } from '../inspection/figures.ts';
+import type { Forecaster } from '../inspection/forecaster.ts';
+import { type PictureTheme, pictureOf } from '../inspection/picture.ts';
+import type { Processes } from '../inspection/processes.ts';
+import { Refusal } from '../inspection/refusal.ts';
+import { type Foretold, foretellRun } from '../inspection/run-plan.ts';
+import { type NotTold, StatesCache } from '../inspection/states.ts';
 import {
   countedAtLimit,
   driftAlarms,
@@ -42,7 +38,11 @@ import {
   stepRow,
   summaryOf,
   whyNotDecidable,
-} from './views.ts';
+} from '../inspection/views.ts';
+import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
+import { type Answer, resumeOptions } from '../options.ts';
+import { type Certificate, certificateOf } from '../statistics/certificate.ts';
+import { type At, parseCursor, writeCursor } from './cursor.ts';
 
 /** What to do next with a run on the command line, in its own words. */
 export type CommandsOf = (live: LiveRun) => RunCommands;

@@ -20,14 +20,14 @@ import {
   startDashboard,
   tempJournal,
 } from '../../test/fixtures/dashboard.ts';
-import { figuresOf } from '../calibration.ts';
 import { calibrateProcess, type MapOptions, map, openJournal, run } from '../defaults.ts';
-import { planByCalibration } from '../foretell.ts';
+import type { Bucket, SampleView, StepPage, StepRow } from '../inspection/api.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
-import { expectedVotes } from '../plan.ts';
+import { planByCalibration } from '../plan-and-compare.ts';
+import { figuresOf } from '../planning/calibration.ts';
+import { expectedVotes } from '../planning/scaling-laws.ts';
 import { builtInProcess } from '../processes/index.ts';
-import type { Bucket, SampleView, StepPage, StepRow } from './api.ts';
 import type { AppType } from './app.ts';
 
 const hanoi = builtInProcess('hanoi')!;

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import type { Clock } from '../clock.ts';
-import { UsageError } from '../errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { UsageError } from '../core/errors.ts';
+import { Forecaster } from '../inspection/forecaster.ts';
+import { type LoadProcess, Processes } from '../inspection/processes.ts';
 import { SqliteReader } from '../journals/sqlite-reader.ts';
 import { createApp } from './app.ts';
 import { Calibrations } from './calibrations.ts';
-import { Forecaster } from './forecaster.ts';
 import { bracketed, isLoopback } from './guard.ts';
-import { type LoadProcess, Processes } from './processes.ts';
 import { type CommandsOf, Runs } from './runs.ts';
 
 export interface ServerOptions {

@@ -9,8 +9,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
-import type { JournalErrorCode } from '../errors.ts';
-import { JournalError } from '../errors.ts';
+import type { JournalErrorCode } from '../core/errors.ts';
+import { JournalError } from '../core/errors.ts';
 import {
   type AheadEntry,
   addDecision,
@@ -23,7 +23,7 @@ import {
   type RunHeader,
   type RunWriter,
   type SampleEntry,
-} from '../journal.ts';
+} from '../core/journal.ts';
 
 /** Makes an empty journal; what must be cleaned up goes into `context.after`. */
 export type MakeJournal = (context: TestContext) => Journal | Promise<Journal>;

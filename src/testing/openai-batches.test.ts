@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { Experimental_BatchV4ItemResult } from '@ai-sdk/provider';
+import type { FinishReason } from '../core/model.ts';
+import { createRandom } from '../core/random.ts';
 import { systemClock } from '../defaults.ts';
-import type { FinishReason } from '../model.ts';
-import { createRandom } from '../random.ts';
 import { type OpenAiServerOptions, openAiServer, type ServedRequest } from './openai-server.ts';
 
 const BATCH_MS = 1_000;

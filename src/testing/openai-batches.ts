@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import { messageOf, UsageError } from '../errors.ts';
-import type { Sample } from '../model.ts';
-import type { Random } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Sample } from '../core/model.ts';
+import type { Random } from '../core/random.ts';
 import { type Asked, asObject, ENDPOINTS, failure } from './openai-format.ts';
 
 export interface BatchesOptions {

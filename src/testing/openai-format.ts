@@ -1,6 +1,6 @@
-import { UsageError } from '../errors.ts';
-import type { FinishReason, Sample } from '../model.ts';
-import type { Turn } from '../process.ts';
+import { UsageError } from '../core/errors.ts';
+import type { FinishReason, Sample } from '../core/model.ts';
+import type { Turn } from '../core/process.ts';
 
 // The documents of OpenAI's interface, as far as one prompt and its answer need them.
 

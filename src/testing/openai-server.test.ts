@@ -9,17 +9,17 @@
 //  5. What cannot be served is refused with what was expected: options, documents, prompts that no step asks.
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
+import type { FinishReason, Sample } from '../core/model.ts';
+import { defineProcess } from '../core/process.ts';
+import { createRandom } from '../core/random.ts';
 import { run, systemClock } from '../defaults.ts';
-import { ModelError, UsageError } from '../errors.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import type { FinishReason, Sample } from '../model.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { simulatedModel } from '../models/simulated.ts';
 import type { RunOptions } from '../options.ts';
-import { defineProcess } from '../process.ts';
 import { hanoi } from '../processes/hanoi.ts';
-import { createRandom } from '../random.ts';
 import { type OpenAiServerOptions, openAiServer, SERVER_FAULTS, type ServedRequest } from './openai-server.ts';
 import { answersOf, statesOf } from './served-process.ts';
 

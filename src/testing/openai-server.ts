@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../clock.ts';
-import { messageOf, UsageError } from '../errors.ts';
-import type { Sample } from '../model.ts';
-import { type Random, standardNormal } from '../random.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Sample } from '../core/model.ts';
+import { type Random, standardNormal } from '../core/random.ts';
 import { Allowance } from './allowance.ts';
 import { Batches } from './openai-batches.ts';
 import { type Asked, asObject, ENDPOINTS, failure } from './openai-format.ts';

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { UsageError } from '../errors.ts';
-import type { Model, Sample } from '../model.ts';
-import { type AnyProcess, callPart, type Prompt, type StepSubject } from '../process.ts';
-import { RedFlag, readReply } from '../red-flags.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Model, Sample } from '../core/model.ts';
+import { type AnyProcess, callPart, type Prompt, type StepSubject } from '../core/process.ts';
+import { RedFlag, readReply } from '../core/red-flags.ts';
 import type { ServedRequest } from './openai-server.ts';
 
 /** So far ahead a run is looked for that goes on at a step which it was not seen to come to. */

@@ -1,5 +1,5 @@
 import { hc } from 'hono/client';
-import type { ApiError } from '../../src/server/api.ts';
+import type { ApiError } from '../../src/inspection/api.ts';
 import type { AppType } from '../../src/server/app.ts';
 
 export const { api } = hc<AppType>('/', { headers: { 'x-mdap-request': '1' } });

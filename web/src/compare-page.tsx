@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { CalibrationForecast, CalibrationView, RuleForecastView } from '../../src/server/api.ts';
+import type { CalibrationForecast, CalibrationView, RuleForecastView } from '../../src/inspection/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
 import { count, digits, duration, percent, short, usd } from './format.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { DecideAnswer, DecideRequest, StepDetail } from '../../src/server/api.ts';
+import type { DecideAnswer, DecideRequest, StepDetail } from '../../src/inspection/api.ts';
 import { answerTo } from './client.ts';
 import { count } from './format.ts';
 import { Card, Command, Problem } from './parts.tsx';

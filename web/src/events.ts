@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { ApiError } from '../../src/server/api.ts';
+import type { ApiError } from '../../src/inspection/api.ts';
 
 /** `polling`: this browser has no EventSource. */
 export const connection = signal<'connecting' | 'live' | 'lost' | 'polling'>('connecting');

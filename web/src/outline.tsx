@@ -1,4 +1,4 @@
-import type { Outline, OutlineStep } from '../../src/server/api.ts';
+import type { Outline, OutlineStep } from '../../src/inspection/api.ts';
 import { answerTo, api } from './client.ts';
 import { count } from './format.ts';
 import { Problem, Waiting } from './parts.tsx';

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import type { ShownStatus } from '../../src/server/api.ts';
+import type { ShownStatus } from '../../src/inspection/api.ts';
 import { count, percent } from './format.ts';
 
 export function Badge({ status }: { status: ShownStatus }) {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ApiError } from '../../src/server/api.ts';
+import type { ApiError } from '../../src/inspection/api.ts';
 import { answerTo, Refused } from './client.ts';
 import { isDark } from './theme.ts';
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { CalibrationView, PlanAnswer, PlanCurvePoint } from '../../src/server/api.ts';
+import type { CalibrationView, PlanAnswer, PlanCurvePoint } from '../../src/inspection/api.ts';
 import { Chart, type Mark } from './chart.tsx';
 import { answerTo, api } from './client.ts';
 import { count, digits, percent, short, usd } from './format.ts';

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import type { Bucket, RunCharts as Charts, RunDetail, RunPlanView, RunSummary } from '../../src/server/api.ts';
+import type { Bucket, RunCharts as Charts, RunDetail, RunPlanView, RunSummary } from '../../src/inspection/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
 import { count, duration, percent, short, usd } from './format.ts';

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { NoteView, OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/server/api.ts';
+import type { NoteView, OpenStep, RunDetail, RunProgress, RunSummary } from '../../src/inspection/api.ts';
 import { answerTo, api } from './client.ts';
 import { follow } from './events.ts';
 import { count, digits, duration, percent, short, usd, when } from './format.ts';

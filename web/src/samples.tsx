@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { SampleView, StepDetail } from '../../src/server/api.ts';
+import type { SampleView, StepDetail } from '../../src/inspection/api.ts';
 import { answerTo, api } from './client.ts';
 import { differenceFrom } from './difference.ts';
 import { bytes, count, duration, usd } from './format.ts';

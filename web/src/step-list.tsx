@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { StepFilter, StepPage, StepRow } from '../../src/server/api.ts';
+import type { StepFilter, StepPage, StepRow } from '../../src/inspection/api.ts';
 import { count, digits, duration, inline, percent, usd } from './format.ts';
 import { Problem } from './parts.tsx';
 import { go, paths } from './router.ts';

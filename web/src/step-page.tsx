@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DecideAnswer, RunProgress, StepContext, StepDetail } from '../../src/server/api.ts';
+import type { DecideAnswer, RunProgress, StepContext, StepDetail } from '../../src/inspection/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
 import { Decided, DecideForm } from './decide-form.tsx';

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { StepFilter, StepPage, StepRow } from '../../src/server/api.ts';
+import type { StepFilter, StepPage, StepRow } from '../../src/inspection/api.ts';
 import { answerTo, api } from './client.ts';
 
 const STEPS_A_PAGE = 200;

@@ -1,0 +1,104 @@
+import { UsageError } from './core/errors.ts';
+import type { Model } from './core/model.ts';
+import type { AnyProcess } from './core/process.ts';
+import { wholeNumber } from './options.ts';
+import type { Calibration } from './planning/calibration.ts';
+import { type Rung, VERIFIER } from './voting/escalation.ts';
+
+/** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
+export const LADDER = ['variants', 'panel', VERIFIER] as const;
+export type LadderRung = (typeof LADDER)[number];
+
+export interface Voters {
+  readonly voters: readonly { readonly model: Model; readonly form: number }[];
+  readonly rungs: readonly Rung[];
+  /** Of the roles that have a model of their own. */
+  readonly roleRungs: ReadonlyMap<string, readonly Rung[]>;
+}
+
+/**
+ * Who votes: some forms of the process, put to one model; then, on a contested step, all of its forms; then the further
+ * models of the panel, or from the start where they are no part of the ladder; then a verifier, beside whom those voters go
+ * on that were there before. With a calibration only the forms that it knows.
+ * @throws {UsageError} for more variants than there are, and for a panel that the calibration does not know.
+ */
+export function assembleVoters(options: {
+  readonly process: AnyProcess;
+  readonly model: Model;
+  readonly panel: readonly Model[];
+  readonly variants: number | 'all' | undefined;
+  readonly escalate: readonly LadderRung[] | undefined;
+  readonly hasVerifier: boolean;
+  readonly calibration: Calibration | undefined;
+  /** Who is asked at the steps of a role, in place of the model; the further rungs are those of all. */
+  readonly roles?: ReadonlyMap<string, Model>;
+}): Voters {
+  const { process, model, panel, variants, escalate = LADDER, hasVerifier, calibration, roles = new Map() } = options;
+  const members = panel.map((member) => ({ model: member, form: 0 }));
+  const forms = formsOf(process, variants).map((form) => ({ model, form }));
+  const voters: { model: Model; form: number }[] = escalate.includes('panel') ? forms : [...forms, ...members];
+  const rungs: Rung[] = [{ name: 'votes', voters: [...voters.keys()] }];
+  const isKnown = (voter: (typeof voters)[number]) =>
+    calibration === undefined ||
+    calibration.classes.some(
+      (known) => known.model === voter.model.id && known.variant === process.forms[voter.form]!.name,
+    );
+  const stranger = members.find((member) => !isKnown(member))?.model;
+  if (stranger !== undefined) {
+    throw new UsageError(
+      `panel: expected models that the calibration knows, as its rule must know how far to trust them, got ${stranger.id}: ` +
+        'calibrate with the same --panel, or decide by --k.',
+    );
+  }
+  const add = (name: LadderRung, more: typeof voters, others: readonly number[]) => {
+    const known = more.filter(isKnown);
+    if (known.length === 0) return;
+    const indices = known.map((_, i) => voters.length + i);
+    voters.push(...known);
+    rungs.push({ name, voters: [...others, ...indices] });
+  };
+  for (const name of LADDER) {
+    if (!escalate.includes(name)) continue;
+    if (name === 'variants') {
+      const rest = process.forms.map((_, form) => ({ model, form })).slice(forms.length);
+      add(name, rest, [...voters.keys()]);
+    } else if (name === 'panel') add(name, members, []);
+    else if (hasVerifier) rungs.push({ name, voters: rungs.at(-1)!.voters });
+  }
+  const roleRungs = new Map<string, readonly Rung[]>();
+  for (const [role, asked] of roles) {
+    const own = forms.map((_, i) => voters.length + i);
+    voters.push(...forms.map(({ form }) => ({ model: asked, form })));
+    roleRungs.set(role, [{ name: 'votes', voters: own }, ...rungs.slice(1)]);
+  }
+  return { voters, rungs, roleRungs };
+}
+
+/**
+ * Who is calibrated: a model in some forms of the process, and each of its panel in the process's own, as they vote in a run.
+ * @throws {UsageError} for more variants than there are, and for a model that is named twice.
+ */
+export function calibratedVoters(options: {
+  readonly process: AnyProcess;
+  readonly model: Model;
+  readonly panel: readonly Model[];
+  readonly variants: number | 'all' | undefined;
+}): { readonly model: Model; readonly forms: readonly number[] }[] {
+  const { process, model, panel, variants } = options;
+  const names = [model, ...panel].map(({ id }) => id);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`panel: expected models other than each other, got ${twice} twice.`);
+  return [{ model, forms: formsOf(process, variants) }, ...panel.map((member) => ({ model: member, forms: [0] }))];
+}
+
+/** Indices of the forms that vote from the start. */
+function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
+  const { forms, name } = process;
+  const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
+  if (count > forms.length) {
+    throw new UsageError(
+      `variants: expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,
+    );
+  }
+  return Array.from({ length: count }, (_, form) => form);
+}

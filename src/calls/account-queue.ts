@@ -1,0 +1,366 @@
+import type { Clock } from '../core/clock.ts';
+import { ModelError } from '../core/errors.ts';
+import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { Random } from '../core/random.ts';
+import { Breaker } from './circuit-breaker.ts';
+import { Pace, RecentRate } from './pace.ts';
+import { ExpectedUsage } from './usage-estimate.ts';
+
+// Not p-queue, bottleneck, limiter or cockatiel: they read the global clock, and know neither tokens nor `retry-after`.
+
+/** What a provider allows an account, where a person knows it. By default it is found out. */
+export interface AccountLimits {
+  /** Most calls in flight at once. */
+  readonly maxConcurrency?: number;
+  readonly requestsPerMinute?: number;
+  /** Input and output together. */
+  readonly tokensPerMinute?: number;
+}
+
+/** Calls in flight before anything is known of an account. They double in each round until the first refusal. */
+const FIRST_WINDOW = 32;
+const WINDOW_CUT_TO = 0.5;
+/** A refusal after fewer calls in a minute says little of a rate: one a second is taken for it. */
+const LEAST_ACCEPTED = 20;
+const UNKNOWN_PER_MS = 1 / 1_000;
+/** After a refusal that does not say for how long, nobody is sent; twice as long after the next one in a row. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** For so long an account may be down until its calls fail and their runs pause: one that has answered before, or not. */
+const LONGEST_OUTAGE_MS = 300_000;
+const LONGEST_FIRST_OUTAGE_MS = 15_000;
+
+/** The accounts of a program, one for all runs that call a provider with the same key. */
+export class Accounts {
+  readonly #accounts = new Map<string, Account>();
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(options: { readonly clock: Clock; readonly random: Random }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  /** Undefined for a model without an account. Limits that are given hold for the account from now on. */
+  of(model: Model, limits: AccountLimits = {}): Account | undefined {
+    if (model.account === undefined) return undefined;
+    let account = this.#accounts.get(model.account);
+    if (account === undefined) {
+      account = new Account(this.#clock, this.#random);
+      this.#accounts.set(model.account, account);
+    }
+    account.allow(limits);
+    return account;
+  }
+}
+
+/** One sample that is wanted. */
+interface AccountCall {
+  readonly modelId: string;
+  readonly request: ModelRequest;
+  /** Where nothing is known of the model yet, others wait for the first call, so that a wrong key costs one call. */
+  readonly startsWithOneCall: boolean;
+}
+
+interface Entry extends AccountCall {
+  /** By first asking: a retry goes before whoever came later. */
+  readonly order: number;
+  /** Expected when it was sent. */
+  tokens: number;
+  /** Number of its send among all of the account. */
+  sent: number;
+  sentMs: number;
+  isProbe: boolean;
+}
+
+interface Waiting {
+  readonly entry: Entry;
+  readonly go: () => void;
+  readonly refuse: (error: ModelError) => void;
+  readonly onAbort: () => void;
+}
+
+/**
+ * The queue of an account. A call goes when:
+ * - fewer are in flight than the window holds. It grows while it is in use, and is halved by a refusal (429) of a call
+ *   that was sent after the last cut (additive increase, multiplicative decrease); then nobody is sent for a moment
+ * - requests and tokens per minute allow it: tokens are expected beforehand, and corrected by what was used
+ * - the server does not ask everybody to wait (`retry-after`)
+ * - the server is not down (`breaker.ts`)
+ * - the key has been accepted and the model has answered before, or no other call, with all its tries, is finding that out.
+ *
+ * A key that is refused, or an outage that lasts, fails all who wait without sending them.
+ */
+export class Account {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #breaker: Breaker;
+  readonly #requests = new Pace();
+  readonly #tokens = new Pace();
+  readonly #accepted = new RecentRate();
+  readonly #usage = new ExpectedUsage();
+  /** By order. */
+  readonly #queue: Waiting[] = [];
+  /** Models that have answered. */
+  readonly #proven = new Set<string>();
+  /** Who finds out whether a model answers. */
+  readonly #scouts = new Map<string, Entry>();
+  #inFlight = 0;
+  #maxConcurrency = Number.POSITIVE_INFINITY;
+  #window = FIRST_WINDOW;
+  #wasRefused = false;
+  /** In a row, those of calls that were under way together counted once. */
+  #refusals = 0;
+  #asked = 0;
+  #sends = 0;
+  /** Refusals of calls sent before this one say nothing new. */
+  #cutAtSend = 0;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #wake: AbortController | undefined;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#breaker = new Breaker(random);
+  }
+
+  allow({ maxConcurrency, requestsPerMinute, tokensPerMinute }: AccountLimits): void {
+    if (maxConcurrency !== undefined) this.#maxConcurrency = maxConcurrency;
+    if (requestsPerMinute !== undefined) this.#requests.limitPerMinute = requestsPerMinute;
+    if (tokensPerMinute !== undefined) this.#tokens.limitPerMinute = tokensPerMinute;
+  }
+
+  /** The server does not answer: failures are its own, not those of single calls. */
+  get isDown(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  /** Milliseconds until the next call may go, as far as it is known. */
+  get waitMs(): number {
+    const nowMs = this.#clock.monotonicMs();
+    const waitMs = Math.max(0, this.#pausedUntilMs - nowMs, this.#breaker.waitMs(nowMs));
+    return Number.isFinite(waitMs) ? waitMs : 0;
+  }
+
+  /** The call takes part until `close`; between them, each of its tries begins with `turn`. */
+  open(call: AccountCall): Entry {
+    return { ...call, order: this.#asked++, tokens: 0, sent: 0, sentMs: 0, isProbe: false };
+  }
+
+  close(entry: Entry): void {
+    if (this.#scouts.get(entry.modelId) !== entry) return;
+    this.#scouts.delete(entry.modelId);
+    this.#dispatch();
+  }
+
+  /**
+   * Waits until the call may be sent. It must be, and end in exactly one of `landed`, `failed` and `left`.
+   * @throws {ModelError} where the account is refused or down meanwhile; the signal's reason when aborted.
+   */
+  turn(entry: Entry): Promise<void> | undefined {
+    if (
+      this.#queue.length === 0 &&
+      this.#sharedWaitMs() === 0 &&
+      this.#mayGo(entry) &&
+      this.#tokenWaitMs(entry) === 0
+    ) {
+      this.#send(entry);
+      return undefined;
+    }
+    const { signal } = entry.request;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        reject(signal.reason);
+        this.#dispatch();
+      };
+      const waiting: Waiting = { entry, go: resolve, refuse: reject, onAbort };
+      signal.addEventListener('abort', onAbort, { once: true });
+      let place = this.#queue.length;
+      while (place > 0 && this.#queue[place - 1]!.entry.order > entry.order) place--;
+      this.#queue.splice(place, 0, waiting);
+      this.#dispatch();
+    });
+  }
+
+  landed(entry: Entry, sample: Sample): void {
+    const { inputTokens, outputTokens } = sample;
+    if (inputTokens !== undefined && outputTokens !== undefined) {
+      this.#tokens.spend(inputTokens + outputTokens - entry.tokens, this.#clock.monotonicMs());
+    }
+    this.#usage.learn(entry.request, sample);
+    this.#breaker.answered();
+    this.#proven.add(entry.modelId);
+    this.#scouts.delete(entry.modelId);
+    if (entry.sent >= this.#cutAtSend) this.#refusals = 0;
+    if (this.#inFlight >= this.#limit) this.#window += this.#wasRefused ? 1 / this.#window : 1;
+    this.#inFlight--;
+    this.#dispatch();
+  }
+
+  /** @returns the failure that the call has to take: it may be told more than its own, as that the server is down. */
+  failed(entry: Entry, error: ModelError, options: { readonly hasTriesLeft: boolean }): ModelError {
+    const nowMs = this.#clock.monotonicMs();
+    const isRefusal = error.code === 'rate-limit';
+    let verdict = error;
+    if (error.recovery === 'retry') {
+      this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + (error.retryAfterMs ?? 0));
+    }
+    if (isRefusal) this.#slowDown(entry, nowMs);
+    // What was not served counts against no limit.
+    this.#tokens.spend(-entry.tokens, nowMs);
+    if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
+    else this.#breaker.answered();
+    this.#inFlight--;
+    const longestMs = this.#proven.size > 0 ? LONGEST_OUTAGE_MS : LONGEST_FIRST_OUTAGE_MS;
+    if (this.isDown && this.#breaker.outageMs(nowMs) >= longestMs) {
+      verdict = new ModelError(this.#breaker.evidence(error, { nowMs, epochMs: this.#clock.now() }), {
+        code: 'unavailable',
+        recovery: 'pause',
+        statusCode: error.statusCode,
+      });
+      this.#refuseWaiting(verdict);
+    } else if (isOfAccount(error)) {
+      this.#proven.clear();
+      this.#refuseWaiting(error);
+    } else if (
+      !this.#proven.has(entry.modelId) &&
+      (error.recovery !== 'retry' || !(options.hasTriesLeft || this.isDown))
+    ) {
+      this.#refuseWaiting(error, entry.modelId);
+    }
+    this.#dispatch();
+    return verdict;
+  }
+
+  /** The call ended without a word from the server. */
+  left(entry: Entry): void {
+    this.#inFlight--;
+    if (entry.isProbe) this.#breaker.withdrawn();
+    this.#tokens.spend(-entry.tokens, this.#clock.monotonicMs());
+    this.#dispatch();
+  }
+
+  get #limit(): number {
+    return Math.min(this.#maxConcurrency, Math.floor(this.#window));
+  }
+
+  #slowDown(entry: Entry, nowMs: number): void {
+    this.#accepted.add(-1, entry.sentMs, nowMs);
+    const isKnown = this.#accepted.count(nowMs) >= LEAST_ACCEPTED;
+    const acceptedPerMs = this.#accepted.perMs(nowMs);
+    this.#requests.slowDown(isKnown ? acceptedPerMs : Math.max(acceptedPerMs, UNKNOWN_PER_MS), nowMs);
+    this.#wasRefused = true;
+    if (entry.sent < this.#cutAtSend) return;
+    this.#cutAtSend = this.#sends;
+    this.#window = Math.max(1, Math.min(this.#window, this.#inFlight) * WINDOW_CUT_TO);
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusals++) * (0.5 + this.#random() / 2);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + pauseMs);
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const sharedMs = this.#sharedWaitMs();
+      if (sharedMs > 0) {
+        this.#wakeIn(sharedMs);
+        return;
+      }
+      const index = this.#queue.findIndex(({ entry }) => this.#mayGo(entry));
+      // Whoever finds out about the key or the model sends for the others when it ends.
+      if (index < 0) break;
+      const waiting = this.#queue[index]!;
+      const tokenMs = this.#tokenWaitMs(waiting.entry);
+      if (tokenMs > 0) {
+        this.#wakeIn(tokenMs);
+        return;
+      }
+      this.#queue.splice(index, 1);
+      waiting.entry.request.signal.removeEventListener('abort', waiting.onAbort);
+      this.#send(waiting.entry);
+      waiting.go();
+    }
+    this.#wakeIn(Number.POSITIVE_INFINITY);
+  }
+
+  #sharedWaitMs(): number {
+    if (this.#inFlight >= this.#limit) return Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.monotonicMs();
+    return Math.max(0, this.#pausedUntilMs - nowMs, this.#breaker.waitMs(nowMs), this.#requests.waitMs(1, nowMs));
+  }
+
+  #tokenWaitMs({ request }: Entry): number {
+    return this.#tokens.waitMs(this.#tokensOf(request), this.#clock.monotonicMs());
+  }
+
+  #tokensOf(request: ModelRequest): number {
+    const { inputTokens, outputTokens } = this.#usage.of(request);
+    return inputTokens + outputTokens;
+  }
+
+  #mayGo(entry: Entry): boolean {
+    if (!this.#isScout(entry)) return true;
+    // Of a key that nobody knows yet, one for all models.
+    const scout = this.#proven.size > 0 ? this.#scouts.get(entry.modelId) : this.#scouts.values().next().value;
+    return scout === undefined || scout === entry;
+  }
+
+  #isScout({ startsWithOneCall, modelId }: Entry): boolean {
+    return startsWithOneCall && !this.#proven.has(modelId);
+  }
+
+  #send(entry: Entry): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#inFlight++;
+    if (this.#isScout(entry)) this.#scouts.set(entry.modelId, entry);
+    entry.tokens = this.#tokensOf(entry.request);
+    this.#requests.spend(1, nowMs);
+    this.#tokens.spend(entry.tokens, nowMs);
+    this.#accepted.add(1, nowMs);
+    entry.sent = this.#sends++;
+    entry.sentMs = nowMs;
+    entry.isProbe = this.#breaker.begin();
+  }
+
+  #refuseWaiting(error: ModelError, modelId?: string): void {
+    for (const waiting of this.#queue.splice(0)) {
+      if (modelId !== undefined && waiting.entry.modelId !== modelId) {
+        this.#queue.push(waiting);
+        continue;
+      }
+      waiting.entry.request.signal.removeEventListener('abort', waiting.onAbort);
+      waiting.refuse(error);
+    }
+  }
+
+  /** Looks again after so long, or earlier; not at all where a call in flight must end first. */
+  #wakeIn(ms: number): void {
+    // At least the least that timers and sums of milliseconds can tell apart.
+    const waitMs = Math.max(1, Math.ceil(ms));
+    const atMs = this.#clock.monotonicMs() + waitMs;
+    const isSoonEnough = this.#wakeAtMs <= atMs && atMs !== Number.POSITIVE_INFINITY;
+    if (isSoonEnough) return;
+    this.#wake?.abort();
+    this.#wake = undefined;
+    this.#wakeAtMs = atMs;
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const wake = new AbortController();
+    this.#wake = wake;
+    this.#clock.sleep(waitMs, wake.signal).then(
+      () => {
+        this.#wake = undefined;
+        this.#wakeAtMs = Number.POSITIVE_INFINITY;
+        this.#dispatch();
+      },
+      () => {},
+    );
+  }
+}
+
+/** Whether a failure is one of the key, not of the call: then the others need not find it out again. */
+function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
+  if (recovery === 'retry') return false;
+  // 403 may be about one model, or one prompt.
+  return code === 'authentication' ? statusCode !== 403 : code !== 'rejected' && code !== 'bad-response';
+}

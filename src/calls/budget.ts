@@ -1,0 +1,225 @@
+import type { Clock } from '../core/clock.ts';
+import { BudgetError, type BudgetUnit, UsageError } from '../core/errors.ts';
+import { costOf, type Model, type ModelRequest, type Price, type Sample } from '../core/model.ts';
+import { ExpectedUsage } from './usage-estimate.ts';
+
+/** Asked before a sample is drawn, and told what it was. */
+export interface SpendGuard {
+  /**
+   * Sets aside what the sample is expected to cost. Waits where that fits only if calls in flight turn out cheaper than
+   * expected.
+   * @throws {BudgetError} where it does not fit; the signal's reason when aborted while waiting.
+   */
+  reserve(request: ModelRequest, price: Price | undefined): Reservation | Promise<Reservation>;
+}
+
+export interface Reservation {
+  /** To be called once; with undefined where no sample came of it, which costs nothing. */
+  settle(sample: Sample | undefined): void;
+}
+
+/** All optional and above 0. */
+export interface BudgetLimits {
+  readonly usd?: number;
+  /** Input and output together. */
+  readonly tokens?: number;
+  /** Calls that gave a sample; failed ones are bounded by retries and the breaker. */
+  readonly calls?: number;
+  /** Time of execution, over all resumptions. */
+  readonly wallMs?: number;
+}
+
+export interface Spending {
+  /** Null where the cost of a sample was not known. */
+  readonly usd: number | null;
+  readonly tokens: number;
+  readonly calls: number;
+  readonly wallMs: number;
+}
+
+export interface BudgetOptions {
+  readonly limits: BudgetLimits;
+  readonly clock: Clock;
+  /** What earlier executions spent; by default nothing. */
+  readonly spent?: Spending;
+  /** Whose budget it is, for its messages. */
+  readonly owner: 'run' | 'map' | 'bench';
+  /** The budget of the whole that this one is a part of: both must allow a call, and both count it. */
+  readonly within?: Budget;
+}
+
+type Counted = 'usd' | 'tokens' | 'calls';
+type Amounts = Record<Counted, number>;
+const NOTHING: Amounts = { usd: 0, tokens: 0, calls: 0 };
+const COUNTED: readonly Counted[] = ['usd', 'tokens', 'calls'];
+
+/**
+ * What a run, or many, may spend. A call is made only if what was spent, what calls in flight are expected to cost and what
+ * it is expected to cost itself stay within every limit: so a limit is overshot by no more than calls in flight turn out
+ * dearer than expected (J7). What is expected is learned from the samples so far (`expected-usage.ts`). A sample without a
+ * count of tokens counts as expected.
+ */
+export class Budget implements SpendGuard {
+  readonly #limits: BudgetLimits;
+  readonly #clock: Clock;
+  readonly #owner: string;
+  readonly #within: Budget | undefined;
+  readonly #usage: ExpectedUsage;
+  readonly #spent: Amounts;
+  readonly #reserved: Amounts = { ...NOTHING };
+  readonly #waiting = new Set<() => void>();
+  readonly #earlierMs: number;
+  readonly #startMs: number;
+  #isCostKnown: boolean;
+
+  /** @throws {UsageError} for a limit that is none, or one in dollars where the cost so far is not known. */
+  constructor({ limits, clock, spent, owner, within }: BudgetOptions) {
+    for (const [name, limit] of Object.entries(limits)) {
+      if (limit !== undefined && !(limit > 0)) {
+        throw new UsageError(`budget: expected ${name} to be a number above 0, got ${limit}.`);
+      }
+    }
+    if (limits.usd !== undefined && spent?.usd === null) {
+      throw new UsageError(
+        'budget: a limit in dollars needs the cost so far, and a sample of this run had no known price.',
+      );
+    }
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#within = within;
+    this.#usage = within === undefined ? new ExpectedUsage() : within.#usage;
+    this.#spent = { usd: spent?.usd ?? 0, tokens: spent?.tokens ?? 0, calls: spent?.calls ?? 0 };
+    this.#isCostKnown = spent?.usd !== null;
+    this.#earlierMs = spent?.wallMs ?? 0;
+    this.#startMs = clock.monotonicMs();
+  }
+
+  get spent(): Spending {
+    const { usd, tokens, calls } = this.#spent;
+    return { usd: this.#isCostKnown ? usd : null, tokens, calls, wallMs: this.#wallMs };
+  }
+
+  /** @throws {UsageError} for a limit in dollars and a model whose price is not known. To be asked before anything starts. */
+  requirePrices(models: readonly Pick<Model, 'id' | 'price'>[]): void {
+    const unpriced = models.find(({ price }) => price === undefined);
+    if (this.#limits.usd !== undefined && unpriced !== undefined) throw priceNeeded(` of ${unpriced.id}`);
+  }
+
+  reserve(request: ModelRequest, price: Price | undefined): Reservation | Promise<Reservation> {
+    return this.#reserve(request, price) ?? this.#reserveLater(request, price);
+  }
+
+  #reserve(request: ModelRequest, price: Price | undefined): Reservation | undefined {
+    const usage = this.#usage.of(request);
+    const expected = { usd: costOf(price, usage) ?? 0, tokens: usage.inputTokens + usage.outputTokens, calls: 1 };
+    let fits = true;
+    for (const budget of this.#all) {
+      if (budget.#limits.usd !== undefined && price === undefined) throw priceNeeded('');
+      fits = budget.#fits(expected) && fits;
+    }
+    if (!fits) return undefined;
+    this.#add('reserved', expected);
+    return { settle: (sample) => this.#settle(sample, { request, price, expected }) };
+  }
+
+  async #reserveLater(request: ModelRequest, price: Price | undefined): Promise<Reservation> {
+    for (;;) {
+      await this.#nextSettlement(request.signal);
+      const reservation = this.#reserve(request, price);
+      if (reservation !== undefined) return reservation;
+    }
+  }
+
+  #settle(
+    sample: Sample | undefined,
+    { request, price, expected }: { request: ModelRequest; price: Price | undefined; expected: Amounts },
+  ): void {
+    this.#add('reserved', { usd: -expected.usd, tokens: -expected.tokens, calls: -1 });
+    if (sample !== undefined) {
+      const { inputTokens, outputTokens } = sample;
+      const usd = costOf(price, sample);
+      const tokens =
+        inputTokens === undefined || outputTokens === undefined ? expected.tokens : inputTokens + outputTokens;
+      this.#add('spent', { usd: usd ?? expected.usd, tokens, calls: 1 });
+      if (usd === null) for (const budget of this.#all) budget.#isCostKnown = false;
+      this.#usage.learn(request, sample);
+    }
+    for (const budget of this.#all) for (const wake of [...budget.#waiting]) wake();
+  }
+
+  /** This budget, and those that it is within. */
+  get #all(): Budget[] {
+    return this.#within === undefined ? [this] : [this, ...this.#within.#all];
+  }
+
+  #add(to: 'spent' | 'reserved', amounts: Amounts): void {
+    for (const budget of this.#all) {
+      const sums = to === 'spent' ? budget.#spent : budget.#reserved;
+      for (const unit of COUNTED) sums[unit] += amounts[unit];
+      // What is left of fractions would keep a call waiting for ever.
+      if (budget.#reserved.calls === 0) Object.assign(budget.#reserved, NOTHING);
+    }
+  }
+
+  /** Whether it fits by all that is known; false where it may fit once calls in flight have landed. @throws {BudgetError} */
+  #fits(expected: Amounts): boolean {
+    const { wallMs: longestMs } = this.#limits;
+    if (longestMs !== undefined && this.#wallMs >= longestMs)
+      throw this.#reached('wall-clock', longestMs, this.#wallMs);
+    let fits = true;
+    for (const unit of COUNTED) {
+      const limit = this.#limits[unit];
+      if (limit === undefined) continue;
+      const spent = this.#spent[unit];
+      if (spent + expected[unit] > limit) throw this.#reached(unit, limit, spent, expected[unit]);
+      if (spent + this.#reserved[unit] + expected[unit] > limit) fits = false;
+    }
+    return fits;
+  }
+
+  #reached(unit: BudgetUnit, limit: number, spent: number, expected = 0): BudgetError {
+    const { flag, show } = UNITS[unit];
+    return new BudgetError(
+      `the ${this.#owner}'s budget of ${show(limit)} is reached: ${show(spent)} spent` +
+        `${expected > 0 ? `, and the next call is expected to take ${show(expected)}` : ''}. ` +
+        `To go on, resume with a higher ${flag}.`,
+      { unit, limit, spent },
+    );
+  }
+
+  get #wallMs(): number {
+    return this.#earlierMs + this.#clock.monotonicMs() - this.#startMs;
+  }
+
+  /** Of this budget, which counts all that the ones around it must wait for, or of one of those. */
+  #nextSettlement(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const budgets = this.#all;
+      const done = (end: () => void) => () => {
+        for (const budget of budgets) budget.#waiting.delete(wake);
+        signal.removeEventListener('abort', onAbort);
+        end();
+      };
+      const wake = done(resolve);
+      const onAbort = done(() => reject(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
+      for (const budget of budgets) budget.#waiting.add(wake);
+    });
+  }
+}
+
+const UNITS: Record<BudgetUnit, { readonly flag: string; readonly show: (amount: number) => string }> = {
+  usd: { flag: '--budget-usd', show: (usd) => `$${Number(usd.toPrecision(4))}` },
+  tokens: { flag: '--budget-tokens', show: (tokens) => `${Math.ceil(tokens)} tokens` },
+  calls: { flag: '--budget-calls', show: (calls) => `${calls} ${calls === 1 ? 'call' : 'calls'}` },
+  'wall-clock': { flag: '--budget-minutes', show: (ms) => `${Number((ms / 60_000).toPrecision(3))} minutes` },
+};
+
+function priceNeeded(ofModel: string): UsageError {
+  return new UsageError(
+    `budget: a limit in dollars needs the price${ofModel}, which is not known: give it as --price IN,OUT, in dollars per ` +
+      'million tokens.',
+  );
+}

@@ -1,0 +1,80 @@
+import type { ModelError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+
+/** Failures in a row, of all calls of an account, that are an outage and no bad luck. */
+const FAILURES_TO_OPEN = 10;
+const FIRST_PROBE_MS = 1_000;
+const LONGEST_PROBE_MS = 60_000;
+
+/**
+ * Keeps calls from a server that is down. It opens at ten failures in a row, over all calls; then one call at a time probes
+ * the server, after waits that double from one second to a minute. Any answer closes it again, also one that refuses:
+ * whoever answers is not down.
+ */
+export class Breaker {
+  readonly #random: Random;
+  #failures = 0;
+  #sinceMs = 0;
+  #probeWaitMs = FIRST_PROBE_MS;
+  #probeAtMs = 0;
+  #isProbing = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get isOpen(): boolean {
+    return this.#failures >= FAILURES_TO_OPEN;
+  }
+
+  /** Milliseconds until a call may go; infinite while another one probes. */
+  waitMs(nowMs: number): number {
+    if (!this.isOpen) return 0;
+    return this.#isProbing ? Number.POSITIVE_INFINITY : Math.max(0, this.#probeAtMs - nowMs);
+  }
+
+  /** A call goes. @returns whether it is a probe, which must be told to `failed` or `withdrawn`. */
+  begin(): boolean {
+    if (!this.isOpen) return false;
+    this.#isProbing = true;
+    return true;
+  }
+
+  answered(): void {
+    this.#failures = 0;
+    this.#isProbing = false;
+    this.#probeWaitMs = FIRST_PROBE_MS;
+  }
+
+  failed(nowMs: number, isProbe: boolean): void {
+    if (this.#failures === 0) this.#sinceMs = nowMs;
+    this.#failures++;
+    if (isProbe) {
+      this.#isProbing = false;
+      this.#probeWaitMs = Math.min(LONGEST_PROBE_MS, this.#probeWaitMs * 2);
+    }
+    // Not at those that were under way when it opened.
+    if (isProbe || this.#failures === FAILURES_TO_OPEN) {
+      this.#probeAtMs = nowMs + this.#probeWaitMs * (0.5 + this.#random() / 2);
+    }
+  }
+
+  /** A probe was called off before there was an answer. */
+  withdrawn(): void {
+    this.#isProbing = false;
+  }
+
+  /** For how long every call has failed. */
+  outageMs(nowMs: number): number {
+    return this.#failures === 0 ? 0 : nowMs - this.#sinceMs;
+  }
+
+  /** In words, with the failure that came last. */
+  evidence(last: ModelError, { nowMs, epochMs }: { nowMs: number; epochMs: number }): string {
+    const outageMs = this.outageMs(nowMs);
+    return (
+      `outage: ${this.#failures} calls failed one after the other, the first ${Math.round(outageMs / 1_000)} s ago at ` +
+      `${new Date(epochMs - outageMs).toISOString()}. The last said: ${last.message} Resume when the server is back.`
+    );
+  }
+}

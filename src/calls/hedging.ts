@@ -1,0 +1,92 @@
+import type { Clock } from '../core/clock.ts';
+import type { ModelRequest, Sample } from '../core/model.ts';
+import type { Sampler } from './sampler.ts';
+
+export interface HedgeOptions {
+  readonly sampler: Sampler;
+  readonly clock: Clock;
+  /** A call that takes longer than so many of a hundred is made a second time: 95 for the slowest twentieth. */
+  readonly percentile: number;
+  /** A call was made twice: the one that came later, or not at all, is aborted. */
+  readonly onHedge?: () => void;
+}
+
+/** Times that the percentile is taken of, and how many there must be. */
+const REMEMBERED = 256;
+const LEAST_REMEMBERED = 32;
+/** The percentile is found anew after so many calls. */
+const STALE_AFTER = 16;
+/** What tells the second call of a draw from the first, for models that answer by the number of the draw. */
+const SECOND_DRAW = 1_000_000;
+
+/**
+ * A sampler whose stragglers are asked for twice; the first answer of the two is the sample. It is drawn anew only where the
+ * first call is slow, so where wrong answers are faster than right ones a vote errs more often, by no more than the share of
+ * calls that are hedged: e (1 + share), with e the error of a vote. Not for errors: retries are those of the sampler.
+ */
+export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): Sampler {
+  const times: number[] = [];
+  let count = 0;
+  let thresholdMs: number | undefined;
+
+  function remember(ms: number): void {
+    times[count++ % REMEMBERED] = ms;
+    if (times.length < LEAST_REMEMBERED || count % STALE_AFTER !== 0) return;
+    const sorted = times.toSorted((a, b) => a - b);
+    thresholdMs = sorted[Math.min(sorted.length - 1, Math.ceil((percentile / 100) * sorted.length) - 1)];
+  }
+
+  /** A call that can be aborted by itself. */
+  function start({ prompt, subject, temperature, maxOutputTokens, signal }: ModelRequest, draw: number) {
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const request = { prompt, subject, temperature, maxOutputTokens, draw, signal: controller.signal };
+    return {
+      reply: sampler.sample(request),
+      end: () => {
+        signal.removeEventListener('abort', onAbort);
+        controller.abort(new Error('the other call was faster'));
+      },
+    };
+  }
+
+  async function sample(request: ModelRequest): Promise<Sample> {
+    const startMs = clock.monotonicMs();
+    const first = start(request, request.draw);
+    const timer = new AbortController();
+    let second: ReturnType<typeof start> | undefined;
+    try {
+      if (thresholdMs === undefined || !(await isLate(first.reply, clock.sleep(thresholdMs, timer.signal)))) {
+        return await first.reply;
+      }
+      onHedge?.();
+      second = start(request, request.draw + SECOND_DRAW);
+      return await Promise.any([first.reply, second.reply]).catch((thrown: AggregateError) => {
+        throw thrown.errors[0];
+      });
+    } finally {
+      remember(clock.monotonicMs() - startMs);
+      timer.abort();
+      first.end();
+      second?.end();
+    }
+  }
+
+  return { model: sampler.model, sample };
+}
+
+/** Whether the time was over before there was a reply. A call that fails in time is not late. */
+function isLate(reply: Promise<Sample>, timeIsOver: Promise<void>): Promise<boolean> {
+  return Promise.race([
+    reply.then(
+      () => false,
+      () => false,
+    ),
+    timeIsOver.then(
+      () => true,
+      () => false,
+    ),
+  ]);
+}

@@ -1,0 +1,152 @@
+import type { Sampler } from '../core/sampler.ts';
+
+export type { Sampler } from '../core/sampler.ts';
+
+import type { Clock } from '../core/clock.ts';
+import { ModelError } from '../core/errors.ts';
+import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { Random } from '../core/random.ts';
+import type { AccountLimits, Accounts } from './account-queue.ts';
+import type { SpendGuard } from './budget.ts';
+
+export interface SamplerOptions {
+  readonly model: Model;
+  readonly clock: Clock;
+  /** For the jitter between tries. */
+  readonly random: Random;
+  /** Further tries of a call that failed in a retryable way. */
+  readonly maxRetries: number;
+  /** Others wait for the first call to succeed, so that a wrong key or address costs one call, not all that a step draws. */
+  readonly startsWithOneCall?: boolean;
+  /** Where calls of a model with an account queue, with those of all other samplers. */
+  readonly accounts?: Accounts;
+  /** What is known of the model's account. */
+  readonly limits?: AccountLimits;
+  /** Asked before each sample, and told what it cost. */
+  readonly budget?: SpendGuard;
+  /** `retryInMs` is null for the last failure of a call. */
+  readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
+}
+
+const FIRST_BACKOFF_MS = 1_000;
+const LONGEST_BACKOFF_MS = 30_000;
+/** A server that asks for a longer wait is not waited for: the run pauses. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+export function createSampler(options: SamplerOptions): Sampler {
+  const { model, clock, random, maxRetries, budget, onFailure } = options;
+  const account = options.accounts?.of(model, options.limits);
+  const startsWithOneCall = options.startsWithOneCall ?? false;
+  let isProven = !startsWithOneCall;
+  let scout: Promise<Sample> | undefined;
+
+  function call(request: ModelRequest): Promise<Sample> {
+    const onThrown = (thrown: unknown) => retry(request, thrown);
+    try {
+      return model.generate(request).catch(onThrown);
+    } catch (thrown) {
+      // From a `generate` that is not async.
+      return onThrown(thrown);
+    }
+  }
+
+  async function prove(request: ModelRequest): Promise<Sample> {
+    while (scout !== undefined) {
+      try {
+        await scout;
+      } catch (failure) {
+        // What the model said to the first call goes for all; that the first one is no longer wanted does not.
+        if (failure instanceof ModelError) throw failure;
+      }
+      request.signal.throwIfAborted();
+    }
+    if (isProven) return call(request);
+    scout = call(request);
+    try {
+      const sample = await scout;
+      isProven = true;
+      return sample;
+    } finally {
+      scout = undefined;
+    }
+  }
+
+  async function retry(request: ModelRequest, firstFailure: unknown): Promise<Sample> {
+    let failure = firstFailure;
+    for (let tries = 0; ; tries++) {
+      if (!(failure instanceof ModelError)) throw failure;
+      await backOff(withinPatience(failure), tries, request);
+      try {
+        return await model.generate(request);
+      } catch (thrown) {
+        failure = thrown;
+      }
+    }
+  }
+
+  async function callInTurn(request: ModelRequest): Promise<Sample> {
+    const entry = account!.open({ modelId: model.id, request, startsWithOneCall });
+    try {
+      for (let tries = 0; ; ) {
+        await account!.turn(entry);
+        let failure: ModelError;
+        try {
+          const sample = await model.generate(request);
+          account!.landed(entry, sample);
+          return sample;
+        } catch (thrown) {
+          if (!(thrown instanceof ModelError)) {
+            account!.left(entry);
+            throw thrown;
+          }
+          failure = account!.failed(entry, withinPatience(thrown), { hasTriesLeft: tries < maxRetries });
+        }
+        // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
+        if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
+        else await backOff(failure, tries++, request);
+      }
+    } finally {
+      account!.close(entry);
+    }
+  }
+
+  /** Waits before the next try. @throws the failure where there is none. */
+  async function backOff(failure: ModelError, tries: number, { signal }: ModelRequest): Promise<void> {
+    const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
+    // Full jitter: anywhere within an exponential backoff, but never earlier than the server asked.
+    const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
+    const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
+    onFailure?.(failure, isLast ? null : waitMs);
+    if (isLast) throw failure;
+    await clock.sleep(waitMs, signal);
+  }
+
+  const send =
+    account === undefined ? (request: ModelRequest) => (isProven ? call(request) : prove(request)) : callInTurn;
+
+  async function sampleWithin(guard: SpendGuard, request: ModelRequest): Promise<Sample> {
+    const reservation = await guard.reserve(request, model.price);
+    let sample: Sample | undefined;
+    try {
+      sample = await send(request);
+      return sample;
+    } finally {
+      reservation.settle(sample);
+    }
+  }
+
+  return { model, sample: budget === undefined ? send : (request) => sampleWithin(budget, request) };
+}
+
+/** The failure, or a pause where the server asks for a wait that nobody sits through. */
+function withinPatience(failure: ModelError): ModelError {
+  const { message, code, recovery, statusCode, retryAfterMs = 0 } = failure;
+  if (recovery !== 'retry' || retryAfterMs <= LONGEST_RETRY_AFTER_MS) return failure;
+  const minutes = Math.ceil(retryAfterMs / 60_000);
+  return new ModelError(`${message} It asks to wait ${minutes} minutes: resume then.`, {
+    code,
+    recovery: 'pause',
+    statusCode,
+    retryAfterMs,
+  });
+}

@@ -1,0 +1,43 @@
+import type { ModelRequest, Usage } from '../core/model.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
+
+/**
+ * What a call will use, before it is made: a token for every four characters of its prompt, and as many output tokens as it
+ * may have, each times what such guesses turned out to be so far. At first that is 1, so that calls nobody knows yet are
+ * taken for dear rather than cheap.
+ */
+export class ExpectedUsage {
+  readonly #input = new Share();
+  readonly #output = new Share();
+
+  of(request: ModelRequest): { readonly inputTokens: number; readonly outputTokens: number } {
+    return {
+      inputTokens: promptTokens(request) * this.#input.value,
+      outputTokens: request.maxOutputTokens * this.#output.value,
+    };
+  }
+
+  learn(request: ModelRequest, { inputTokens, outputTokens }: Usage): void {
+    if (inputTokens !== undefined) this.#input.add(inputTokens, promptTokens(request));
+    if (outputTokens !== undefined) this.#output.add(outputTokens, request.maxOutputTokens);
+  }
+}
+
+function promptTokens({ prompt: { system = '', turns = [], user } }: ModelRequest): number {
+  const earlier = turns.reduce((sum, turn) => sum + turn.user.length + turn.reply.length, 0);
+  return (system.length + earlier + user.length) / TYPICAL_CHARS_PER_TOKEN;
+}
+
+/** Of what was guessed, how much it was in the end. */
+class Share {
+  #used = 0;
+  #guessed = 0;
+
+  get value(): number {
+    return this.#guessed > 0 ? this.#used / this.#guessed : 1;
+  }
+  add(used: number, guessed: number): void {
+    this.#used += used;
+    this.#guessed += guessed;
+  }
+}

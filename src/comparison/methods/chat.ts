@@ -1,0 +1,101 @@
+import { UsageError } from '../../core/errors.ts';
+import { type AnyProcess, defineProcess, type Turn } from '../../core/process.ts';
+import { createRandom, hashText, mix } from '../../core/random.ts';
+import { aheadByK } from '../../statistics/stop-rules.ts';
+import type { Method } from '../method.ts';
+import { UNVOTED } from './sized.ts';
+
+export interface ChatOptions {
+  /** The last so many turns are in the prompt; by default all. */
+  readonly window?: number;
+  /**
+   * Percentage of the turns that are wrong in an artificial history, in place of what the model said: 0 is a healed one.
+   * By default the history is the chat's own.
+   */
+  readonly errors?: number;
+}
+
+interface ChatState {
+  readonly state: unknown;
+  /** What is in the prompt, oldest first. */
+  readonly turns: readonly PastTurn[];
+  readonly taken: number;
+}
+
+interface PastTurn extends Turn {
+  /** By the reference, in the state in which it was asked. */
+  readonly isRight: boolean;
+}
+
+/** What was decided, and the reply that said so first. */
+interface Said {
+  readonly action: unknown;
+  readonly text: string;
+}
+
+/** A chat that goes on: each step is asked behind the ones before it and what was answered. Voted on with a margin. */
+export function chat(name: string, options: ChatOptions & { readonly k?: number } = {}): Method {
+  const rule = options.k === undefined ? UNVOTED : aheadByK({ margin: options.k });
+  return {
+    name,
+    arrange: (process) => ({
+      process: inChat(process, options),
+      rule,
+      stepsPerReply: 1,
+      outcome: (actions) => ({ turns: (actions as readonly Said[]).map(({ action }) => [action]) }),
+    }),
+  };
+}
+
+/**
+ * The same process with earlier turns in its prompts. Its steps, and when they are right, are those of the process: every
+ * turn says the state again, so that nothing needs to be remembered, and what differs is the history alone.
+ * @throws {UsageError} for an artificial history of a process that does not say how replies and mistakes are written.
+ */
+export function inChat(process: AnyProcess, options: ChatOptions): AnyProcess {
+  const { window = Number.POSITIVE_INFINITY, errors } = options;
+  const { reference, reply, mistakes, key, check } = process;
+  if (errors !== undefined && (reply === undefined || mistakes === undefined)) {
+    throw new UsageError(
+      `process ${JSON.stringify(process.name)}: expected \`reply\` and \`mistakes\`, from which an artificial history is written: add them.`,
+    );
+  }
+  const isRight = (action: unknown, state: unknown) => key(action) === key(reference!(state));
+  const saidOf = (action: unknown, state: unknown): Said => ({ action, text: reply?.(action, state) ?? '' });
+
+  function pastTurn({ state, taken }: ChatState, { action, text }: Said): PastTurn {
+    const { user } = process.prompt(state);
+    if (errors === undefined) return { user, reply: text, isRight: isRight(action, state) };
+    const random = createRandom(mix(hashText(user), taken, HISTORY_SEED));
+    const wrong = 100 * random() < errors ? mistakes!(state) : [];
+    const shown = wrong.length > 0 ? wrong[Math.floor(random() * wrong.length)] : reference!(state);
+    return { user, reply: reply!(shown, state), isRight: wrong.length === 0 };
+  }
+
+  return defineProcess<unknown, ChatState, Said>({
+    name: `${process.name}-chat`,
+    version: process.version,
+    input: process.input,
+    start: (input) => ({ state: process.start(input), turns: [], taken: 0 }),
+    steps: process.steps,
+    isDone: ({ state }) => process.isDone(state),
+    prompt: ({ state, turns }) => ({
+      ...process.prompt(state),
+      turns: turns.map(({ user, reply: said }) => ({ user, reply: said })),
+    }),
+    parse: (text, { state }) => ({ action: process.parse(text, state), text }),
+    check: check && (({ action }, { state }) => check(action, state)),
+    key: ({ action }) => key(action),
+    apply: (before, said) => ({
+      state: process.apply(before.state, said.action),
+      turns: [...before.turns, pastTurn(before, said)].slice(-window),
+      taken: before.taken + 1,
+    }),
+    reference: ({ state }) => saidOf(reference!(state), state),
+    reply: reply && (({ action }, { state }) => reply(action, state)),
+    mistakes: mistakes && (({ state }) => mistakes(state).map((action) => saidOf(action, state))),
+    errorShare: ({ turns }) => (turns.length === 0 ? 0 : turns.filter((turn) => !turn.isRight).length / turns.length),
+  });
+}
+
+const HISTORY_SEED = 0xc4a7;

@@ -1,0 +1,147 @@
+import { UsageError } from '../../core/errors.ts';
+import {
+  adaptiveConsistency,
+  aheadByK,
+  earlyStoppingWindows,
+  firstToK,
+  fixedMajority,
+} from '../../statistics/stop-rules.ts';
+import type { Method } from '../method.ts';
+import { centralised, parallelDistilRefine, selfConsistency } from './answers.ts';
+import { chat } from './chat.ts';
+import { planner } from './planner.ts';
+import { byRule, bySubtasks, oneCall, unvoted, withoutChecks } from './step-wise.ts';
+
+interface Sizes {
+  readonly [size: string]: number | undefined;
+}
+
+interface Kind {
+  readonly about: string;
+  /** Sizes that it takes, with their defaults; undefined where without one it does without. */
+  readonly sizes: Readonly<Record<string, number | undefined>>;
+  readonly create: (name: string, sizes: Sizes) => Method;
+}
+
+/** Not below 1 where nothing else is said. */
+const LEAST: Readonly<Record<string, number>> = { errors: 0, flags: 0 };
+const MOST: Readonly<Record<string, number>> = { errors: 100, flags: 1 };
+
+/** What can be compared, by name. */
+export const METHODS: Readonly<Record<string, Kind>> = {
+  'one-call': {
+    about: 'one call for all steps',
+    sizes: {},
+    create: (name) => oneCall(name),
+  },
+  subtasks: {
+    about: 'm steps a call, without memory; with k voted',
+    sizes: { m: 5, k: undefined },
+    create: (name, { m, k }) => bySubtasks(name, { m: m!, k }),
+  },
+  steps: {
+    about: 'one step a call, without memory, unvoted',
+    sizes: {},
+    create: (name) => unvoted(name),
+  },
+  planner: {
+    about: 'a plan in one call, then a call a step that sees it, unvoted',
+    sizes: {},
+    create: (name) => planner(name),
+  },
+  chat: {
+    about: 'one step a call behind its last turns, R % of them wrong by artifice; with k voted',
+    sizes: { window: undefined, errors: undefined, k: undefined },
+    create: (name, sizes) => chat(name, sizes),
+  },
+  'self-consistency': {
+    about: 'n whole answers, the commonest wins',
+    sizes: { n: 5 },
+    create: (name, { n }) => selfConsistency(name, { n: n! }),
+  },
+  pdr: {
+    about: 'whole answers: drafts in parallel, notes on them, refined, in rounds',
+    sizes: { drafts: 3, rounds: 1 },
+    create: (name, { drafts, rounds }) => parallelDistilRefine(name, { drafts: drafts!, rounds: rounds! }),
+  },
+  centralised: {
+    about: 'one orchestrator sees a whole answer and repairs it, at most so many rounds',
+    sizes: { rounds: 3 },
+    create: (name, { rounds }) => centralised(name, { rounds: rounds! }),
+  },
+  majority: {
+    about: 'one step a call, the majority of n votes on each',
+    sizes: { n: 5 },
+    create: (name, { n }) => byRule(name, fixedMajority({ votes: n! })),
+  },
+  'first-to-k': {
+    about: 'one step a call, the first answer with k votes',
+    sizes: { k: 3 },
+    create: (name, { k }) => byRule(name, firstToK({ votes: k! })),
+  },
+  'adaptive-consistency': {
+    about: 'one step a call, votes until the Beta rule is sure by 95 %, at most 40',
+    sizes: {},
+    create: (name) => byRule(name, adaptiveConsistency()),
+  },
+  'early-stopping': {
+    about: 'one step a call, votes in windows of w, the first unanimous one decides',
+    sizes: { w: 5 },
+    create: (name, { w }) => byRule(name, earlyStoppingWindows({ window: w! })),
+  },
+  mdap: {
+    about: 'one step a call, without memory, ahead by k votes; flags=0: without the checks of the process',
+    sizes: { k: 3, flags: 1 },
+    create: (name, { k, flags }) => {
+      const rule = aheadByK({ margin: k! });
+      return flags === 0 ? withoutChecks(name, rule) : byRule(name, rule);
+    },
+  },
+};
+
+/** What is compared where nothing else is asked for. */
+export const USUAL_METHODS: readonly string[] = [
+  'one-call',
+  'subtasks@m=5',
+  'steps',
+  'planner',
+  'chat',
+  'chat@k=3',
+  'self-consistency@n=5',
+  'pdr',
+  'centralised',
+  'majority@n=5',
+  'adaptive-consistency',
+  'early-stopping',
+  'mdap@k=3',
+];
+
+/**
+ * A method from its name, with its sizes behind an @: `subtasks@m=10,k=3`.
+ * @throws {UsageError} for one that is not known, and for sizes that it does not have.
+ */
+export function methodByName(text: string): Method {
+  const [name = '', given] = text.split(/@(.*)/s);
+  if (!Object.hasOwn(METHODS, name)) {
+    throw new UsageError(`methods: expected some of ${Object.keys(METHODS).join(', ')}, got ${JSON.stringify(text)}.`);
+  }
+  const { sizes: defaults, create } = METHODS[name]!;
+  const sizes: Record<string, number | undefined> = { ...defaults };
+  for (const part of given === undefined ? [] : given.split(',')) {
+    const [size = '', value = ''] = part.split(/=(.*)/s);
+    if (!Object.hasOwn(defaults, size)) {
+      const known = Object.keys(defaults);
+      const expected = known.length === 0 ? `no sizes of ${name}` : `${known.join('=N or ')}=N behind ${name}@`;
+      throw new UsageError(`methods: expected ${expected}, got ${JSON.stringify(part)}.`);
+    }
+    sizes[size] = sizeOf(`${name}@${size}`, value, { least: LEAST[size] ?? 1, most: MOST[size] });
+  }
+  return create(text, sizes);
+}
+
+function sizeOf(what: string, text: string, { least, most }: { least: number; most: number | undefined }): number {
+  const size = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isSafeInteger(size) && size >= least && (most === undefined || size <= most)) return size;
+  const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new UsageError(`methods: expected a whole number ${range} as ${what}, got ${JSON.stringify(text)}.`);
+}

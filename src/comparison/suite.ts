@@ -1,0 +1,369 @@
+import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
+import type { Budget, Spending } from '../calls/budget.ts';
+import type { Clock } from '../core/clock.ts';
+import { UsageError } from '../core/errors.ts';
+import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
+import type { Model, ModelRequest } from '../core/model.ts';
+import { type AnyProcess, callPart, defineProcess, parseInput } from '../core/process.ts';
+import { createRandom, hashText, mix } from '../core/random.ts';
+import { execute, type RunDependencies, type RunResult } from '../engine/run-loop.ts';
+import { judgeActions, voteAgreement } from '../statistics/accuracy.ts';
+import type { VoteSettings } from '../voting/vote.ts';
+import type { Trial, TrialEnd, TrialName } from './figures.ts';
+import type { Arrangement, Method } from './method.ts';
+
+/** A process at several sizes. */
+export interface Task {
+  /** As on the command line. */
+  readonly name: string;
+  readonly process: AnyProcess;
+  readonly sizes: readonly number[];
+  /** What `parseInput` takes. */
+  readonly inputOf: (size: number, seed: number) => unknown;
+}
+
+export interface SuiteOptions {
+  readonly tasks: readonly Task[];
+  readonly methods: readonly Method[];
+  /** Attempts in each cell. */
+  readonly repeats: number;
+  /** Of inputs, draws and figures. The input of a repeat is the same for every method. */
+  readonly seed: number;
+  readonly model: Model;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** All but the rule, for one step: what answers more may have so many times the tokens. */
+  readonly vote: Omit<VoteSettings, 'rule'>;
+  readonly speculation: RunDependencies['speculation'];
+  readonly maxRetries: number;
+  readonly accounts?: Accounts;
+  readonly accountLimits?: AccountLimits;
+  /** Of the whole. */
+  readonly budget?: Budget;
+  /** Kept in the journal with each run. */
+  readonly settings: Json;
+  /** Attempts at once. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+  /** What was done before; not done again. */
+  readonly known: readonly Trial[];
+  readonly onTrial?: (trial: Trial, progress: { readonly done: number; readonly planned: number }) => void;
+}
+
+export interface SuiteResult {
+  readonly status: 'done' | 'paused';
+  /** Why it is paused. */
+  readonly reason: string | null;
+  readonly trials: readonly Trial[];
+  /** Methods that cannot do a task, and why. */
+  readonly unfit: readonly { readonly task: string; readonly method: string; readonly reason: string }[];
+}
+
+/** Where the journal has an attempt. */
+export function runIdOf({ task, size, method, repeat }: TrialName): string {
+  return `${task}/${size}/${method}/${repeat}`;
+}
+
+/**
+ * Every method on every task at every size, so many times, each attempt as a run of its own in the journal: what was paid is
+ * never paid again, whenever it is broken off. Attempts are judged by the reference of the task's process.
+ * @throws {UsageError} for a process or a model that cannot be used.
+ */
+export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
+  const { known, concurrency, signal } = options;
+  const { planned, unfit } = await planTrials(options);
+  const found = new Map(known.map((trial) => [runIdOf(trial), trial]));
+  const open = planned.filter((trial) => !found.has(runIdOf(trial)));
+  const state = { reason: null as string | null, hasLanded: known.length > 0 };
+  const work = async () => {
+    for (let next = open.shift(); next !== undefined; next = open.shift()) {
+      if (signal?.aborted) state.reason ??= 'interrupted';
+      if (state.reason !== null) return;
+      const outcome = await runTrial(next, options, state);
+      if ('pause' in outcome) {
+        state.reason ??= outcome.pause;
+        return;
+      }
+      found.set(runIdOf(next), outcome);
+      options.onTrial?.(outcome, { done: planned.length - open.length, planned: planned.length });
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  const trials = planned.flatMap((trial) => found.get(runIdOf(trial)) ?? []);
+  return { status: state.reason === null ? 'done' : 'paused', reason: state.reason, trials, unfit };
+}
+
+interface PlannedTrial extends TrialName {
+  readonly process: AnyProcess;
+  /** As it is given, and as the schema leaves it. */
+  readonly input: unknown;
+  readonly parsed: unknown;
+  readonly seed: number;
+  readonly arranged: Arrangement;
+}
+
+/** By task, size and repeat, so that a suite that is broken off has tried all methods about as often. */
+async function planTrials({ tasks, methods, repeats, seed }: SuiteOptions) {
+  const planned: PlannedTrial[] = [];
+  const unfit: SuiteResult['unfit'][number][] = [];
+  for (const { name: task, process: definition, sizes, inputOf } of tasks) {
+    const process = plainProcess(definition);
+    for (const size of sizes) {
+      for (let repeat = 0; repeat < repeats; repeat++) {
+        const input = inputOf(size, seed + repeat);
+        const parsed = await parseInput(process, input);
+        for (const method of methods) {
+          if (unfit.some((one) => one.task === task && one.method === method.name)) continue;
+          try {
+            const arrangement = method.arrange(process, parsed);
+            const arranged = { ...arrangement, process: withoutVerify(arrangement.process) };
+            const trial = { task, size, method: method.name, repeat, seed: seed + repeat };
+            planned.push({ ...trial, process, input, parsed, arranged });
+          } catch (thrown) {
+            if (!(thrown instanceof UsageError)) throw thrown;
+            unfit.push({ task, method: method.name, reason: thrown.message });
+          }
+        }
+      }
+    }
+  }
+  return { planned, unfit };
+}
+
+/**
+ * As all methods get it: what decides without a vote would make them all alike.
+ * @throws {UsageError} for one whose attempts cannot be judged, or that acts on the world.
+ */
+function plainProcess(process: AnyProcess): AnyProcess {
+  const where = `process ${JSON.stringify(process.name)}`;
+  if (process.reference === undefined || process.steps === undefined) {
+    const missing = process.reference === undefined ? 'reference' : 'steps';
+    throw new UsageError(`${where}: expected \`${missing}\`, by which attempts are judged: add it.`);
+  }
+  if (process.effect !== undefined) {
+    throw new UsageError(`${where}: expected no \`effect\`, which every attempt would repeat: take a copy without it.`);
+  }
+  return withoutVerify(process);
+}
+
+function withoutVerify(process: AnyProcess): AnyProcess {
+  return defineProcess({ ...process, verify: undefined, isVerifiable: undefined });
+}
+
+/** `refused`: the prompt itself was, as one that is too long; only where the model has answered others. */
+async function runTrial(
+  trial: PlannedTrial,
+  options: SuiteOptions,
+  state: { hasLanded: boolean },
+): Promise<Trial | { readonly pause: string }> {
+  const { journal, clock, model, vote, budget } = options;
+  const { arranged, input } = trial;
+  const runId = runIdOf(trial);
+  const salt = mix(hashText(runId), options.seed);
+  let failure: string | undefined;
+  const result = await execute(arranged.process, input, {
+    runId,
+    // A model that has answered need not be tried by a single call first.
+    voters: [{ model: { ...withDrawsOf(model, salt), isBatched: state.hasLanded }, form: 0 }],
+    journal,
+    clock,
+    random: createRandom(salt),
+    vote: {
+      ...vote,
+      rule: arranged.rule,
+      maxOutputTokens: vote.maxOutputTokens * arranged.stepsPerReply,
+    },
+    record: 'contested',
+    speculation: options.speculation,
+    maxSteps: undefined,
+    maxRetries: options.maxRetries,
+    accounts: options.accounts,
+    accountLimits: options.accountLimits,
+    budget: budget && { limits: {}, within: budget },
+    acceptChange: false,
+    settings: options.settings,
+    processSource: null,
+    signal: options.signal,
+    onEvent: (event) => {
+      if (event.type === 'sample-landed') state.hasLanded = true;
+      if (event.type === 'call-failed' && event.retryInMs === null) failure = event.message;
+    },
+  });
+  const isRefused = failure !== undefined && state.hasLanded && (await wasRejected(journal, runId, failure));
+  const end = endOf(result, arranged, isRefused);
+  if (typeof end !== 'string') return end;
+  const decisions = await journal.decisions(runId);
+  const { turns, tally } = arranged.outcome(decisions.map(({ action }) => action));
+  // Where each decision is a turn, those that are none aside, as a plan.
+  const isEach = turns.length === decisions.length;
+  const votes = await votesOf(trial, decisions, journal, isEach ? turns.map(({ length }) => length > 0) : []);
+  const { wanted, isRight, sizes } = judgeTurns(trial, turns);
+  const tallies = tally === undefined ? votes.tallies : [tally];
+  const agreement = voteAgreement(tallies);
+  const { samples, wasted, tokens, flagged, costUsd, wallMs, reason } = result;
+  return {
+    task: trial.task,
+    size: trial.size,
+    method: trial.method,
+    repeat: trial.repeat,
+    seed: trial.seed,
+    runId,
+    end,
+    reason: end === 'ended' ? null : reason,
+    wanted,
+    steps: isRight.map((one) => (one ? '1' : '0')).join(''),
+    turns: sizes,
+    calls: samples + (wasted?.samples ?? 0),
+    votes: result.votes,
+    flagged,
+    inputTokens: tokens.input + (wasted?.inputTokens ?? 0),
+    outputTokens: tokens.output + (wasted?.outputTokens ?? 0),
+    costUsd,
+    wallMs,
+    decisions: votes.judged,
+    wrongFirstVotes: votes.wrongFirst,
+    wrongDecisions: votes.wrong,
+    agreement: Number.isNaN(agreement) ? null : agreement,
+    votings: tallies.filter((counts) => counts.reduce((sum, count) => sum + count, 0) >= 2).length,
+  };
+}
+
+/** Whether it was this call that the model would not take, not a key, a limit or the network. */
+async function wasRejected(journal: Journal, runId: string, message: string): Promise<boolean> {
+  const notes = await journal.notes(runId);
+  return notes.some(
+    ({ code, detail }) => code === 'call-failed' && detail.message === message && detail.code === 'rejected',
+  );
+}
+
+/** How an attempt ended, or why the whole must wait. */
+function endOf(
+  { status, reason, undecided, steps }: RunResult,
+  { process, mayBreak = false }: Arrangement,
+  isRefused: boolean,
+): TrialEnd | { readonly pause: string } {
+  if (status === 'done') return 'ended';
+  if (undecided > 0) return 'undecided';
+  if (status === 'paused') return isRefused ? 'refused' : { pause: reason ?? status };
+  // It went astray, and was not done after its last step.
+  const isAtEnd = steps > 0 && reason !== null && reason.startsWith('not done after');
+  if (isAtEnd) return 'ended';
+  if (mayBreak) return 'broken';
+  throw new UsageError(`process ${JSON.stringify(process.name)}: ${reason ?? status}`);
+}
+
+/** Of the steps that were taken; what goes on beyond the last one that there should be is nobody's. */
+function judgeTurns({ process, parsed }: PlannedTrial, turns: readonly (readonly unknown[])[]) {
+  const wanted: number = callPart(process, 'steps', undefined, () => process.steps!(parsed));
+  const isRight = judgeActions(process, parsed, turns.flat().slice(0, wanted));
+  const sizes: number[] = [];
+  let left = isRight.length;
+  for (const { length } of turns) {
+    const size = Math.min(length, left);
+    if (size > 0) sizes.push(size);
+    left -= size;
+  }
+  return { wanted, isRight, sizes };
+}
+
+/** What the decisions of a run, and the first vote on each, are against the reference of the process that was run. */
+async function votesOf(
+  { arranged, parsed, ...trial }: PlannedTrial,
+  decisions: readonly DecisionEntry[],
+  journal: Journal,
+  isTurn: readonly boolean[],
+) {
+  const { process } = arranged;
+  const runId = runIdOf(trial);
+  const tallies: number[][] = [];
+  let [judged, wrong, wrongFirst] = [0, 0, 0];
+  let state = callPart(process, 'start', undefined, () => process.start(parsed));
+  for (const [i, { stepIndex, action, tally, votes }] of decisions.entries()) {
+    if (i > 0) state = callPart(process, 'apply', i - 1, () => process.apply(state, decisions[i - 1]!.action));
+    tallies.push(tally === undefined ? [votes] : tally.map(([, count]) => count));
+    if (!isTurn[i]) continue;
+    const right = process.key(process.reference!(state));
+    const decided = process.key(action);
+    const first = tally === undefined ? decided : await firstVote(journal, runId, stepIndex);
+    judged++;
+    if (decided !== right) wrong++;
+    if ((first ?? decided) !== right) wrongFirst++;
+  }
+  return { judged, wrong, wrongFirst, tallies };
+}
+
+async function firstVote(journal: Journal, runId: string, stepIndex: number): Promise<string | undefined> {
+  const samples = await journal.samples(runId, stepIndex);
+  return samples.find(({ candidate }) => candidate !== undefined)?.candidate;
+}
+
+/**
+ * The model with draws of its own for each attempt and each step in it: a simulated model, and one on this machine, would say
+ * the same in all attempts at one input, and wherever a state comes again.
+ */
+function withDrawsOf(model: Model, salt: number): Model {
+  const generate = (request: ModelRequest) =>
+    model.generate(new OwnDraw(request, mix(salt, request.subject?.stepIndex ?? 0)));
+  return { ...model, generate };
+}
+
+class OwnDraw implements ModelRequest {
+  readonly prompt: ModelRequest['prompt'];
+  readonly temperature: number;
+  readonly maxOutputTokens: number;
+  readonly draw: number;
+  readonly subject: ModelRequest['subject'];
+  readonly #request: ModelRequest;
+
+  constructor(request: ModelRequest, first: number) {
+    this.prompt = request.prompt;
+    this.temperature = request.temperature;
+    this.maxOutputTokens = request.maxOutputTokens;
+    this.draw = (first + request.draw) >>> 0;
+    this.subject = request.subject;
+    this.#request = request;
+  }
+
+  /** Made on first use, as that of the request. */
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+}
+
+/** What attempts have cost, those among it that the journal has begun and no trial tells of. */
+export async function spentOn(trials: readonly Trial[], journal: Journal): Promise<Spending> {
+  const known = new Set(trials.map(({ runId }) => runId));
+  const spent = { usd: 0 as number | null, tokens: 0, calls: 0, wallMs: 0 };
+  const add = (one: {
+    costUsd: number | null;
+    inputTokens: number;
+    outputTokens: number;
+    calls: number;
+    wallMs: number;
+  }) => {
+    spent.usd = spent.usd === null || one.costUsd === null ? null : spent.usd + one.costUsd;
+    spent.tokens += one.inputTokens + one.outputTokens;
+    spent.calls += one.calls;
+    spent.wallMs += one.wallMs;
+  };
+  for (const trial of trials) add(trial);
+  for (const { runId, totals } of await journal.list()) {
+    if (known.has(runId)) continue;
+    const { samples, inputTokens, outputTokens, costUsd, activeMs, wasted } = totals;
+    add({ costUsd, inputTokens, outputTokens, calls: samples, wallMs: activeMs });
+    if (wasted !== undefined) add({ ...wasted, calls: wasted.samples, wallMs: 0 });
+    // Behind the last checkpoint.
+    const decisions = await journal.decisions(runId, { fromStep: totals.steps });
+    for (const one of decisions) add({ ...one, calls: one.samples, wallMs: 0 });
+    for (const one of await journal.samples(runId, totals.steps + decisions.length)) {
+      add({
+        costUsd: one.costUsd,
+        inputTokens: one.inputTokens ?? 0,
+        outputTokens: one.outputTokens ?? 0,
+        calls: 1,
+        wallMs: 0,
+      });
+    }
+  }
+  return spent;
+}

@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import { candidateKey } from '../core/candidate.ts';
+import { messageOf } from '../core/errors.ts';
+import { defineProcess, describeIssues, type Process, type Prompt } from '../core/process.ts';
+import { createRandom, hashText, shuffled } from '../core/random.ts';
+import { redFlag } from '../core/red-flags.ts';
+import { ANSWER_KINDS, type AnswerKind, checkSplit, readAnswer, SPLIT_SCHEMA, type Split } from './split.ts';
+import {
+  decideTask,
+  isSolved,
+  NONE,
+  nextTask,
+  outlineOf,
+  type SolveAction,
+  type SolveState,
+  startTree,
+  type Task,
+} from './tree.ts';
+import { WORDINGS, type Wording } from './wordings.ts';
+
+export interface SolveInput {
+  readonly problem: string;
+  readonly answer: AnswerKind;
+  readonly maxDepth: number;
+  readonly maxNodes: number;
+  readonly proposals: number;
+  /** A decomposition of the problem that is given: its parts are solved, none is proposed for the whole. */
+  readonly plan?: Split;
+  /** End with the decomposition of the whole problem. */
+  readonly isPlanOnly: boolean;
+}
+
+/** Who knows how problems of a kind are solved: for simulations, benchmarks and tests. */
+export interface SolveOracle {
+  readonly name: string;
+  /** @throws for a problem that is not of its kind */
+  readonly split: (statement: string) => Split | 'atomic';
+  /** Well-formed and wrong, the likeliest first. */
+  readonly wrongSplits: (statement: string) => readonly Split[];
+  /** Whether a decomposition leads to the right answer. */
+  readonly isRight: (statement: string, split: Split) => boolean;
+  readonly answer: (statement: string) => string;
+  readonly wrongAnswers: (statement: string) => readonly string[];
+  /** In place of a problem's text: what it is made from. */
+  readonly problem: z.ZodType<{ readonly problem: string; readonly answer: AnswerKind }>;
+}
+
+/** Longest problem, in characters: it stands in every prompt that is asked about it. */
+const MOST_PROBLEM_CHARS = 100_000;
+/** N = 2k - 1 of the paper's algorithm 4, at k = 3. */
+const DEFAULT_PROPOSALS = 5;
+
+/**
+ * Solves a problem by decomposing it, as in appendix F of arXiv 2511.09030, in three kinds of decisions, each a step: how a
+ * problem is decomposed, or that it is not; what the answer of one is that is not decomposed; how answers are put together.
+ *
+ * - Decompositions are texts of which no two are alike, so that a vote on them directly would never end: there are several
+ *   proposals, each the first reply that is valid, and a vote of judges on which of them, each with the candidates in another
+ *   order. Equal ones are one; all equal, they need no judge.
+ * - Answers are voted on by their canonical form; only free texts are proposed and judged.
+ * - A composition that is arithmetic, or texts in a row, is carried out by code.
+ *
+ * The tree is the state, and what waits to be decided a queue: its tasks do not depend on each other, and are voted on at once.
+ */
+export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<SolveInput, SolveState, SolveAction> {
+  const { oracle } = options;
+  const form = (wording: Wording) => ({
+    prompt: (state: SolveState) => promptOf(taskOf(state), wording),
+    parse: (text: string, state: SolveState) => parse(text, taskOf(state), wording),
+    reply: (action: SolveAction, state: SolveState) => replyOf(action, taskOf(state), wording),
+  });
+  const [main, ...others] = WORDINGS;
+  return defineProcess<SolveInput, SolveState, SolveAction>({
+    name: oracle === undefined ? 'solve' : `solve-${oracle.name}`,
+    version: '1',
+    input: inputSchema(oracle),
+    start: ({ problem, answer, maxDepth, maxNodes, proposals, plan, isPlanOnly }) =>
+      startTree({ statement: problem, answer }, { limits: { maxDepth, maxNodes, proposals }, plan, isPlanOnly }),
+    isDone: isSolved,
+    ...form(main!),
+    variants: others.map((wording) => ({ name: wording.name, ...form(wording) })),
+    check: (action, state) => (action.type === 'split' ? checkSplit(action.split, taskOf(state).above) : undefined),
+    // A proposal that is well-formed is one: which of them is right is the judges' to say.
+    verify: () => true,
+    isVerifiable: (state) => taskOf(state).phase === 'propose',
+    key: (action) => candidateKey(action.type === 'answer' ? { ...action, answer: plainly(action) } : action),
+    apply: decideTask,
+    focus: taskOf,
+    next: nextTask,
+    role: (state) => {
+      const { phase, kind } = taskOf(state);
+      return phase === 'judge' ? 'judge' : kind === 'split' ? 'decompose' : undefined;
+    },
+    result: ({ nodes }) => nodes[0]!.result,
+    outline: outlineOf,
+    reference: oracle && ((state) => rightAction(taskOf(state), oracle)),
+    mistakes: oracle && ((state) => mistakesAt(taskOf(state), oracle)),
+  });
+}
+
+function inputSchema(oracle: SolveOracle | undefined) {
+  const limits = {
+    maxDepth: z.number().int().min(0).max(20).default(3),
+    maxNodes: z.number().int().min(1).max(2_000).default(200),
+    proposals: z.number().int().min(1).max(15).default(DEFAULT_PROPOSALS),
+    plan: SPLIT_SCHEMA.optional(),
+    isPlanOnly: z.boolean().default(false),
+  };
+  const given = z.strictObject({
+    problem: z
+      .string()
+      .refine((text) => text.trim() !== '', 'expected a problem, got an empty text')
+      .refine((text) => text.length <= MOST_PROBLEM_CHARS, {
+        error: ({ input }) =>
+          `expected at most ${MOST_PROBLEM_CHARS} characters, got ${(input as string).length}: each prompt about it holds ` +
+          'the whole; give records to `mdap map`, one by one',
+      }),
+    answer: z.enum(ANSWER_KINDS).default('text'),
+    ...limits,
+  });
+  const checked = <T extends { readonly problem: string; readonly plan?: Split | undefined }>(
+    { problem, plan }: T,
+    context: z.RefinementCtx,
+  ) => {
+    const flag = plan && checkSplit(plan, [problem]);
+    if (flag !== undefined) context.addIssue({ code: 'custom', path: ['plan'], message: flag.detail });
+  };
+  if (oracle === undefined) return given.superRefine(checked);
+  const made = z
+    .looseObject({})
+    .transform((input, context) => {
+      if ('problem' in input) return input;
+      const { maxDepth, maxNodes, proposals, plan, isPlanOnly, ...rest } = input;
+      const found = oracle.problem.safeParse(rest);
+      if (!found.success) {
+        for (const { path, message } of found.error.issues)
+          context.addIssue({ code: 'custom', path: [...path], message });
+        return z.NEVER;
+      }
+      return { ...found.data, maxDepth, maxNodes, proposals, plan, isPlanOnly };
+    })
+    .pipe(given.superRefine(checked));
+  return made as z.ZodType<SolveInput>;
+}
+
+function taskOf({ tasks }: SolveState): Task {
+  return tasks[0]!;
+}
+
+/** Of a text, case and a full stop at its end make no difference. */
+function plainly({ answer, kind }: { readonly answer: string; readonly kind: AnswerKind }): string {
+  if (kind === 'json') return candidateKey(JSON.parse(answer));
+  return kind === 'text' ? answer.replace(/[.]$/, '').toLowerCase() : answer;
+}
+
+function promptOf(task: Task, wording: Wording): Prompt {
+  if (task.phase === 'judge')
+    return wording.judge(
+      task,
+      orderOf(task, wording).map((place) => show(task.proposals[place]!)),
+    );
+  return wording[task.kind](task);
+}
+
+function show(proposal: SolveAction): string {
+  if (proposal.type === 'answer') return proposal.answer;
+  return proposal.type === 'split'
+    ? JSON.stringify(splitReply(proposal.split))
+    : 'Answer it in one piece, without decomposing it.';
+}
+
+/** In which the candidates are shown: another one for each wording, so that no judge's liking for a place decides. */
+function orderOf({ statement, proposals }: Task, { name }: Wording): number[] {
+  return shuffled([...proposals.keys()], createRandom(hashText(statement, hashText(name))));
+}
+
+function parse(text: string, task: Task, wording: Wording): SolveAction {
+  if (task.phase === 'judge') {
+    const found = /^\s*(\d{1,2})[.)]?\s*$/.exec(text)?.[1];
+    const least = task.kind === 'split' ? 0 : 1;
+    if (found === '0' && least === 0) return { type: 'choice', place: NONE };
+    const place = found === undefined ? undefined : orderOf(task, wording)[Number(found) - 1];
+    if (place === undefined) {
+      throw redFlag('malformed', `expected a number from ${least} to ${task.proposals.length} and nothing else`);
+    }
+    return { type: 'choice', place };
+  }
+  if (task.kind !== 'split')
+    return { type: 'answer', answer: readAnswer(answerIn(text), task.answer), kind: task.answer };
+  let value: unknown;
+  try {
+    value = JSON.parse(withoutFence(text));
+  } catch (thrown) {
+    throw redFlag('malformed', `malformed-final: expected one JSON object and nothing else: ${messageOf(thrown)}`);
+  }
+  if (z.strictObject({ atomic: z.literal(true) }).safeParse(value).success) return { type: 'atomic' };
+  const split = SPLIT_SCHEMA.safeParse(value);
+  if (split.success) return { type: 'split', split: split.data };
+  throw redFlag('malformed', `malformed-final: ${describeIssues(split.error.issues.slice(0, 1))}`);
+}
+
+/** A fence around the whole is how some models write JSON: it hides nothing. */
+function withoutFence(text: string): string {
+  return /^\s*```(?:json)?\s*\n([\s\S]*)\n```\s*$/.exec(text)?.[1] ?? text;
+}
+
+/** What stands behind the one `ANSWER:` of a reply. */
+function answerIn(text: string): string {
+  const parts = text.split(/^ANSWER:/m);
+  if (parts.length === 2) return parts[1]!;
+  throw redFlag('malformed', `expected one line that begins with ANSWER:, got ${parts.length - 1}`);
+}
+
+function replyOf(action: SolveAction, task: Task, wording: Wording): string {
+  // NONE is in no order: 0.
+  if (action.type === 'choice') return String(orderOf(task, wording).indexOf(action.place) + 1);
+  if (action.type === 'answer') return `ANSWER: ${action.answer}`;
+  return JSON.stringify(action.type === 'atomic' ? { atomic: true } : splitReply(action.split));
+}
+
+function splitReply({ subproblems, compose, decisions }: Split) {
+  return { subproblems, compose, ...(decisions.length > 0 ? { decisions } : {}) };
+}
+
+function rightAction(task: Task, oracle: SolveOracle): SolveAction {
+  const { statement, answer: kind } = task;
+  if (task.phase === 'judge') {
+    return { type: 'choice', place: rightPlace(task, oracle) };
+  }
+  if (task.kind !== 'split') return { type: 'answer', answer: readAnswer(oracle.answer(statement), kind), kind };
+  const split = oracle.split(statement);
+  return split === 'atomic' ? { type: 'atomic' } : { type: 'split', split };
+}
+
+/** Of the candidates; `NONE` where none is right. */
+function rightPlace(task: Task, oracle: SolveOracle): number {
+  return task.proposals.findIndex((one) => isRight(one, task, oracle));
+}
+
+function isRight(proposal: SolveAction, { statement }: Task, oracle: SolveOracle): boolean {
+  if (proposal.type === 'split') return oracle.isRight(statement, proposal.split);
+  if (proposal.type === 'answer') return proposal.answer === oracle.answer(statement);
+  return oracle.split(statement) === 'atomic';
+}
+
+function mistakesAt(task: Task, oracle: SolveOracle): SolveAction[] {
+  const { statement, answer: kind } = task;
+  if (task.phase === 'judge') {
+    const right = rightPlace(task, oracle);
+    const places = [...task.proposals.keys(), ...(task.kind === 'split' ? [NONE] : [])];
+    return places.filter((place) => place !== right).map((place) => ({ type: 'choice', place }));
+  }
+  if (task.kind !== 'split') {
+    return oracle.wrongAnswers(statement).map((answer) => ({ type: 'answer', answer: readAnswer(answer, kind), kind }));
+  }
+  return oracle
+    .wrongSplits(statement)
+    .filter((split) => checkSplit(split, task.above) === undefined)
+    .map((split) => ({ type: 'split', split }));
+}

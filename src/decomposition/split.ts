@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import { messageOf } from '../core/errors.ts';
+import { type RedFlag, redFlag } from '../core/red-flags.ts';
+import { type Formula, parseFormula, readNumber } from './formula.ts';
+
+/**
+ * What an answer looks like, and so when two of them are the same: a number; one line of text; any JSON; or free text, of
+ * which no two are alike, so that a judge chooses among several.
+ */
+export const ANSWER_KINDS = ['number', 'text', 'json', 'free'] as const;
+export type AnswerKind = (typeof ANSWER_KINDS)[number];
+
+/** How the answers of the parts become that of the whole: by code where it is known, else as a model is told. */
+export type Composition =
+  | { readonly formula: string }
+  /** The answers in order, with this between them. */
+  | { readonly join: string }
+  | { readonly instruction: string };
+
+export interface Subproblem {
+  /** As in formulas and placeholders: `P1`. */
+  readonly id: string;
+  /** With `{P1}` where the answer of another belongs. */
+  readonly statement: string;
+  /** Those whose answers it needs. */
+  readonly needs: readonly string[];
+  readonly answer: AnswerKind;
+}
+
+/** A decomposition: data, which a person can read and edit. */
+export interface Split {
+  readonly subproblems: readonly Subproblem[];
+  readonly compose: Composition;
+  /** What all parts of the problem must keep to, in short sentences. */
+  readonly decisions: readonly string[];
+}
+
+/** Why a decomposition is not used, by the names of the failures that others have recorded of theirs. */
+type SplitFailure =
+  | 'malformed-final'
+  | 'non-independent-subproblems'
+  | 'ambiguous-composition-op'
+  | 'unbound-placeholder'
+  | 'circular-decomposition'
+  | 'no-simpler-subproblem';
+
+const MOST_SUBPROBLEMS = 50;
+const MOST_STATEMENT_CHARS = 4_000;
+const MOST_DECISIONS = 20;
+const MOST_DECISION_CHARS = 200;
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
+
+const SUBPROBLEM = z.strictObject({
+  id: z.string().regex(NAME, 'expected a short name, as P1'),
+  statement: z.string().trim().min(1).max(MOST_STATEMENT_CHARS),
+  needs: z.array(z.string()).default([]),
+  answer: z.enum(ANSWER_KINDS).optional(),
+});
+
+/** The members of a decomposition, in a reply or a file. */
+export const SPLIT_SHAPE = z.strictObject({
+  subproblems: z.array(SUBPROBLEM).min(2, 'expected two or more subproblems').max(MOST_SUBPROBLEMS),
+  compose: z.union(
+    [
+      z.strictObject({ formula: z.string().trim().min(1) }),
+      z.strictObject({ join: z.string().max(20) }),
+      z.strictObject({ instruction: z.string().trim().min(1).max(MOST_STATEMENT_CHARS) }),
+    ],
+    'expected one of formula, join and instruction',
+  ),
+  decisions: z.array(z.string().trim().min(1).max(MOST_DECISION_CHARS)).max(MOST_DECISIONS).default([]),
+});
+
+export const SPLIT_SCHEMA = SPLIT_SHAPE.transform(splitOf);
+
+interface OpenSplit extends Omit<Split, 'subproblems'> {
+  readonly subproblems: readonly (Omit<Subproblem, 'answer'> & { readonly answer?: AnswerKind | undefined })[];
+}
+
+/** What kind of answer a part has follows from the composition where it is not said. */
+export function splitOf({ subproblems, compose, decisions }: OpenSplit): Split {
+  const usual: AnswerKind = 'formula' in compose ? 'number' : 'text';
+  return { subproblems: subproblems.map(({ answer = usual, ...rest }) => ({ ...rest, answer })), compose, decisions };
+}
+
+/** `{P1}`, nothing else in braces: a statement may hold JSON or code. */
+const PLACEHOLDER = /\{([A-Za-z][A-Za-z0-9_]{0,19})\}/g;
+
+/**
+ * What is wrong with a decomposition, as a red flag whose detail begins with the failure's name; undefined where nothing is
+ * to be seen. Whether it is *right* cannot be seen: that is voted on.
+ * @param above the statements that it is a part of, the whole problem first and the one that is split last
+ */
+export function checkSplit(split: Split, above: readonly string[]): RedFlag | undefined {
+  const fail = (failure: SplitFailure, detail: string) => redFlag('illegal', `${failure}: ${detail}`);
+  const { subproblems } = split;
+  const ids = new Set(subproblems.map(({ id }) => id));
+  if (ids.size < subproblems.length) return fail('malformed-final', 'two subproblems have the same id');
+  const known = new Set(above.map(plainly));
+  const most = above.at(-1)!.length + LENGTH_ALLOWED;
+  for (const { id, statement, needs } of subproblems) {
+    if (known.has(plainly(statement))) {
+      return fail('circular-decomposition', `${id} is the same as a problem that it is a part of`);
+    }
+    if (statement.length > most) {
+      return fail(
+        'no-simpler-subproblem',
+        `${id} is longer than the problem by more than ${LENGTH_ALLOWED} characters`,
+      );
+    }
+    const stranger = needs.find((need) => !ids.has(need) || need === id);
+    if (stranger !== undefined)
+      return fail('unbound-placeholder', `${id} needs ${stranger}, which is no other subproblem`);
+    const used = placeholdersIn(statement).filter((name) => ids.has(name));
+    const undeclared = used.find((name) => !needs.includes(name));
+    if (undeclared !== undefined) {
+      return fail('non-independent-subproblems', `${id} refers to {${undeclared}} and does not need it`);
+    }
+    const unused = needs.find((need) => !used.includes(need));
+    if (unused !== undefined) return fail('unbound-placeholder', `${id} needs ${unused} and has no {${unused}}`);
+    const mentioned = [...ids].find((other) => other !== id && mentions(statement, other));
+    if (mentioned !== undefined) {
+      return fail('non-independent-subproblems', `${id} speaks of ${mentioned}: its solver does not see that`);
+    }
+  }
+  const circle = findCircle(subproblems);
+  if (circle !== undefined) return fail('circular-decomposition', `${circle} needs itself by way of others`);
+  return checkComposition(split, fail);
+}
+
+type Fail = (failure: SplitFailure, detail: string) => RedFlag;
+
+function checkComposition({ compose, subproblems }: Split, fail: Fail): RedFlag | undefined {
+  const ids = subproblems.map(({ id }) => id);
+  const needed = new Set(subproblems.flatMap(({ needs }) => needs));
+  if ('join' in compose) return undefined;
+  if ('instruction' in compose) {
+    const stranger = placeholdersIn(compose.instruction).find((name) => /^P\d+$/.test(name) && !ids.includes(name));
+    return stranger === undefined
+      ? undefined
+      : fail('ambiguous-composition-op', `it refers to ${stranger}, which is no subproblem`);
+  }
+  let formula: Formula;
+  try {
+    formula = parseFormula(compose.formula);
+  } catch (thrown) {
+    return fail('ambiguous-composition-op', messageOf(thrown));
+  }
+  const stranger = formula.names.find((name) => !ids.includes(name));
+  if (stranger !== undefined) return fail('ambiguous-composition-op', `${stranger} is no subproblem`);
+  const unused = ids.find((id) => !formula.names.includes(id) && !needed.has(id));
+  if (unused !== undefined) return fail('ambiguous-composition-op', `the answer of ${unused} is used nowhere`);
+  const wordy = subproblems.find(({ id, answer }) => formula.names.includes(id) && answer !== 'number');
+  if (wordy !== undefined) return fail('ambiguous-composition-op', `the answer of ${wordy.id} is no number`);
+  return undefined;
+}
+
+/** What a part may be longer than the whole: it must say what the whole leaves to the context. */
+const LENGTH_ALLOWED = 400;
+
+/** For comparisons: wording of the same is not seen, but white space, case and a full stop do not make another problem. */
+function plainly(statement: string): string {
+  return statement
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/[.?!]$/, '')
+    .toLowerCase();
+}
+
+function placeholdersIn(text: string): string[] {
+  return [...text.matchAll(PLACEHOLDER)].map(([, name]) => name!);
+}
+
+/** By its bare name. One of a single letter is a word like others. */
+function mentions(statement: string, id: string): boolean {
+  return id.length > 1 && new RegExp(`(?<![\\w{])${id}(?![\\w}])`).test(statement);
+}
+
+function findCircle(subproblems: readonly Subproblem[]): string | undefined {
+  const free = new Set<string>();
+  for (let before = -1; free.size > before; ) {
+    before = free.size;
+    for (const { id, needs } of subproblems) if (needs.every((need) => free.has(need))) free.add(id);
+  }
+  return subproblems.find(({ id }) => !free.has(id))?.id;
+}
+
+/** A statement with the answers of others in their places. */
+export function bind(statement: string, answers: ReadonlyMap<string, string>): string {
+  return statement.replace(PLACEHOLDER, (whole, name: string) => answers.get(name) ?? whole);
+}
+
+/**
+ * The answer of the whole by code.
+ * @returns undefined where a model must be asked
+ * @throws {RangeError} where the answers do not fit the composition
+ */
+export function composeByCode(
+  { compose, subproblems }: Split,
+  answers: ReadonlyMap<string, string>,
+): string | undefined {
+  if ('formula' in compose) return parseFormula(compose.formula).evaluate((name) => answers.get(name)!);
+  if ('join' in compose) return subproblems.map(({ id }) => answers.get(id)!).join(compose.join);
+  return undefined;
+}
+
+/**
+ * The canonical form of an answer: equal texts are the same answer.
+ * @throws {RedFlag} for what is none of its kind
+ */
+export function readAnswer(text: string, kind: AnswerKind): string {
+  const plain = text.trim();
+  if (plain === '') throw redFlag('malformed', 'expected an answer, got nothing');
+  if (kind === 'number') {
+    const number = readNumber(plain);
+    if (number === undefined)
+      throw redFlag('malformed', `expected a number, got ${JSON.stringify(plain.slice(0, 80))}`);
+    return number;
+  }
+  if (kind === 'json') {
+    try {
+      return JSON.stringify(JSON.parse(plain));
+    } catch (thrown) {
+      throw redFlag('malformed', `expected JSON: ${messageOf(thrown)}`);
+    }
+  }
+  return kind === 'free' ? plain : plain.replace(/\s+/g, ' ');
+}

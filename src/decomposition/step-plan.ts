@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { UsageError } from '../core/errors.ts';
+import { defineProcess, describeIssues, type Process } from '../core/process.ts';
+import { type SolveInput, solve } from './process.ts';
+import { PRODUCTS } from './products.ts';
+import { ANSWER_KINDS, type AnswerKind, bind, checkSplit, SPLIT_SHAPE, type Split, splitOf } from './split.ts';
+import type { SolveAction, SolveState } from './tree.ts';
+
+/** A plan as a file: what `mdap plan-steps` writes, and what a person reads, edits and runs. */
+export interface StepPlan extends Split {
+  /** Version of this form. */
+  readonly stepPlan: 1;
+  /** Of the process that runs it. */
+  readonly name: string;
+  readonly problem: string;
+  readonly answer: AnswerKind;
+  /** Placeholders that the input of a run binds, `{name}` in problem, statements and instruction. */
+  readonly parameters: readonly string[];
+  /** Whose wording, and for simulations whose reference, it has. */
+  readonly process: 'solve' | 'solve-products';
+}
+
+const PLAN_SCHEMA = SPLIT_SHAPE.extend({
+  stepPlan: z.literal(1, 'expected 1, as in a file that `mdap plan-steps` wrote'),
+  name: z.string().min(1).default('plan'),
+  problem: z.string().min(1),
+  answer: z.enum(ANSWER_KINDS).default('text'),
+  parameters: z.array(z.string().regex(/^[A-Za-z]\w{0,19}$/)).default([]),
+  process: z.enum(['solve', 'solve-products']).default('solve'),
+}).transform((plan): StepPlan => ({ ...plan, ...splitOf(plan) }));
+
+/** What a run of a plan is given: a value for each of its parameters. */
+export type StepPlanInput = Readonly<Record<string, string | number>>;
+
+/**
+ * The process that carries a plan out: each subproblem is a step, or several at once where they do not need each other.
+ * @throws {UsageError} for what is no plan, naming the field, and for one whose steps cannot be carried out.
+ */
+export function stepPlanProcess(value: unknown): Process<SolveInput, SolveState, SolveAction> {
+  const plan = readPlan(value);
+  const { name, parameters, problem, answer } = plan;
+  const split = splitOf(plan);
+  const wanted = Object.fromEntries(parameters.map((parameter) => [parameter, z.union([z.string(), z.number()])]));
+  const process = solve({ oracle: plan.process === 'solve-products' ? PRODUCTS : undefined });
+  return defineProcess<SolveInput, SolveState, SolveAction>({
+    ...process,
+    name,
+    input: z.strictObject(wanted).transform((input: StepPlanInput): SolveInput => {
+      const values = new Map(Object.entries(input).map(([parameter, value]) => [parameter, String(value)]));
+      const { compose, subproblems } = split;
+      return {
+        problem: bind(problem, values),
+        answer,
+        maxDepth: 1,
+        maxNodes: subproblems.length + 1,
+        proposals: 1,
+        isPlanOnly: false,
+        plan: {
+          ...split,
+          compose: 'instruction' in compose ? { instruction: bind(compose.instruction, values) } : compose,
+          subproblems: subproblems.map((one) => ({ ...one, statement: bind(one.statement, values) })),
+        },
+      };
+    }),
+  });
+}
+
+/** @throws {UsageError} */
+function readPlan(value: unknown): StepPlan {
+  const read = PLAN_SCHEMA.safeParse(value);
+  if (!read.success) {
+    throw new UsageError(`plan: ${describeIssues(read.error.issues.slice(0, 3))}.`);
+  }
+  const flag = checkSplit(splitOf(read.data), [read.data.problem]);
+  if (flag !== undefined) throw new UsageError(`plan: ${flag.detail}.`);
+  return read.data;
+}

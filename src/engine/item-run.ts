@@ -1,0 +1,414 @@
+import { candidateKey } from '../core/candidate.ts';
+import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import { addTally, type DecisionEntry, type ItemCounts, type ItemsRecord, settlesByVotes } from '../core/journal.ts';
+import { addUsd } from '../core/model.ts';
+import { type AnyProcess, defineProcess, parseInput } from '../core/process.ts';
+import type { VoterModel } from '../statistics/evidence.ts';
+import { ItemCertainty } from '../statistics/item-certainty.ts';
+import type { ItemsOfRun } from './run-loop.ts';
+
+/** One of many inputs. */
+export interface Item {
+  readonly input: unknown;
+  /** Why it cannot be one, where it could not be read. */
+  readonly refusal?: string;
+  /** Where it comes from, for whoever writes its result. */
+  readonly source?: unknown;
+}
+
+/** What became of an item. */
+export interface ItemResult {
+  /** From 0, in the order of the inputs. */
+  readonly index: number;
+  /** `undecided`: the votes could not settle it. `invalid`: the input does not fit the process. */
+  readonly status: 'done' | 'undecided' | 'invalid';
+  /** The action of its last step, or what its process says has come of all; undefined unless it is done. */
+  readonly result: unknown;
+  /** Why, unless it is done. */
+  readonly reason: string | undefined;
+  readonly steps: number;
+  readonly samples: number;
+  readonly votes: number;
+  /** Votes contradicted each other at one of its steps. */
+  readonly isContested: boolean;
+  readonly settledBy: string | undefined;
+  /**
+   * Chance that the result is right, by its votes and those on the items before it; null unless it is done, where too few
+   * votes dissented so far to tell, and where something else than votes settled one of its steps.
+   */
+  readonly certainty: number | null;
+  /** Null where a price is not known. */
+  readonly costUsd: number | null;
+  /** Whether it differs from the reference; undefined without one. */
+  readonly isWrong: boolean | undefined;
+  readonly item: Item;
+}
+
+/** A result whose votes leave most doubt. */
+export interface DoubtfulItem {
+  readonly index: number;
+  /** As it was written with the result. */
+  readonly certainty: number;
+  /** Of its steps in the run, to look at their samples. */
+  readonly firstStep: number;
+}
+
+const MOST_DOUBTFUL = 10;
+
+/** Where results go: each item once, in order. */
+export interface ItemSink {
+  /** Takes back what was written beyond so many results: a run goes on from its last checkpoint. */
+  restore(counts: ItemCounts): void;
+  write(result: ItemResult): void;
+  /** Makes what was written durable. */
+  flush(): void;
+}
+
+/** Where a run over many inputs stands. Not what became of the items: what comes next must not depend on it. */
+export interface MapState {
+  /** The item whose step comes next. */
+  readonly index: number;
+  /** Steps of it that are decided. */
+  readonly step: number;
+  /** Its own state; null behind the last item. */
+  readonly inner: unknown;
+}
+
+/** In place of an action, for an item that the votes could not settle. */
+interface GivenUp {
+  readonly givenUp: string;
+}
+
+/** An item with what it starts from, or why it cannot. */
+type Prepared = { readonly item: Item } & (
+  | { readonly start: unknown; readonly steps: number | undefined }
+  | { readonly refusal: string }
+);
+
+/**
+ * Many inputs of one process as one run: a step of the run is a step of an item, one item after the other. So all that
+ * holds for a run holds for the whole: one journal, one budget, one certificate, resumable anywhere. As items do not depend
+ * on each other, `StepVotes` votes on many at once; decisions are made in the order of the items.
+ */
+export class Mapping implements ItemsOfRun<MapState> {
+  readonly process: AnyProcess;
+  readonly #of: AnyProcess;
+  readonly #items: AsyncIterator<Item>;
+  readonly #sink: ItemSink;
+  readonly #readAhead: number;
+  /** Read, and not yet behind the present one. */
+  readonly #ahead = new Map<number, Prepared>();
+  #read = 0;
+  #isAtEnd = false;
+  /** Of those ahead. */
+  #startable = 0;
+  #refusedInRow = 0;
+  #counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
+  /** Until it has, it stands where it stood before. */
+  #hasBegun = false;
+  #begunWith: ItemsRecord | undefined;
+  #hopeless: ProcessError | undefined;
+  readonly #certainty = new ItemCertainty();
+  #leastCertain: readonly DoubtfulItem[] = [];
+  /** Of the present item, over its steps. */
+  #sums: Sums = emptySums();
+
+  /** @param options.readAhead items that are known beyond the present one: as many may be voted on at once */
+  constructor(options: {
+    readonly process: AnyProcess;
+    readonly items: AsyncIterable<Item>;
+    readonly sink: ItemSink;
+    readonly readAhead: number;
+  }) {
+    this.#of = options.process;
+    this.#items = options.items[Symbol.asyncIterator]();
+    this.#sink = options.sink;
+    this.#readAhead = options.readAhead;
+    this.process = this.#mapped();
+  }
+
+  get counts(): ItemCounts {
+    return { ...this.#counts };
+  }
+
+  /** The results that are least certain, the least first. */
+  get leastCertain(): readonly DoubtfulItem[] {
+    return this.#leastCertain;
+  }
+
+  get record(): ItemsRecord | undefined {
+    if (!this.#hasBegun) return this.#begunWith;
+    const begun = this.#sums.steps > 0 ? structuredClone(this.#sums) : undefined;
+    return { ...this.#counts, begun, certainty: this.#certainty.record, leastCertain: this.#leastCertain };
+  }
+
+  /** What a calibration says of the voters: how sure a result is, is computed from it. */
+  calibrate(rates: VoterModel): void {
+    this.#certainty.calibrate(rates);
+  }
+
+  /**
+   * Reads on until the items of the next steps are known. Those before this one are forgotten.
+   * @throws {UsageError} where so many in a row cannot start that the input is not what the process takes.
+   * @throws {ProcessError} `undecidable`, once, where the first items have cost their votes and none could be decided.
+   */
+  async read({ index: from }: MapState): Promise<void> {
+    if (this.#hopeless !== undefined) throw this.#hopeless;
+    for (const [index, prepared] of this.#ahead) {
+      if (index >= from) break;
+      this.#ahead.delete(index);
+      if ('start' in prepared) this.#startable--;
+    }
+    // Also beyond a long row of items that cannot start.
+    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < LEAST_STARTABLE)) {
+      const { value, done } = await this.#items.next();
+      if (done) this.#isAtEnd = true;
+      // What was reported before need not be looked at.
+      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value));
+    }
+  }
+
+  #add(index: number, prepared: Prepared): void {
+    this.#ahead.set(index, prepared);
+    if ('start' in prepared) {
+      this.#startable++;
+      this.#refusedInRow = 0;
+    } else if (++this.#refusedInRow === MOST_REFUSED_IN_ROW) {
+      throw new UsageError(
+        `${MOST_REFUSED_IN_ROW} items in a row do not fit process ${JSON.stringify(this.#of.name)}, up to item ${index}: ` +
+          `${prepared.refusal}. Mend the input, or the options that say how it is read.`,
+      );
+    }
+  }
+
+  /** @param record of what was reported before this state; undefined at the first checkpoint of early versions */
+  begin(state: MapState, record: ItemsRecord | undefined): void {
+    this.#begunWith = record;
+    const { done = 0, undecided = 0, invalid = 0, begun, certainty, leastCertain = [] } = record ?? {};
+    const counts = { done, undecided, invalid };
+    this.#sink.restore(counts);
+    // Those before the first that can start, where a run begins; later all before the present one are reported.
+    this.#pass(done + undecided + invalid, state.index, counts);
+    this.#counts = counts;
+    // Of an early version, which did not keep them, nothing is known.
+    this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
+    if (certainty !== undefined) this.#certainty.restore(certainty);
+    this.#leastCertain = leastCertain;
+    this.#hasBegun = true;
+  }
+
+  flush(): void {
+    this.#sink.flush();
+  }
+
+  giveUp({ code }: { readonly code: string }): GivenUp {
+    return { givenUp: code };
+  }
+
+  applied(decision: DecisionEntry, before: MapState, after: MapState): void {
+    const sums = withDecision(this.#sums, decision);
+    if (after.index === before.index) {
+      this.#sums = sums;
+      this.#certainty.add(decision);
+      return;
+    }
+    const { item } = this.#ahead.get(before.index)!;
+    const reason = this.#whyUndecided(decision, before);
+    const status = reason === undefined ? 'done' : 'undecided';
+    const result = reason === undefined ? this.#resultOf(before, decision.action) : undefined;
+    const counts = this.counts;
+    counts[status]++;
+    const { tallies, ...taken } = sums;
+    const certainty = status === 'done' && tallies !== null ? this.#certainty.of(tallies) : null;
+    this.#sink.write({ index: before.index, status, result, reason, certainty, ...taken, item });
+    this.#pass(before.index + 1, after.index, counts);
+    // What was written is taken back where it is not counted.
+    this.#counts = counts;
+    if (certainty !== null) {
+      const firstStep = decision.stepIndex - taken.steps + 1;
+      this.#leastCertain = withDoubtful(this.#leastCertain, { index: before.index, certainty, firstStep });
+    }
+    this.#certainty.add(decision);
+    if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
+    this.#sums = emptySums();
+  }
+
+  /** A schema that nothing fits, a prompt that is refused: the others would cost as much. */
+  #loseHope(reason: string): void {
+    this.#hopeless = new ProcessError(
+      `none of the first ${MOST_UNDECIDED} items could be decided; the last was ${reason}: see what was answered ` +
+        '(`mdap inspect`), and whether process, model and input fit each other. Resumed, it goes on all the same.',
+      { code: 'undecidable', recovery: 'pause' },
+    );
+  }
+
+  #whyUndecided({ action, samples, flags }: DecisionEntry, { inner }: MapState): string | undefined {
+    if (isGivenUp(action)) {
+      const flagged = Object.entries(flags ?? {}).map(([code, count]) => `, ${count} ${code}`);
+      return `undecided after ${plural(samples, 'sample')} (${action.givenUp}${flagged.join('')})`;
+    }
+    // What an effect saw is not known here; its process says when it is done.
+    if (this.#of.effect !== undefined || this.#of.isDone(this.#of.apply(inner, action))) return undefined;
+    return 'not done after the steps that it takes: a decision was wrong';
+  }
+
+  /** Items that cannot start. */
+  #pass(from: number, to: number, counts: ItemCounts): void {
+    for (let index = from; index < to; index++) {
+      const prepared = this.#ahead.get(index);
+      if (prepared === undefined || 'start' in prepared) throw new Error(`item ${index} is passed over`);
+      const { item, refusal: reason } = prepared;
+      counts.invalid++;
+      const { tallies: _, ...nothing } = emptySums();
+      this.#sink.write({ index, status: 'invalid', result: undefined, reason, certainty: null, ...nothing, item });
+    }
+  }
+
+  async #prepare(item: Item): Promise<Prepared> {
+    const process = this.#of;
+    if (item.refusal !== undefined) return { item, refusal: item.refusal };
+    try {
+      const input = await parseInput(process, item.input);
+      const start = process.start(input);
+      candidateKey(start);
+      if (process.isDone(start)) return { item, refusal: 'there is nothing to decide: it is done at its start' };
+      return { item, start, steps: process.steps?.(input) };
+    } catch (thrown) {
+      if (!(thrown instanceof UsageError)) return { item, refusal: `\`start\` threw: ${messageOf(thrown)}` };
+      return { item, refusal: messageOf(thrown) };
+    }
+  }
+
+  /** @param action of its last step */
+  #resultOf({ inner }: MapState, action: unknown): unknown {
+    const { result, apply, effect } = this.#of;
+    // What an effect returned is not known here.
+    return result === undefined || effect !== undefined ? action : result(apply(inner, action));
+  }
+
+  /** The first state behind what is decided here, whatever it is; undefined where that depends on it, or is not read yet. */
+  #next(state: MapState): MapState | undefined {
+    if (this.#stepsOf(state.index) !== 1) return undefined;
+    const next = this.#stateFrom(state.index + 1);
+    return next?.inner == null ? undefined : next;
+  }
+
+  /** The state of the first item that can start, from this one on; undefined where it has not been read. */
+  #stateFrom(index: number): MapState | undefined {
+    for (let at = index; ; at++) {
+      const prepared = this.#ahead.get(at);
+      if (prepared === undefined) {
+        return this.#isAtEnd && at >= this.#read ? { index: at, step: 0, inner: null } : undefined;
+      }
+      if ('start' in prepared) return { index: at, step: 0, inner: prepared.start };
+    }
+  }
+
+  #requireStateFrom(index: number): MapState {
+    const state = this.#stateFrom(index);
+    if (state === undefined) throw new Error(`item ${index} has not been read`);
+    return state;
+  }
+
+  #mapped(): AnyProcess {
+    const of = this.#of;
+    const { check, verify, isVerifiable, verifyPrompt, role, effect, reference, reply, mistakes } = of;
+    const form = ({ prompt, parse, reply }: AnyProcess['forms'][number]) => ({
+      prompt: ({ inner }: MapState) => prompt(inner),
+      parse: (text: string, { inner }: MapState) => parse(text, inner),
+      reply: reply && ((action: unknown, { inner }: MapState) => reply(action, inner)),
+    });
+    return defineProcess<unknown, MapState, unknown>({
+      name: of.name,
+      version: of.version,
+      start: () => this.#requireStateFrom(0),
+      isDone: ({ inner }) => inner === null,
+      ...form(of.forms[0]!),
+      variants: of.forms.slice(1).map((one) => ({ name: one.name, ...form(one) })),
+      check: check && ((action, { inner }) => check(action, inner)),
+      verify: verify && ((action, { inner }) => verify(action, inner)),
+      isVerifiable: isVerifiable && (({ inner }) => isVerifiable(inner)),
+      role: role && (({ inner }) => role(inner)),
+      verifyPrompt: verifyPrompt && ((action, { inner }) => verifyPrompt(action, inner)),
+      key: (action) => (isGivenUp(action) ? candidateKey(action) : of.key(action)),
+      effect: effect && (async (action, context) => (isGivenUp(action) ? null : effect(action, context))),
+      // What a verifier settles is not voted on ahead.
+      next: verify === undefined ? (state) => this.#next(state) : undefined,
+      apply: (state, action, observation) => this.#apply(state, action, observation),
+      reference: reference && (({ inner }) => reference(inner)),
+      reply: reply && ((action, { inner }) => reply(action, inner)),
+      mistakes: mistakes && (({ inner }) => mistakes(inner)),
+    });
+  }
+
+  #apply(state: MapState, action: unknown, observation: unknown): MapState {
+    const { index, step } = state;
+    if (isGivenUp(action)) return this.#requireStateFrom(index + 1);
+    const inner = this.#of.apply(state.inner, action, observation);
+    const isOver = this.#of.isDone(inner) || step + 1 >= this.#stepsOf(index);
+    return isOver ? this.#requireStateFrom(index + 1) : { index, step: step + 1, inner };
+  }
+
+  /** Of an item that can start. */
+  #stepsOf(index: number): number {
+    const prepared = this.#ahead.get(index);
+    return (prepared !== undefined && 'start' in prepared ? prepared.steps : undefined) ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+/** The states that a fingerprint takes, and the one behind them. */
+const LEAST_STARTABLE = 4;
+/** At the beginning, where none is done. */
+const MOST_UNDECIDED = 20;
+/** They wait in memory for what comes before them to be decided. */
+const MOST_REFUSED_IN_ROW = 100_000;
+
+type Taken = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
+
+interface Sums extends Taken {
+  /** Its steps by tally; null where one was settled without votes. */
+  readonly tallies: Record<string, number> | null;
+}
+
+function emptySums(): Sums {
+  return {
+    steps: 0,
+    samples: 0,
+    votes: 0,
+    costUsd: 0,
+    isContested: false,
+    settledBy: undefined,
+    isWrong: undefined,
+    tallies: {},
+  };
+}
+
+function withDecision(sums: Sums, decision: DecisionEntry): Sums {
+  const { samples, votes, costUsd, tally, settledBy, wrong } = decision;
+  const tallies = sums.tallies !== null && settlesByVotes(decision) ? { ...sums.tallies } : null;
+  if (tallies !== null) addTally(tallies, decision);
+  return {
+    steps: sums.steps + 1,
+    samples: sums.samples + samples,
+    votes: sums.votes + votes,
+    costUsd: addUsd(sums.costUsd, costUsd),
+    isContested: sums.isContested || tally !== undefined,
+    settledBy: settledBy ?? sums.settledBy,
+    isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),
+    tallies,
+  };
+}
+
+function isGivenUp(action: unknown): action is GivenUp {
+  return typeof action === 'object' && action !== null && 'givenUp' in action;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
+  if (known.length === MOST_DOUBTFUL && item.certainty >= known.at(-1)!.certainty) return known;
+  // Of equals the first stays first.
+  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MOST_DOUBTFUL);
+}

@@ -1,0 +1,252 @@
+import type { Clock } from '../core/clock.ts';
+import { MdapError, messageOf, UsageError } from '../core/errors.ts';
+import { fingerprintOf } from '../core/fingerprint.ts';
+import type { Json, SampleEntry } from '../core/journal.ts';
+import { addUsd } from '../core/model.ts';
+import { callPart, type Process, parseInput, testVariants } from '../core/process.ts';
+import type { Random } from '../core/random.ts';
+import {
+  CALIBRATION_FORMAT,
+  type Calibration,
+  type ObservedStep,
+  type SampleCounts,
+  type SampleUsage,
+} from '../planning/calibration.ts';
+import { Draws, type Failed, type Landed } from '../voting/draws.ts';
+import { questionOf, type VoteContext, vote } from '../voting/vote.ts';
+import type { ItemsOfRun } from './run-loop.ts';
+
+export interface CalibrateDependencies<State> {
+  readonly context: VoteContext;
+  readonly clock: Clock;
+  /** Chooses the steps. */
+  readonly random: Random;
+  /** How many steps are sampled. */
+  readonly steps: number;
+  /** First draws of each voter class on each of them. */
+  readonly draws: number;
+  /** Further draws of a class on a step where one of its first votes is wrong. */
+  readonly extraDraws: number;
+  /** Kept with what was seen. */
+  readonly settings: Json;
+  readonly signal: AbortSignal | undefined;
+  readonly onStep: ((done: number, wanted: number) => void) | undefined;
+  /** Of a process over many items: what reads those of the next steps. */
+  readonly items?: Pick<ItemsOfRun<State>, 'read'>;
+}
+
+export interface CalibrateResult {
+  readonly calibration: Calibration;
+  /** Why fewer steps than wanted were seen; null where all were. */
+  readonly reason: string | null;
+}
+
+/** A reference is followed so far and no further; steps behind are not sampled. */
+const MOST_WALKED_STEPS = 2 ** 21;
+
+/**
+ * Draws from every voter class on a random sample of a run's steps, and again on those where it was wrong: how much the
+ * errors of a step are alike is learnt from these alone. What was paid for is kept: where the model fails or the
+ * caller aborts, the steps seen so far are the calibration.
+ * @throws {UsageError} for input that does not fit, and where a variant does not read its own right reply.
+ * @throws {MdapError} what ended it, where not a single step was seen.
+ */
+export async function calibrate<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  rawInput: unknown,
+  dependencies: CalibrateDependencies<State>,
+): Promise<CalibrateResult> {
+  const input = await parseInput(process as Process<Input>, rawInput);
+  const start = callPart(process, 'start', undefined, () => process.start(input));
+  if (process.isDone(start)) {
+    throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
+  }
+  // It goes through the first steps, whose items are gone later.
+  const fingerprint = fingerprintOf(process, start);
+  const { reference } = process;
+  const observed: ObservedStep[] = [];
+  const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
+  let reason: string | null = null;
+  let runSteps = process.steps?.(input) ?? null;
+  try {
+    const sampled = reference && (await sampleReference(process, start, reference, dependencies));
+    runSteps ??= sampled?.runSteps ?? null;
+    const targets = sampled?.targets ?? followVotes(process, start, dependencies);
+    for await (const target of targets) {
+      if (dependencies.signal?.aborted) throw dependencies.signal.reason;
+      const drawn = await drawStep(process, target, dependencies);
+      for (const [voter, { first, all }] of drawn.entries()) {
+        samples[voter]!.first.push(...first);
+        samples[voter]!.all.push(...all);
+      }
+      const counted = drawn.map(({ first, all }) => ({
+        first: countSamples(first, target.right),
+        all: countSamples(all, target.right),
+      }));
+      observed.push({ stepIndex: target.stepIndex, classes: counted });
+      dependencies.onStep?.(observed.length, dependencies.steps);
+    }
+  } catch (thrown) {
+    if (observed.length === 0 || (thrown instanceof MdapError && thrown.code === 'usage')) throw thrown;
+    reason = dependencies.signal?.aborted ? 'interrupted' : messageOf(thrown);
+  }
+  const calibration: Calibration = {
+    format: CALIBRATION_FORMAT,
+    process: fingerprint,
+    runSteps,
+    truth: reference === undefined ? 'agreement' : 'reference',
+    classes: dependencies.context.voters.map(({ sampler, variant }, voter) => ({
+      model: sampler.model.id,
+      variant,
+      first: usageOf(samples[voter]!.first),
+      all: usageOf(samples[voter]!.all),
+    })),
+    steps: observed,
+    settings: dependencies.settings,
+    createdAtMs: dependencies.clock.now(),
+  };
+  return { calibration, reason };
+}
+
+interface Target<State> {
+  readonly stepIndex: number;
+  readonly state: State;
+  /** Key of the right candidate. */
+  readonly right: string;
+}
+
+/** Steps along the reference, each as likely as any other (reservoir sampling), and how many there are, where its end was reached. */
+async function sampleReference<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  start: State,
+  reference: (state: State) => Action,
+  { random, steps, items }: CalibrateDependencies<State>,
+): Promise<{ readonly targets: readonly Target<State>[]; readonly runSteps: number | null }> {
+  const reservoir: { stepIndex: number; state: State }[] = [];
+  let state = start;
+  let stepIndex = 0;
+  for (; stepIndex < MOST_WALKED_STEPS && !process.isDone(state); stepIndex++) {
+    if (reservoir.length < steps) reservoir.push({ stepIndex, state });
+    else {
+      const place = Math.floor(random() * (stepIndex + 1));
+      if (place < steps) reservoir[place] = { stepIndex, state };
+    }
+    const here = state;
+    await items?.read(here);
+    const action = callPart(process, 'reference', stepIndex, () => reference(here));
+    // An effect is not run: its observation is not known here.
+    state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
+  }
+  // All of them before the first is paid for
+  for (const { state } of reservoir) testVariants(process, state);
+  const targets = reservoir
+    .sort((a, b) => a.stepIndex - b.stepIndex)
+    .map((step) => ({ ...step, right: process.key(reference(step.state)) }));
+  return { targets, runSteps: process.isDone(state) ? stepIndex : null };
+}
+
+/** Without a reference: the first steps of a voted run, whose decisions stand in for what is right. */
+async function* followVotes<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  start: State,
+  { context, steps, items }: CalibrateDependencies<State>,
+): AsyncGenerator<Target<State>> {
+  if (process.effect !== undefined) {
+    throw new UsageError(
+      'calibrate: this process has an effect and no reference, so its steps cannot be reached without acting on the world: ' +
+        'give it a `reference`.',
+    );
+  }
+  let state = start;
+  for (let stepIndex = 0; stepIndex < steps && !process.isDone(state); stepIndex++) {
+    await items?.read(state);
+    const decision = await vote(questionOf(process, state, stepIndex), context);
+    if (decision.type === 'undecided') {
+      throw new UsageError(
+        `calibrate: without a reference the steps are reached by voting, and step ${stepIndex} is undecided: give the ` +
+          'process a `reference`.',
+      );
+    }
+    yield { stepIndex, state, right: process.key(decision.action) };
+    state = process.apply(state, decision.action);
+  }
+}
+
+/** What one voter class was asked for: `all` begins with `first`. */
+interface DrawnSamples {
+  readonly first: SampleEntry[];
+  readonly all: SampleEntry[];
+}
+
+/** The samples of each voter class: as many of each, then more of those that were wrong. */
+async function drawStep<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  { state, stepIndex, right }: Target<State>,
+  { context, draws, extraDraws }: CalibrateDependencies<State>,
+): Promise<DrawnSamples[]> {
+  const { voters, settings } = context;
+  // Steps with equal prompts must not have equal draws: they would be taken for further ones.
+  const firstDraw = stepIndex * DRAWS_A_STEP;
+  const step = new Draws(questionOf(process, state, stepIndex), context, []);
+  const draw = async (asked: readonly number[], times: number, from: number): Promise<SampleEntry[][]> => {
+    const turns = Array.from({ length: asked.length * times }, (_, i) => asked[i % asked.length]!);
+    const landed = await landInTurn(step, { turns, from, maxConcurrency: settings.maxConcurrency });
+    return voters.map((_, voter) => landed.filter((one) => one.voter === voter).map(({ sample }) => sample));
+  };
+  const everyone = [...voters.keys()];
+  const first = await draw(everyone, draws, firstDraw);
+  const wrong = everyone.filter((voter) => countSamples(first[voter]!, right).wrong > 0);
+  const further = await draw(wrong, extraDraws, firstDraw + draws * voters.length);
+  return first.map((samples, voter) => ({ first: samples, all: [...samples, ...further[voter]!] }));
+}
+
+/** More than are ever drawn. */
+const DRAWS_A_STEP = 100_000;
+
+/** The draws of these voters, in this order. */
+async function landInTurn<Action>(
+  step: Draws<Action>,
+  { turns, from, maxConcurrency }: { turns: readonly number[]; from: number; maxConcurrency: number },
+): Promise<Landed<Action>[]> {
+  const done: Landed<Action>[] = [];
+  const queue: Promise<Landed<Action> | Failed>[] = [];
+  try {
+    for (let next = 0; done.length < turns.length; ) {
+      for (; next < turns.length && queue.length < maxConcurrency; next++) {
+        queue.push(step.land(from + next, turns[next]!));
+      }
+      const landed = await queue.shift()!;
+      if ('failure' in landed) throw landed.failure;
+      done.push(landed);
+    }
+    return done;
+  } finally {
+    step.abort();
+    await Promise.all(queue);
+  }
+}
+
+function countSamples(samples: readonly SampleEntry[], right: string): SampleCounts {
+  const rivals = new Map<string, number>();
+  let [rightVotes, wrong, flagged] = [0, 0, 0];
+  for (const { candidate } of samples) {
+    if (candidate === undefined) flagged++;
+    else if (candidate === right) rightVotes++;
+    else {
+      wrong++;
+      rivals.set(candidate, (rivals.get(candidate) ?? 0) + 1);
+    }
+  }
+  return { right: rightVotes, wrong, flagged, topRival: Math.max(0, ...rivals.values()) };
+}
+
+function usageOf(samples: readonly SampleEntry[]): SampleUsage {
+  const latencies = samples.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
+  return {
+    samples: samples.length,
+    inputTokens: samples.reduce((sum, sample) => sum + (sample.inputTokens ?? 0), 0),
+    outputTokens: samples.reduce((sum, sample) => sum + (sample.outputTokens ?? 0), 0),
+    costUsd: samples.reduce<number | null>((sum, { costUsd }) => addUsd(sum, costUsd), 0),
+    medianLatencyMs: latencies[Math.floor(latencies.length / 2)] ?? 0,
+  };
+}

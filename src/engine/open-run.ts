@@ -1,0 +1,97 @@
+import { candidateKey } from '../core/candidate.ts';
+import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
+import { emptyTotals, type Journal, type RunRecord, type RunWriter } from '../core/journal.ts';
+import { callPart, type Process, testVariants } from '../core/process.ts';
+import type { RunDependencies } from './run-dependencies.ts';
+
+/** Creates the run or checks that it is the same one, and takes its writer lock. */
+export async function openRun<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  input: { readonly raw: unknown; readonly parsed: Input },
+  options: RunDependencies,
+): Promise<RunWriter> {
+  const { journal, runId, clock, settings, processSource, items, acceptChange } = options;
+  const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
+  requireJson('the start state', start, process.name);
+  const fingerprint = fingerprintOf(process, start);
+  if (options.voters.some(({ form }) => form > 0) && fingerprint.prompts.length > 0) testVariants(process, start);
+  // As it was given: when the run is resumed from the journal, it goes through the schema again.
+  const given = input.raw ?? null;
+  requireJson('the input', given, process.name);
+  const found = await journal.find(runId);
+  if (found === undefined) {
+    const header = {
+      runId,
+      process: process.name,
+      processSource,
+      input: given,
+      fingerprint,
+      settings,
+      createdAtMs: clock.now(),
+    };
+    const totals = emptyTotals({ hasReference: process.reference !== undefined });
+    // From the beginning: it is by them that a map is told from a run.
+    if (items !== undefined) totals.items = items.counts;
+    await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
+    return journal.openWriter(runId);
+  }
+  if (candidateKey(found.input) !== candidateKey(given)) {
+    throw new UsageError(
+      `run ${JSON.stringify(runId)} has another input (${JSON.stringify(found.input).slice(0, 200)}): resume it without ` +
+        'an input, or choose another --run-id.',
+    );
+  }
+  const changes = await changesSince(found, fingerprint, journal);
+  if (changes.length > 0 && !acceptChange) {
+    throw new ProcessError(
+      `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
+        'Its votes were given to the old definition: start a new run, or go on with --accept-change.',
+      { code: 'changed' },
+    );
+  }
+  const writer = await journal.openWriter(runId);
+  if (changes.length > 0) {
+    writer.append({ type: 'note', atMs: clock.now(), code: CHANGE_ACCEPTED, detail: { changes, fingerprint } });
+  }
+  if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
+    const detail = { from: found.settings, to: settings };
+    writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
+  }
+  return writer;
+}
+
+const CHANGE_ACCEPTED = 'change-accepted';
+
+/** What changed since the run was started, or since a change was last accepted. */
+async function changesSince(found: RunRecord, now: Fingerprint, journal: Journal): Promise<string[]> {
+  const changes = describeChanges(found.fingerprint, now);
+  if (changes.length === 0) return changes;
+  const accepted = (await journal.notes(found.runId)).findLast(({ code }) => code === CHANGE_ACCEPTED);
+  return accepted === undefined ? changes : describeChanges(accepted.detail.fingerprint, now);
+}
+
+export function requireJson(what: string, value: unknown, process: string): void {
+  try {
+    candidateKey(value);
+  } catch (thrown) {
+    throw new ProcessError(
+      `process ${JSON.stringify(process)}: expected ${what} to be plain JSON, so that it can be resumed: ${messageOf(thrown)}.`,
+      { code: 'not-json', cause: thrown },
+    );
+  }
+}
+
+export function isJson(value: unknown): boolean {
+  try {
+    candidateKey(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What JSON does not carry at all, as `undefined`, is null. */
+export function jsonCopy<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value) ?? 'null');
+}

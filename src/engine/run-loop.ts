@@ -1,0 +1,678 @@
+import type { Answer, ItemsOfRun, RunDependencies } from './run-dependencies.ts';
+
+export * from './run-dependencies.ts';
+
+import { createHash } from 'node:crypto';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { Budget } from '../calls/budget.ts';
+import { hedged } from '../calls/hedging.ts';
+import { createSampler, type Sampler } from '../calls/sampler.ts';
+import { candidateKey } from '../core/candidate.ts';
+import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import {
+  type AheadEntry,
+  addDecision,
+  addSample,
+  addWaste,
+  billOf,
+  type DecisionEntry,
+  emptyTotals,
+  type ItemCounts,
+  isJudgement,
+  type Json,
+  type ResumePoint,
+  type RunStatus,
+  type RunTotals,
+  type RunWriter,
+  type SampleEntry,
+  type Waste,
+  wasteOf,
+} from '../core/journal.ts';
+import type { Model } from '../core/model.ts';
+import { callPart, type Process, parseInput } from '../core/process.ts';
+import { flagTotal, RedFlag } from '../core/red-flags.ts';
+import { type Certificate, certificateOf } from '../statistics/certificate.ts';
+import { DriftTest } from '../statistics/drift.ts';
+import { addToCourse } from '../statistics/timeline.ts';
+import { PanelRecord } from '../statistics/voter-record.ts';
+import { InFlight } from '../voting/draws.ts';
+import { type Decision, type Question, questionOf, type Undecided, type VoteContext, vote } from '../voting/vote.ts';
+import { StepVotes } from './lookahead.ts';
+import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
+
+/** The outcome of a run, as printed by `mdap run --json`. */
+export interface RunResult<State = unknown> {
+  readonly runId: string;
+  readonly process: string;
+  readonly status: RunStatus;
+  /** Why, where the status is paused or stopped. */
+  readonly reason: string | null;
+  readonly steps: number;
+  readonly samples: number;
+  readonly votes: number;
+  readonly flagged: number;
+  readonly flags: RunTotals['flags'];
+  readonly contestedSteps: number;
+  /** Decisions by what settled them, where it was not a step's first voters: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: RunTotals['settledBy'];
+  /** What became of the inputs, where there are many; null for a single one. */
+  readonly items: ItemCounts | null;
+  /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
+  readonly undecided: number;
+  readonly tokens: { readonly input: number; readonly output: number };
+  /** Of everything, waste included. Null where the price of the model is not known. */
+  readonly costUsd: number | null;
+  /**
+   * Of this, what steps took that went another way than was guessed; in no other count. Of a run that is paused also what was
+   * drawn ahead and may yet be used. Null where there is neither.
+   */
+  readonly wasted: Waste | null;
+  /** Time in which the run was executing, over all its resumptions. */
+  readonly wallMs: number;
+  readonly stateSha256: string;
+  /** Decisions that differ from the reference; null without one. */
+  readonly wrongSteps: number | null;
+  readonly firstWrongStep: number | null;
+  /** How sure the decisions are by the run's own votes; null where no step has more than one. */
+  readonly certificate: Certificate | null;
+  readonly state: State;
+}
+
+const CHECKPOINT_STEPS = 1_000;
+const CHECKPOINT_MS = 5_000;
+/** How long a model that answers at once may keep the event loop (signals, timers, commits) waiting. */
+const YIELD_MS = 20;
+
+/**
+ * Starts or resumes a run: the loop over dependent steps. ARCHITECTURE.md numbers its invariants J1 to J9.
+ * @throws {UsageError} for input that does not fit, or a run id that belongs to another process or input.
+ * @throws {ProcessError} `changed` when the process is not the one that the run was started with.
+ * @throws {JournalError} when the journal cannot be opened. Later failures of any kind end in a result, not in a throw.
+ */
+export async function execute<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  rawInput: unknown,
+  dependencies: RunDependencies,
+): Promise<RunResult<State>> {
+  const input = await parseInput(process as Process<Input>, rawInput);
+  const writer = await openRun(process, { raw: rawInput, parsed: input }, dependencies);
+  return new Run(process, input, dependencies, writer).execute();
+}
+
+class Run<Input, State, Action> {
+  readonly #process: Process<Input, State, Action>;
+  readonly #input: Input;
+  readonly #options: RunDependencies;
+  readonly #writer: RunWriter;
+  readonly #inFlight = new InFlight();
+  readonly #context: VoteContext;
+  readonly #effectAbort = new AbortController();
+  readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
+  readonly #panel: PanelRecord | undefined;
+  /** Where steps are voted on ahead. */
+  #stepVotes: StepVotes<State, Action> | undefined;
+  #state: State;
+  #stepIndex: number;
+  #totals: RunTotals;
+  /** Samples of the step being decided: paid for, but in no decision yet. */
+  #open: SampleEntry[] = [];
+  /** Decided but not yet applied: what a checkpoint taken now must leave to the replay. */
+  #pending: DecisionEntry | undefined;
+  #undecided: Undecided | undefined;
+  /** Of a person's answer: the run stays as it was. */
+  #refusal: UsageError | undefined;
+  #sinceMs: number;
+  #checkpointStep: number;
+  #checkpointState: State;
+  #checkpointMs: number;
+
+  constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, writer: RunWriter) {
+    const { checkpoint } = writer.resumePoint;
+    this.#process = process;
+    this.#input = input;
+    this.#options = options;
+    this.#writer = writer;
+    this.#state = checkpoint.state;
+    this.#stepIndex = checkpoint.stepIndex;
+    this.#totals = checkpoint.totals;
+    if (options.shared !== undefined) this.#totals.shared = options.shared;
+    if (options.drift !== undefined) {
+      const { dissentRate, flagRate } = options.drift;
+      this.#drift = {
+        dissent: new DriftTest({ rate: dissentRate }, this.#totals.drift?.dissent),
+        flags: new DriftTest({ rate: flagRate }, this.#totals.drift?.flags),
+      };
+    }
+    const { voterRates } = options;
+    this.#panel = voterRates && voterRates.length > 1 ? new PanelRecord(voterRates, this.#totals.panel) : undefined;
+    this.#context = this.#createVoteContext();
+    this.#sinceMs = options.clock.monotonicMs();
+    this.#checkpointStep = checkpoint.stepIndex;
+    this.#checkpointState = checkpoint.state;
+    this.#checkpointMs = this.#sinceMs;
+  }
+
+  async execute(): Promise<RunResult<State>> {
+    const { signal, answer } = this.#options;
+    const onAbort = () => {
+      this.#inFlight.abort(signal?.reason);
+      this.#effectAbort.abort(signal?.reason);
+    };
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let end: End;
+    try {
+      await this.#replay();
+      end = answer === undefined ? await this.#loop() : await this.#answer(answer);
+    } catch (thrown) {
+      end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+    await this.#stepVotes?.close({ isDone: end.status === 'done' });
+    end = await this.#close(end);
+    this.#options.onEvent?.({ type: 'run-ended', ...end });
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return this.#result(end);
+  }
+
+  /** J4: from the last checkpoint on, decided steps are applied again, never voted again. */
+  async #replay(): Promise<void> {
+    const { decisions, samples } = this.#writer.resumePoint;
+    const { runId, settings, onEvent } = this.#options;
+    const stepIndex = this.#stepIndex + decisions.length;
+    this.#open = [...samples];
+    this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
+    onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
+    const { items } = this.#options;
+    items?.begin(this.#state, this.#totals.items);
+    for (const decision of decisions) {
+      await items?.read(this.#state);
+      await this.#transit(decision);
+    }
+  }
+
+  async #loop(): Promise<End> {
+    const { maxSteps, items, signal, clock } = this.#options;
+    const ownSteps = this.#call('steps', () => this.#process.steps?.(this.#input));
+    const limit = maxSteps ?? ownSteps ?? Number.POSITIVE_INFINITY;
+    this.#stepVotes = this.#createStepVotes(limit);
+    let yieldedMs = clock.monotonicMs();
+    while (!this.#call('isDone', () => this.#process.isDone(this.#state))) {
+      if (signal?.aborted) return INTERRUPTED;
+      if (this.#stepIndex >= limit) {
+        return maxSteps === undefined
+          ? {
+              status: 'stopped',
+              reason: `not done after the ${limit} steps that the process takes: a decision was wrong`,
+            }
+          : { status: 'paused', reason: `reached the limit of ${limit} steps (--max-steps)` };
+      }
+      if (items !== undefined) await items.read(this.#state);
+      const voted = await this.#decide();
+      const outcome = voted.type === 'undecided' && items !== undefined ? this.#giveUp(voted, items) : voted;
+      if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
+      const entry = this.#commit(outcome);
+      this.#stepVotes?.settle(outcome);
+      await this.#transit(entry);
+      const isDrifting = this.#watchDrift(outcome);
+      this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
+      const nowMs = clock.monotonicMs();
+      if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
+        this.#checkpoint(nowMs);
+      }
+      if (nowMs - yieldedMs >= YIELD_MS) {
+        await yieldToEventLoop();
+        yieldedMs = clock.monotonicMs();
+      }
+      if (isDrifting && this.#options.drift?.onAlarm === 'pause') return DRIFTING;
+    }
+    return DONE;
+  }
+
+  /** A person decides the step that the vote could not, by the rules that hold for votes: it must be an action, and legal. */
+  async #answer(answer: Answer): Promise<End> {
+    const { stepIndex } = answer;
+    const process = this.#process;
+    const refuse = (message: string): End => {
+      this.#refusal = new UsageError(message);
+      return { status: 'paused', reason: message };
+    };
+    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
+    if (stepIndex !== this.#stepIndex) {
+      return refuse(
+        `step: run ${JSON.stringify(this.#options.runId)} waits at step ${this.#stepIndex}, got ${stepIndex}.`,
+      );
+    }
+    let decided: Action;
+    let key: string;
+    try {
+      // As it will come back from the journal.
+      decided = jsonCopy('draw' in answer ? this.#actionOf(answer.draw) : answer.action) as Action;
+      key = process.key(decided);
+      const flag = process.check?.(decided, this.#state);
+      if (flag !== undefined) return refuse(`action: it is ${flag.code}: ${flag.detail}.`);
+    } catch (thrown) {
+      return refuse(
+        `action: expected one that process ${JSON.stringify(process.name)} can take: ${messageOf(thrown)}.`,
+      );
+    }
+    const votes = new Map([[key, 0]]);
+    const sums = emptyTotals({ hasReference: false });
+    for (const sample of this.#open) {
+      addSample(sums, sample);
+      if (sample.candidate !== undefined && !isJudgement(sample))
+        votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
+    }
+    const tally = [...votes];
+    const message = `decided by a person: ${JSON.stringify(decided).slice(0, 100)}`;
+    this.#note('step-decided-by-person', { stepIndex, action: decided, tally, message });
+    const { samples, flags, inputTokens, outputTokens, costUsd } = sums;
+    const decision: Decision<Action> = {
+      type: 'decided',
+      action: decided,
+      tally,
+      classVotes: undefined,
+      settledBy: 'person',
+      firstVote: undefined,
+      samples,
+      votes: sums.votes,
+      flags: Object.keys(flags).length > 0 ? flags : undefined,
+      inputTokens,
+      outputTokens,
+      costUsd,
+      latencyMs: 0,
+    };
+    await this.#transit(this.#commit(decision));
+    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
+    return { status: 'paused', reason: `step ${stepIndex} was decided by a person` };
+  }
+
+  /** What a draw of the undecided step says. */
+  #actionOf(draw: number): Action {
+    const sample = this.#open.find((one) => one.draw === draw);
+    if (sample === undefined) throw new UsageError(`the step has no draw ${draw}`);
+    const question = questionOf(this.#process, this.#state, this.#stepIndex);
+    try {
+      return question.ask(question.formNamed(sample.variant) ?? 0).parse(sample.text);
+    } catch (thrown) {
+      throw thrown instanceof RedFlag ? new UsageError(`draw ${draw} is ${thrown.code}: ${thrown.detail}`) : thrown;
+    }
+  }
+
+  #decide(): Promise<Decision<Action> | Undecided> {
+    if (this.#stepVotes === undefined) {
+      const question = this.#question(this.#stepIndex, this.#state);
+      return vote(question, this.#context, this.#open.splice(0));
+    }
+    const head = this.#stepVotes.head(this.#stepIndex, this.#state);
+    this.#open = head.samples;
+    return head.outcome;
+  }
+
+  #question(stepIndex: number, state: State): Question<Action> {
+    return questionOf(this.#process, state, stepIndex);
+  }
+
+  /** @param limit steps of the run */
+  #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
+    const { speculation, onEvent } = this.#options;
+    const { effect, verify, isVerifiable, apply, isDone, focus, next } = this.#process;
+    const ahead = stillAhead(this.#writer.resumePoint);
+    // An effect is a barrier: what it observes is part of the next state. What arrives where a verifier decides is no guess.
+    if (speculation === undefined || effect !== undefined || (verify !== undefined && next === undefined))
+      return undefined;
+    const isGuess = (state: State) => verify === undefined || isVerifiable?.(state) === false;
+    // What an earlier execution drew ahead is used all the same, or counted as wasted.
+    if (speculation.depth === 0 && ahead.length === 0) return undefined;
+    return new StepVotes<State, Action>({
+      ...speculation,
+      context: this.#context,
+      question: (stepIndex, state) => this.#question(stepIndex, state),
+      focus,
+      independent: next,
+      successor: (state, action, stepIndex) => {
+        try {
+          if (!isGuess(state)) return undefined;
+          const after = apply(state, action);
+          return stepIndex + 1 < limit && !isDone(after) ? after : undefined;
+        } catch {
+          // Of an action that may never be decided. If it is, it throws again.
+          return undefined;
+        }
+      },
+      recorded: { samples: [...this.#open], ahead },
+      onSample: (sample) => {
+        onEvent?.({ type: 'sample-landed', sample });
+        this.#writer.append(sample);
+      },
+      onAhead: (entry) => this.#writer.append(entry),
+      onEscalation: (escalation) => this.#context.onEscalation?.(escalation),
+      onWaste: (waste) => addWaste(this.#totals, waste),
+    });
+  }
+
+  /** @returns whether one of the tests has just alarmed. */
+  #watchDrift({ tally, firstVote }: Decision<Action>): boolean {
+    if (this.#drift === undefined) return false;
+    const { dissentRate, flagRate } = this.#options.drift!;
+    const isFlagged = firstVote === undefined;
+    const watched = [
+      { what: 'flags', rate: flagRate, hasEvent: isFlagged },
+      // A flagged sample is no dissent, and no agreement either.
+      ...(isFlagged ? [] : [{ what: 'dissent', rate: dissentRate, hasEvent: firstVote !== tally[0]![0] } as const]),
+    ] as const;
+    let isNew = false;
+    for (const { what, rate, hasEvent } of watched) {
+      const test = this.#drift[what];
+      const before = test.alarm;
+      test.record(hasEvent);
+      const { alarm } = test;
+      if (alarm === null || alarm === before) continue;
+      isNew = true;
+      const { events, steps } = alarm;
+      const stepIndex = this.#stepIndex - 1;
+      this.#options.onEvent?.({ type: 'drift-alarmed', stepIndex, what, events, steps, rate });
+      const message = `${what} on ${events} of the last ${steps} steps; calibration allows for a share of ${rate.toPrecision(2)}`;
+      this.#note('drift-alarmed', { stepIndex, what, events, steps, rate, message });
+    }
+    return isNew;
+  }
+
+  #createVoteContext(): VoteContext {
+    const budget = this.#createBudget();
+    const { accounts, accountLimits: limits } = this.#options;
+    const { voters, rungs, roleRungs, verifier, clock, random, maxRetries, vote: settings, onEvent } = this.#options;
+    const samplers = new Map<Model, Sampler>();
+    const samplerOf = (model: Model): Sampler => {
+      const found = samplers.get(model);
+      if (found !== undefined) return found;
+      const sampler = createSampler({
+        model,
+        clock,
+        random,
+        maxRetries,
+        startsWithOneCall: !model.isBatched,
+        accounts,
+        limits,
+        budget,
+        onFailure: (error, retryInMs) => this.#noteFailure(error, retryInMs),
+      });
+      samplers.set(model, sampler);
+      return sampler;
+    };
+    const { hedgePercentile: percentile } = this.#options;
+    const onHedge = () =>
+      addWaste(this.#totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
+    const hedgedSampler = (sampler: Sampler) =>
+      percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
+    return {
+      settings,
+      voters: voters.map(({ model, form }) => ({
+        sampler: hedgedSampler(samplerOf(model)),
+        form,
+        variant: this.#process.forms[form]!.name,
+      })),
+      rungs,
+      roleRungs,
+      verifier: verifier && samplerOf(verifier),
+      reliability: this.#panel && ((voter) => this.#panel!.reliability(voter)),
+      onEscalation: (escalation) => {
+        onEvent?.({ type: 'step-escalated', ...escalation });
+        const message = `handed on to ${escalation.to} (${escalation.reason})`;
+        this.#note('step-escalated', { ...escalation, message });
+      },
+      inFlight: this.#inFlight,
+      monotonicMs: () => clock.monotonicMs(),
+      onSample: (sample, isRecorded) => {
+        this.#open.push(sample);
+        if (isRecorded) return;
+        onEvent?.({ type: 'sample-landed', sample });
+        this.#writer.append(sample);
+      },
+    };
+  }
+
+  /** J7. What earlier executions spent counts. */
+  #createBudget(): Budget | undefined {
+    const { budget, clock } = this.#options;
+    if (budget === undefined) return undefined;
+    const { decisions, samples } = this.#writer.resumePoint;
+    const ahead = stillAhead(this.#writer.resumePoint);
+    const totals = structuredClone(this.#totals);
+    for (const decision of decisions) addDecision(totals, decision);
+    for (const sample of [...samples, ...ahead.map((entry) => entry.sample)]) addSample(totals, sample);
+    const { inputTokens, outputTokens, activeMs: wallMs, wasted } = totals;
+    const tokens = inputTokens + outputTokens + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
+    const spent = { usd: billOf(totals), tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
+    return new Budget({ ...budget, clock, owner: this.#options.items === undefined ? 'run' : 'map', spent });
+  }
+
+  #noteFailure(error: ModelError, retryInMs: number | null): void {
+    const { message, code, statusCode } = error;
+    const stepIndex = this.#stepIndex;
+    this.#options.onEvent?.({ type: 'call-failed', stepIndex, message, retryInMs });
+    const detail = { stepIndex, message, code, statusCode, retryInMs };
+    this.#note('call-failed', detail);
+  }
+
+  #commit(decision: Decision<Action>): DecisionEntry {
+    const { reference, key } = this.#process;
+    const isContested = decision.tally.length > 1;
+    const right = reference && this.#call('reference', () => key(reference(this.#state)));
+    const { record } = this.#options;
+    const entry: DecisionEntry = {
+      type: 'decision',
+      stepIndex: this.#stepIndex,
+      action: decision.action,
+      samples: decision.samples,
+      votes: decision.votes,
+      tally: isContested ? decision.tally : undefined,
+      classVotes: decision.classVotes,
+      settledBy: decision.settledBy,
+      flags: decision.flags,
+      inputTokens: decision.inputTokens,
+      outputTokens: decision.outputTokens,
+      costUsd: decision.costUsd,
+      latencyMs: decision.latencyMs,
+      wrong:
+        right === undefined || decision.settledBy === 'nothing'
+          ? undefined
+          : // What `verify` accepts is right, though the reference may know another.
+            decision.settledBy !== 'verify' && right !== decision.tally[0]![0],
+      keepSamples: record === 'all' || (record === 'contested' && (isContested || decision.flags !== undefined)),
+    };
+    this.#options.onEvent?.({ type: 'step-decided', decision: entry });
+    this.#writer.append(entry);
+    this.#open = [];
+    return entry;
+  }
+
+  /** From a decision to the next state, through the effect where there is one. */
+  async #transit(decision: DecisionEntry): Promise<void> {
+    this.#pending = decision;
+    const action = decision.action as Action;
+    const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
+    const next = this.#call('apply', () => this.#process.apply(this.#state, action, observation));
+    // Where it throws, the decision is left to the replay.
+    this.#options.items?.applied(decision, this.#state, next);
+    this.#state = next;
+    this.#stepIndex++;
+    this.#pending = undefined;
+    addDecision(this.#totals, decision);
+    this.#panel?.record(decision);
+  }
+
+  /** J1: the decision is durable before its effect runs, and the observation before anything is built on it. */
+  async #act(action: Action): Promise<unknown> {
+    const { onEvent, runId, signal } = this.#options;
+    const { observations } = this.#writer.resumePoint;
+    const stepIndex = this.#stepIndex;
+    if (observations.has(stepIndex)) return observations.get(stepIndex);
+    signal?.throwIfAborted();
+    await this.#writer.flush();
+    onEvent?.({ type: 'decision-durable', stepIndex });
+    let observation: unknown;
+    try {
+      const context = { idempotencyKey: `${runId}/${stepIndex}`, signal: this.#effectAbort.signal };
+      // As it would come back from the journal, so that a resumed run sees the same.
+      observation = jsonCopy(await this.#process.effect?.(action, context));
+    } catch (thrown) {
+      if (signal?.aborted) throw thrown;
+      throw new ProcessError(
+        `the effect of step ${stepIndex} failed: ${messageOf(thrown)}. Its decision is kept; resuming runs the effect again ` +
+          `under the same idempotency key ${JSON.stringify(`${runId}/${stepIndex}`)}.`,
+        { code: 'effect-failed', recovery: 'pause', cause: thrown },
+      );
+    }
+    onEvent?.({ type: 'effect-done', stepIndex });
+    this.#writer.append({ type: 'effect', stepIndex, observation });
+    await this.#writer.flush();
+    return observation;
+  }
+
+  /** Not a plurality: the step has no action, and says so. */
+  #giveUp(outcome: Undecided, items: ItemsOfRun<State>): Decision<Action> {
+    return { ...outcome, type: 'decided', action: items.giveUp(outcome) as Action, settledBy: 'nothing' };
+  }
+
+  #pauseUndecided(outcome: Undecided): End {
+    this.#undecided = outcome;
+    const stepIndex = this.#stepIndex;
+    const { type: _, ...evidence } = outcome;
+    const detail = { stepIndex, ...evidence };
+    this.#note('step-undecided', detail);
+    const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
+    const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
+    return {
+      status: 'paused',
+      reason:
+        `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
+        `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
+        'then resume with a higher --max-votes or another model',
+    };
+  }
+
+  #checkpoint(nowMs: number): void {
+    const totals = this.#totals;
+    totals.course ??= [[totals.activeMs, this.#checkpointStep]];
+    totals.activeMs += nowMs - this.#sinceMs;
+    totals.course = addToCourse(totals.course, [totals.activeMs, totals.steps]);
+    this.#sinceMs = nowMs;
+    requireJson(`the state before step ${this.#stepIndex}`, this.#state, this.#process.name);
+    this.#checkpointMs = nowMs;
+    this.#checkpointStep = this.#stepIndex;
+    this.#checkpointState = this.#state;
+    if (this.#drift !== undefined) {
+      totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
+    }
+    if (this.#panel !== undefined) totals.panel = this.#panel.state;
+    const { items } = this.#options;
+    if (items !== undefined) {
+      items.flush();
+      totals.items = items.record;
+    }
+    this.#writer.append({
+      type: 'checkpoint',
+      stepIndex: this.#stepIndex,
+      state: this.#state,
+      totals: structuredClone(totals),
+    });
+    this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
+  }
+
+  #note(code: string, detail: Json): void {
+    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code, detail });
+  }
+
+  #call<T>(part: string, work: () => T): T {
+    return callPart(this.#process, part, this.#stepIndex, work);
+  }
+
+  #endOf(thrown: unknown): End {
+    if (thrown instanceof MdapError) {
+      return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
+    }
+    const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
+    try {
+      this.#note('unexpected-error', detail);
+    } catch {
+      // A journal that fails says so when it is closed.
+    }
+    return { status: 'stopped', reason: `unexpected error at step ${this.#stepIndex}: ${messageOf(thrown)}` };
+  }
+
+  /** J1: nothing is reported as done before it is durable. A journal that fails now has the last word. */
+  async #close(end: End): Promise<End> {
+    const { clock, settings } = this.#options;
+    let last = end;
+    const attempt = async (work: () => unknown) => {
+      try {
+        await work();
+      } catch (thrown) {
+        last = this.#endOf(thrown);
+      }
+    };
+    await attempt(async () => {
+      // Once more what could not be written before: the disk may have room again.
+      await this.#writer.flush();
+      this.#checkpoint(clock.monotonicMs());
+    });
+    await attempt(() => this.#writer.append({ type: 'status', ...last, settings }));
+    await attempt(() => this.#writer.close());
+    return last;
+  }
+
+  #result(end: End): RunResult<State> {
+    const totals = structuredClone(this.#totals);
+    if (this.#pending !== undefined) addDecision(totals, this.#pending);
+    // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
+    const state = isJson(this.#state) ? this.#state : this.#checkpointState;
+    for (const sample of this.#open) addSample(totals, sample);
+    const ahead = this.#stepVotes?.ahead ?? [];
+    if (ahead.length > 0) addWaste(totals, wasteOf(ahead));
+    return {
+      runId: this.#options.runId,
+      process: this.#process.name,
+      status: end.status,
+      reason: end.reason,
+      steps: totals.steps,
+      samples: totals.samples,
+      votes: totals.votes,
+      flagged: flagTotal(totals.flags),
+      flags: totals.flags,
+      contestedSteps: totals.contestedSteps,
+      settledBy: totals.settledBy,
+      items: this.#options.items?.counts ?? null,
+      undecided: this.#undecided === undefined ? 0 : 1,
+      tokens: { input: totals.inputTokens, output: totals.outputTokens },
+      costUsd: billOf(totals),
+      wasted: totals.wasted ?? null,
+      wallMs: Math.round(totals.activeMs),
+      stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
+      wrongSteps: totals.wrongSteps,
+      firstWrongStep: totals.firstWrongStep,
+      certificate: certificateOf(totals.tallies, totals) ?? null,
+      state,
+    };
+  }
+}
+
+/** Without those that have become samples of the step being decided. */
+function stillAhead({ samples, ahead }: ResumePoint): AheadEntry[] {
+  return ahead.filter(({ sample }) => !samples.some((one) => isDeepStrictEqual(one, sample)));
+}
+
+interface End {
+  readonly status: RunStatus;
+  readonly reason: string | null;
+}
+
+const DONE: End = { status: 'done', reason: null };
+const DRIFTING: End = {
+  status: 'paused',
+  reason:
+    'votes dissent, or samples are flagged, more often than calibration found (drift): see the notes of `mdap inspect`',
+};
+const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };

@@ -1,0 +1,195 @@
+import type { Clock } from '../core/clock.ts';
+import type { SqliteReader } from '../journals/sqlite-reader.ts';
+import type { Bucket, RunCharts, Stretch } from './api.ts';
+
+const MOST_BUCKETS = 200;
+/** Read at once: a millisecond or two, between which other requests are answered. */
+const STEPS_AT_ONCE = 2_500;
+/** How long an answer waits for figures over all steps. */
+const PATIENCE_MS = 100;
+const MOST_RUNS_KEPT = 20;
+
+type Sums = { -readonly [K in Exclude<keyof Bucket, 'costUsd'>]: Bucket[K] } & {
+  costUsd: number;
+  priced: number;
+};
+
+/** Sums over a run for its charts. Each decision is read once: a run of a million steps takes seconds the first time. */
+class RunFigures {
+  readonly #reader: SqliteReader;
+  readonly #run: number;
+  #covered = 0;
+  /** Steps in a bucket: a power of two, so that two of them make one of the next width. */
+  #width = 1;
+  #buckets: Sums[] = [];
+  readonly #votes = new Map<number, number>();
+  readonly #samples = new Map<number, number>();
+  readonly #flags = new Map<string, number>();
+  #reading: Promise<void> | undefined;
+
+  constructor(reader: SqliteReader, run: number) {
+    this.#reader = reader;
+    this.#run = run;
+  }
+
+  /** Reads on to the last decision; all who ask meanwhile wait for the same. */
+  catchUp(): Promise<void> {
+    this.#reading ??= this.#readAll().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  view(): RunCharts {
+    const most = Math.max(0, ...this.#votes.keys());
+    const undecidedAfter = [this.#covered - (this.#votes.get(0) ?? 0)];
+    for (let votes = 1; votes <= most; votes++) {
+      undecidedAfter.push(undecidedAfter[votes - 1]! - (this.#votes.get(votes) ?? 0));
+    }
+    const buckets = this.#buckets.map(({ priced, costUsd, ...sums }) => ({
+      ...sums,
+      costUsd: priced < sums.steps ? null : costUsd,
+    }));
+    return {
+      coveredSteps: this.#covered,
+      steps: this.#reader.steps(this.#run),
+      votesPerStep: sorted(this.#votes).map(([votes, steps]) => ({ votes, steps })),
+      samplesPerStep: sorted(this.#samples).map(([samples, steps]) => ({ samples, steps })),
+      undecidedAfter,
+      flags: [...this.#flags].map(([code, samples]) => ({ code, samples })).sort((a, b) => b.samples - a.samples),
+      buckets,
+      stretches: stretchesOf(buckets, this.#covered),
+    };
+  }
+
+  async #readAll(): Promise<void> {
+    const steps = this.#reader.steps(this.#run);
+    while (this.#covered < steps) {
+      this.#readOn(Math.min(steps, this.#covered + STEPS_AT_ONCE));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #readOn(to: number): void {
+    while (to > MOST_BUCKETS * this.#width) this.#widen();
+    for (const row of this.#reader.stretches(this.#run, { from: this.#covered, to, width: this.#width })) {
+      const { steps, votes, samples } = row;
+      const bucket = this.#bucketAt(row.start);
+      bucket.steps += steps;
+      bucket.toStep = bucket.fromStep + bucket.steps;
+      bucket.samples += steps * samples;
+      bucket.votes += steps * votes;
+      bucket.contested += row.contested;
+      bucket.wrong += row.wrong;
+      bucket.inputTokens += row.input_tokens;
+      bucket.outputTokens += row.output_tokens;
+      bucket.costUsd += row.cost_usd;
+      bucket.priced += row.priced;
+      add(this.#votes, votes, steps);
+      add(this.#samples, samples, steps);
+      for (const [code, count] of Object.entries(row.flags)) {
+        add(this.#flags, code, steps * count);
+        bucket.flagged += steps * count;
+      }
+    }
+    this.#covered = to;
+  }
+
+  #bucketAt(start: number): Sums {
+    const index = start / this.#width;
+    this.#buckets[index] ??= { ...EMPTY, fromStep: start, toStep: start };
+    return this.#buckets[index];
+  }
+
+  #widen(): void {
+    this.#width *= 2;
+    const narrow = this.#buckets;
+    this.#buckets = [];
+    for (let index = 0; index < narrow.length; index += 2) {
+      const [left, right] = [narrow[index]!, narrow[index + 1]];
+      if (right !== undefined) {
+        for (const field of SUMMED) left[field] += right[field];
+        left.toStep = right.toStep;
+      }
+      this.#buckets.push(left);
+    }
+  }
+}
+
+const EMPTY: Sums = {
+  fromStep: 0,
+  toStep: 0,
+  steps: 0,
+  samples: 0,
+  votes: 0,
+  contested: 0,
+  flagged: 0,
+  wrong: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  costUsd: 0,
+  priced: 0,
+};
+const SUMMED = (Object.keys(EMPTY) as (keyof Sums)[]).filter((field) => field !== 'fromStep' && field !== 'toStep');
+
+const LEAST_STRETCHES = 5;
+const STEPS_IN_STRETCH = 50;
+
+function stretchesOf(buckets: readonly Bucket[], steps: number): Stretch[] {
+  const wanted = Math.max(LEAST_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
+  const size = Math.ceil(buckets.length / wanted);
+  return Array.from({ length: size === 0 ? 0 : Math.ceil(buckets.length / size) }, (_, i) => {
+    const together = buckets.slice(i * size, (i + 1) * size);
+    const sum = (field: 'steps' | 'samples' | 'contested' | 'flagged') =>
+      together.reduce((total, bucket) => total + bucket[field], 0);
+    return {
+      atStep: (together[0]!.fromStep + together.at(-1)!.toStep - 1) / 2,
+      contested: sum('contested') / sum('steps'),
+      flagged: sum('samples') === 0 ? 0 : sum('flagged') / sum('samples'),
+    };
+  });
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, count: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + count);
+}
+
+function sorted(counts: ReadonlyMap<number, number>): [number, number][] {
+  return [...counts].sort(([a], [b]) => a - b);
+}
+
+/** The figures of the runs that were looked at last. */
+export class FiguresCache {
+  readonly #reader: SqliteReader;
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, RunFigures>();
+
+  constructor(reader: SqliteReader, clock: Clock) {
+    this.#reader = reader;
+    this.#clock = clock;
+  }
+
+  /** Over as many steps as can be read in a moment; the rest is read meanwhile. */
+  async chartsOf(run: number): Promise<RunCharts> {
+    const key = `${this.#reader.identity()}.${run}`;
+    const figures = this.#kept.get(key) ?? new RunFigures(this.#reader, run);
+    this.#kept.delete(key);
+    this.#kept.set(key, figures);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
+    await patiently(figures.catchUp(), this.#clock);
+    return figures.view();
+  }
+}
+
+/** Waits for work that goes on, but not long. Its failure is told to whoever waits. */
+export async function patiently(work: Promise<void>, clock: Clock): Promise<void> {
+  const enough = new AbortController();
+  // Nobody may wait for it any more when it fails.
+  work.catch(() => {});
+  try {
+    await Promise.race([work, clock.sleep(PATIENCE_MS, enough.signal).catch(() => {})]);
+  } finally {
+    enough.abort();
+  }
+}

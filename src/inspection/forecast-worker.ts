@@ -1,0 +1,50 @@
+import { parentPort } from 'node:worker_threads';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { type Calibration, figuresOf, voterModelOf } from '../planning/calibration.ts';
+import { evidenceBoundary, type Forecast, type ForecastInput, forecast } from '../planning/forecast.ts';
+import { stepError } from '../planning/scaling-laws.ts';
+import { aheadBy, MOST_VOTES, undecidedAfter } from './plan-curves.ts';
+
+/** What takes a second and more, as fits and simulated steps do, and would hold up every other answer. */
+const TASKS = {
+  figures: (calibration: Calibration) => figuresOf(calibration),
+  forecast: (input: ForecastInput) => forecast(input),
+  /** With the share of steps that each rule leaves undecided after n votes, from n = 0; none for several voters in turn. */
+  forecastWithCurves: (input: ForecastInput): Forecast & { readonly undecidedAfter: readonly number[][] } => {
+    const foretold = forecast(input);
+    const { steps, target, assumed, voters } = foretold;
+    const curves = foretold.rules.map(({ outlook, margin, voters: inTurn }) => {
+      if (outlook === null || inTurn.length > 1) return [];
+      const known = voterModelOf({ classes: voters, pairs: [] }, [voters[0]!]);
+      const { decides } =
+        margin === null
+          ? evidenceBoundary(known, stepError({ target, steps }), MOST_VOTES)
+          : { decides: aheadBy(margin) };
+      return undecidedAfter({ mean: assumed.p, rho: assumed.rho }, decides, steps);
+    });
+    return { ...foretold, undecidedAfter: curves };
+  },
+};
+
+export type Tasks = typeof TASKS;
+
+interface TaskCall {
+  readonly id: number;
+  readonly name: keyof Tasks;
+  readonly input: never;
+}
+
+export type TaskAnswer = { readonly id: number } & (
+  | { readonly result: unknown }
+  | { readonly failure: string; readonly isUsage: boolean }
+);
+
+parentPort!.on('message', ({ id, name, input }: TaskCall) => {
+  let answer: TaskAnswer;
+  try {
+    answer = { id, result: TASKS[name](input) };
+  } catch (thrown) {
+    answer = { id, failure: messageOf(thrown), isUsage: thrown instanceof UsageError };
+  }
+  parentPort!.postMessage(answer);
+});

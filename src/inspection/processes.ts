@@ -1,0 +1,73 @@
+import { messageOf } from '../core/errors.ts';
+import { isMap, type RunRecord } from '../core/journal.ts';
+import { type AnyProcess, parseInput } from '../core/process.ts';
+import { Refusal } from './refusal.ts';
+
+/** From a built-in name or the path of a module to the process; its failure says what was expected. */
+export type LoadProcess = (source: string) => Promise<AnyProcess>;
+
+/** The processes of the journal's runs, each loaded once. */
+export class Processes {
+  readonly #load: LoadProcess;
+  readonly #loaded = new Map<string, Promise<AnyProcess>>();
+  /** By run; `steps` is null while it is being found out, too. */
+  readonly #totals = new Map<string, { steps: number | null; found: Promise<number | null> }>();
+
+  constructor(load: LoadProcess) {
+    this.#load = load;
+  }
+
+  /** @throws {Refusal} for a run of code, and for a process that cannot be loaded. */
+  async of({ runId, processSource }: Pick<RunRecord, 'runId' | 'processSource'>): Promise<AnyProcess> {
+    if (processSource === null) {
+      throw new Refusal(
+        409,
+        'no-process',
+        `run ${JSON.stringify(runId)} was started from code, which alone knows its process.`,
+      );
+    }
+    let loaded = this.#loaded.get(processSource);
+    if (loaded === undefined) {
+      loaded = this.#load(processSource);
+      this.#loaded.set(processSource, loaded);
+      // It may be mended while this goes on.
+      loaded.catch(() => this.#loaded.delete(processSource));
+    }
+    try {
+      return await loaded;
+    } catch (thrown) {
+      throw new Refusal(409, 'no-process', messageOf(thrown));
+    }
+  }
+
+  /** Steps of the whole run, as far as it is known now; found out meanwhile. */
+  knownSteps(record: RunRecord): number | null {
+    return this.#total(record).steps;
+  }
+
+  /** The same, once it has been found out. */
+  steps(record: RunRecord): Promise<number | null> {
+    return this.#total(record).found;
+  }
+
+  #total(record: RunRecord) {
+    const key = `${record.runId}\n${record.createdAtMs}`;
+    const known = this.#totals.get(key);
+    if (known !== undefined) return known;
+    const found = this.#findSteps(record).catch(() => null);
+    const total = { steps: null as number | null, found };
+    found.then((steps) => {
+      total.steps = steps;
+    });
+    this.#totals.set(key, total);
+    return total;
+  }
+
+  async #findSteps(record: RunRecord): Promise<number | null> {
+    const given = record.settings?.steps;
+    if (typeof given === 'number') return given;
+    const process = await this.of(record);
+    if (process.steps === undefined || isMap(record)) return null;
+    return process.steps(await parseInput(process, record.input)) ?? null;
+  }
+}

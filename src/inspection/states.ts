@@ -1,0 +1,200 @@
+import type { Clock } from '../core/clock.ts';
+import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
+import type { Json } from '../core/journal.ts';
+import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
+import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import { patiently } from './figures.ts';
+import { Refusal } from './refusal.ts';
+
+/** Applied at once: some 15 ms, between which other requests are answered. */
+const STEPS_AT_ONCE = 1_000;
+/** Of all states that are kept of a run, as JSON. */
+const MOST_CHARS_KEPT = 32 * 2 ** 20;
+const MOST_RUNS_KEPT = 4;
+
+/** The states of a run, which the journal does not keep: worked out from its start by its decisions, as resuming does. */
+class RunStates {
+  readonly #reader: SqliteReader;
+  readonly #process: AnyProcess;
+  readonly #run: number;
+  readonly #start: Json;
+  /** As JSON, every `#spacing` steps. */
+  #kept: string[];
+  #keptChars: number;
+  #spacing = STEPS_AT_ONCE;
+  #frontier: { step: number; state: Json };
+  #target = 0;
+  #working: Promise<void> | undefined;
+
+  constructor(reader: SqliteReader, process: AnyProcess, options: { readonly run: number; readonly start: Json }) {
+    this.#reader = reader;
+    this.#process = process;
+    this.#run = options.run;
+    this.#start = options.start;
+    this.#frontier = { step: 0, state: options.start };
+    this.#kept = [JSON.stringify(options.start)];
+    this.#keptChars = this.#kept[0]!.length;
+  }
+
+  get reached(): number {
+    return this.#frontier.step;
+  }
+
+  /** Where no other states are needed for it. */
+  near(step: number): { readonly state: Json } | undefined {
+    const checkpoint = this.#reader.checkpoint(this.#run);
+    // Behind it there are no more steps than between two checkpoints.
+    if (step >= checkpoint.step) return this.#apply(checkpoint, step);
+    const [decision] = this.#reader.actions(this.#run, { from: step - 1, to: step });
+    return decision && madeByActionAlone(this.#process, this.#start, decision);
+  }
+
+  /** Works on until the state before this step can be told. */
+  reach(step: number): Promise<void> {
+    this.#target = Math.max(this.#target, step);
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  /** Of a step within reach. */
+  before(step: number): Json {
+    const index = Math.floor(step / this.#spacing);
+    const from = index * this.#spacing;
+    return this.#apply({ step: from, state: JSON.parse(this.#kept[index]!) }, step).state;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#frontier.step < this.#target) {
+      // To the next multiple, so that every state that is to be kept is come by.
+      const { step } = this.#frontier;
+      const to = Math.min(this.#target, (Math.floor(step / STEPS_AT_ONCE) + 1) * STEPS_AT_ONCE);
+      this.#frontier = this.#apply(this.#frontier, to);
+      if (to % this.#spacing === 0) this.#keep(this.#frontier.state);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #apply(from: { readonly step: number; readonly state: Json }, to: number): { step: number; state: Json } {
+    let { step, state } = from;
+    for (const { action, observation } of this.#reader.actions(this.#run, { from: step, to })) {
+      const before = state;
+      state = callPart(this.#process, 'apply', step, () => this.#process.apply(before, action, observation));
+      step++;
+    }
+    if (step < to) throw new Refusal(404, 'unknown-step', `step ${step}: expected a decision, there is none yet.`);
+    return { step, state };
+  }
+
+  #keep(state: Json): void {
+    const text = JSON.stringify(state);
+    this.#kept.push(text);
+    this.#keptChars += text.length;
+    if (this.#keptChars <= MOST_CHARS_KEPT || this.#kept.length < 4) return;
+    this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
+    this.#keptChars = this.#kept.reduce((sum, { length }) => sum + length, 0);
+    this.#spacing *= 2;
+  }
+}
+
+/**
+ * The state behind a decision, where `apply` makes it of the action alone: then it can be told at once, anywhere in a run.
+ * Undefined where `apply` so much as looks at the state before.
+ */
+function madeByActionAlone(
+  process: AnyProcess,
+  start: Json,
+  { action, observation }: { readonly action: Json; readonly observation: Json | undefined },
+): { readonly state: Json } | undefined {
+  if (typeof start !== 'object' || start === null) return undefined;
+  let isSeen = false;
+  const look = () => {
+    isSeen = true;
+    throw new Error('the state before is not known');
+  };
+  // What no trap sees, `typeof` and `Array.isArray`, is as of the states of this process.
+  const unknown = new Proxy(Array.isArray(start) ? [] : {}, {
+    get: look,
+    has: look,
+    ownKeys: look,
+    getOwnPropertyDescriptor: look,
+    getPrototypeOf: look,
+    isExtensible: look,
+    set: look,
+    defineProperty: look,
+    deleteProperty: look,
+  });
+  try {
+    // Looks at the state before where that has become a part of this one.
+    const text = JSON.stringify(process.apply(unknown, action, observation));
+    return isSeen ? undefined : { state: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+interface Opened {
+  /** What changed about the process since the run was started: its states are then not to be told. */
+  readonly changes: readonly string[];
+  readonly states: RunStates;
+}
+
+/** Why a state cannot be told; `isPending`: yet, as it is being worked out. */
+export interface NotTold {
+  readonly missing: string;
+  readonly isPending: boolean;
+}
+
+/** What the steps of a run saw. */
+export class StatesCache {
+  readonly #reader: SqliteReader;
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, Promise<Opened>>();
+
+  constructor(reader: SqliteReader, clock: Clock) {
+    this.#reader = reader;
+    this.#clock = clock;
+  }
+
+  /**
+   * @throws {Refusal} `unknown-step` for one that the run has not come to.
+   * @throws {ProcessError} where the process throws.
+   */
+  async before(step: number, record: LiveRun, process: AnyProcess): Promise<{ state: Json } | NotTold> {
+    const { changes, states } = await this.#opened(record, process);
+    if (changes.length > 0) {
+      const missing = `process ${JSON.stringify(process.name)} changed since this run was started: ${changes.join('; ')}.`;
+      return { missing, isPending: false };
+    }
+    const known = states.near(step);
+    if (known !== undefined) return known;
+    await patiently(states.reach(step), this.#clock);
+    if (states.reached >= step) return { state: states.before(step) };
+    const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
+    return { missing, isPending: true };
+  }
+
+  #opened(record: LiveRun, process: AnyProcess): Promise<Opened> {
+    const key = `${this.#reader.identity()}.${record.run}`;
+    const opened = this.#kept.get(key) ?? this.#start(record, process);
+    this.#kept.delete(key);
+    this.#kept.set(key, opened);
+    // A change may be accepted yet.
+    const forget = () => this.#kept.delete(key);
+    opened.then(({ changes }) => changes.length > 0 && forget(), forget);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
+    return opened;
+  }
+
+  async #start(record: LiveRun, process: AnyProcess): Promise<Opened> {
+    const [accepted] = this.#reader.notes(record.run, { after: 0, limit: 1, code: 'change-accepted' });
+    const input = await parseInput(process, record.input);
+    const start = callPart(process, 'start', undefined, () => process.start(input));
+    return {
+      changes: describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start)),
+      states: new RunStates(this.#reader, process, { run: record.run, start }),
+    };
+  }
+}

@@ -1,0 +1,220 @@
+import { MdapError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import type { Model, Price } from '../core/model.ts';
+import { type AnyProcess, parseInput } from '../core/process.ts';
+import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
+
+/** What is known before a run. Equation numbers below are those of arXiv 2511.09030. */
+export interface PlanInput {
+  /** Chance that a vote (a sample without a red flag) is right. */
+  readonly p: number;
+  /** Share of samples that become votes; default 1. */
+  readonly v?: number;
+  /** Steps of the whole run (s). */
+  readonly steps: number;
+  /** Steps that one sample answers at once (m); default 1. */
+  readonly stepsPerSubtask?: number;
+  /** Chance wanted for a run without a wrong decision (t); default 0.95. Only used where `margin` is not given. */
+  readonly target?: number;
+  /** Margin of ahead-by-k; default: the least that reaches `target`. */
+  readonly margin?: number;
+  /** Price of the sample of one step (c), in US dollars; a sample of m steps costs m times as much. */
+  readonly sampleCostUsd?: number;
+}
+
+export interface Plan {
+  readonly p: number;
+  readonly v: number;
+  readonly steps: number;
+  readonly stepsPerSubtask: number;
+  readonly target: number;
+  readonly margin: number;
+  /** Chance that one decision is right. */
+  readonly stepSuccess: number;
+  /** Chance that all decisions are right. */
+  readonly success: number;
+  /** Expected votes a decision. */
+  readonly votesPerStep: number;
+  /** Expected samples of the whole run, flagged ones included. */
+  readonly samples: number;
+  /** Expected cost of the whole run; null where the price of a sample is not known. */
+  readonly costUsd: number | null;
+}
+
+/**
+ * Foretells a run decided by ahead-by-k, taking errors as independent and one rival as the worst case.
+ * @throws {UsageError} for numbers outside their range, and for p <= 1/2, where more votes make it worse.
+ */
+export function plan(input: PlanInput): Plan {
+  const { p, steps } = input;
+  const v = input.v ?? 1;
+  const m = input.stepsPerSubtask ?? 1;
+  const target = input.target ?? 0.95;
+  between('p', p, 0, 1);
+  if (!(v > 0 && v <= 1)) throw new UsageError(`v: expected a share above 0 and at most 1, got ${v}.`);
+  between('target', target, 0, 1);
+  atLeastOne('steps', steps);
+  atLeastOne('stepsPerSubtask (m)', m);
+  if (input.margin !== undefined) atLeastOne('margin (k)', input.margin);
+  if (p <= 0.5) {
+    throw new UsageError(
+      `p: expected more than 0.5, got ${p}. Voting cannot help where a vote is wrong at least as often as right: ` +
+        'make the step smaller, change its prompt, or use a better model.',
+    );
+  }
+  const decisions = steps / m;
+  const margin = input.margin ?? leastMargin({ p, decisions, target });
+  const stepSuccess = decisionSuccess(p, margin);
+  const votesPerStep = expectedVotes(p, margin) / p ** (m - 1);
+  const samples = (decisions * votesPerStep) / v;
+  return {
+    p,
+    v,
+    steps,
+    stepsPerSubtask: m,
+    target,
+    margin,
+    stepSuccess,
+    success: runSuccess({ p, margin, decisions }),
+    votesPerStep,
+    samples,
+    // Equations 15 to 19: each sample of m steps costs c m.
+    costUsd: input.sampleCostUsd === undefined ? null : samples * input.sampleCostUsd * m,
+  };
+}
+
+interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
+  /** By default what the process says. */
+  readonly steps?: number;
+  /** Tokens are estimated from the first prompt and, where the process knows it, the right reply to it. */
+  readonly price?: Price;
+  /** Null for not known; by default estimated by `price`. Where it and `steps` are given, the input is not looked at. */
+  readonly sampleCostUsd?: number | null;
+}
+
+/**
+ * The plan of a process with an input.
+ * @throws {UsageError} as `plan`; also for an input that does not fit, and where the number of steps is not known.
+ */
+export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
+  const { price, sampleCostUsd, ...rest } = options;
+  const isKnown = rest.steps !== undefined && sampleCostUsd !== undefined;
+  const input = isKnown ? undefined : await parseInput(process, rawInput);
+  const steps = rest.steps ?? requireSteps(process, input);
+  const costUsd = sampleCostUsd === undefined ? price && estimateSampleCostUsd(process, input, price) : sampleCostUsd;
+  return plan({ ...rest, steps, sampleCostUsd: costUsd ?? undefined });
+}
+
+/**
+ * How many steps the process takes with an input, as its schema leaves it; `why` goes on the sentence that it does not say.
+ * @throws {UsageError} where it does not say.
+ */
+export function requireSteps(process: AnyProcess, input: unknown, why = ''): number {
+  const steps = process.steps?.(input);
+  if (steps === undefined) {
+    throw new UsageError(
+      `steps: process ${JSON.stringify(process.name)} does not say how many it takes${why}; give the number as --steps.`,
+    );
+  }
+  return steps;
+}
+
+/** eps = 1 - t^(1/s): the error allowed to one of s decisions, for a chance t that none is wrong. */
+export function stepError(options: { readonly target: number; readonly steps: number }): number {
+  return -Math.expm1(Math.log(options.target) / options.steps);
+}
+
+export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {
+  /** By default what the model knows of itself. */
+  readonly p?: number;
+  readonly k?: number | 'auto';
+  readonly rule?: string;
+  readonly model?: Pick<Model, 'rates' | 'price'>;
+}
+
+/**
+ * The plan of ahead-by-k from rates that are given or that the model knows of itself.
+ * @throws {UsageError} where p is not known, and for everything that `plan` refuses.
+ * @throws {ProcessError} `threw`, when the process does not take the input.
+ */
+export async function planByRates(process: AnyProcess, input: unknown, options: RatesPlanInput): Promise<Plan> {
+  const { rule = 'ahead-by-k', k, model, target, steps, stepsPerSubtask, sampleCostUsd } = options;
+  if (rule !== 'ahead-by-k') {
+    throw new UsageError(
+      `rule: expected ahead-by-k, the only one that can be planned, got ${rule}: give k as a number instead of 'auto'.`,
+    );
+  }
+  const p = options.p ?? model?.rates?.p;
+  const v = options.v ?? model?.rates?.v;
+  const price = options.price ?? model?.price;
+  if (p === undefined) {
+    throw new UsageError(
+      'p: expected the success rate of a vote, which is not known of this model: measure it on a sample of steps and ' +
+        'give it as --p 0.99, or choose k yourself with --k 3.',
+    );
+  }
+  const margin = k === 'auto' ? undefined : k;
+  try {
+    return await planProcess(process, input, { p, v, target, margin, price, steps, stepsPerSubtask, sampleCostUsd });
+  } catch (thrown) {
+    if (thrown instanceof MdapError) throw thrown;
+    throw new ProcessError(
+      `process ${JSON.stringify(process.name)} threw while it was planned: ${messageOf(thrown)} (input ${JSON.stringify(input ?? null).slice(0, 200)}).`,
+      { code: 'threw', cause: thrown },
+    );
+  }
+}
+
+function estimateSampleCostUsd(process: AnyProcess, input: unknown, price: Price): number | undefined {
+  const state = process.start(input);
+  const { system = '', user } = process.prompt(state);
+  const { inputUsdPerMTok, outputUsdPerMTok } = price;
+  const inputUsd = (system.length + user.length) * inputUsdPerMTok;
+  if (outputUsdPerMTok === 0) return inputUsd / TYPICAL_CHARS_PER_TOKEN / 1e6;
+  if (process.reference === undefined || process.reply === undefined) return undefined;
+  const outputUsd = process.reply(process.reference(state), state).length * outputUsdPerMTok;
+  return (inputUsd + outputUsd) / TYPICAL_CHARS_PER_TOKEN / 1e6;
+}
+
+/** Equation 9: 1 / (1 + ((1-p)/p)^k). Unchanged by m (equation 12). */
+export function decisionSuccess(p: number, margin: number): number {
+  return 1 / (1 + wrongOdds(p, margin));
+}
+
+/** Equation 13: (1 + ((1-p)/p)^k)^(-s/m), in the logarithm, since the bracket rounds to 1 long before the power does. */
+function runSuccess(options: { p: number; margin: number; decisions: number }): number {
+  return Math.exp(-options.decisions * Math.log1p(wrongOdds(options.p, options.margin)));
+}
+
+/**
+ * Equation 14: the least k whose run success reaches the target. t^(-m/s) - 1 is taken with `expm1`: written out it is 0
+ * from about 1e16 steps on.
+ */
+function leastMargin(options: { p: number; decisions: number; target: number }): number {
+  const { p, decisions, target } = options;
+  const oddsAllowed = Math.expm1(-Math.log(target) / decisions);
+  return Math.max(1, Math.ceil(Math.log(oddsAllowed) / Math.log((1 - p) / p)));
+}
+
+/** Equation 16 without the cost: k (2 P - 1) / (2 p - 1), exact for two candidates. */
+export function expectedVotes(p: number, margin: number): number {
+  if (p === 0.5) return margin * margin; // the limit: the fair gambler's ruin
+  // 2 P - 1 = (1 - r) / (1 + r) with r = ((1-p)/p)^k
+  const odds = wrongOdds(p, margin);
+  return (margin * ((1 - odds) / (1 + odds))) / (2 * p - 1);
+}
+
+function wrongOdds(p: number, margin: number): number {
+  return Math.exp(margin * Math.log((1 - p) / p));
+}
+
+function between(what: string, value: number, low: number, high: number): void {
+  if (!(value > low && value < high)) {
+    throw new UsageError(`${what}: expected a number above ${low} and below ${high}, got ${value}.`);
+  }
+}
+
+function atLeastOne(what: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new UsageError(`${what}: expected a whole number of at least 1, got ${value}.`);
+  }
+}

@@ -1,0 +1,425 @@
+import { UsageError } from '../core/errors.ts';
+import { betaBelow, clopperPearson, type Interval } from './special-functions.ts';
+
+/** The votes on one step: how many there are, and how many of them are right. */
+export interface StepCount {
+  readonly successes: number;
+  readonly trials: number;
+  /** Steps with these votes; 1 by default. */
+  readonly steps?: number;
+}
+
+/** Success rates of steps that vary as Beta(alpha, beta). */
+export interface BetaShape {
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/** Steps whose success rates are draws from Beta(alpha, beta), estimated from votes on some of them. */
+export interface BetaBinomialFit {
+  readonly steps: number;
+  /** Maximum likelihood: the success rate of a vote, alpha / (alpha + beta). */
+  readonly mean: number;
+  /** Maximum likelihood: the intra-step correlation 1 / (alpha + beta + 1). Null where the votes say nothing about it. */
+  readonly rho: number | null;
+  /** Null where rho is; infinite where rho is 0. */
+  readonly alpha: number | null;
+  readonly beta: number | null;
+  /** Natural logarithm of the chance of the votes in their order. */
+  readonly logLikelihood: number;
+  /** 95 %; where all votes are right, or all wrong, an exact bound on one side, by steps. */
+  readonly meanInterval: Interval;
+  /** 95 %; 0 to 1 where rho is null. */
+  readonly rhoInterval: Interval;
+  /** What the votes do not tell: the mean where all are right or all wrong (it has a bound), rho there or with single votes. */
+  readonly unidentified: readonly ('mean' | 'rho')[];
+  /**
+   * What a decision rule may take for the truth: the low end of the mean's interval with the high end of rho's, which is
+   * kept to 0.35 where the estimate is below that or there is none.
+   *
+   * Why that is safe: the evidence of a votes against b is the sum of ln((alpha+i) / (beta+i)) over i from b to a-1. With
+   * S = alpha + beta = 1/rho - 1 a term is ln(1 + (2 mean - 1) S / ((1 - mean) S + i)), which grows with the mean and with
+   * S. A rule that computes with a mean too low and a rho too high underrates the evidence of every tally; and as the
+   * evidence is the log odds of being right, the rule then errs no more often than it allows. By Bonferroni's inequality
+   * both ends hold in 95 % of calibrations.
+   *
+   * What it assumes: rho is above 0.35 only where the votes say so. Without that, nothing could be decided after a
+   * calibration without a wrong vote: it is as likely at rho near 1, where further votes repeat the first.
+   */
+  readonly cautious: BetaShape;
+}
+
+/** Half of the 95 % quantile of chi-square with one degree of freedom, 3.841: what an interval lies below the maximum. */
+const DROP = 1.9207;
+/** What `cautious` takes for the largest rho unless votes say otherwise. */
+const COMMON_RHO = 0.35;
+/** Largest rho that is computed with. At 1 itself all votes of a step agree, and the likelihood of others is 0. */
+const RHO_END = 1 - 1e-6;
+
+/**
+ * Maximum likelihood of mean and rho with profile-likelihood intervals.
+ *
+ * How many votes a step gets may depend on those it has: tallies at which a rule stopped will do, and so will a calibration
+ * that asks again where a vote was wrong. That pays: rho is learnt from such steps alone. After 500 steps with two votes,
+ * and eight more on those with a wrong one, rules with the cautious estimate need about half the votes.
+ * @throws {UsageError} without votes, or for counts that are none.
+ */
+export function fitBetaBinomial(counts: readonly StepCount[]): BetaBinomialFit {
+  const tails = tailCounts(counts);
+  const { mean, rho, isOneSided, isRhoUnknown, profileOfRho, best } = maximum(tails);
+  const profileOfMean = (mean: number) => maximise((rho) => logLikelihood(tails, mean, rho), 0, RHO_END).value;
+  const rhoInterval = rho === null ? { low: 0, high: 1 } : profileInterval(profileOfRho, rho, [0, RHO_END]);
+  const meanInterval = isOneSided ? meanBound(tails) : profileInterval(profileOfMean, mean, [0, 1]);
+  return {
+    steps: tails.steps,
+    mean,
+    rho,
+    ...(rho === null ? { alpha: null, beta: null } : betaShape(mean, rho)),
+    logLikelihood: best.value,
+    meanInterval,
+    rhoInterval,
+    unidentified: [...(isOneSided ? (['mean'] as const) : []), ...(isRhoUnknown ? (['rho'] as const) : [])],
+    cautious: betaShape(
+      Math.max(meanInterval.low, 1e-9),
+      (rho ?? 0) > COMMON_RHO ? Math.min(rhoInterval.high, RHO_END) : Math.min(rhoInterval.high, COMMON_RHO),
+    ),
+  };
+}
+
+/** The likeliest mean and rho alone, at a fraction of the time; rho is null where the votes say nothing about it. */
+export function likeliestRates(counts: readonly StepCount[]): { readonly mean: number; readonly rho: number | null } {
+  const { mean, rho } = maximum(tailCounts(counts));
+  return { mean, rho };
+}
+
+function maximum(tails: TailCounts) {
+  const isOneSided = tails.right.length === 0 || tails.wrong.length === 0;
+  const isRhoUnknown = isOneSided || tails.votes.length < 2;
+  const profileOfRho = (rho: number) => logLikelihood(tails, bestMean(tails, rho), rho);
+  const best = maximise(profileOfRho, 0, RHO_END);
+  const mean = bestMean(tails, best.at);
+  return { mean, rho: isRhoUnknown ? null : best.at, isOneSided, isRhoUnknown, profileOfRho, best };
+}
+
+/** Mean = alpha / (alpha + beta), rho = 1 / (alpha + beta + 1). */
+export function betaShape(mean: number, rho: number): BetaShape {
+  return { alpha: mean * (1 / rho - 1), beta: (1 - mean) * (1 / rho - 1) };
+}
+
+/**
+ * From votes that are all right or all wrong, 95 %: mean^steps = 5 %. The votes of one step count as one, as with rho
+ * unknown they may all be the same; and all of the error is on the one side that can be wrong.
+ */
+function meanBound({ steps, wrong }: TailCounts): Interval {
+  const bound = 0.05 ** (1 / steps);
+  return wrong.length === 0 ? { low: bound, high: 1 } : { low: 0, high: 1 - bound };
+}
+
+/** Entry i: the steps that have more than i right votes, wrong votes, votes. The likelihood needs no more. */
+interface TailCounts {
+  readonly steps: number;
+  readonly right: readonly number[];
+  readonly wrong: readonly number[];
+  readonly votes: readonly number[];
+}
+
+function tailCounts(counts: readonly StepCount[]): TailCounts {
+  for (const { successes, trials } of counts) {
+    if (!Number.isInteger(successes) || !Number.isInteger(trials) || successes < 0 || trials < successes) {
+      throw new UsageError(`counts: expected whole numbers, 0 <= successes <= trials, got ${successes} of ${trials}.`);
+    }
+  }
+  const voted = counts.filter(({ trials }) => trials > 0);
+  if (voted.length === 0) throw new UsageError('counts: expected at least one step with a vote, got none.');
+  const tailsOf = (of: (count: StepCount) => number): number[] => {
+    const tails: number[] = [];
+    for (const count of voted) {
+      const size = of(count);
+      while (tails.length < size) tails.push(0);
+      if (size > 0) tails[size - 1]! += count.steps ?? 1;
+    }
+    for (let i = tails.length - 2; i >= 0; i--) tails[i]! += tails[i + 1]!;
+    return tails;
+  };
+  return {
+    steps: stepsOf(voted),
+    right: tailsOf(({ successes }) => successes),
+    wrong: tailsOf(({ successes, trials }) => trials - successes),
+    votes: tailsOf(({ trials }) => trials),
+  };
+}
+
+function stepsOf(counts: readonly StepCount[]): number {
+  return counts.reduce((sum, { steps = 1 }) => sum + steps, 0);
+}
+
+/**
+ * The chance of a right and b wrong votes on a step, in their order, is B(alpha+a, beta+b) / B(alpha, beta): the product of
+ * (alpha+i) for i < a and of (beta+j) for j < b over that of (alpha+beta+l) for l < a+b. Each factor times rho has a value
+ * at rho = 0 and 1 too.
+ */
+function logLikelihood({ right, wrong, votes }: TailCounts, mean: number, rho: number): number {
+  let sum = 0;
+  for (let i = 0; i < right.length; i++) sum += right[i]! * Math.log(mean * (1 - rho) + i * rho);
+  for (let j = 0; j < wrong.length; j++) sum += wrong[j]! * Math.log((1 - mean) * (1 - rho) + j * rho);
+  for (let l = 0; l < votes.length; l++) sum -= votes[l]! * Math.log(1 - rho + l * rho);
+  return sum;
+}
+
+/** The likeliest mean at this rho: the likelihood is concave in the mean, so the zero of its slope is found by halving. */
+function bestMean({ right, wrong }: TailCounts, rho: number): number {
+  if (wrong.length === 0) return 1;
+  if (right.length === 0) return 0;
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 50; i++) {
+    const mean = (low + high) / 2;
+    let slope = 0;
+    for (let a = 0; a < right.length; a++) slope += right[a]! / (mean * (1 - rho) + a * rho);
+    for (let b = 0; b < wrong.length; b++) slope -= wrong[b]! / ((1 - mean) * (1 - rho) + b * rho);
+    if (slope > 0) low = mean;
+    else high = mean;
+  }
+  return (low + high) / 2;
+}
+
+/** The largest value of f on a range: the best of a grid that is finer near its low end, then the golden section. */
+function maximise(f: (x: number) => number, low: number, high: number): { at: number; value: number } {
+  const points = 16;
+  const x = (i: number) => low + (high - low) * (Math.min(Math.max(i, 0), points) / points) ** 2;
+  let at = 0;
+  let value = Number.NEGATIVE_INFINITY;
+  let index = 0;
+  const visit = (candidate: number): number => {
+    const result = f(candidate);
+    if (result > value) {
+      value = result;
+      at = candidate;
+    }
+    return result;
+  };
+  for (let i = 0; i <= points; i++) {
+    const before = value;
+    if (visit(x(i)) > before) index = i;
+  }
+  let [left, right] = [x(index - 1), x(index + 1)];
+  const golden = (Math.sqrt(5) - 1) / 2;
+  let [a, b] = [right - golden * (right - left), left + golden * (right - left)];
+  let [fa, fb] = [visit(a), visit(b)];
+  while (right - left > 1e-9 + 1e-6 * right) {
+    if (fa > fb) {
+      [right, b, fb] = [b, a, fa];
+      a = right - golden * (right - left);
+      fa = visit(a);
+    } else {
+      [left, a, fa] = [a, b, fb];
+      b = left + golden * (right - left);
+      fb = visit(b);
+    }
+  }
+  return { at, value };
+}
+
+/** The last point from `start` towards `end` at which f, falling on the way, is at least `cut`. */
+function lastAbove(f: (x: number) => number, cut: number, start: number, end: number): number {
+  if (f(end) >= cut) return end;
+  let [inside, outside] = [start, end];
+  for (let i = 0; i < 40; i++) {
+    const middle = (inside + outside) / 2;
+    if (f(middle) >= cut) inside = middle;
+    else outside = middle;
+  }
+  return outside;
+}
+
+/** All that is less than DROP below the maximum. */
+function profileInterval(profile: (x: number) => number, best: number, range: readonly [number, number]): Interval {
+  const cut = profile(best) - DROP;
+  const [low, high] = range;
+  const end = lastAbove(profile, cut, best, high);
+  return { low: lastAbove(profile, cut, best, low), high: end === RHO_END ? 1 : end };
+}
+
+/** Chance of at least so many wrong votes among those of a step (Polya's urn: each wrong vote makes the next likelier). */
+export function dissentChance(step: { mean: number; rho: number; votes: number; dissents: number }): number {
+  const { mean, rho, votes, dissents } = step;
+  // Chance of exactly so many wrong votes, by number, after each vote; that of more is counted in the last place.
+  let chances = [1];
+  for (let n = 0; n < votes; n++) {
+    const next: number[] = [];
+    for (const [wrong, chance] of chances.entries()) {
+      const nextIsWrong = wrong === dissents ? 1 : ((1 - mean) * (1 - rho) + wrong * rho) / (1 - rho + n * rho);
+      next[wrong] = (next[wrong] ?? 0) + chance * (wrong === dissents ? 1 : 1 - nextIsWrong);
+      if (wrong < dissents) next[wrong + 1] = (next[wrong + 1] ?? 0) + chance * nextIsWrong;
+    }
+    chances = next;
+  }
+  return chances[dissents] ?? 0;
+}
+
+/** Steps whose votes are all right, partly right, all wrong: each share with its exact 95 % interval. */
+export interface StepShares {
+  readonly alwaysRight: SharesOfSteps;
+  readonly mixed: SharesOfSteps;
+  readonly alwaysWrong: SharesOfSteps;
+}
+
+interface SharesOfSteps extends Interval {
+  readonly steps: number;
+  readonly share: number;
+}
+
+/**
+ * More votes help the mixed steps alone. Steps without a vote are left out. Where some have more votes than others, because
+ * one of their first ones was wrong, the shares are still those of one and the same question: whether the first votes were
+ * all right, and whether they and as many further ones would be all wrong. The further votes are missing only where the
+ * first already say no to that.
+ */
+export function stepShares(counts: readonly StepCount[]): StepShares {
+  const voted = counts.filter(({ trials }) => trials > 0);
+  const all = stepsOf(voted);
+  const shareOf = (is: (count: StepCount) => boolean): SharesOfSteps => {
+    const steps = stepsOf(voted.filter(is));
+    return { steps, share: steps / all, ...clopperPearson({ successes: steps, trials: all }) };
+  };
+  return {
+    alwaysRight: shareOf(({ successes, trials }) => successes === trials),
+    mixed: shareOf(({ successes, trials }) => successes > 0 && successes < trials),
+    alwaysWrong: shareOf(({ successes }) => successes === 0),
+  };
+}
+
+/** How often two votes on one step are both wrong; intervals are of 95 %, by steps. */
+export interface Collisions {
+  readonly observed: number;
+  readonly interval: Interval;
+  /** What it would be if errors were independent: the product of the two error rates. */
+  readonly independent: number;
+  /** From the intervals of both rates. */
+  readonly independentInterval: Interval;
+}
+
+/** Of two votes of the same class; steps with fewer votes say nothing. How many votes a step has must not depend on them. */
+export function collisions(counts: readonly StepCount[]): Collisions {
+  return collisionsOf(
+    counts.map(({ successes, trials, steps = 1 }) => {
+      const wrong = trials - successes;
+      const error = wrong / trials;
+      return { both: (wrong * (wrong - 1)) / (trials * (trials - 1)), first: error, second: error, steps };
+    }),
+  );
+}
+
+interface ErrorShares {
+  /** Share of the pairs of votes in which both are wrong. NaN where there is no pair. */
+  readonly both: number;
+  readonly first: number;
+  readonly second: number;
+  readonly steps: number;
+}
+
+function collisionsOf(all: readonly ErrorShares[]): Collisions {
+  const paired = all.filter(({ both }) => !Number.isNaN(both));
+  if (paired.length === 0) throw new UsageError('counts: expected at least one step with two votes, got none.');
+  const trials = paired.reduce((sum, { steps }) => sum + steps, 0);
+  const rateOf = (name: 'both' | 'first' | 'second') => {
+    const successes = paired.reduce((sum, step) => sum + step.steps * step[name], 0);
+    return { rate: successes / trials, ...clopperPearson({ successes, trials }) };
+  };
+  const [both, first, second] = [rateOf('both'), rateOf('first'), rateOf('second')];
+  return {
+    observed: both.rate,
+    interval: { low: both.low, high: both.high },
+    independent: first.rate * second.rate,
+    independentInterval: { low: first.low * second.low, high: first.high * second.high },
+  };
+}
+
+/** The votes of two voter classes on one step. */
+interface StepPair {
+  readonly first: StepCount;
+  readonly second: StepCount;
+}
+
+/** Errors that two voter classes share, from votes of both on the same steps. */
+export interface SharedErrors {
+  readonly collisions: Collisions;
+  /** From 0, independent, to 1, as if the two were one class. Null where success rates were not seen to vary. */
+  readonly shared: number | null;
+  /** Upper end of its 95 % interval by likelihood; 1 where the votes do not bound it. */
+  readonly sharedHigh: number;
+}
+
+/**
+ * The model: a share of the steps is hard or easy for both classes alike (their success rates have the same rank), on the
+ * others the rates are independent. Where the classes have the same rates, this share is cov(p_c, p_d) / sqrt(var var),
+ * and for others it is not below that. Few steps with errors give a bound of 1: then the classes are to be taken as one.
+ * Each pair is one step. Where a step has more votes because of those that it has, `early` are the votes before that: of
+ * them are the collisions.
+ */
+export function sharedErrors(steps: readonly StepPair[], early: readonly StepPair[] = steps): SharedErrors {
+  const votedByBoth = (pairs: readonly StepPair[]) =>
+    pairs.filter(({ first, second }) => first.trials > 0 && second.trials > 0);
+  const both = votedByBoth(steps);
+  const errorsOf = ({ successes, trials }: StepCount) => (trials - successes) / trials;
+  const observed = collisionsOf(
+    votedByBoth(early).map((step) => {
+      const [first, second] = [errorsOf(step.first), errorsOf(step.second)];
+      return { both: first * second, first, second, steps: 1 };
+    }),
+  );
+  const first = fitBetaBinomial(both.map((step) => step.first));
+  const second = fitBetaBinomial(both.map((step) => step.second));
+  if (!first.rho || !second.rho) return { collisions: observed, shared: null, sharedHigh: 1 };
+  const ranks = ranksOf(first, second);
+  // Equal steps once: there are many steps and few ways to vote
+  const ratioOf = new Map<string, number>();
+  const ratios = both.map((step) => {
+    const key = [step.first.successes, step.first.trials, step.second.successes, step.second.trials].join();
+    const ratio = ratioOf.get(key) ?? likelihoodRatio(ranks, step);
+    ratioOf.set(key, ratio);
+    return ratio;
+  });
+  // Concave in the share
+  const likelihood = (share: number) => ratios.reduce((sum, ratio) => sum + Math.log1p(share * (ratio - 1)), 0);
+  const best = maximise(likelihood, 0, 1);
+  return {
+    collisions: observed,
+    shared: best.at,
+    sharedHigh: lastAbove(likelihood, best.value - DROP, best.at, 1),
+  };
+}
+
+/** Success rates of two classes at the same rank, and the share of steps with them; from the hardest step on. */
+type Ranks = readonly { readonly first: number; readonly second: number; readonly weight: number }[];
+
+function ranksOf(first: BetaBinomialFit, second: BetaBinomialFit): Ranks {
+  // Rates are taken as constant between knots that are even in their logit; what lies beyond is as good as 0 or 1.
+  const knots = Array.from({ length: 641 }, (_, i) => (i - 320) / 20);
+  const rateAt = (logit: number) => 1 / (1 + Math.exp(-logit));
+  const below = ({ alpha, beta }: BetaBinomialFit) => [...knots.map((t) => betaBelow(rateAt(t), alpha!, beta!)), 1];
+  const [belowFirst, belowSecond] = [below(first), below(second)];
+  const ranks = [];
+  let done = 0;
+  for (let i = 0, j = 0; i < belowFirst.length && j < belowSecond.length; ) {
+    const next = Math.min(belowFirst[i]!, belowSecond[j]!);
+    const rate = (index: number) => rateAt((index - 320.5) / 20);
+    if (next > done) ranks.push({ first: rate(i), second: rate(j), weight: next - done });
+    done = Math.max(done, next);
+    if (belowFirst[i]! <= next) i++;
+    else j++;
+  }
+  return ranks;
+}
+
+/** The chance of a step's votes with both rates at the same rank, against that with independent rates. */
+function likelihoodRatio(ranks: Ranks, step: StepPair): number {
+  const chance = ({ successes, trials }: StepCount, p: number) => p ** successes * (1 - p) ** (trials - successes);
+  let [together, firstAlone, secondAlone] = [0, 0, 0];
+  for (const { first, second, weight } of ranks) {
+    const [a, b] = [chance(step.first, first), chance(step.second, second)];
+    together += weight * a * b;
+    firstAlone += weight * a;
+    secondAlone += weight * b;
+  }
+  return together / (firstAlone * secondAlone);
+}

@@ -1,0 +1,288 @@
+import { UsageError } from '../core/errors.ts';
+
+/** Votes by candidate key, with the two largest counts kept up to date. */
+export class Tally {
+  readonly #votes = new Map<string, number>();
+  #total = 0;
+  #leader: string | undefined;
+  #leaderVotes = 0;
+  #runnerUpVotes = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+  /** Votes of the strongest candidate. */
+  get leaderVotes(): number {
+    return this.#leaderVotes;
+  }
+  /** Votes of the second strongest candidate; equal to `leaderVotes` in a tie. */
+  get runnerUpVotes(): number {
+    return this.#runnerUpVotes;
+  }
+  get lead(): number {
+    return this.#leaderVotes - this.#runnerUpVotes;
+  }
+  /** The strongest candidate; undefined before the first vote and in a tie. */
+  get leader(): string | undefined {
+    return this.lead > 0 ? this.#leader : undefined;
+  }
+
+  add(candidate: string): void {
+    const votes = (this.#votes.get(candidate) ?? 0) + 1;
+    this.#votes.set(candidate, votes);
+    this.#total++;
+    if (candidate === this.#leader) this.#leaderVotes = votes;
+    else if (votes > this.#leaderVotes) {
+      this.#runnerUpVotes = this.#leaderVotes;
+      this.#leaderVotes = votes;
+      this.#leader = candidate;
+    } else if (votes > this.#runnerUpVotes) this.#runnerUpVotes = votes;
+  }
+
+  /** Candidates and their votes, the strongest first; candidates with equal votes in the order of their first vote. */
+  entries(): [candidate: string, votes: number][] {
+    return [...this.#votes].sort((a, b) => b[1] - a[1]);
+  }
+}
+
+/** One step's votes as they are counted. */
+export interface Race {
+  readonly tally: Tally;
+  /** Counts one vote, of a voter of this class (its index; only the evidence rule tells them apart). */
+  record(candidate: string, voterClass?: number): void;
+  /** The winner as soon as the rule decides. Never in a tie. */
+  decided(): string | undefined;
+  /**
+   * The least number of further votes that would decide, if they all agreed with each other. Drawing this many at once
+   * never wastes one. 0 when decided; infinite where no number within the limit would. `classOf` tells the voter class of
+   * the vote so many ahead; `limit` replaces the rule's own where a step was given more votes.
+   */
+  needed(classOf?: (ahead: number) => number, limit?: number): number;
+  /**
+   * Which of these voter classes is best asked next, when those in `pending` have been asked and will agree with the
+   * leader. `reliability` scales what a class is worth. Rules that tell no classes apart do not say; then they take turns.
+   */
+  next?(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number;
+}
+
+/** When a step's votes suffice. */
+export interface StopRule {
+  /** As on the command line, with its parameters: `ahead-by-k(k=3)`. */
+  readonly name: string;
+  /** Votes after which an undecided step stays undecided. A plurality never decides. */
+  readonly limit: number;
+  /** Red flags after which it stays undecided; by default as many as votes. */
+  readonly flagLimit?: number;
+  start(): Race;
+}
+
+/**
+ * Rules on (a, b), the votes of leader and runner-up: decided as soon as a >= enough(b). `enough` must not decrease. Then
+ * the number of draws depends on what they say alone, not on the order in which they are counted.
+ */
+class ThresholdRace implements Race {
+  readonly tally = new Tally();
+  readonly #enough: (runnerUpVotes: number) => number;
+
+  constructor(enough: (runnerUpVotes: number) => number) {
+    this.#enough = enough;
+  }
+  record(candidate: string): void {
+    this.tally.add(candidate);
+  }
+  decided(): string | undefined {
+    const { tally } = this;
+    return tally.leaderVotes >= this.#enough(tally.runnerUpVotes) ? tally.leader : undefined;
+  }
+  needed(): number {
+    const { tally } = this;
+    return Math.max(0, this.#enough(tally.runnerUpVotes) - tally.leaderVotes);
+  }
+}
+
+/** The paper's rule (Algorithm 2): the leader is ahead of every other candidate by `margin` votes. */
+export function aheadByK(options: { margin: number; maxVotes?: number }): StopRule {
+  const margin = positiveInteger('margin (k)', options.margin);
+  const enough = (runnerUpVotes: number) => runnerUpVotes + margin;
+  return {
+    name: `ahead-by-k(k=${margin})`,
+    limit: voteLimit(options.maxVotes ?? defaultLimit(margin), margin),
+    start: () => new ThresholdRace(enough),
+  };
+}
+
+/** The first candidate with `votes` votes: the decision of a majority of 2 * votes - 1. */
+export function firstToK(options: { votes: number; maxVotes?: number }): StopRule {
+  const votes = positiveInteger('votes (k)', options.votes);
+  return {
+    name: `first-to-k(k=${votes})`,
+    limit: voteLimit(options.maxVotes ?? defaultLimit(votes), votes),
+    start: () => new ThresholdRace(() => votes),
+  };
+}
+
+/** All of `votes` votes are counted, then more than half of them decide; undecided once no candidate can have them. */
+export function fixedMajority(options: { votes: number }): StopRule {
+  const votes = positiveInteger('votes', options.votes);
+  const majority = Math.floor(votes / 2) + 1;
+  return {
+    name: `majority(n=${votes})`,
+    limit: votes,
+    flagLimit: defaultLimit(votes),
+    start() {
+      const tally = new Tally();
+      return {
+        tally,
+        record: (candidate) => tally.add(candidate),
+        decided: () => (tally.total >= votes && tally.leaderVotes >= majority ? tally.leader : undefined),
+        needed: () => Math.max(0, votes - tally.total, majority - tally.leaderVotes),
+      };
+    },
+  };
+}
+
+/**
+ * Adaptive-Consistency's Beta rule (arXiv 2305.11860): P(theta > 1/2) >= confidence for theta ~ Beta(a + 1, b + 1), with a
+ * and b the votes of leader and runner-up. The paper takes the plurality at its cap of 40; here the step is undecided.
+ */
+export function adaptiveConsistency(options: { confidence?: number; maxVotes?: number } = {}): StopRule {
+  const confidence = options.confidence ?? 0.95;
+  if (!(confidence > 0.5 && confidence < 1)) {
+    throw new UsageError(`confidence: expected a number above 0.5 and below 1, got ${confidence}.`);
+  }
+  // The least a for each b, found once: it grows with b.
+  const thresholds: number[] = [];
+  const enough = (runnerUpVotes: number): number => {
+    while (thresholds.length <= runnerUpVotes) {
+      const b = thresholds.length;
+      let a = Math.max(b + 1, thresholds.at(-1) ?? 0);
+      while (betaBelowHalf(a, b) > (1 - confidence) * ROUNDING) a++;
+      thresholds.push(a);
+    }
+    return thresholds[runnerUpVotes]!;
+  };
+  const unanimous = enough(0);
+  return {
+    name: `adaptive-consistency(C=${confidence})`,
+    limit: voteLimit(options.maxVotes ?? Math.max(40, 4 * unanimous), unanimous),
+    start: () => new ThresholdRace(enough),
+  };
+}
+
+/** The sum of up to a few hundred terms is exact to better than this factor. */
+const ROUNDING = 1 + 1e-9;
+
+/** P(theta < 1/2) for theta ~ Beta(a + 1, b + 1): the chance of at most b heads in a + b + 1 fair throws. */
+function betaBelowHalf(a: number, b: number): number {
+  const n = a + b + 1;
+  let logTerm = -n * Math.LN2;
+  let sum = Math.exp(logTerm);
+  for (let i = 1; i <= b; i++) {
+    logTerm += Math.log((n - i + 1) / i);
+    sum += Math.exp(logTerm);
+  }
+  return sum;
+}
+
+/**
+ * Early-stopping self-consistency (arXiv 2401.10480): votes come in windows; the first unanimous window decides. The paper
+ * takes the plurality at its cap of 40; here the step is undecided. A window is not enough for a candidate that is behind
+ * on the whole tally.
+ */
+export function earlyStoppingWindows(options: { window?: number; maxVotes?: number } = {}): StopRule {
+  const window = positiveInteger('window', options.window ?? 5);
+  return {
+    name: `early-stopping(w=${window})`,
+    limit: voteLimit(options.maxVotes ?? Math.max(40, 4 * window), window),
+    start: () => new WindowRace(window),
+  };
+}
+
+class WindowRace implements Race {
+  readonly tally = new Tally();
+  readonly #window: number;
+  #inWindow = 0;
+  #first: string | undefined;
+  #unanimous = true;
+
+  constructor(window: number) {
+    this.#window = window;
+  }
+  record(candidate: string): void {
+    if (this.#inWindow === this.#window || this.#inWindow === 0) {
+      this.#inWindow = 0;
+      this.#first = candidate;
+      this.#unanimous = true;
+    } else if (candidate !== this.#first) this.#unanimous = false;
+    this.#inWindow++;
+    this.tally.add(candidate);
+  }
+  decided(): string | undefined {
+    if (this.#inWindow < this.#window || !this.#unanimous) return undefined;
+    return this.tally.leader === this.#first ? this.#first : undefined;
+  }
+  needed(): number {
+    if (this.decided() !== undefined) return 0;
+    const rest = (this.#window - this.#inWindow) % this.#window;
+    const entries = this.tally.entries();
+    let least = Number.POSITIVE_INFINITY;
+    for (const [candidate, votes] of [...entries, ['', 0] as const]) {
+      const fits = rest > 0 && this.#unanimous && candidate === this.#first;
+      let needed = fits ? rest : rest + this.#window;
+      const strongestOther = entries[0]?.[0] === candidate ? (entries[1]?.[1] ?? 0) : (entries[0]?.[1] ?? 0);
+      while (votes + needed <= strongestOther) needed += this.#window;
+      least = Math.min(least, needed);
+    }
+    return least;
+  }
+}
+
+/** Names of the rules that `ruleByName` knows. */
+export const RULE_NAMES = ['ahead-by-k', 'first-to-k', 'majority', 'adaptive-consistency', 'early-stopping'] as const;
+export type RuleName = (typeof RULE_NAMES)[number];
+
+/**
+ * A rule from its name and one size `k`: the margin of ahead-by-k, the votes of first-to-k and majority, the window of
+ * early-stopping. Adaptive-Consistency takes its published confidence of 0.95, or with a size the confidence
+ * 1 - 2^-(k+1), at which k unanimous votes decide.
+ * @throws {UsageError} for an unknown name or a size that is not a positive integer.
+ */
+export function ruleByName(name: string, options: { k?: number; maxVotes?: number } = {}): StopRule {
+  const { maxVotes } = options;
+  const k = options.k ?? 3;
+  switch (name) {
+    case 'ahead-by-k':
+      return aheadByK({ margin: k, maxVotes });
+    case 'first-to-k':
+      return firstToK({ votes: k, maxVotes });
+    case 'majority':
+      return fixedMajority({ votes: k });
+    case 'adaptive-consistency': {
+      const confidence = options.k === undefined ? undefined : 1 - 2 ** -(positiveInteger('k', k) + 1);
+      return adaptiveConsistency({ confidence, maxVotes });
+    }
+    case 'early-stopping':
+      return earlyStoppingWindows({ window: k, maxVotes });
+    default:
+      throw new UsageError(`rule: expected one of ${RULE_NAMES.join(', ')}, got ${JSON.stringify(name)}.`);
+  }
+}
+
+function positiveInteger(what: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new UsageError(`${what}: expected a whole number of at least 1, got ${value}.`);
+  }
+  return value;
+}
+
+function defaultLimit(size: number): number {
+  return Math.max(100, 20 * size);
+}
+
+function voteLimit(maxVotes: number, least: number): number {
+  positiveInteger('maxVotes', maxVotes);
+  if (maxVotes < least) {
+    throw new UsageError(`maxVotes: expected at least ${least}, the votes this rule needs to decide, got ${maxVotes}.`);
+  }
+  return maxVotes;
+}

@@ -1,0 +1,112 @@
+/**
+ * So many calls in flight, against a model that sorts a list:
+ * 1. Never more are taken than there are; one that is free is taken at once.
+ * 2. One that is given back goes to the lowest rank, of equal ranks to the one that asked first; given back twice, it is one.
+ * 3. Who is aborted while waiting leaves no trace; who is aborted before that takes nothing.
+ */
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Slots } from './draw-slots.ts';
+
+/** Once all promises have settled that can. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('slots', () => {
+  test('the earliest step comes first, of one step the first that asked', async () => {
+    const slots = new Slots(1);
+    const { signal } = new AbortController();
+    const order: string[] = [];
+    const take = (rank: number, name: string) =>
+      slots.take(rank, signal).then((giveBack) => {
+        order.push(name);
+        return giveBack;
+      });
+    const waiting = [take(7, 'first'), take(5, 'b1'), take(9, 'c'), take(5, 'b2'), take(1, 'a')];
+    for (const place of [0, 4, 1, 3]) (await waiting[place]!)();
+    await waiting[2];
+    assert.deepEqual(order, ['first', 'a', 'b1', 'b2', 'c']);
+  });
+
+  test('one that is given back twice is one', async () => {
+    const slots = new Slots(1);
+    const { signal } = new AbortController();
+    const giveBack = await slots.take(0, signal);
+    giveBack();
+    giveBack();
+    await slots.take(0, signal);
+    let isTaken = false;
+    void slots.take(0, signal).then(() => {
+      isTaken = true;
+    });
+    await settled();
+    assert.equal(isTaken, false);
+  });
+
+  test('aborted, before it asks or while it waits, it says why', async () => {
+    const slots = new Slots(1);
+    const why = new Error('no longer wanted');
+    await assert.rejects(slots.take(0, AbortSignal.abort(why)), why);
+    const giveBack = await slots.take(0, new AbortController().signal);
+    const controller = new AbortController();
+    const waiting = slots.take(0, controller.signal);
+    controller.abort(why);
+    await assert.rejects(waiting, why);
+    giveBack();
+    await slots.take(0, new AbortController().signal);
+  });
+
+  test('no listener stays behind at a signal that outlives the wait', async () => {
+    const slots = new Slots(1);
+    const { signal } = new AbortController();
+    const first = await slots.take(0, signal);
+    const second = slots.take(0, signal);
+    first();
+    (await second)();
+    assert.deepEqual(getEventListeners(signal, 'abort'), []);
+  });
+
+  test('are as the naive model, whoever comes, goes or gives up (1 to 3)', async () => {
+    const act = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: fc.constant('take' as const), rank: fc.nat(4) }) },
+      { weight: 3, arbitrary: fc.record({ type: fc.constant('give-back' as const), place: fc.nat(9) }) },
+      { weight: 2, arbitrary: fc.record({ type: fc.constant('abort' as const), place: fc.nat(9) }) },
+    );
+    const given = fc.record({ count: fc.integer({ min: 1, max: 4 }), acts: fc.array(act, { maxLength: 60 }) });
+    const property = fc.asyncProperty(given, async ({ count, acts }) => {
+      const slots = new Slots(count);
+      const holders: { readonly name: number; readonly giveBack: () => void }[] = [];
+      const aborted: number[] = [];
+      let waiting: { readonly name: number; readonly rank: number; readonly controller: AbortController }[] = [];
+      const expected = { holders: [] as number[], aborted: [] as number[] };
+      let names = 0;
+      for (const one of acts) {
+        if (one.type === 'take') {
+          const name = names++;
+          const controller = new AbortController();
+          slots.take(one.rank, controller.signal).then(
+            (giveBack) => holders.push({ name, giveBack }),
+            () => aborted.push(name),
+          );
+          if (expected.holders.length < count) expected.holders.push(name);
+          else waiting.push({ name, rank: one.rank, controller });
+        } else if (one.type === 'give-back' && holders.length > 0) {
+          const [{ name, giveBack }] = holders.splice(one.place % holders.length, 1) as [(typeof holders)[number]];
+          giveBack();
+          expected.holders.splice(expected.holders.indexOf(name), 1);
+          const [next] = waiting.toSorted((a, b) => a.rank - b.rank);
+          if (next !== undefined) expected.holders.push(next.name);
+          waiting = waiting.filter((other) => other !== next);
+        } else if (one.type === 'abort' && waiting.length > 0) {
+          const [{ name, controller }] = waiting.splice(one.place % waiting.length, 1) as [(typeof waiting)[number]];
+          controller.abort();
+          expected.aborted.push(name);
+        }
+        await settled();
+        assert.deepEqual({ holders: holders.map(({ name }) => name), aborted }, expected);
+      }
+    });
+    await fc.assert(property, { seed: 1, numRuns: 200 });
+  });
+});

@@ -1,0 +1,79 @@
+import type { Rung } from './question.ts';
+
+export type { Rung } from './question.ts';
+
+import type { EscalationReason } from '../core/events.ts';
+import type { Race, Tally } from '../statistics/stop-rules.ts';
+import type { VoteContext, VoteSettings } from './question.ts';
+
+export const VERIFIER = 'verifier';
+
+/** So many flags in a row are a sign that the step, not the sample, is at fault. */
+const FLAG_STREAK = 5;
+
+/** The rungs of one step: who votes now, how much they may, and when the next ones take over. */
+export class Ladder {
+  readonly #settings: VoteSettings;
+  readonly #rungs: readonly Rung[];
+  readonly #reliability: (voter: number) => number;
+  #rung = 0;
+  /** Draw with which the rung began. */
+  #from = 0;
+
+  constructor({ settings, rungs, roleRungs, voters, reliability = () => 1 }: VoteContext, role: string | undefined) {
+    this.#settings = settings;
+    this.#reliability = reliability;
+    const ofRole = role === undefined ? undefined : roleRungs?.get(role);
+    this.#rungs = ofRole ?? rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
+  }
+
+  /** Of the present rung; undefined on the first. */
+  get name(): string | undefined {
+    return this.#rung === 0 ? undefined : this.#rungs[this.#rung]!.name;
+  }
+  get isVerifierNext(): boolean {
+    return this.#rungs[this.#rung + 1]?.name === VERIFIER;
+  }
+  /** Whether the present rung is a verifier's: it is asked once, then the voters below it go on. */
+  get isVerifying(): boolean {
+    return this.#rungs[this.#rung]!.name === VERIFIER;
+  }
+  get votesAllowed(): number {
+    return this.#settings.rule.limit * (this.#rung + 1);
+  }
+
+  /** Who is asked with this draw, while the voters in `pending` have not been counted yet. */
+  voterOf(draw: number, race: Race, pending: readonly number[]): number {
+    const { voters } = this.#rungs[this.#rung]!;
+    if (voters.length === 1) return voters[0]!;
+    return race.next?.(voters, pending, this.#reliability) ?? voters[(draw - this.#from) % voters.length]!;
+  }
+
+  /** A limit that is reached, or what is suspicious while there is a rung left. */
+  reasonToClimb(now: {
+    race: Race;
+    needed: number;
+    flagged: number;
+    flagsInRow: number;
+  }): EscalationReason | undefined {
+    const { rule, isSuspicious = hasDissent } = this.#settings;
+    const { tally } = now.race;
+    if (now.flagged >= (rule.flagLimit ?? rule.limit) * (this.#rung + 1)) return 'flag-limit';
+    if (tally.total + now.needed > this.votesAllowed) return 'vote-limit';
+    // Only the first rung gives way before its limits; those above have come to settle a contested step.
+    if (this.#rung > 0 || this.#rungs.length === 1) return undefined;
+    if (isSuspicious(tally)) return 'dissent';
+    return now.flagsInRow >= FLAG_STREAK ? 'flags' : undefined;
+  }
+
+  climb(nextDraw: number): boolean {
+    if (this.#rung + 1 >= this.#rungs.length) return false;
+    this.#rung++;
+    this.#from = nextDraw;
+    return true;
+  }
+}
+
+function hasDissent(tally: Tally): boolean {
+  return tally.leaderVotes < tally.total;
+}

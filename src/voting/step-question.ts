@@ -1,0 +1,37 @@
+import { callPart, callPartAsync, type Process } from '../core/process.ts';
+import type { Question } from './question.ts';
+import { judgeForm } from './verifier.ts';
+
+/** The question of one step of a process. */
+export function questionOf<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  state: State,
+  stepIndex: number,
+): Question<Action> {
+  const { check, verify, isVerifiable, role, key, forms } = process;
+  const isVerified =
+    verify !== undefined &&
+    (isVerifiable === undefined || callPart(process, 'isVerifiable', stepIndex, () => isVerifiable(state)));
+  return {
+    stepIndex,
+    role: role && callPart(process, 'role', stepIndex, () => role(state)),
+    ask: (index) => {
+      const form = forms[index]!;
+      return {
+        prompt: callPart(process, 'prompt', stepIndex, () => form.prompt(state)),
+        subject: { process, state, form, stepIndex },
+        parse: (text) => form.parse(text, state),
+      };
+    },
+    formNamed: (variant) => {
+      const index = forms.findIndex(({ name }) => name === variant);
+      return index >= 0 ? index : undefined;
+    },
+    check: check && ((action) => check(action, state)),
+    judge: (action) => callPart(process, 'verifyPrompt', stepIndex, () => judgeForm(process, state, action)),
+    verify: isVerified
+      ? (action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))
+      : undefined,
+    key,
+  };
+}
