@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { assembleVoters, calibratedVoters, type Voters } from './assemble-voters.ts';
 import { Accounts } from './calls/account-queue.ts';
 import { Budget } from './calls/budget.ts';
-import { createSampler } from './calls/sampler.ts';
+import { createSampler } from './calls/retrying-sampler.ts';
 import type { Clock } from './core/clock.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { OnEvent } from './core/events.ts';

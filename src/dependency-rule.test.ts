@@ -319,7 +319,7 @@ test('planted violations of the layers are found', () => {
     ['vote.ts', `import { run } from './engine/run-loop.ts';`],
     ['vote.ts', `import type { RunResult } from './engine/run-loop.ts';`],
     ['vote.ts', `import {\n  a,\n  b,\n} from './voting/vote.ts';`],
-    ['vote.ts', `export { a } from './calls/sampler.ts';`],
+    ['vote.ts', `export { a } from './calls/retrying-sampler.ts';`],
     ['vote.ts', `export * from './defaults.ts';`],
     ['vote.ts', `const run = await import('./engine/run-loop.ts');`],
     ['vote.ts', `import './engine/run-loop.ts';`],

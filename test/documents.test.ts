@@ -37,7 +37,7 @@ const typescript = blocks.filter(({ language }) => language === 'ts').map(({ tex
 const countdown = typescript.find((text) => text.startsWith('// countdown.ts\n'))!;
 
 describe('every document', () => {
-  const sources = globSync('{src,bench,test,scripts}/**/*', { cwd: ROOT, exclude: ['**/node_modules/**'] });
+  const sources = globSync('{src,benchmarks,test,scripts}/**/*', { cwd: ROOT, exclude: ['**/node_modules/**'] });
   const fileNames = new Set(sources.map((path) => basename(path)));
 
   for (const { name, text } of documents) {
@@ -55,7 +55,7 @@ describe('every document', () => {
     it(`${name} names files that exist`, () => {
       const quoted = [...withoutBlocks(text).matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.split(/\s+/));
       const listed = blocksOf(text).flatMap(
-        ({ text: code }) => code.match(/(?<![\w./-])(src|test|bench|bin|scripts)\/[\w./-]*/g) ?? [],
+        ({ text: code }) => code.match(/(?<![\w./-])(src|test|benchmarks|bin|scripts)\/[\w./-]*/g) ?? [],
       );
       const isPath = (word: string) =>
         /^[\w.@-][\w.@/-]*(\.(ts|js|json|md|sh|db)|\/)$/.test(word) || /^\.\/?\w/.test(word);

@@ -19,7 +19,7 @@ import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import { createRandom } from '../core/random.ts';
 import { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
 import { type AccountLimits, Accounts } from './account-queue.ts';
-import { createSampler, type Sampler, type SamplerOptions } from './sampler.ts';
+import { createSampler, type Sampler, type SamplerOptions } from './retrying-sampler.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -17,7 +17,7 @@ import { createRandom } from '../core/random.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { Budget, type BudgetLimits, type BudgetOptions } from './budget.ts';
-import { createSampler } from './sampler.ts';
+import { createSampler } from './retrying-sampler.ts';
 
 const PRICE = { inputUsdPerMTok: 1, outputUsdPerMTok: 10 };
 

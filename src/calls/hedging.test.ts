@@ -13,7 +13,7 @@ import { createRandom, mix, standardNormal } from '../core/random.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { hedged } from './hedging.ts';
-import type { Sampler } from './sampler.ts';
+import type { Sampler } from './retrying-sampler.ts';
 
 type Answer = (request: ModelRequest) => { text?: string; ms: number; failure?: Error };
 

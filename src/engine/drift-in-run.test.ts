@@ -6,7 +6,7 @@ import type { RunEvent } from '../core/events.ts';
 import { calibrateProcess, run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import type { RunOptions } from '../options.ts';
-import { dictSum } from '../processes/dict-sum.ts';
+import { dictSum } from '../processes/benchmarks/dict-sum.ts';
 
 const PROCESS = dictSum();
 const INPUT = { turns: 3_000 };

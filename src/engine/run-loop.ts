@@ -7,7 +7,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Budget } from '../calls/budget.ts';
 import { hedged } from '../calls/hedging.ts';
-import { createSampler, type Sampler } from '../calls/sampler.ts';
+import { createSampler, type Sampler } from '../calls/retrying-sampler.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import {
@@ -33,7 +33,7 @@ import type { Model } from '../core/model.ts';
 import { callPart, type Process, parseInput } from '../core/process.ts';
 import { flagTotal, RedFlag } from '../core/red-flags.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
-import { DriftTest } from '../statistics/drift.ts';
+import { DriftTest } from '../statistics/drift-test.ts';
 import { addToCourse } from '../statistics/timeline.ts';
 import { PanelRecord } from '../statistics/voter-record.ts';
 import { InFlight } from '../voting/draws.ts';

@@ -7,7 +7,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import type { LanguageModelV4, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
-import { createSampler } from '../calls/sampler.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import type { Model, ModelRequest } from '../core/model.ts';

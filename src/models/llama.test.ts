@@ -16,8 +16,8 @@ import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { run, systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import { isRightSum } from '../processes/add.ts';
-import { addCount } from '../processes/add-count.ts';
+import { isRightSum } from '../processes/benchmarks/add.ts';
+import { addCount } from '../processes/benchmarks/add-count.ts';
 import { type LlamaModelOptions, llamaModel } from './llama.ts';
 import { resolveModel } from './resolve.ts';
 

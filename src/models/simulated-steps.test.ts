@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';
-import { type AddState, add } from '../processes/add.ts';
+import { type AddState, add } from '../processes/benchmarks/add.ts';
 import { type HanoiAction, type HanoiState, hanoi } from '../processes/hanoi.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { type SimulatedModelOptions, simulatedModel } from './simulated.ts';

@@ -4,7 +4,7 @@
 //  3. With the strict check it is no race: both wrong candidates are red flags.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSampler } from '../calls/sampler.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import { createRandom } from '../core/random.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';

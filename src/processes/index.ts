@@ -1,19 +1,19 @@
 import type { AnyProcess } from '../core/process.ts';
 import { solve } from '../decomposition/process.ts';
 import { PRODUCTS } from '../decomposition/products.ts';
-import { add } from './add.ts';
-import { addCount } from './add-count.ts';
-import { checkers } from './checkers.ts';
-import { dictSum } from './dict-sum.ts';
+import { add } from './benchmarks/add.ts';
+import { addCount } from './benchmarks/add-count.ts';
+import { checkers } from './benchmarks/checkers.ts';
+import { dictSum } from './benchmarks/dict-sum.ts';
+import { includeWords } from './benchmarks/include-words.ts';
+import { matrixChain } from './benchmarks/matrix-chain.ts';
+import { multiply } from './benchmarks/multiply.ts';
+import { roundTrip } from './benchmarks/round-trip.ts';
+import { sort } from './benchmarks/sort.ts';
+import { subsequence } from './benchmarks/subsequence.ts';
+import { zebra } from './benchmarks/zebra.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
-import { includeWords } from './include-words.ts';
-import { matrixChain } from './matrix-chain.ts';
-import { multiply } from './multiply.ts';
-import { roundTrip } from './round-trip.ts';
-import { sort } from './sort.ts';
-import { subsequence } from './subsequence.ts';
-import { zebra } from './zebra.ts';
 
 export { type SolveInput, type SolveOracle, solve } from '../decomposition/process.ts';
 export { PRODUCTS } from '../decomposition/products.ts';
@@ -26,37 +26,42 @@ export {
 } from '../decomposition/split.ts';
 export { type StepPlan, type StepPlanInput, stepPlanProcess } from '../decomposition/step-plan.ts';
 export type { SolveAction, SolveNode, SolveState } from '../decomposition/tree.ts';
-export { type AddAction, type AddInput, type AddState, add, isRightSum } from './add.ts';
-export { type AddCountState, addCount } from './add-count.ts';
+export { type AddAction, type AddInput, type AddState, add, isRightSum } from './benchmarks/add.ts';
+export { type AddCountState, addCount } from './benchmarks/add-count.ts';
 export {
   type CheckersAction,
   type CheckersInput,
   type CheckersState,
   checkers,
   isCheckersSolved,
-} from './checkers.ts';
-export { type DictSumInput, type DictSumState, dictSum } from './dict-sum.ts';
-export { type ExtractInput, type ExtractState, extract } from './extract.ts';
-export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
+} from './benchmarks/checkers.ts';
+export { type DictSumInput, type DictSumState, dictSum } from './benchmarks/dict-sum.ts';
 export {
   type IncludeWordsAction,
   type IncludeWordsInput,
   type IncludeWordsState,
   includesAllWords,
   includeWords,
-} from './include-words.ts';
+} from './benchmarks/include-words.ts';
 export {
   isRightChain,
   type Matrix,
   type MatrixChainInput,
   type MatrixChainState,
   matrixChain,
-} from './matrix-chain.ts';
-export { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
-export { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
-export { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
-export { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
-export { isZebraSolved, type ZebraAction, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
+} from './benchmarks/matrix-chain.ts';
+export { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './benchmarks/multiply.ts';
+export { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './benchmarks/round-trip.ts';
+export { isRightOrder, type SortInput, type SortState, sort } from './benchmarks/sort.ts';
+export {
+  isRightSubsequence,
+  type SubsequenceInput,
+  type SubsequenceState,
+  subsequence,
+} from './benchmarks/subsequence.ts';
+export { isZebraSolved, type ZebraAction, type ZebraInput, type ZebraState, zebra } from './benchmarks/zebra.ts';
+export { type ExtractInput, type ExtractState, extract } from './extract.ts';
+export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
 export const BUILT_IN_PROCESSES: Readonly<

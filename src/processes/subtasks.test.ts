@@ -13,9 +13,9 @@ import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../core/process.ts';
 import { RedFlag, type RedFlagCode, readReply } from '../core/red-flags.ts';
-import { type AddInput, add, isRightSum } from './add.ts';
-import { addCount } from './add-count.ts';
-import { dictSum } from './dict-sum.ts';
+import { type AddInput, add, isRightSum } from './benchmarks/add.ts';
+import { addCount } from './benchmarks/add-count.ts';
+import { dictSum } from './benchmarks/dict-sum.ts';
 import { hanoi } from './hanoi.ts';
 
 fc.configureGlobal({ seed: 20 });

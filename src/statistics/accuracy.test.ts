@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createRandom } from '../core/random.ts';
-import { dictSum } from '../processes/dict-sum.ts';
+import { dictSum } from '../processes/benchmarks/dict-sum.ts';
 import {
   type Attempt,
   accuracyAt,

@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
-import { createSampler } from '../calls/sampler.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { SampleEntry } from '../core/journal.ts';
