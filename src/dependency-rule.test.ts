@@ -1,154 +1,51 @@
 // Proves of the sources, by reading their import statements:
-//  1. Every file belongs to one layer and imports only from layers that its own may import from.
-//  2. npm packages and Node modules are imported only where a layer may; nothing but the CLI imports the CLI.
-//  3. No file takes part in a cycle of imports (those of types aside).
+//  1. Every file is in a room, and imports only from its own room and from those that the table lets it see, types included.
+//  2. npm packages and Node modules are imported only where a room may.
+//  3. No file takes part in a cycle of imports of any kind.
 //  4. Clock, randomness and environment come in as parameters: their globals appear in the programs alone.
-//  5. Each of these tests would notice: planted violations are found.
+//  5. No source file is longer than 400 lines.
+//  6. Each of these tests would notice: planted violations are found.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 
-interface Layer {
-  readonly name: string;
-  /** Paths in src; a folder ends with a slash and means all that is in it. */
-  readonly files: readonly string[];
-  /** Layers that it may import from, besides itself. */
-  readonly below: readonly string[];
+interface Room {
+  /** Rooms that it may import from, besides itself. */
+  readonly sees: readonly string[];
   /** npm packages: all, none, or these, for their types alone. */
   readonly packages: 'any' | 'none' | { readonly typesOf: readonly string[] };
   readonly nodeModules: 'any' | 'none';
 }
 
-/** Architecture, section 2. Arrows point down only. */
-const LAYERS: readonly Layer[] = [
-  {
-    name: 'vocabulary and pure decisions',
-    files: [
-      'vote.ts',
-      'evidence.ts',
-      'red-flags.ts',
-      'candidate.ts',
-      'plan.ts',
-      'certificate.ts',
-      'item-certainty.ts',
-      'course.ts',
-      'calibration.ts',
-      'drift.ts',
-      'panel.ts',
-      'heterogeneity.ts',
-      'forecast.ts',
-      'simulate.ts',
-      'accuracy.ts',
-      'bench-figures.ts',
-      'method.ts',
-      'beta-binomial.ts',
-      'special-functions.ts',
-      'process.ts',
-      'fingerprint.ts',
-      'model.ts',
-      'expected-usage.ts',
-      'budget.ts',
-      'pace.ts',
-      'breaker.ts',
-      'journal.ts',
-      'events.ts',
-      'errors.ts',
-      'clock.ts',
-      'random.ts',
-    ],
-    below: [],
-    packages: { typesOf: ['@standard-schema/spec'] },
-    nodeModules: 'none',
-  },
-  {
-    name: 'one decision',
-    files: [
-      'decide.ts',
-      'draws.ts',
-      'ladder.ts',
-      'recount.ts',
-      'sampler.ts',
-      'accounts.ts',
-      'verifier.ts',
-      'slots.ts',
-      'speculation.ts',
-      'hedge.ts',
-    ],
-    below: ['vocabulary and pure decisions'],
-    packages: 'none',
-    nodeModules: 'none',
-  },
-  {
-    name: 'orchestration',
-    files: ['run.ts', 'step-votes.ts', 'open-run.ts', 'map.ts', 'calibrate.ts', 'replay.ts', 'suite.ts'],
-    below: ['vocabulary and pure decisions', 'one decision'],
-    packages: 'none',
-    nodeModules: 'any',
-  },
-  ...(['models/', 'journals/', 'processes/', 'methods/', 'testing/'] as const).map(
-    (folder): Layer => ({
-      name: folder,
-      files: [folder],
-      below: ['vocabulary and pure decisions'],
-      packages: folder === 'models/' || folder === 'processes/' ? 'any' : 'none',
-      nodeModules: 'any',
-    }),
-  ),
-  {
-    name: 'telemetry',
-    files: ['telemetry.ts'],
-    below: ['vocabulary and pure decisions', 'models/'],
-    packages: { typesOf: ['@opentelemetry/api'] },
-    nodeModules: 'none',
-  },
-  {
-    name: 'assembly',
-    files: [
-      'defaults.ts',
-      'bench.ts',
-      'foretell.ts',
-      'options.ts',
-      'replay-run.ts',
-      'solve.ts',
-      'voters.ts',
-      'index.ts',
-    ],
-    below: [
-      'vocabulary and pure decisions',
-      'one decision',
-      'orchestration',
-      'models/',
-      'journals/',
-      'processes/',
-      'methods/',
-      'testing/',
-      'telemetry',
-    ],
-    packages: 'none',
-    nodeModules: 'any',
-  },
-  ...(['cli/', 'server/', 'restate/'] as const).map(
-    (folder): Layer => ({
-      name: folder,
-      files: [folder],
-      below: [
-        'vocabulary and pure decisions',
-        'one decision',
-        'orchestration',
-        'models/',
-        'journals/',
-        'processes/',
-        'methods/',
-        'testing/',
-        'assembly',
-        ...(folder === 'cli/' ? ['server/', 'restate/'] : []),
-      ],
-      packages: 'any',
-      nodeModules: 'any',
-    }),
-  ),
-];
+/** Words and ports, and what is a function of counts: everybody may see them. */
+const GROUND = ['statistics', 'core'];
+/** Where one plugs in: adapters, templates and decompositions. They know the ground alone. */
+const PLUGS = ['models', 'journals', 'processes', 'decomposition', 'testing'];
+const VERBS = ['.', 'comparison', 'engine', 'voting', 'calls', 'planning', ...PLUGS, ...GROUND];
+
+/** The rooms, a folder of src each (`.`: the files in src itself); see ARCHITECTURE.md. An import goes down this table only. */
+const ROOMS: Readonly<Record<string, Room>> = {
+  cli: { sees: ['server', 'inspection', ...VERBS], packages: 'any', nodeModules: 'any' },
+  server: { sees: ['inspection', ...VERBS], packages: 'any', nodeModules: 'any' },
+  inspection: { sees: VERBS, packages: 'none', nodeModules: 'any' },
+  '.': { sees: VERBS.slice(1), packages: { typesOf: ['@opentelemetry/api'] }, nodeModules: 'any' },
+  comparison: { sees: ['engine', 'voting', 'calls', 'planning', ...GROUND], packages: 'none', nodeModules: 'any' },
+  engine: { sees: ['voting', 'calls', 'planning', ...GROUND], packages: 'none', nodeModules: 'any' },
+  voting: { sees: GROUND, packages: 'none', nodeModules: 'none' },
+  calls: { sees: GROUND, packages: 'none', nodeModules: 'none' },
+  planning: { sees: GROUND, packages: 'none', nodeModules: 'none' },
+  testing: { sees: GROUND, packages: 'none', nodeModules: 'any' },
+  models: { sees: GROUND, packages: 'any', nodeModules: 'any' },
+  journals: { sees: GROUND, packages: 'any', nodeModules: 'any' },
+  processes: { sees: ['decomposition', ...GROUND], packages: 'any', nodeModules: 'any' },
+  decomposition: { sees: GROUND, packages: 'any', nodeModules: 'any' },
+  statistics: { sees: ['core'], packages: 'none', nodeModules: 'none' },
+  core: { sees: [], packages: { typesOf: ['@standard-schema/spec'] }, nodeModules: 'none' },
+};
+
+/** A reader's patience with one file. */
+const MAX_LINES = 400;
 
 /** What a program hands down, and the only places where it may be taken from. */
 const GLOBALS: readonly { readonly name: string; readonly pattern: RegExp; readonly only: readonly string[] }[] = [
@@ -198,8 +95,8 @@ function isIn(path: string, places: readonly string[]): boolean {
   return places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
 }
 
-function layerOf(path: string): Layer | undefined {
-  return LAYERS.find((layer) => isIn(path, layer.files));
+function roomOf(path: string): Room | undefined {
+  return ROOMS[path.includes('/') ? path.slice(0, path.indexOf('/')) : '.'];
 }
 
 /** The path in src that a relative import means. */
@@ -207,34 +104,37 @@ function target(path: string, specifier: string): string {
   return join(dirname(path), specifier).replaceAll('\\', '/');
 }
 
-function layerViolations(sources: Sources): string[] {
-  const violations: string[] = [];
-  for (const [path, source] of sources) {
-    const layer = layerOf(path);
-    if (layer === undefined) {
-      violations.push(`${path} is in no layer: give it one in this test and in ARCHITECTURE.md`);
-      continue;
-    }
-    for (const { specifier, isOfTypes } of importsOf(source)) {
-      const why = refusal(path, layer, specifier, isOfTypes);
-      if (why !== undefined) violations.push(`${path} (${layer.name}) imports ${specifier}: ${why}`);
-    }
-  }
-  return violations;
+function ruleViolations(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) => {
+    const room = roomOf(path);
+    if (room === undefined) return [`${path} is in no room: give its folder one in this test and in ARCHITECTURE.md`];
+    return importsOf(source).flatMap(({ specifier, isOfTypes }) => {
+      const why = refusal(path, room, specifier, isOfTypes);
+      return why === undefined ? [] : [`${path} imports ${specifier}: ${why}`];
+    });
+  });
 }
 
-function refusal(path: string, layer: Layer, specifier: string, isOfTypes: boolean): string | undefined {
+function refusal(path: string, room: Room, specifier: string, isOfTypes: boolean): string | undefined {
   if (specifier.startsWith('.')) {
-    const other = layerOf(target(path, specifier));
-    if (other === undefined) return 'that is in no layer';
-    if (other === layer || layer.below.includes(other.name)) return undefined;
-    return `${layer.name} may not import from ${other.name}`;
+    const other = target(path, specifier);
+    const otherRoom = roomOf(other);
+    if (otherRoom === undefined) return 'that is in no room';
+    if (otherRoom === room || room.sees.some((name) => ROOMS[name] === otherRoom)) return undefined;
+    return `its room may see ${room.sees.join(', ') || 'no other'} alone`;
   }
-  if (specifier.startsWith('node:')) return layer.nodeModules === 'any' ? undefined : 'no Node modules here';
-  if (layer.packages === 'any') return undefined;
-  const { typesOf } = layer.packages === 'none' ? { typesOf: [] } : layer.packages;
+  if (specifier.startsWith('node:')) return room.nodeModules === 'any' ? undefined : 'no Node modules here';
+  if (room.packages === 'any') return undefined;
+  const { typesOf } = room.packages === 'none' ? { typesOf: [] } : room.packages;
   if (!typesOf.includes(specifier)) return 'no packages here';
   return isOfTypes ? undefined : 'only for its types';
+}
+
+function tooLong(sources: Sources): string[] {
+  return [...sources].flatMap(([path, source]) => {
+    const lines = source.trimEnd().split('\n').length;
+    return lines > MAX_LINES ? [`${path} has ${lines} lines, ${MAX_LINES} at most: it asks to be two`] : [];
+  });
 }
 
 /** Cycles of imports, each as a path that ends where it starts. */
@@ -247,8 +147,8 @@ function cycles(sources: Sources): string[] {
       return;
     }
     if (done.has(path)) return;
-    for (const { specifier, isOfTypes } of importsOf(sources.get(path) ?? '')) {
-      if (specifier.startsWith('.') && !isOfTypes) visit(target(path, specifier), [...trail, path]);
+    for (const { specifier } of importsOf(sources.get(path) ?? '')) {
+      if (specifier.startsWith('.')) visit(target(path, specifier), [...trail, path]);
     }
     done.add(path);
   };
@@ -275,7 +175,7 @@ function readSources(): Sources {
 const SOURCES = readSources();
 
 test('the sources are found, and their imports exist', () => {
-  assert.ok(SOURCES.has('vote.ts') && SOURCES.has('run.ts') && SOURCES.has('models/simulated.ts'));
+  for (const known of ['index.ts', 'engine/run-loop.ts', 'models/simulated.ts']) assert.ok(SOURCES.has(known), known);
   for (const [path, source] of SOURCES) {
     for (const { specifier } of importsOf(source)) {
       if (specifier.startsWith('.')) assert.ok(SOURCES.has(target(path, specifier)), `${path} imports ${specifier}`);
@@ -283,18 +183,11 @@ test('the sources are found, and their imports exist', () => {
   }
 });
 
-test('arrows point down only', () => {
-  assert.deepEqual(layerViolations(SOURCES), []);
+test('imports go down the table of rooms only', () => {
+  assert.deepEqual(ruleViolations(SOURCES), []);
 });
 
-test('no source imports the CLI but the CLI itself', () => {
-  for (const [path, source] of SOURCES) {
-    const targets = importsOf(source).map(({ specifier }) => target(path, specifier));
-    if (!path.startsWith('cli/')) assert.ok(!targets.some((other) => other.startsWith('cli/')), path);
-  }
-});
-
-test('no cycles of imports', () => {
+test('no cycles of imports, of types neither', () => {
   assert.deepEqual(cycles(SOURCES), []);
 });
 
@@ -302,84 +195,95 @@ test('time, randomness and environment are taken in the programs alone', () => {
   assert.deepEqual(globalsUsed(SOURCES), []);
 });
 
-test('layers name each other rightly, and none is in two', () => {
-  const names = LAYERS.map(({ name }) => name);
-  assert.equal(new Set(names).size, names.length);
-  const files = LAYERS.flatMap((layer) => layer.files);
-  assert.equal(new Set(files).size, files.length);
-  for (const [i, { below }] of LAYERS.entries()) {
-    for (const name of below) assert.ok(names.includes(name), name);
-    // Down only: whoever imports a layer is not imported by it.
-    for (const name of below) assert.ok(!LAYERS[names.indexOf(name)]!.below.includes(names[i]!), name);
+test('the table names rooms that exist, and goes down', () => {
+  const names = Object.keys(ROOMS);
+  const folders = new Set([...SOURCES.keys()].map((path) => (path.includes('/') ? path.split('/')[0]! : '.')));
+  assert.deepEqual(names.toSorted(), [...folders].sort());
+  for (const [name, { sees }] of Object.entries(ROOMS)) {
+    for (const other of sees) assert.ok(!(ROOMS[other] ?? assert.fail(other)).sees.includes(name), `${name}, ${other}`);
   }
 });
 
-test('planted violations of the layers are found', () => {
+test('planted violations of the table are found', () => {
   const planted: [path: string, source: string][] = [
-    ['vote.ts', `import { run } from './engine/run-loop.ts';`],
-    ['vote.ts', `import type { RunResult } from './engine/run-loop.ts';`],
-    ['vote.ts', `import {\n  a,\n  b,\n} from './voting/vote.ts';`],
-    ['vote.ts', `export { a } from './calls/retrying-sampler.ts';`],
-    ['vote.ts', `export * from './defaults.ts';`],
-    ['vote.ts', `const run = await import('./engine/run-loop.ts');`],
-    ['vote.ts', `import './engine/run-loop.ts';`],
-    ['vote.ts', `import { readFileSync } from 'node:fs';`],
-    ['vote.ts', `import { z } from 'zod';`],
-    ['process.ts', `import { something } from '@standard-schema/spec';`],
-    ['decide.ts', `import { run } from './engine/run-loop.ts';`],
-    ['run.ts', `import { sqliteJournal } from './journals/sqlite.ts';`],
-    ['run.ts', `import { systemClock } from './defaults.ts';`],
-    ['models/simulated.ts', `import { vote } from '../decide.ts';`],
+    ['voting/vote.ts', `import { execute } from '../engine/run-loop.ts';`],
+    ['voting/vote.ts', `import type { RunResult } from '../engine/run-loop.ts';`],
+    ['voting/vote.ts', `import {\n  a,\n  b,\n} from '../calls/pace.ts';`],
+    ['voting/vote.ts', `export { a } from '../planning/forecast.ts';`],
+    ['voting/vote.ts', `export * from '../defaults.ts';`],
+    ['voting/vote.ts', `const run = await import('../run.ts');`],
+    ['voting/vote.ts', `let run: typeof import('../run.ts');`],
+    ['voting/vote.ts', `import '../run.ts';`],
+    ['core/model.ts', `import { Tally } from '../statistics/stop-rules.ts';`],
+    ['core/model.ts', `import { readFileSync } from 'node:fs';`],
+    ['statistics/evidence.ts', `import { z } from 'zod';`],
+    ['core/process.ts', `import { something } from '@standard-schema/spec';`],
+    ['telemetry.ts', `import { trace } from '@opentelemetry/api';`],
+    ['engine/run-loop.ts', `import { sqliteJournal } from '../journals/sqlite.ts';`],
+    ['engine/run-loop.ts', `import { systemClock } from '../defaults.ts';`],
+    ['engine/run-loop.ts', `import { suite } from '../comparison/suite.ts';`],
+    ['models/simulated.ts', `import { vote } from '../voting/vote.ts';`],
     ['models/simulated.ts', `import { hanoi } from '../processes/hanoi.ts';`],
-    ['models/simulated.ts', `import { systemClock } from '../defaults.ts';`],
-    ['journals/memory.ts', `import pg from 'pg';`],
-    ['processes/hanoi.ts', `import { run } from '../run.ts';`],
-    ['testing/virtual-clock.ts', `import { run } from '../run.ts';`],
-    ['index.ts', `export { main } from './cli/main.ts';`],
+    ['decomposition/tree.ts', `import { hanoi } from '../processes/hanoi.ts';`],
+    ['inspection/views.ts', `import { serve } from '../server/server.ts';`],
     ['server/http.ts', `import { main } from '../cli/main.ts';`],
-    ['utils.ts', ''],
-    ['models.ts', ''],
+    ['index.ts', `export { main } from './cli/main.ts';`],
+    ['helpers/strings.ts', ''],
   ];
   for (const [path, source] of planted) {
-    assert.equal(layerViolations(new Map([[path, source]])).length, 1, `${path}: ${source}`);
+    assert.equal(ruleViolations(new Map([[path, source]])).length, 1, `${path}: ${source}`);
   }
 });
 
-test('what the rule allows is not taken for a violation', () => {
+test('what the table allows is not taken for a violation', () => {
   const allowed: [path: string, source: string][] = [
-    ['process.ts', `import type { StandardSchemaV1 } from '@standard-schema/spec';`],
-    ['run.ts', `import { createHash } from 'node:crypto';\nimport { vote } from './voting/vote.ts';`],
+    ['core/process.ts', `import type { StandardSchemaV1 } from '@standard-schema/spec';`],
+    ['engine/run-loop.ts', `import { createHash } from 'node:crypto';\nimport { vote } from '../voting/vote.ts';`],
     ['models/resolve.ts', `import { simulatedModel } from './simulated.ts';\nconst m = await import('./llama.ts');`],
-    ['processes/add.ts', `import { z } from 'zod';\nimport { defineProcess } from '../process.ts';`],
+    ['processes/benchmarks/add.ts', `import { z } from 'zod';\nimport { defineProcess } from '../../core/process.ts';`],
     ['cli/main.ts', `import { hanoi } from '../processes/hanoi.ts';\nimport { show } from './terminal.ts';`],
-    ['vote.ts', `// import { run } from './engine/run-loop.ts';\n/* import './engine/run-loop.ts'; */`],
+    ['voting/vote.ts', `// import { run } from '../run.ts';\n/* import '../run.ts'; */`],
   ];
-  for (const [path, source] of allowed) assert.deepEqual(layerViolations(new Map([[path, source]])), []);
+  for (const [path, source] of allowed) assert.deepEqual(ruleViolations(new Map([[path, source]])), []);
 });
 
-test('planted cycles are found, cycles of types are not', () => {
+test('planted cycles are found, those of types too', () => {
   const cycle = new Map([
-    ['vote.ts', `import { a } from './planning/scaling-laws.ts';`],
-    ['plan.ts', `import { b } from './core/candidate.ts';`],
-    ['candidate.ts', `import { c } from './statistics/stop-rules.ts';`],
+    ['core/a.ts', `import { b } from './b.ts';`],
+    ['core/b.ts', `import { c } from './c.ts';`],
+    ['core/c.ts', `import { a } from './a.ts';`],
   ]);
-  assert.deepEqual(cycles(cycle), ['vote.ts -> plan.ts -> candidate.ts -> vote.ts']);
-  cycle.set('candidate.ts', `import type { C } from './statistics/stop-rules.ts';`);
+  assert.deepEqual(cycles(cycle), ['core/a.ts -> core/b.ts -> core/c.ts -> core/a.ts']);
+  for (const source of [
+    `import type { A } from './a.ts';`,
+    `import { type A } from './a.ts';`,
+    `export * from './a.ts';`,
+  ]) {
+    cycle.set('core/c.ts', source);
+    assert.equal(cycles(cycle).length, 1, source);
+  }
+  cycle.set('core/c.ts', '');
   assert.deepEqual(cycles(cycle), []);
+});
+
+test('a planted long file is found', () => {
+  const lines = (count: number) => new Map([['core/a.ts', 'const a = 1;\n'.repeat(count)]]);
+  assert.deepEqual(tooLong(lines(MAX_LINES)), []);
+  assert.equal(tooLong(lines(MAX_LINES + 1)).length, 1);
 });
 
 test('planted globals are found, and not in comments', () => {
   const used = (path: string, source: string) => globalsUsed(new Map([[path, source]])).length;
   for (const source of ['Date.now()', 'const { now } = { now: Date.now };', 'Math.random()', 'process.env.KEY']) {
-    assert.equal(used('run.ts', source), 1, source);
+    assert.equal(used('engine/run-loop.ts', source), 1, source);
     assert.equal(used('cli/main.ts', source), 0, source);
   }
-  assert.equal(used('run.ts', 'new Date()'), 1);
-  assert.equal(used('run.ts', 'new Date'), 1);
-  assert.equal(used('run.ts', 'new Date(atMs).toISOString()'), 0);
-  assert.equal(used('run.ts', 'performance.now()'), 1);
+  assert.equal(used('engine/run-loop.ts', 'new Date()'), 1);
+  assert.equal(used('engine/run-loop.ts', 'new Date'), 1);
+  assert.equal(used('engine/run-loop.ts', 'new Date(atMs).toISOString()'), 0);
+  assert.equal(used('engine/run-loop.ts', 'performance.now()'), 1);
   assert.equal(used('journals/sqlite.ts', 'performance.now()'), 1);
   assert.equal(used('journals/sqlite.ts', 'performance.timeOrigin'), 0);
-  assert.equal(used('run.ts', '// never Date.now()\n/* nor Math.random() */'), 0);
-  assert.equal(used('run.ts', `const url = 'http://x'; Date.now();`), 1);
+  assert.equal(used('engine/run-loop.ts', '// never Date.now()\n/* nor Math.random() */'), 0);
+  assert.equal(used('engine/run-loop.ts', `const url = 'http://x'; Date.now();`), 1);
 });
