@@ -380,7 +380,7 @@ export function readCalibrationFile(file: string): Calibration {
 /** What a single voted call is about: a prompt, and how its reply is read. */
 export type DecideQuestion<Action> = Pick<
   ProcessDefinition<never, null, Action>,
-  'parse' | 'action' | 'check' | 'key'
+  'parse' | 'schema' | 'check' | 'key'
 > & {
   readonly prompt: string | Prompt;
 };

@@ -1,6 +1,6 @@
 // Proves of process definitions:
 //  1. What is missing or of the wrong type is named, with what was expected and what came.
-//  2. Defaults: the key is canonical JSON; with `action` the reply is one JSON document, strictly, and nothing else.
+//  2. Defaults: the key is canonical JSON; with `schema` the reply is one JSON document, strictly, and nothing else.
 //  3. A schema that validates asynchronously is refused for actions, and accepted for the input.
 //  4. An input that does not fit is refused with every issue and its path.
 //  5. The forms of a step are the process itself, named main, and its variants, which take from it what they do not give.
@@ -39,7 +39,7 @@ const definition: ProcessDefinition<unknown, number, Move> = {
   isDone: () => true,
   prompt: () => ({ user: 'go on' }),
   apply: (state) => state + 1,
-  action: moveSchema,
+  schema: moveSchema,
 };
 
 function defined(changes: object): AnyProcess {
@@ -92,8 +92,11 @@ test('a function that a process may have must be one', () => {
 });
 
 test('either a parser or a schema of the action is needed', () => {
-  refuses({ action: undefined }, /expected `parse` \(a function\) or `action` \(a schema\), got neither\.$/);
-  assert.doesNotThrow(() => defined({ action: undefined, parse: () => ({ from: 0, to: 1 }) }));
+  refuses(
+    { schema: undefined },
+    /expected `parse` \(a function\) or `schema` \(a schema of the reply\), got neither\.$/,
+  );
+  assert.doesNotThrow(() => defined({ schema: undefined, parse: () => ({ from: 0, to: 1 }) }));
 });
 
 test('what is given is kept, and the definition itself is not changed', () => {
@@ -143,7 +146,7 @@ test('with a schema, a document that does not fit is malformed, and the flag say
 });
 
 test('the action is what the schema makes of the document', () => {
-  const process = defined({ action: z.object({ from: z.coerce.number(), to: z.number().default(9) }) });
+  const process = defined({ schema: z.object({ from: z.coerce.number(), to: z.number().default(9) }) });
   assert.deepEqual(process.parse('{"from": "3", "other": 1}', 0), { from: 3, to: 9 });
 });
 
@@ -154,16 +157,16 @@ test('a parser goes before a schema, and leaves the reply to the process', () =>
 });
 
 test('an action schema that validates asynchronously is refused when it is first used', () => {
-  const process = defined({ action: schemaOf(async (value) => ({ value })) });
+  const process = defined({ schema: schemaOf(async (value) => ({ value })) });
   assert.throws(
     () => process.parse('{}', 0),
-    (thrown) => thrown instanceof UsageError && /synchronous schema in `action`.*asynchronously/.test(thrown.message),
+    (thrown) => thrown instanceof UsageError && /synchronous schema in `schema`.*asynchronously/.test(thrown.message),
   );
 });
 
 test('paths of issues are written with dots, keys as objects included', () => {
   const issues = [{ message: 'too far', path: ['moves', 1, { key: 'to' }] }, { message: 'no good' }];
-  const process = defined({ action: schemaOf(() => ({ issues })) });
+  const process = defined({ schema: schemaOf(() => ({ issues })) });
   malformed(process, '{}', /^moves\.1\.to: too far; no good$/);
 });
 

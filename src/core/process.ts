@@ -70,10 +70,10 @@ export interface ProcessDefinition<Input, State, Action> {
   readonly prompt: (state: State) => Prompt;
   /** Further forms of the same step, beside `prompt` itself, which is the variant named `main`. */
   readonly variants?: readonly Variant<State, Action>[];
-  /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. Or give `action`. */
+  /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. Or give `schema`. */
   readonly parse?: (text: string, state: State) => Action;
   /** Schema of a reply that is one JSON document and nothing else. Used where there is no `parse`. */
-  readonly action?: StandardSchemaV1<unknown, Action>;
+  readonly schema?: StandardSchemaV1<unknown, Action>;
   /** Invariants of the process: a returned flag (use `redFlag('illegal', detail)`) keeps the action from being a vote. */
   readonly check?: (action: Action, state: State) => RedFlag | undefined;
   /**
@@ -205,11 +205,13 @@ export function defineProcess<Input, State, Action>(
       throw new UsageError(`${where}: expected \`${field}\` to be a function, got ${typeof value}.`);
     }
   }
-  const { action } = definition;
-  if (definition.parse === undefined && action === undefined) {
-    throw new UsageError(`${where}: expected \`parse\` (a function) or \`action\` (a schema), got neither.`);
+  const { schema } = definition;
+  if (definition.parse === undefined && schema === undefined) {
+    throw new UsageError(
+      `${where}: expected \`parse\` (a function) or \`schema\` (a schema of the reply), got neither.`,
+    );
   }
-  const parse = definition.parse ?? ((text) => parseJson(text, action as StandardSchemaV1<unknown, Action>));
+  const parse = definition.parse ?? ((text) => parseJson(text, schema as StandardSchemaV1<unknown, Action>));
   const reply = definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined);
   const main: Form<State, Action> = { name: MAIN_VARIANT, prompt: definition.prompt, parse, reply };
   return {
@@ -364,7 +366,7 @@ function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Actio
   }
   const result = schema['~standard'].validate(value);
   if (result instanceof Promise) {
-    throw new UsageError('expected a synchronous schema in `action`, got one that validates asynchronously.');
+    throw new UsageError('expected a synchronous schema in `schema`, got one that validates asynchronously.');
   }
   if (result.issues) throw new RedFlag('malformed', describeIssues(result.issues));
   return result.value;
