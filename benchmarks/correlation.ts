@@ -84,7 +84,7 @@ const TOKEN_LIMITS = [2_048, 750];
 /** Of the paper's calibration, whose parser repaired. */
 const REPAIRED_ERROR = 1 - 0.9978;
 /** Samples after which a step without two votes is given up. */
-const MOST_SAMPLES = 200;
+const MAX_SAMPLES = 200;
 /** All parsers have the same steps, replies and keys. */
 const HANOI = hanoi('flag');
 
@@ -115,7 +115,7 @@ export function measureParsers() {
     const replies: Sample[] = [];
     for (const reader of readers) {
       const keys: string[] = [];
-      for (let draw = 0; draw < MOST_SAMPLES && keys.length < 2; draw++) {
+      for (let draw = 0; draw < MAX_SAMPLES && keys.length < 2; draw++) {
         replies[draw] ??= source();
         const sample = replies[draw]!;
         const parse = (text: string) => reader.process.parse(text, state);

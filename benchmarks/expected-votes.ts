@@ -1,7 +1,7 @@
 import { aheadByK, earlyStoppingWindows, evidenceRule, firstToK, fixedMajority, type StopRule } from 'mdap';
 import { createRandom, mix } from '../src/core/random.ts';
 import { decisionSuccess, expectedVotes } from '../src/planning/scaling-laws.ts';
-import { type Exact, loosestConfidence, MOST_VOTES, thresholds, walk } from '../test/fixtures/exact-rules.ts';
+import { type Exact, loosestConfidence, MAX_VOTES, thresholds, walk } from '../test/fixtures/exact-rules.ts';
 import { printTable } from './table.ts';
 
 /** The rows of table F.T. The last error is what the paper's run allows to a step. */
@@ -9,9 +9,9 @@ const RATES = [0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.998];
 const ERRORS = [1e-3, 1e-6, 5e-8];
 /** Votes that are simulated for a cell, in all its races. */
 const VOTES_PER_CELL = 1e6;
-const MOST_RACES = 40_000;
+const MAX_RACES = 40_000;
 /** Where a single race takes more, only the exact figure is given. */
-const MOST_SIMULATED = 3e4;
+const MAX_SIMULATED_VOTES = 3e4;
 /** Standard errors on each side that 95 % of measurements stay within. */
 const SIGMAS = 1.96;
 
@@ -44,7 +44,7 @@ export function measureExpectedVotes(say: (line: string) => void): void {
       const row = [String(p), eps.toExponential(0)];
       for (const contender of contenders({ p, eps, loosest })) {
         const { size, exactVotes: exact } = contender;
-        const found = exact > MOST_SIMULATED ? undefined : simulate(contender, p, mix(rows.length, row.length));
+        const found = exact > MAX_SIMULATED_VOTES ? undefined : simulate(contender, p, mix(rows.length, row.length));
         const isOutside = found !== undefined && Math.abs(found.votes - exact) > found.half;
         // Of a fixed number there is nothing to measure.
         if (found !== undefined && found.half > 0) cells++;
@@ -67,22 +67,22 @@ export function measureExpectedVotes(say: (line: string) => void): void {
 function contenders(cell: { p: number; eps: number; loosest: ReturnType<typeof loosestConfidence> }): Contender[] {
   const { p, eps, loosest } = cell;
   const margin = least((k) => 1 - decisionSuccess(p, k) <= eps);
-  const first = least((k) => walk(p, thresholds(firstToK({ votes: k, maxVotes: MOST_VOTES }))).error <= eps, margin);
+  const first = least((k) => walk(p, thresholds(firstToK({ votes: k, maxVotes: MAX_VOTES }))).error <= eps, margin);
   const { exponent, rule: adaptive, exact } = loosest({ p, eps });
   // The same decisions as first-to-k, after all of its votes.
   const votes = 2 * first - 1;
   const evidence = evidenceRule({
     classes: [{ alpha: p * CERTAIN, beta: (1 - p) * CERTAIN }],
     maxError: eps,
-    maxVotes: MOST_VOTES,
+    maxVotes: MAX_VOTES,
   });
   return [
-    { rule: aheadByK({ margin, maxVotes: MOST_VOTES }), size: `k=${margin}`, exactVotes: expectedVotes(p, margin) },
+    { rule: aheadByK({ margin, maxVotes: MAX_VOTES }), size: `k=${margin}`, exactVotes: expectedVotes(p, margin) },
     { rule: evidence, size: '', exactVotes: walk(p, thresholds(evidence)).votes },
     {
-      rule: firstToK({ votes: first, maxVotes: MOST_VOTES }),
+      rule: firstToK({ votes: first, maxVotes: MAX_VOTES }),
       size: `k=${first}`,
-      exactVotes: exactOf(p, firstToK({ votes: first, maxVotes: MOST_VOTES })).votes,
+      exactVotes: exactOf(p, firstToK({ votes: first, maxVotes: MAX_VOTES })).votes,
     },
     { rule: fixedMajority({ votes }), size: `n=${votes}`, exactVotes: votes },
     { rule: adaptive, size: `1-C=10^-${exponent.toFixed(1)}`, exactVotes: exact.votes },
@@ -109,7 +109,7 @@ function least(isEnough: (size: number) => boolean, from = 1): number {
 
 function simulate({ rule, exactVotes }: Contender, p: number, seed: number): Simulated {
   const random = createRandom(seed);
-  const races = Math.min(MOST_RACES, Math.ceil(VOTES_PER_CELL / exactVotes));
+  const races = Math.min(MAX_RACES, Math.ceil(VOTES_PER_CELL / exactVotes));
   let [sum, squares] = [0, 0];
   for (let i = 0; i < races; i++) {
     const race = rule.start();

@@ -19,7 +19,7 @@ const { map } = await import('../src/defaults.ts');
 const LABELS = ['billing', 'delivery', 'other'];
 const SYSTEM = `Sort a customer's message. Answer with one word: ${LABELS.join(', ')}.`;
 const MODEL = 'bench';
-const MOST_OUTPUT_TOKENS = 750;
+const MAX_OUTPUT_TOKENS = 750;
 /** Calls that an item takes: ahead-by-3 of votes that agree. */
 const CALLS_PER_ITEM = 3;
 const WARM_UP_SHARE = 0.3;
@@ -82,7 +82,7 @@ async function decideItems({ url, calls, atOnce }: { url: string; calls: number;
       journal: join(folder, 'journal.db'),
       maxConcurrency: atOnce,
       window: atOnce,
-      maxOutputTokens: MOST_OUTPUT_TOKENS,
+      maxOutputTokens: MAX_OUTPUT_TOKENS,
       sink,
     });
     const { status, reason, items: found, samples } = result;
@@ -102,7 +102,7 @@ async function fetchBodies({ url, calls, atOnce }: { url: string; calls: number;
     for (let call = next++; call < calls; call = next++) {
       const body = JSON.stringify({
         model: MODEL,
-        max_tokens: MOST_OUTPUT_TOKENS,
+        max_tokens: MAX_OUTPUT_TOKENS,
         temperature: call % CALLS_PER_ITEM === 0 ? 0 : 0.1,
         messages: [
           { role: 'system', content: SYSTEM },

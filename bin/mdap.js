@@ -5,10 +5,10 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const LEAST_NODE = 24;
+const MIN_NODE = 24;
 const fileOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-if (Number.parseInt(process.versions.node, 10) >= LEAST_NODE) await start();
+if (Number.parseInt(process.versions.node, 10) >= MIN_NODE) await start();
 else handOver();
 
 async function start() {
@@ -27,7 +27,7 @@ function handOver() {
   const node = fileOf(`../node_modules/node/bin/node${process.platform === 'win32' ? '.exe' : ''}`);
   if (!existsSync(node)) {
     console.error(
-      `mdap: expected Node ${LEAST_NODE} or newer, this is ${process.versions.node}: install it (https://nodejs.org), ` +
+      `mdap: expected Node ${MIN_NODE} or newer, this is ${process.versions.node}: install it (https://nodejs.org), ` +
         'or in a checkout run `npm ci`, which brings it.',
     );
     process.exitCode = 2;

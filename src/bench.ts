@@ -220,7 +220,7 @@ export async function templateOf(process: AnyProcess, example: Json): Promise<Js
   return undefined;
 }
 
-const LARGEST_SIZE = 10_000;
+const MAX_SIZE = 10_000;
 
 /**
  * The least sizes at which a process takes at least so many steps.
@@ -234,10 +234,10 @@ export async function sizesFor(
   const sizes: number[] = [];
   for (const wanted of steps.toSorted((a, b) => a - b)) {
     let size = sizes.at(-1) ?? 1;
-    while (size <= LARGEST_SIZE && !(((await stepsAt(process, inputOf(size, 1))) ?? 0) >= wanted)) size++;
-    if (size > LARGEST_SIZE) {
+    while (size <= MAX_SIZE && !(((await stepsAt(process, inputOf(size, 1))) ?? 0) >= wanted)) size++;
+    if (size > MAX_SIZE) {
       throw new UsageError(
-        `steps: process ${JSON.stringify(process.name)} has no size up to ${LARGEST_SIZE} at which it takes ${wanted} steps: give its sizes.`,
+        `steps: process ${JSON.stringify(process.name)} has no size up to ${MAX_SIZE} at which it takes ${wanted} steps: give its sizes.`,
       );
     }
     if (!sizes.includes(size)) sizes.push(size);

@@ -51,9 +51,9 @@ import {
   driftRates,
   figuresOf,
   readCalibration,
+  relabel,
   requireClass,
   requireSameProcess,
-  takenFor,
   type VoterName,
   voterModelOf,
 } from './planning/calibration.ts';
@@ -349,7 +349,7 @@ function requireNoRates({ p, v, rule }: RunOptions): void {
 /** A calibration of another model, where that is accepted, is taken for one of this. */
 function openCalibrationFor(process: AnyProcess, model: Model, options: RunOptions): Calibration | undefined {
   const calibration = openCalibration(process, options);
-  return calibration !== undefined && options.acceptCalibration ? takenFor(calibration, model.id) : calibration;
+  return calibration !== undefined && options.acceptCalibration ? relabel(calibration, model.id) : calibration;
 }
 
 /** @throws {UsageError} for what is no calibration, and for one of another process. */

@@ -35,14 +35,14 @@ import {
   type LogLine,
   logFile,
   MARGIN,
-  MOST_AT_ONCE,
+  MAX_CONCURRENCY,
   RUN_ID,
 } from './fixtures/crash-child.ts';
 
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url));
 const STEPS = 60;
 /** What was in flight, and what landed in the turn of the event loop in which the kill came. */
-const MOST_REPEATS = 2 * MARGIN;
+const MAX_REPEATS = 2 * MARGIN;
 /** Tests that wait for their children most of the time. */
 const concurrency = 3;
 
@@ -351,13 +351,13 @@ async function survive(
     if (depth !== undefined) {
       // A guess that was dropped and is made again asks again for what was in flight, which may have landed all the same.
       const repeats = [...new Set(landed)].filter((call) => made.has(call)).length;
-      assert.ok(repeats <= MOST_AT_ONCE, `execution ${i} paid for ${repeats} calls again`);
+      assert.ok(repeats <= MAX_CONCURRENCY, `execution ${i} paid for ${repeats} calls again`);
       for (const call of landed) made.add(call);
       continue;
     }
     assert.equal(new Set(calls).size, calls.length, 'one execution pays each draw once');
     const repeats = calls.filter((call) => made.has(call)).length;
-    assert.ok(repeats <= MOST_REPEATS, `execution ${i} paid for ${repeats} calls again`);
+    assert.ok(repeats <= MAX_REPEATS, `execution ${i} paid for ${repeats} calls again`);
     for (const call of calls) made.add(call);
 
     const replayed = applied.slice(0, durable.decided - durable.checkpoint);

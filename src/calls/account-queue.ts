@@ -21,14 +21,14 @@ export interface AccountLimits {
 const FIRST_WINDOW = 32;
 const WINDOW_CUT_TO = 0.5;
 /** A refusal after fewer calls in a minute says little of a rate: one a second is taken for it. */
-const LEAST_ACCEPTED = 20;
+const MIN_ACCEPTED = 20;
 const UNKNOWN_PER_MS = 1 / 1_000;
 /** After a refusal that does not say for how long, nobody is sent; twice as long after the next one in a row. */
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 30_000;
 /** For so long an account may be down until its calls fail and their runs pause: one that has answered before, or not. */
-const LONGEST_OUTAGE_MS = 300_000;
-const LONGEST_FIRST_OUTAGE_MS = 15_000;
+const MAX_OUTAGE_MS = 300_000;
+const MAX_FIRST_OUTAGE_MS = 15_000;
 
 /** The accounts of a program, one for all runs that call a provider with the same key. */
 export class Accounts {
@@ -108,7 +108,7 @@ export class Account {
   #inFlight = 0;
   #maxConcurrency = Number.POSITIVE_INFINITY;
   #window = FIRST_WINDOW;
-  #wasRefused = false;
+  #hasSeenRefusal = false;
   /** In a row, those of calls that were under way together counted once. */
   #refusals = 0;
   #asked = 0;
@@ -195,7 +195,7 @@ export class Account {
     this.#proven.add(entry.modelId);
     this.#scouts.delete(entry.modelId);
     if (entry.sent >= this.#cutAtSend) this.#refusals = 0;
-    if (this.#inFlight >= this.#limit) this.#window += this.#wasRefused ? 1 / this.#window : 1;
+    if (this.#inFlight >= this.#limit) this.#window += this.#hasSeenRefusal ? 1 / this.#window : 1;
     this.#inFlight--;
     this.#dispatch();
   }
@@ -214,7 +214,7 @@ export class Account {
     if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
     else this.#breaker.answered();
     this.#inFlight--;
-    const longestMs = this.#proven.size > 0 ? LONGEST_OUTAGE_MS : LONGEST_FIRST_OUTAGE_MS;
+    const longestMs = this.#proven.size > 0 ? MAX_OUTAGE_MS : MAX_FIRST_OUTAGE_MS;
     if (this.isDown && this.#breaker.outageMs(nowMs) >= longestMs) {
       verdict = new ModelError(this.#breaker.evidence(error, { nowMs, epochMs: this.#clock.now() }), {
         code: 'unavailable',
@@ -249,14 +249,14 @@ export class Account {
 
   #slowDown(entry: Entry, nowMs: number): void {
     this.#accepted.add(-1, entry.sentMs, nowMs);
-    const isKnown = this.#accepted.count(nowMs) >= LEAST_ACCEPTED;
+    const isKnown = this.#accepted.count(nowMs) >= MIN_ACCEPTED;
     const acceptedPerMs = this.#accepted.perMs(nowMs);
     this.#requests.slowDown(isKnown ? acceptedPerMs : Math.max(acceptedPerMs, UNKNOWN_PER_MS), nowMs);
-    this.#wasRefused = true;
+    this.#hasSeenRefusal = true;
     if (entry.sent < this.#cutAtSend) return;
     this.#cutAtSend = this.#sends;
     this.#window = Math.max(1, Math.min(this.#window, this.#inFlight) * WINDOW_CUT_TO);
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusals++) * (0.5 + this.#random() / 2);
+    const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusals++) * (0.5 + this.#random() / 2);
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + pauseMs);
   }
 

@@ -4,7 +4,7 @@ import type { Random } from '../core/random.ts';
 /** Failures in a row, of all calls of an account, that are an outage and no bad luck. */
 const FAILURES_TO_OPEN = 10;
 const FIRST_PROBE_MS = 1_000;
-const LONGEST_PROBE_MS = 60_000;
+const MAX_PROBE_MS = 60_000;
 
 /**
  * Keeps calls from a server that is down. It opens at ten failures in a row, over all calls; then one call at a time probes
@@ -51,7 +51,7 @@ export class Breaker {
     this.#failures++;
     if (isProbe) {
       this.#isProbing = false;
-      this.#probeWaitMs = Math.min(LONGEST_PROBE_MS, this.#probeWaitMs * 2);
+      this.#probeWaitMs = Math.min(MAX_PROBE_MS, this.#probeWaitMs * 2);
     }
     // Not at those that were under way when it opened.
     if (isProbe || this.#failures === FAILURES_TO_OPEN) {

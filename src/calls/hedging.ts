@@ -13,7 +13,7 @@ export interface HedgeOptions {
 
 /** Times that the percentile is taken of, and how many there must be. */
 const REMEMBERED = 256;
-const LEAST_REMEMBERED = 32;
+const MIN_REMEMBERED = 32;
 /** The percentile is found anew after so many calls. */
 const STALE_AFTER = 16;
 /** What tells the second call of a draw from the first, for models that answer by the number of the draw. */
@@ -31,7 +31,7 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
 
   function remember(ms: number): void {
     times[count++ % REMEMBERED] = ms;
-    if (times.length < LEAST_REMEMBERED || count % STALE_AFTER !== 0) return;
+    if (times.length < MIN_REMEMBERED || count % STALE_AFTER !== 0) return;
     const sorted = times.toSorted((a, b) => a - b);
     thresholdMs = sorted[Math.min(sorted.length - 1, Math.ceil((percentile / 100) * sorted.length) - 1)];
   }

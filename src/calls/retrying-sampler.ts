@@ -29,9 +29,9 @@ export interface SamplerOptions {
 }
 
 const FIRST_BACKOFF_MS = 1_000;
-const LONGEST_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 30_000;
 /** A server that asks for a longer wait is not waited for: the run pauses. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export function createSampler(options: SamplerOptions): Sampler {
   const { model, clock, random, maxRetries, budget, onFailure } = options;
@@ -75,7 +75,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     let failure = firstFailure;
     for (let tries = 0; ; tries++) {
       if (!(failure instanceof ModelError)) throw failure;
-      await backOff(withinPatience(failure), tries, request);
+      await backOff(capRetryAfter(failure), tries, request);
       try {
         return await model.generate(request);
       } catch (thrown) {
@@ -99,7 +99,7 @@ export function createSampler(options: SamplerOptions): Sampler {
             account!.left(entry);
             throw thrown;
           }
-          failure = account!.failed(entry, withinPatience(thrown), { hasTriesLeft: tries < maxRetries });
+          failure = account!.failed(entry, capRetryAfter(thrown), { hasTriesLeft: tries < maxRetries });
         }
         // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
         if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
@@ -114,7 +114,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   async function backOff(failure: ModelError, tries: number, { signal }: ModelRequest): Promise<void> {
     const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
     // Full jitter: anywhere within an exponential backoff, but never earlier than the server asked.
-    const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
+    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
     const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
     onFailure?.(failure, isLast ? null : waitMs);
     if (isLast) throw failure;
@@ -139,9 +139,9 @@ export function createSampler(options: SamplerOptions): Sampler {
 }
 
 /** The failure, or a pause where the server asks for a wait that nobody sits through. */
-function withinPatience(failure: ModelError): ModelError {
+function capRetryAfter(failure: ModelError): ModelError {
   const { message, code, recovery, statusCode, retryAfterMs = 0 } = failure;
-  if (recovery !== 'retry' || retryAfterMs <= LONGEST_RETRY_AFTER_MS) return failure;
+  if (recovery !== 'retry' || retryAfterMs <= MAX_RETRY_AFTER_MS) return failure;
   const minutes = Math.ceil(retryAfterMs / 60_000);
   return new ModelError(`${message} It asks to wait ${minutes} minutes: resume then.`, {
     code,

@@ -6,8 +6,8 @@ import { lineChart, rowChart } from './report-charts.ts';
 import { code, figure, page, section, showPercent, table } from './report-layout.ts';
 import { plural, showCount, showDuration, showNumber, showUsd } from './terminal.ts';
 
-const MOST_PROMPT_CHARS = 3_000;
-const MOST_JSON_CHARS = 4_000;
+const MAX_PROMPT_CHARS = 3_000;
+const MAX_JSON_CHARS = 4_000;
 
 /** The comparison as one page that needs nothing else: no script, no request, light and dark. */
 export function benchPage(report: BenchReport, made: { readonly atMs: number; readonly version: string }): string {
@@ -31,7 +31,7 @@ ${reason === null ? '' : html`<p class="reason">${reason}</p>`}</header>
             null,
             2,
           ),
-          MOST_JSON_CHARS,
+          MAX_JSON_CHARS,
         ),
       ]),
     ],
@@ -131,14 +131,14 @@ function independent({ stepAccuracy, taskAccuracyByStep }: Cell): [number, numbe
 
 /** Means over some steps: a share of a few attempts jumps about. */
 function smoothed(shares: readonly (number | null)[]): [number, number][] {
-  const width = Math.max(1, Math.ceil(shares.length / MOST_POINTS));
+  const width = Math.max(1, Math.ceil(shares.length / MAX_POINTS));
   return Array.from({ length: Math.ceil(shares.length / width) }, (_, i): [number, number] => {
     const part = shares.slice(i * width, (i + 1) * width).filter((one) => one !== null);
     return [i * width + 1 + (width - 1) / 2, part.reduce((sum, one) => sum + one, 0) / part.length];
   }).filter(([, mean]) => !Number.isNaN(mean));
 }
 
-const MOST_POINTS = 20;
+const MAX_POINTS = 20;
 
 function unfit({ unfit: ones }: BenchReport): Markup | '' {
   if (ones.length === 0) return '';
@@ -155,7 +155,7 @@ function prompts({ prompts: ofMethods }: BenchReport): Markup | '' {
   if (ofMethods.length === 0) return '';
   const shown = ofMethods.map(
     ({ task, method, prompts: asked }) => html`<details><summary><b>${method}</b> ${task}</summary>
-${asked.map(({ system, user }) => code(system === undefined || system === '' ? user : `${system}\n\n${user}`, MOST_PROMPT_CHARS))}</details>`,
+${asked.map(({ system, user }) => code(system === undefined || system === '' ? user : `${system}\n\n${user}`, MAX_PROMPT_CHARS))}</details>`,
   );
   return section('First prompts', shown);
 }

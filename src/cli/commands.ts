@@ -34,12 +34,12 @@ function isRepeatable({ input }: LiveRun): boolean {
 }
 
 /** Longer ones are better in a file. */
-const MOST_INPUT_CHARS = 1_000;
+const MAX_INPUT_CHARS = 1_000;
 
 /** Input and settings of a run as the flags of `mdap run`, which have their names. */
 function runFlags(input: Json, settings: Json): string {
   const json = JSON.stringify(input);
-  return flagsOf({ input: json.length > MOST_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
+  return flagsOf({ input: json.length > MAX_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
 }
 
 /** The same of a map, whose input says from where to where it goes. */

@@ -79,10 +79,10 @@ export async function inspectCommand(runId: string, flags: InspectFlags): Promis
   }
 }
 
-const MOST_CONTESTED_SHOWN = 10;
-const MOST_NOTES_SHOWN = 20;
-const MOST_NOTE_CHARS = 300;
-const MOST_TEXT_CHARS = 2_000;
+const MAX_CONTESTED_SHOWN = 10;
+const MAX_NOTES_SHOWN = 20;
+const MAX_NOTE_CHARS = 300;
+const MAX_TEXT_CHARS = 2_000;
 
 async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFlags): Promise<number> {
   const notes = await journal.notes(record.runId);
@@ -111,12 +111,12 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   if (contested.length > 0) {
     lines.push(
       '',
-      `contested steps: ${showCount(contested.length)}${contested.length > MOST_CONTESTED_SHOWN ? `, the ${MOST_CONTESTED_SHOWN} least certain` : ''}`,
+      `contested steps: ${showCount(contested.length)}${contested.length > MAX_CONTESTED_SHOWN ? `, the ${MAX_CONTESTED_SHOWN} least certain` : ''}`,
     );
     const chances = new Map(certificate?.leastCertain.map(({ stepIndex, wrong }) => [stepIndex, wrong]));
     const rows = contested
       .sort((a, b) => (chances.get(b.stepIndex) ?? 0) - (chances.get(a.stepIndex) ?? 0))
-      .slice(0, MOST_CONTESTED_SHOWN)
+      .slice(0, MAX_CONTESTED_SHOWN)
       .map((decision) => [
         `  ${decision.stepIndex}`,
         (decision.tally ?? []).map(([, votes]) => votes).join(' : '),
@@ -128,7 +128,7 @@ async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFla
   }
   if (notes.length > 0) {
     lines.push('', 'notes:');
-    lines.push(...notes.slice(-MOST_NOTES_SHOWN).map((note) => `  ${describeNote(note)}`));
+    lines.push(...notes.slice(-MAX_NOTES_SHOWN).map((note) => `  ${describeNote(note)}`));
   }
   // A paused run mostly paused because of its next step.
   const step = contested[0]?.stepIndex ?? (status === 'paused' ? totals.steps : (totals.firstWrongStep ?? 0));
@@ -142,7 +142,7 @@ function describeNote({ atMs, code, detail }: NoteEntry): string {
   const { stepIndex, message } = detail ?? {};
   const text = typeof message === 'string' ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
   const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
-  return `${time} ${printable(code)}: ${printable(truncate(text, MOST_NOTE_CHARS))}`;
+  return `${time} ${printable(code)}: ${printable(truncate(text, MAX_NOTE_CHARS))}`;
 }
 
 async function inspectStep(journal: Journal, record: RunRecord, step: number, flags: InspectFlags): Promise<number> {
@@ -207,7 +207,7 @@ export function describeStep(
     ];
     lines.push(`draw ${sample.draw} (${asked.join(', ')}): ${verdict}`);
     if (!options.texts) continue;
-    const text = printableLines(truncate(sample.text, MOST_TEXT_CHARS));
+    const text = printableLines(truncate(sample.text, MAX_TEXT_CHARS));
     lines.push(...text.split('\n').map((line) => `    ${line}`));
   }
   return `${lines.join('\n')}\n`;

@@ -108,7 +108,7 @@ async function* lines(stream: Readable): AsyncGenerator<Buffer> {
 }
 
 /** A quote that is never closed takes the rest of the file for one text: not all of it into memory. */
-const MOST_ROW_BYTES = 16 << 20;
+const MAX_ROW_BYTES = 16 << 20;
 
 async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<ReadRow> {
   const parser = parse({
@@ -121,7 +121,7 @@ async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<Rea
     relax_quotes: true,
     info: true,
     raw: true,
-    max_record_size: MOST_ROW_BYTES,
+    max_record_size: MAX_ROW_BYTES,
   });
   stream.on('error', (error) => parser.destroy(error));
   for await (const { record, info, raw } of stream.pipe(parser) as AsyncIterable<ParsedRow>) {
@@ -249,13 +249,13 @@ function jsonResult(result: ItemResult): Fields {
 /** Down, to two digits of what is missing to 1, and to nine in all: no votes make it certain. */
 function rounded(certainty: number | null): number | null {
   if (certainty === null) return null;
-  const doubt = Math.max(1 - certainty, LEAST_DOUBT);
-  const grain = Math.max(LEAST_DOUBT, 10 ** (Math.floor(Math.log10(doubt)) - 1));
+  const doubt = Math.max(1 - certainty, MIN_DOUBT);
+  const grain = Math.max(MIN_DOUBT, 10 ** (Math.floor(Math.log10(doubt)) - 1));
   // What has come out exact must not be made larger by the last bit of a quotient.
   return Number((1 - Math.ceil(doubt / grain - 1e-6) * grain).toFixed(9));
 }
 
-const LEAST_DOUBT = 1e-9;
+const MIN_DOUBT = 1e-9;
 
 function csvResult(
   result: ItemResult,

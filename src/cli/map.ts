@@ -11,11 +11,11 @@ import { fileBeside, type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
+  DOUBTFUL_STEPS_NAMED,
   decidingCalibration,
   describeVotes,
   exitCodeWith,
   journalFlag,
-  LEAST_CERTAIN_NAMED,
   pausable,
   requireModel,
   showChance,
@@ -183,7 +183,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
   const pace = result.wallMs > 0 && all > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
   const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
   const leastCertain = result.leastCertain
-    .slice(0, LEAST_CERTAIN_NAMED)
+    .slice(0, DOUBTFUL_STEPS_NAMED)
     .map(
       ({ index, certainty, firstStep }) => `item ${index} (step ${firstStep}, wrong with ${showChance(1 - certainty)})`,
     );

@@ -5,7 +5,7 @@ import { plural, printable, showCount, truncate } from './terminal.ts';
 
 const WIDEST = 100;
 /** Of a row; a tree deeper than this is indented no further. */
-const MOST_INDENTED = 20;
+const MAX_INDENT = 20;
 
 /** A tree in lines, indented, each with what came out; with the votes of its steps where they are known. */
 export function showOutline(
@@ -14,7 +14,7 @@ export function showOutline(
 ): string[] {
   const { decisions, mostRows = rows.length } = options;
   const lines = rows.slice(0, mostRows).flatMap(({ depth, text, detail, steps }) => {
-    const indent = '  '.repeat(Math.min(depth, MOST_INDENTED));
+    const indent = '  '.repeat(Math.min(depth, MAX_INDENT));
     const plain = printable(text.replace(/\s+/g, ' '));
     const whole = `${indent}${plain}${detail === '' ? '' : `  ${printable(detail)}`}`;
     const shown = [

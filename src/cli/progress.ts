@@ -17,8 +17,8 @@ const LOG_MS = 10_000;
 const SAME_FAILURE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[K';
 /** The votes of the last steps, as a bar each: so many at most, and none where there is room for fewer than some. */
-const MOST_BARS = 20;
-const LEAST_BARS = 5;
+const MAX_BARS = 20;
+const MIN_BARS = 5;
 const BARS = '▁▂▃▄▅▆▇█';
 
 /**
@@ -51,7 +51,7 @@ export function progress(options: {
   let failure = { message: '', atMs: 0 };
   /** The last steps, the oldest first. */
   const lastVotes: number[] = [];
-  let isToldOfItems = true;
+  let hasPrintedItems = true;
 
   /** From all that can be said to the narrowest; where there is no room for that, its last parts are left out. */
   function formsAt(nowMs: number): readonly string[][] {
@@ -112,7 +112,7 @@ export function progress(options: {
     }
     // Some terminals say they have 0 columns.
     const columns = (output.columns || 80) - 1;
-    const barsRoom = hasBars && lastVotes.length >= LEAST_BARS ? 1 + LEAST_BARS : 0;
+    const barsRoom = hasBars && lastVotes.length >= MIN_BARS ? 1 + MIN_BARS : 0;
     const fitting = forms.find((parts) => parts.join(SEPARATOR).length + barsRoom <= columns);
     const line = fit(fitting ?? forms.at(-1)!, columns);
     const isExplained = line.includes(VOTES);
@@ -122,13 +122,13 @@ export function progress(options: {
   /** As many of the last steps as fit into so many columns. */
   function bars(columns: number): string {
     const count = Math.min(lastVotes.length, columns - 1);
-    return count < LEAST_BARS ? '' : ` ${showBars(lastVotes.slice(-count))}`;
+    return count < MIN_BARS ? '' : ` ${showBars(lastVotes.slice(-count))}`;
   }
 
   /** Where a run over items goes on is known once what was decided before is applied again. */
   function tellOfItems(): void {
-    if (isToldOfItems) return;
-    isToldOfItems = true;
+    if (hasPrintedItems) return;
+    hasPrintedItems = true;
     say(`resuming at item ${showCount(place())}`);
   }
 
@@ -146,7 +146,7 @@ export function progress(options: {
       case 'run-started':
         step = event.stepIndex;
         if (event.isResumed && items === undefined) say(`resuming at step ${showCount(event.stepIndex)}`);
-        isToldOfItems = !event.isResumed || items === undefined;
+        hasPrintedItems = !event.isResumed || items === undefined;
         // A large model takes its time for the first reply.
         if (isLive) redraw(clock.monotonicMs());
         return;
@@ -164,7 +164,7 @@ export function progress(options: {
         tellOfItems();
         first ??= place();
         lastVotes.push(decision.votes);
-        if (lastVotes.length > MOST_BARS) lastVotes.shift();
+        if (lastVotes.length > MAX_BARS) lastVotes.shift();
         votes += decision.votes;
         steps++;
         if (decision.tally !== undefined) contested++;

@@ -66,7 +66,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
   );
   try {
     await pausable(async (signal) => {
-      const forMs = forSeconds === undefined ? LONGEST_MS : forSeconds * 1_000;
+      const forMs = forSeconds === undefined ? MAX_TIMER_MS : forSeconds * 1_000;
       await systemClock.sleep(forMs, signal).catch(() => {});
     });
   } finally {
@@ -80,10 +80,10 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
 const DEFAULT_SIGMA = 0.5;
 const FREE = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
 /** Timers of Node hold 31 bits. */
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function checkTimes({ latencyMs, latencySigma, batchSeconds, forSeconds }: RehearseFlags): void {
-  const most = Math.floor(LONGEST_MS / 1_000);
+  const most = Math.floor(MAX_TIMER_MS / 1_000);
   for (const [name, value] of Object.entries({ latencyMs, latencySigma, batchSeconds, forSeconds })) {
     if (value !== undefined && !(value >= 0 && value <= most)) {
       throw new UsageError(`${name}: expected a number from 0 to ${showCount(most)}, got ${value}.`);

@@ -42,7 +42,7 @@ export function addReplayOptions(command: Command): Command {
 }
 
 /** Of each kind of step: a run of a million steps may differ in all of them, and its outcomes are counted anyway. */
-const MOST_LISTED_IN_JSON = 10_000;
+const MAX_LISTED_IN_JSON = 10_000;
 
 export async function replayCommand(runId: string, flags: ReplayFlags): Promise<number> {
   const { json, journal: file, redFlags, ...options } = flags;
@@ -52,7 +52,7 @@ export async function replayCommand(runId: string, flags: ReplayFlags): Promise<
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
     const { process: definition } = await loadProcess(sourceOf(record, 'replay it there, with `replayRun`'));
-    const mostListed = json ? MOST_LISTED_IN_JSON : undefined;
+    const mostListed = json ? MAX_LISTED_IN_JSON : undefined;
     const result = await replayRun(definition, runId, { ...options, journal, redFlags: codes, mostListed });
     process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
     return 0;
@@ -70,7 +70,7 @@ function parseRedFlags(text: string): RedFlagCode[] {
   );
 }
 
-const MOST_RANGES_SHOWN = 5;
+const MAX_RANGES_SHOWN = 5;
 
 function describeReplay(result: ReplayResult, journalFile: string): string {
   const { before, after, outcomes, replayedSteps, redFlags, withoutSamples } = result;
@@ -128,8 +128,8 @@ function showExpected(expected: number | null | undefined): string {
 }
 
 function describeUnrecorded({ steps, unanimousSteps, wrongSteps, ranges }: ReplayResult['withoutSamples']): string {
-  const shown = ranges.slice(0, MOST_RANGES_SHOWN).map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
-  const listed = ranges.slice(0, MOST_RANGES_SHOWN).reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  const shown = ranges.slice(0, MAX_RANGES_SHOWN).map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
+  const listed = ranges.slice(0, MAX_RANGES_SHOWN).reduce((sum, [from, to]) => sum + to - from + 1, 0);
   const wrong = wrongSteps ? `, ${showCount(wrongSteps)} wrong` : '';
   return (
     `${plural(steps, 'step')} without recorded samples cannot be judged (${shown.join(', ')}${listed < steps ? ', …' : ''}): ` +

@@ -109,7 +109,7 @@ export function lineChart(options: {
         ? html`<polygon class="area" points="${`${at(toX(points[0]![0]))},${at(toY(bottom))} ${path} ${at(toX(points.at(-1)![0]))},${at(toY(bottom))}`}"/>`
         : ''
     }<polyline class="line ${kind}" points="${path}"/>${
-      points.length <= MOST_DOTS
+      points.length <= MAX_DOTS
         ? points.map(([x, y]) => html`<circle class="dot ${kind}" cx="${at(toX(x))}" cy="${at(toY(y))}" r="2.6"/>`)
         : ''
     }`;
@@ -121,7 +121,7 @@ export function lineChart(options: {
   return drawing(about, [...grid, ...ticks, ...drawn, ...marked, baseline(HEIGHT - BOTTOM), xTitle(xLabel)]);
 }
 
-const MOST_DOTS = 30;
+const MAX_DOTS = 30;
 
 function drawing(about: string, parts: readonly Markup[], height = HEIGHT): Markup {
   return html`<svg viewBox="0 0 ${WIDTH} ${at(height)}" role="img" aria-label="${about}">${parts}</svg>`;

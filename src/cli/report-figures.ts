@@ -5,7 +5,7 @@ import type { Report } from './report-data.ts';
 import { figure, section, showPercent } from './report-layout.ts';
 import { plural, showCompact, showDuration, showUsd } from './terminal.ts';
 
-const MOST_COLUMNS = 20;
+const MAX_COLUMNS = 20;
 
 /** The section with the charts; none of a run without a decision. */
 export function charts({ charts: figures, plan, drift, course, run }: Report): Markup | '' {
@@ -120,7 +120,7 @@ function cumulativeCost(buckets: RunCharts['buckets']) {
 function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonly number[]): Column[] {
   const least = votesPerStep[0]?.votes ?? 0;
   const most = votesPerStep.at(-1)?.votes ?? 0;
-  const width = Math.ceil((most - least + 1) / MOST_COLUMNS);
+  const width = Math.ceil((most - least + 1) / MAX_COLUMNS);
   const after = (votes: number) => planned[votes] ?? planned.at(-1) ?? 0;
   return Array.from({ length: Math.ceil((most - least + 1) / width) }, (_, i) => {
     const from = least + i * width;
@@ -128,9 +128,9 @@ function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonl
     const value = votesPerStep.reduce((sum, { votes, steps }) => sum + (votes >= from && votes <= to ? steps : 0), 0);
     const expected = planned.length === 0 || from === 0 ? 0 : (after(from - 1) - after(to)) * coveredSteps;
     const label = width === 1 ? String(from) : `${from}–${to}`;
-    return { label, value, expected: expected < LEAST_EXPECTED ? undefined : expected };
+    return { label, value, expected: expected < MIN_EXPECTED ? undefined : expected };
   });
 }
 
 /** Less of a step is not worth a line. */
-const LEAST_EXPECTED = 0.5;
+const MIN_EXPECTED = 0.5;

@@ -10,9 +10,9 @@ import { code, cut, page, section, showPercent, showTime, table } from './report
 import { describeWaste, showChance } from './run.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
 
-const MOST_JSON_CHARS = 4_000;
-const MOST_TEXT_CHARS = 4_000;
-const MOST_KEY_CHARS = 200;
+const MAX_JSON_CHARS = 4_000;
+const MAX_TEXT_CHARS = 4_000;
+const MAX_KEY_CHARS = 200;
 
 /** The report as one page that needs nothing else: no script, no request, light and dark. */
 export function reportPage(report: Report): string {
@@ -212,13 +212,13 @@ function stepDetails(
   const isOneModel = samples.every(({ model }) => model === samples[0]!.model);
   return html`<details>
 <summary><b>Step ${showCount(stepIndex)}</b> ${facts.join(', ')}${decision?.isWrong ? html` <span class="status stopped">wrong</span>` : ''}</summary>
-${decision === null ? '' : html`<p>Decided:</p>${code(typeof decision.action === 'string' && decision.isActionCut ? decision.action : JSON.stringify(decision.action), MOST_JSON_CHARS)}`}
+${decision === null ? '' : html`<p>Decided:</p>${code(typeof decision.action === 'string' && decision.isActionCut ? decision.action : JSON.stringify(decision.action), MAX_JSON_CHARS)}`}
 ${
   candidates.length > 1
     ? table(
         'texts',
         ['candidate', 'votes'],
-        candidates.map(({ candidate, votes }) => [cut(candidate, MOST_KEY_CHARS), String(votes)]),
+        candidates.map(({ candidate, votes }) => [cut(candidate, MAX_KEY_CHARS), String(votes)]),
       )
     : ''
 }
@@ -235,25 +235,25 @@ function sampleShown(sample: SampleView, winner: string | null, isOneModel: bool
   const { draw, model, variant, temperature, text, textBytes, isTextCut, candidate, flag, isJudgement, race } = sample;
   const verdict =
     flag !== null
-      ? html`<span class="verdict flag">red flag ${flag.code}</span> ${cut(flag.detail, MOST_KEY_CHARS)}`
+      ? html`<span class="verdict flag">red flag ${flag.code}</span> ${cut(flag.detail, MAX_KEY_CHARS)}`
       : isJudgement
-        ? html`<span class="verdict">opinion</span> ${cut(candidate ?? '', MOST_KEY_CHARS)}`
-        : html`<span class="verdict ${winner === null || candidate === winner ? 'for' : 'against'}">votes</span> ${cut(candidate ?? '', MOST_KEY_CHARS)}`;
+        ? html`<span class="verdict">opinion</span> ${cut(candidate ?? '', MAX_KEY_CHARS)}`
+        : html`<span class="verdict ${winner === null || candidate === winner ? 'for' : 'against'}">votes</span> ${cut(candidate ?? '', MAX_KEY_CHARS)}`;
   const after = race === null ? '' : ` – ${race.leaderVotes} : ${race.runnerUpVotes}`;
-  const shown = text.length > MOST_TEXT_CHARS || isTextCut;
+  const shown = text.length > MAX_TEXT_CHARS || isTextCut;
   return html`<div class="sample"><p>${verdict}<span class="quiet">${after}</span></p>
 <p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${isJudgement ? 'verifier' : variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
-<pre>${shown ? text.slice(0, MOST_TEXT_CHARS).toWellFormed() : text}</pre>${shown ? html`<p class="quiet">cut: the whole text has ${showCount(textBytes)} bytes</p>` : ''}</div>`;
+<pre>${shown ? text.slice(0, MAX_TEXT_CHARS).toWellFormed() : text}</pre>${shown ? html`<p class="quiet">cut: the whole text has ${showCount(textBytes)} bytes</p>` : ''}</div>`;
 }
 
 function whatRan({ run, processSource, input, settings, versions }: Report): Markup {
   const rows = Object.entries(settings ?? {}).map(([name, value]) => [
     name,
-    cut(typeof value === 'string' ? value : JSON.stringify(value), MOST_KEY_CHARS),
+    cut(typeof value === 'string' ? value : JSON.stringify(value), MAX_KEY_CHARS),
   ]);
   return section('What ran', [
     html`<p>Process ${run.process}, version ${versions.process}, ${processSource === null ? 'given in code' : `from ${processSource}`}. Input:</p>`,
-    code(JSON.stringify(input), MOST_JSON_CHARS),
+    code(JSON.stringify(input), MAX_JSON_CHARS),
     html`<p>Settings; what is not here was left at its default:</p>`,
     table('texts', ['setting', 'value'], rows),
   ]);
@@ -276,12 +276,12 @@ function notes({ notes: shown }: Report): Markup | '' {
   ]);
 }
 
-const MOST_STEPS_NAMED = 5;
+const MAX_STEPS_NAMED = 5;
 
 function stepsOf(alike: readonly NoteView[]): string {
   const steps = alike.map(({ detail }) => detail.stepIndex);
-  const named = steps.slice(0, MOST_STEPS_NAMED).join(', ');
-  const more = steps.length - MOST_STEPS_NAMED;
+  const named = steps.slice(0, MAX_STEPS_NAMED).join(', ');
+  const more = steps.length - MAX_STEPS_NAMED;
   return `${steps.length === 1 ? 'step' : 'steps'} ${named}${more > 0 ? ` and ${showCount(more)} more` : ''}`;
 }
 

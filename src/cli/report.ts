@@ -49,13 +49,13 @@ export async function reportCommand(runId: string, flags: ReportFlags, version: 
   return 0;
 }
 
-const MOST_NOTES = 100;
-const MOST_STEPS = 20;
-const MOST_SAMPLES = 40;
-const MOST_TEXT_BYTES = 16_000;
+const MAX_NOTES = 100;
+const MAX_STEPS = 20;
+const MAX_SAMPLES = 40;
+const MAX_TEXT_BYTES = 16_000;
 /** Of the samples of one step. */
-const MOST_STEP_CHARS = 500_000;
-const MOST_ACTION_CHARS = 4_000;
+const MAX_STEP_CHARS = 500_000;
+const MAX_ACTION_CHARS = 4_000;
 /** Contested steps that are read at once. */
 const STEPS_AT_ONCE = 2_000;
 
@@ -88,7 +88,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
       certificate,
       drift: driftAlarms(live),
       course: totals.course ?? [],
-      notes: reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
+      notes: reader.notes(live.run, { after: 0, limit: MAX_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,
       charts: await chartsOf(reader, live),
@@ -151,14 +151,14 @@ function reportedSteps(
       to: stepIndex + 1,
       filter: 'all',
       limit: 1,
-      mostActionChars: MOST_ACTION_CHARS,
+      mostActionChars: MAX_ACTION_CHARS,
     } as const;
     const [row] = reader.decisions(run, range);
-    const most = { bytesEach: MOST_TEXT_BYTES, samples: MOST_SAMPLES, chars: MOST_STEP_CHARS };
+    const most = { bytesEach: MAX_TEXT_BYTES, samples: MAX_SAMPLES, chars: MAX_STEP_CHARS };
     const { samples } = sampleViews(reader.samples(run, stepIndex, most), countedAtLimit(reader, live, stepIndex));
     return {
       stepIndex,
-      decision: row === undefined ? null : stepRow(row, MOST_ACTION_CHARS),
+      decision: row === undefined ? null : stepRow(row, MAX_ACTION_CHARS),
       wrong: chances.get(stepIndex) ?? null,
       samples,
       moreSamples: reader.countSamples(run, stepIndex) - samples.length,
@@ -182,7 +182,7 @@ function leastCertain(reader: SqliteReader, { run, totals }: LiveRun, chances: R
       });
     best = [...best, ...found]
       .sort((a, b) => Number(b.wrong) - Number(a.wrong) || b.chance - a.chance || byCloseness(a, b))
-      .slice(0, MOST_STEPS);
+      .slice(0, MAX_STEPS);
     return rows.length < STEPS_AT_ONCE ? undefined : rows.at(-1)!.step + 1;
   };
   // Also those that nobody contested.

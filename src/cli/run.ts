@@ -238,10 +238,10 @@ export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
   return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
 }
 
-export const LEAST_CERTAIN_NAMED = 3;
+export const DOUBTFUL_STEPS_NAMED = 3;
 
 function leastCertainSteps(certificate: Certificate | null): string[] {
-  const steps = certificate?.leastCertain.slice(0, LEAST_CERTAIN_NAMED) ?? [];
+  const steps = certificate?.leastCertain.slice(0, DOUBTFUL_STEPS_NAMED) ?? [];
   return steps.map(
     ({ stepIndex, votes, wrong }) => `step ${stepIndex} (${votes.join(' : ')}, wrong with ${showChance(wrong)})`,
   );

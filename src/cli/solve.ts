@@ -20,7 +20,7 @@ export interface SolveFlags extends Omit<RunFlags, 'answer'> {
 }
 
 /** Of the tree; `mdap inspect` shows all. */
-const MOST_ROWS = 60;
+const MAX_ROWS = 60;
 
 /** A problem as its text, `@FILE`, or `@-` for stdin. */
 export async function solveCommand(text: string, flags: SolveFlags): Promise<number> {
@@ -32,7 +32,7 @@ export async function solveCommand(text: string, flags: SolveFlags): Promise<num
     const { solution, outline, refused, isAtomic, status } = result;
     const failures = Object.entries(refused).map(([name, count]) => `${showCount(count)} ${printable(name)}`);
     const lines = [
-      ...showOutline(outline, { mostRows: MOST_ROWS }),
+      ...showOutline(outline, { mostRows: MAX_ROWS }),
       '',
       ...(isAtomic && status === 'done' ? ['answered in one piece: no decomposition was chosen'] : []),
       ...(failures.length > 0 ? [`replies refused: ${failures.join(', ')}`] : []),

@@ -108,11 +108,11 @@ function readingOf<State, Action>(
   return { form: form.name, reply, outcome, spoiled };
 }
 
-const MOST_DIGITS = 8;
+const MAX_DIGITS = 8;
 
 /** As models do it, and with other digits, which mostly make an action that is wrong or illegal. */
 function spoil(reply: string): (readonly [how: string, text: string])[] {
-  const digits = [...reply.matchAll(/\d/g)].slice(0, MOST_DIGITS);
+  const digits = [...reply.matchAll(/\d/g)].slice(0, MAX_DIGITS);
   return [
     ['cut in the middle', reply.slice(0, reply.length >> 1)],
     ['without its last character', reply.slice(0, -1)],
@@ -153,10 +153,10 @@ export function describeChanges(before: Fingerprint, after: Fingerprint): string
     const is = after.readings?.find(({ form, stepIndex }) => form === was.form && stepIndex === was.stepIndex);
     if (is !== undefined) changes.push(...describeReading(was, is));
   }
-  return changes.slice(0, MOST_CHANGES);
+  return changes.slice(0, MAX_CHANGES);
 }
 
-const MOST_CHANGES = 3;
+const MAX_CHANGES = 3;
 
 function describePrompt(where: string, before: ShownPrompt, after: ShownPrompt): string[] {
   return (['system', 'user'] as const).flatMap((part) =>

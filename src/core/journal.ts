@@ -374,14 +374,14 @@ export function addTally(tallies: Record<string, number>, decision: DecisionEntr
 
 export const EXAMPLES_KEPT = 10;
 /** Beyond so many tallies new ones are counted under coarser ones, so that they do not grow with the run (J5). */
-const MOST_TALLIES = 4_096;
+const MAX_TALLIES = 4_096;
 
 /**
  * A coarser tally says less than the true one: classes pooled, the winner's votes rounded down to two binary digits, those
  * of the strongest rival up, and not more than the winner's; other rivals have gone into the strongest one.
  */
 function knownKey(tallies: Readonly<Record<string, number>>, key: string): string {
-  if (tallies[key] !== undefined || Object.keys(tallies).length < MOST_TALLIES) return key;
+  if (tallies[key] !== undefined || Object.keys(tallies).length < MAX_TALLIES) return key;
   const [winner = 0, ...rivals] = parseTally(key).map((counts) => counts.reduce((sum, count) => sum + count, 0));
   const grain = (count: number) => 2 ** Math.max(0, Math.floor(Math.log2(Math.max(count, 1))) - 1);
   const rival = rivals.reduce((sum, count) => sum + count, 0);

@@ -2,7 +2,7 @@ import type { Sample } from './model.ts';
 import { RedFlag, TYPICAL_CHARS_PER_TOKEN } from './red-flags.ts';
 
 /** No tokenizer packs more characters into a token on average; a longer text is too long whatever the usage says. */
-const MOST_CHARS_PER_TOKEN = 64;
+const MAX_CHARS_PER_TOKEN = 64;
 
 /** Flags that need no parser. */
 export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | undefined {
@@ -13,7 +13,7 @@ export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | u
     const estimated = sample.outputTokens === undefined ? ' (estimated)' : '';
     return new RedFlag('too-long', `${tokens} output tokens${estimated}, ${maxOutputTokens} allowed`);
   }
-  if (text.length > maxOutputTokens * MOST_CHARS_PER_TOKEN) {
+  if (text.length > maxOutputTokens * MAX_CHARS_PER_TOKEN) {
     return new RedFlag('too-long', `${text.length} characters cannot be ${maxOutputTokens} tokens`);
   }
   if (sample.finishReason !== 'stop')

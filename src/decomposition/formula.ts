@@ -22,11 +22,11 @@ export interface Formula {
 }
 
 /** Longest formula, in characters. */
-const MOST_CHARS = 2_000;
+const MAX_CHARS = 2_000;
 /** Of a power, and of a result, in bits. */
-const MOST_BITS = 100_000;
+const MAX_BITS = 100_000;
 /** Decimals behind the point; beyond, a fraction is exact and shorter. */
-const MOST_DECIMALS = 30;
+const MAX_DECIMALS = 30;
 
 const FUNCTIONS: Readonly<Record<string, (values: readonly Rational[]) => Rational>> = {
   '+': ([a, b]) => rational(a!.top * b!.bottom + b!.top * a!.bottom, a!.bottom * b!.bottom),
@@ -44,7 +44,7 @@ const FUNCTIONS: Readonly<Record<string, (values: readonly Rational[]) => Ration
   '^': ([a, b]) => {
     const exponent = integer(b!, '^');
     const bits = BigInt(a!.top.toString(2).length + a!.bottom.toString(2).length);
-    if (exponent < 0n || exponent * bits > MOST_BITS) {
+    if (exponent < 0n || exponent * bits > MAX_BITS) {
       throw new RangeError('expected an exponent from 0 on, and a power that can be written down');
     }
     return rational(a!.top ** exponent, a!.bottom ** exponent);
@@ -62,8 +62,8 @@ const ARITY: Readonly<Record<string, number>> = { abs: 1 };
  * @throws {SyntaxError} saying what was expected where.
  */
 export function parseFormula(text: string): Formula {
-  if (text.length > MOST_CHARS) {
-    throw new SyntaxError(`expected a formula of at most ${MOST_CHARS} characters, got ${text.length}`);
+  if (text.length > MAX_CHARS) {
+    throw new SyntaxError(`expected a formula of at most ${MAX_CHARS} characters, got ${text.length}`);
   }
   const tokens = [...text.matchAll(/\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_]\w*)|(\*\*|[-+*/%^(),×·−])|(\S))/g)];
   const names = new Set<string>();
@@ -172,7 +172,7 @@ function evaluate(expression: Expression, answerOf: (name: string) => string): R
     return value;
   }
   const value = FUNCTIONS[expression.function]!(expression.of.map((part) => evaluate(part, answerOf)));
-  if (value.top.toString(16).length * 4 > MOST_BITS) throw new RangeError('it gives a number too large to write down');
+  if (value.top.toString(16).length * 4 > MAX_BITS) throw new RangeError('it gives a number too large to write down');
   return value;
 }
 
@@ -201,7 +201,7 @@ function integer({ top, bottom }: Rational, symbol: string): bigint {
 
 function show({ top, bottom }: Rational): string {
   if (bottom === 1n) return String(top);
-  for (let decimals = 1, scale = 10n; decimals <= MOST_DECIMALS; decimals++, scale *= 10n) {
+  for (let decimals = 1, scale = 10n; decimals <= MAX_DECIMALS; decimals++, scale *= 10n) {
     if (scale % bottom !== 0n) continue;
     const digits = String((top < 0n ? -top : top) * (scale / bottom)).padStart(decimals + 1, '0');
     return `${top < 0n ? '-' : ''}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;

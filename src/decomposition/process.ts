@@ -46,7 +46,7 @@ export interface SolveOracle {
 }
 
 /** Longest problem, in characters: it stands in every prompt that is asked about it. */
-const MOST_PROBLEM_CHARS = 100_000;
+const MAX_PROBLEM_CHARS = 100_000;
 /** N = 2k - 1 of the paper's algorithm 4, at k = 3. */
 const DEFAULT_PROPOSALS = 5;
 
@@ -110,9 +110,9 @@ function inputSchema(oracle: SolveOracle | undefined) {
     problem: z
       .string()
       .refine((text) => text.trim() !== '', 'expected a problem, got an empty text')
-      .refine((text) => text.length <= MOST_PROBLEM_CHARS, {
+      .refine((text) => text.length <= MAX_PROBLEM_CHARS, {
         error: ({ input }) =>
-          `expected at most ${MOST_PROBLEM_CHARS} characters, got ${(input as string).length}: each prompt about it holds ` +
+          `expected at most ${MAX_PROBLEM_CHARS} characters, got ${(input as string).length}: each prompt about it holds ` +
           'the whole; give records to `mdap map`, one by one',
       }),
     answer: z.enum(ANSWER_KINDS).default('text'),

@@ -6,7 +6,7 @@ import { composeByCode, type Split } from './split.ts';
 /** `Multiply 12345 by 67890.` */
 const STATEMENT = /^Multiply (\d+) by (\d+)\.$/;
 /** Digits of both factors together that are multiplied at once. */
-const MOST_DIGITS_AT_ONCE = 3;
+const MAX_DIGITS_AT_ONCE = 3;
 
 /**
  * Knows how long products are decomposed: the longer factor into its upper and lower digits, as in the experiment of
@@ -27,7 +27,7 @@ export const PRODUCTS: SolveOracle = {
     }),
   split: (statement) => {
     const [a, b] = factorsOf(statement);
-    return a.length + b.length <= MOST_DIGITS_AT_ONCE ? 'atomic' : split(a, b, {});
+    return a.length + b.length <= MAX_DIGITS_AT_ONCE ? 'atomic' : split(a, b, {});
   },
   // Shifted by a digit too many; by one too few; the parts of another number.
   wrongSplits: (statement) => {

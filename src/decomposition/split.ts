@@ -44,32 +44,32 @@ type SplitFailure =
   | 'circular-decomposition'
   | 'no-simpler-subproblem';
 
-const MOST_SUBPROBLEMS = 50;
-const MOST_STATEMENT_CHARS = 4_000;
-const MOST_DECISIONS = 20;
-const MOST_DECISION_CHARS = 200;
+const MAX_SUBPROBLEMS = 50;
+const MAX_STATEMENT_CHARS = 4_000;
+const MAX_DECISIONS = 20;
+const MAX_DECISION_CHARS = 200;
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
 
 const SUBPROBLEM = z.strictObject({
   id: z.string().regex(NAME, 'expected a short name, as P1'),
-  statement: z.string().trim().min(1).max(MOST_STATEMENT_CHARS),
+  statement: z.string().trim().min(1).max(MAX_STATEMENT_CHARS),
   needs: z.array(z.string()).default([]),
   answer: z.enum(ANSWER_KINDS).optional(),
 });
 
 /** The members of a decomposition, in a reply or a file. */
 export const SPLIT_SHAPE = z.strictObject({
-  subproblems: z.array(SUBPROBLEM).min(2, 'expected two or more subproblems').max(MOST_SUBPROBLEMS),
+  subproblems: z.array(SUBPROBLEM).min(2, 'expected two or more subproblems').max(MAX_SUBPROBLEMS),
   compose: z.union(
     [
       z.strictObject({ formula: z.string().trim().min(1) }),
       z.strictObject({ join: z.string().max(20) }),
-      z.strictObject({ instruction: z.string().trim().min(1).max(MOST_STATEMENT_CHARS) }),
+      z.strictObject({ instruction: z.string().trim().min(1).max(MAX_STATEMENT_CHARS) }),
     ],
     'expected one of formula, join and instruction',
   ),
-  decisions: z.array(z.string().trim().min(1).max(MOST_DECISION_CHARS)).max(MOST_DECISIONS).default([]),
+  decisions: z.array(z.string().trim().min(1).max(MAX_DECISION_CHARS)).max(MAX_DECISIONS).default([]),
 });
 
 export const SPLIT_SCHEMA = SPLIT_SHAPE.transform(splitOf);

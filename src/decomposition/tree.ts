@@ -25,7 +25,7 @@ export type SolveAction =
 /** All are wrong: others are to be proposed. */
 export const NONE = -1;
 /** Of proposals of a decomposition. */
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 
 /** What a step decides about a problem: how it is decomposed, what its answer is, how its parts' answers are put together. */
 type TaskKind = 'split' | 'answer' | 'compose';
@@ -93,7 +93,7 @@ export interface SolveState {
 }
 
 /** Decisions that are kept; the context quotes the latest. */
-const MOST_DECISIONS_KEPT = 100;
+const MAX_DECISIONS_KEPT = 100;
 
 export function startTree(
   problem: { readonly statement: string; readonly answer: AnswerKind },
@@ -196,11 +196,11 @@ class Tree {
 
   #rejectAll(node: number): void {
     const { failures, rounds } = this.#nodes[node]!;
-    if (rounds + 1 < MOST_ROUNDS) {
+    if (rounds + 1 < MAX_ROUNDS) {
       this.#change(node, { rounds: rounds + 1 });
       this.#propose(node, 'split');
     } else {
-      this.#change(node, { failures: [...failures, `no-right-decomposition: none in ${MOST_ROUNDS} rounds`] });
+      this.#change(node, { failures: [...failures, `no-right-decomposition: none in ${MAX_ROUNDS} rounds`] });
       this.#answer(node);
     }
   }
@@ -251,7 +251,7 @@ class Tree {
       this.add({ statement, answer, parent: node, depth: depth + 1, name: id, needs: waitsFor });
     }
     this.#change(node, { isOpen: true, split, children: [...placeOf.values()] });
-    this.#decisions = [...this.#decisions, ...split.decisions].slice(-MOST_DECISIONS_KEPT);
+    this.#decisions = [...this.#decisions, ...split.decisions].slice(-MAX_DECISIONS_KEPT);
     if (this.#from.isPlanOnly) return;
     this.#openReady(node);
   }

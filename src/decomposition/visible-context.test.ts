@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type ContextNode, MOST_QUOTED, visibleContext } from './visible-context.ts';
+import { type ContextNode, MAX_QUOTED_CHARS, visibleContext } from './visible-context.ts';
 
 /** A tree from a list of parents: node i + 1 hangs under one of those before it. Each statement names its node alone. */
 function treeOf(parents: readonly number[], finished: readonly boolean[], filler = ''): ContextNode[] {
@@ -83,7 +83,7 @@ test('its length is bounded by depth and not by what is in the tree', () => {
     500,
     Array.from({ length: 500 }, (_, i) => `decision ${i}${long}`),
   );
-  assert.ok(context.length < 26 * (2 * MOST_QUOTED), String(context.length));
+  assert.ok(context.length < 26 * (2 * MAX_QUOTED_CHARS), String(context.length));
   assert.match(context, /decision 499/);
   assert.doesNotMatch(context, /decision 400 /);
   assert.equal(visibleContext(wide, 0, []), '');

@@ -10,10 +10,10 @@ export interface ContextNode {
 }
 
 /** Longest quotation of a statement, of an answer, and of a decision, in characters. */
-export const MOST_QUOTED = 600;
-const MOST_ANSWER_QUOTED = 200;
+export const MAX_QUOTED_CHARS = 600;
+const MAX_QUOTED_ANSWER_CHARS = 200;
 /** Finished problems that are named at one level, and decisions that are: the latest. */
-const MOST_NAMED = 12;
+const MAX_NAMED = 12;
 
 /**
  * What whoever answers a problem sees of the others, beside its own statement: the statements of those that it is a part of,
@@ -34,15 +34,15 @@ export function visibleContext(nodes: readonly ContextNode[], index: number, dec
     const finished = above.children
       .map((child) => nodes[child]!)
       .filter((sibling) => sibling !== node && sibling.result !== undefined);
-    for (const { statement, result } of finished.slice(-MOST_NAMED)) {
-      lines.push(`Known: ${quote(statement)} Answer: ${quote(result!, MOST_ANSWER_QUOTED)}`);
+    for (const { statement, result } of finished.slice(-MAX_NAMED)) {
+      lines.push(`Known: ${quote(statement)} Answer: ${quote(result!, MAX_QUOTED_ANSWER_CHARS)}`);
     }
   }
-  for (const decision of decisions.slice(-MOST_NAMED)) lines.push(`Decided for all parts: ${quote(decision)}`);
+  for (const decision of decisions.slice(-MAX_NAMED)) lines.push(`Decided for all parts: ${quote(decision)}`);
   return lines.join('\n');
 }
 
-function quote(text: string, most = MOST_QUOTED): string {
+function quote(text: string, most = MAX_QUOTED_CHARS): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 }

@@ -53,7 +53,7 @@ export interface DoubtfulItem {
   readonly firstStep: number;
 }
 
-const MOST_DOUBTFUL = 10;
+const MAX_DOUBTFUL_ITEMS = 10;
 
 /** Where results go: each item once, in order. */
 export interface ItemSink {
@@ -107,7 +107,7 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** Until it has, it stands where it stood before. */
   #hasBegun = false;
   #begunWith: ItemsRecord | undefined;
-  #hopeless: ProcessError | undefined;
+  #undecidable: ProcessError | undefined;
   readonly #certainty = new ItemCertainty();
   #leastCertain: readonly DoubtfulItem[] = [];
   /** Of the present item, over its steps. */
@@ -153,14 +153,14 @@ export class Mapping implements ItemsOfRun<MapState> {
    * @throws {ProcessError} `undecidable`, once, where the first items have cost their votes and none could be decided.
    */
   async read({ index: from }: MapState): Promise<void> {
-    if (this.#hopeless !== undefined) throw this.#hopeless;
+    if (this.#undecidable !== undefined) throw this.#undecidable;
     for (const [index, prepared] of this.#ahead) {
       if (index >= from) break;
       this.#ahead.delete(index);
       if ('start' in prepared) this.#startable--;
     }
     // Also beyond a long row of items that cannot start.
-    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < LEAST_STARTABLE)) {
+    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < MIN_STARTABLE)) {
       const { value, done } = await this.#items.next();
       if (done) this.#isAtEnd = true;
       // What was reported before need not be looked at.
@@ -173,9 +173,9 @@ export class Mapping implements ItemsOfRun<MapState> {
     if ('start' in prepared) {
       this.#startable++;
       this.#refusedInRow = 0;
-    } else if (++this.#refusedInRow === MOST_REFUSED_IN_ROW) {
+    } else if (++this.#refusedInRow === MAX_REFUSED_IN_ROW) {
       throw new UsageError(
-        `${MOST_REFUSED_IN_ROW} items in a row do not fit process ${JSON.stringify(this.#of.name)}, up to item ${index}: ` +
+        `${MAX_REFUSED_IN_ROW} items in a row do not fit process ${JSON.stringify(this.#of.name)}, up to item ${index}: ` +
           `${prepared.refusal}. Mend the input, or the options that say how it is read.`,
       );
     }
@@ -229,14 +229,15 @@ export class Mapping implements ItemsOfRun<MapState> {
       this.#leastCertain = withDoubtful(this.#leastCertain, { index: before.index, certainty, firstStep });
     }
     this.#certainty.add(decision);
-    if (reason !== undefined && counts.done === 0 && counts.undecided === MOST_UNDECIDED) this.#loseHope(reason);
+    if (reason !== undefined && counts.done === 0 && counts.undecided === MAX_UNDECIDED_AT_START)
+      this.#stopAsUndecidable(reason);
     this.#sums = emptySums();
   }
 
   /** A schema that nothing fits, a prompt that is refused: the others would cost as much. */
-  #loseHope(reason: string): void {
-    this.#hopeless = new ProcessError(
-      `none of the first ${MOST_UNDECIDED} items could be decided; the last was ${reason}: see what was answered ` +
+  #stopAsUndecidable(reason: string): void {
+    this.#undecidable = new ProcessError(
+      `none of the first ${MAX_UNDECIDED_AT_START} items could be decided; the last was ${reason}: see what was answered ` +
         '(`mdap inspect`), and whether process, model and input fit each other. Resumed, it goes on all the same.',
       { code: 'undecidable', recovery: 'pause' },
     );
@@ -357,11 +358,11 @@ export class Mapping implements ItemsOfRun<MapState> {
 }
 
 /** The states that a fingerprint takes, and the one behind them. */
-const LEAST_STARTABLE = 4;
+const MIN_STARTABLE = 4;
 /** At the beginning, where none is done. */
-const MOST_UNDECIDED = 20;
+const MAX_UNDECIDED_AT_START = 20;
 /** They wait in memory for what comes before them to be decided. */
-const MOST_REFUSED_IN_ROW = 100_000;
+const MAX_REFUSED_IN_ROW = 100_000;
 
 type Taken = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
 
@@ -408,7 +409,7 @@ function plural(count: number, noun: string): string {
 }
 
 function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
-  if (known.length === MOST_DOUBTFUL && item.certainty >= known.at(-1)!.certainty) return known;
+  if (known.length === MAX_DOUBTFUL_ITEMS && item.certainty >= known.at(-1)!.certainty) return known;
   // Of equals the first stays first.
-  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MOST_DOUBTFUL);
+  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MAX_DOUBTFUL_ITEMS);
 }

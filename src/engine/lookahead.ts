@@ -64,7 +64,7 @@ export class StepVotes<State, Action> {
         const next = successor(state, action, stepIndex);
         return next === undefined || this.#basisOf(next) === undefined ? undefined : next;
       },
-      mayStart: () => this.#wasted <= maxWaste * Math.max(this.#calls, LEAST_CALLS),
+      mayStart: () => this.#wasted <= maxWaste * Math.max(this.#calls, MIN_CALLS),
       isOn: ({ basis }, state) => basis !== undefined && basis === this.#basisOf(state),
     });
   }
@@ -203,7 +203,7 @@ class AheadSamples {
 }
 
 /** Before so many calls a share says nothing. */
-const LEAST_CALLS = 100;
+const MIN_CALLS = 100;
 
 function hashOf(value: unknown): string | undefined {
   try {

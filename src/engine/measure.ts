@@ -42,7 +42,7 @@ export interface CalibrateResult {
 }
 
 /** A reference is followed so far and no further; steps behind are not sampled. */
-const MOST_WALKED_STEPS = 2 ** 21;
+const MAX_WALKED_STEPS = 2 ** 21;
 
 /**
  * Draws from every voter class on a random sample of a run's steps, and again on those where it was wrong: how much the
@@ -125,7 +125,7 @@ async function sampleReference<Input, State, Action>(
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
   let stepIndex = 0;
-  for (; stepIndex < MOST_WALKED_STEPS && !process.isDone(state); stepIndex++) {
+  for (; stepIndex < MAX_WALKED_STEPS && !process.isDone(state); stepIndex++) {
     if (reservoir.length < steps) reservoir.push({ stepIndex, state });
     else {
       const place = Math.floor(random() * (stepIndex + 1));

@@ -3,7 +3,7 @@ import type { FinishReason } from '../core/model.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import type { Race, StopRule } from '../statistics/stop-rules.ts';
-import { MOST_FLAGGED_CHARS } from '../voting/draws.ts';
+import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
 import { type Question, type VoteContext, type VoteRecord, vote } from '../voting/vote.ts';
 
 /** What was counted of a step. */
@@ -95,7 +95,7 @@ export class Recounter {
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;
     // Such a text did not reach the journal as it came, so it cannot be read again.
-    const isCut = was !== undefined && (text.length >= MOST_FLAGGED_CHARS || text.includes(REPLACEMENT));
+    const isCut = was !== undefined && (text.length >= MAX_FLAGGED_CHARS || text.includes(REPLACEMENT));
     return isCut ? new RedFlag(was.code, was.detail) : undefined;
   }
 

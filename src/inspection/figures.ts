@@ -2,12 +2,12 @@ import type { Clock } from '../core/clock.ts';
 import type { SqliteReader } from '../journals/sqlite-reader.ts';
 import type { Bucket, RunCharts, Stretch } from './api.ts';
 
-const MOST_BUCKETS = 200;
+const MAX_BUCKETS = 200;
 /** Read at once: a millisecond or two, between which other requests are answered. */
 const STEPS_AT_ONCE = 2_500;
 /** How long an answer waits for figures over all steps. */
 const PATIENCE_MS = 100;
-const MOST_RUNS_KEPT = 20;
+const MAX_RUNS_KEPT = 20;
 
 type Sums = { -readonly [K in Exclude<keyof Bucket, 'costUsd'>]: Bucket[K] } & {
   costUsd: number;
@@ -71,7 +71,7 @@ class RunFigures {
   }
 
   #readOn(to: number): void {
-    while (to > MOST_BUCKETS * this.#width) this.#widen();
+    while (to > MAX_BUCKETS * this.#width) this.#widen();
     for (const row of this.#reader.stretches(this.#run, { from: this.#covered, to, width: this.#width })) {
       const { steps, votes, samples } = row;
       const bucket = this.#bucketAt(row.start);
@@ -132,11 +132,11 @@ const EMPTY: Sums = {
 };
 const SUMMED = (Object.keys(EMPTY) as (keyof Sums)[]).filter((field) => field !== 'fromStep' && field !== 'toStep');
 
-const LEAST_STRETCHES = 5;
+const MIN_STRETCHES = 5;
 const STEPS_IN_STRETCH = 50;
 
 function stretchesOf(buckets: readonly Bucket[], steps: number): Stretch[] {
-  const wanted = Math.max(LEAST_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
+  const wanted = Math.max(MIN_STRETCHES, Math.floor(steps / STEPS_IN_STRETCH));
   const size = Math.ceil(buckets.length / wanted);
   return Array.from({ length: size === 0 ? 0 : Math.ceil(buckets.length / size) }, (_, i) => {
     const together = buckets.slice(i * size, (i + 1) * size);
@@ -176,14 +176,14 @@ export class FiguresCache {
     this.#kept.delete(key);
     this.#kept.set(key, figures);
     const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
-    await patiently(figures.catchUp(), this.#clock);
+    if (this.#kept.size > MAX_RUNS_KEPT) this.#kept.delete(oldest!);
+    await waitBriefly(figures.catchUp(), this.#clock);
     return figures.view();
   }
 }
 
 /** Waits for work that goes on, but not long. Its failure is told to whoever waits. */
-export async function patiently(work: Promise<void>, clock: Clock): Promise<void> {
+export async function waitBriefly(work: Promise<void>, clock: Clock): Promise<void> {
   const enough = new AbortController();
   // Nobody may wait for it any more when it fails.
   work.catch(() => {});

@@ -3,7 +3,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { type Calibration, figuresOf, voterModelOf } from '../planning/calibration.ts';
 import { evidenceBoundary, type Forecast, type ForecastInput, forecast } from '../planning/forecast.ts';
 import { stepError } from '../planning/scaling-laws.ts';
-import { aheadBy, MOST_VOTES, undecidedAfter } from './plan-curves.ts';
+import { aheadBy, MAX_VOTES, undecidedAfter } from './plan-curves.ts';
 
 /** What takes a second and more, as fits and simulated steps do, and would hold up every other answer. */
 const TASKS = {
@@ -18,7 +18,7 @@ const TASKS = {
       const known = voterModelOf({ classes: voters, pairs: [] }, [voters[0]!]);
       const { decides } =
         margin === null
-          ? evidenceBoundary(known, stepError({ target, steps }), MOST_VOTES)
+          ? evidenceBoundary(known, stepError({ target, steps }), MAX_VOTES)
           : { decides: aheadBy(margin) };
       return undecidedAfter({ mean: assumed.p, rho: assumed.rho }, decides, steps);
     });

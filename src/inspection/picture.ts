@@ -40,7 +40,7 @@ export const PICTURE_COLORS = {
 } as const;
 
 /** A browser takes long for more. */
-const MOST_CHARS = 2 ** 20;
+const MAX_CHARS = 2 ** 20;
 const OPENING_TAG = /^\s*<svg(?=[\s/>])(?:[^"'>]|"[^"]*"|'[^']*')*>/;
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 
@@ -66,7 +66,7 @@ export function pictureOf(
   }
   const svg: unknown = callPart(process, 'render', stepIndex, () => render(state));
   const tag = typeof svg === 'string' ? OPENING_TAG.exec(svg)?.[0] : undefined;
-  if (typeof svg !== 'string' || tag === undefined || svg.length > MOST_CHARS) {
+  if (typeof svg !== 'string' || tag === undefined || svg.length > MAX_CHARS) {
     const got =
       typeof svg !== 'string'
         ? typeof svg
@@ -76,7 +76,7 @@ export function pictureOf(
     throw new Refusal(
       409,
       'no-picture',
-      `${where}: expected \`render\` to give one SVG element, <svg ...>...</svg>, of at most ${MOST_CHARS} characters, got ${got}.`,
+      `${where}: expected \`render\` to give one SVG element, <svg ...>...</svg>, of at most ${MAX_CHARS} characters, got ${got}.`,
     );
   }
   // Otherwise it would be some XML, which no browser draws.

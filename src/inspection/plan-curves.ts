@@ -12,12 +12,12 @@ import {
 import type { PlanAnswer, PlanCurvePoint, PlanPoint, PlanQuery } from './api.ts';
 
 /** Beyond it the curve of undecided steps is cut. */
-export const MOST_VOTES = 200;
+export const MAX_VOTES = 200;
 
 /** Share of the steps that is undecided after n votes, from n = 0, as long as that is more than a thousandth of a step. */
 export function undecidedAfter(rates: RateDistribution, decides: Boundary['decides'], steps: number): number[] {
   const shares = [1];
-  for (let limit = 1; limit <= MOST_VOTES && shares.at(-1)! * steps > 1e-3; limit++) {
+  for (let limit = 1; limit <= MAX_VOTES && shares.at(-1)! * steps > 1e-3; limit++) {
     shares.push(stepOutcome(rates, { decides, limit }).undecided);
   }
   return shares;
@@ -34,11 +34,11 @@ type Rates = Required<Pick<PlanQuery, 'p' | 'v' | 'rho' | 'm' | 'target'>> & Pic
 export function answerPlan(query: PlanQuery): PlanAnswer {
   const { steps, p, v = 1, rho = 0, target = DEFAULT_TARGET, m = 1, k, sampleCostUsd } = query;
   if (!(p > 0 && p < 1)) throw new UsageError(`p: expected a number above 0 and below 1, got ${p}.`);
-  if (!Number.isSafeInteger(steps) || steps < 1 || steps > MOST_STEPS) {
+  if (!Number.isSafeInteger(steps) || steps < 1 || steps > MAX_STEPS) {
     throw new UsageError(`steps: expected a whole number from 1 to 1e12, got ${steps}.`);
   }
-  if (k !== undefined && !(Number.isSafeInteger(k) && k >= 1 && k <= MOST_MARGIN)) {
-    throw new UsageError(`k: expected a whole number from 1 to ${MOST_MARGIN}, got ${k}.`);
+  if (k !== undefined && !(Number.isSafeInteger(k) && k >= 1 && k <= MAX_MARGIN)) {
+    throw new UsageError(`k: expected a whole number from 1 to ${MAX_MARGIN}, got ${k}.`);
   }
   if (m !== 1 && rho > 0)
     throw new UsageError(`m: expected 1 with rho above 0, got ${m}: the formulas for m take rho as 0.`);
@@ -74,8 +74,8 @@ export function answerPlan(query: PlanQuery): PlanAnswer {
   };
 }
 
-const MOST_STEPS = 1e12;
-const MOST_MARGIN = 10_000;
+const MAX_STEPS = 1e12;
+const MAX_MARGIN = 10_000;
 
 function leastMargin({ p, v, rho, m, target }: Rates, steps: number): number | { readonly cannot: string } {
   if (rho === 0 && p > 0.5) return plan({ p, v, steps, stepsPerSubtask: m, target }).margin;

@@ -3,14 +3,14 @@ import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
 import type { Json } from '../core/journal.ts';
 import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
 import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
-import { patiently } from './figures.ts';
+import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
 
 /** Applied at once: some 15 ms, between which other requests are answered. */
 const STEPS_AT_ONCE = 1_000;
 /** Of all states that are kept of a run, as JSON. */
-const MOST_CHARS_KEPT = 32 * 2 ** 20;
-const MOST_RUNS_KEPT = 4;
+const MAX_CHARS_KEPT = 32 * 2 ** 20;
+const MAX_RUNS_KEPT = 4;
 
 /** The states of a run, which the journal does not keep: worked out from its start by its decisions, as resuming does. */
 class RunStates {
@@ -91,7 +91,7 @@ class RunStates {
     const text = JSON.stringify(state);
     this.#kept.push(text);
     this.#keptChars += text.length;
-    if (this.#keptChars <= MOST_CHARS_KEPT || this.#kept.length < 4) return;
+    if (this.#keptChars <= MAX_CHARS_KEPT || this.#kept.length < 4) return;
     this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
     this.#keptChars = this.#kept.reduce((sum, { length }) => sum + length, 0);
     this.#spacing *= 2;
@@ -169,7 +169,7 @@ export class StatesCache {
     }
     const known = states.near(step);
     if (known !== undefined) return known;
-    await patiently(states.reach(step), this.#clock);
+    await waitBriefly(states.reach(step), this.#clock);
     if (states.reached >= step) return { state: states.before(step) };
     const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
     return { missing, isPending: true };
@@ -184,7 +184,7 @@ export class StatesCache {
     const forget = () => this.#kept.delete(key);
     opened.then(({ changes }) => changes.length > 0 && forget(), forget);
     const [oldest] = this.#kept.keys();
-    if (this.#kept.size > MOST_RUNS_KEPT) this.#kept.delete(oldest!);
+    if (this.#kept.size > MAX_RUNS_KEPT) this.#kept.delete(oldest!);
     return opened;
   }
 

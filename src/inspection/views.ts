@@ -17,8 +17,8 @@ import type {
 } from './api.ts';
 
 /** Of candidates and of actions in lists. */
-export const MOST_CHARS = 2_000;
-const MOST_CANDIDATES = 10;
+export const MAX_CHARS = 2_000;
+const MAX_CANDIDATES = 10;
 
 /** @param known.certificate of a run that nobody writes, once it has been worked out */
 export function summaryOf(
@@ -121,7 +121,7 @@ export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
     isActionCut,
     samples: row.samples,
     votes: row.votes,
-    tally: tally?.slice(0, MOST_CANDIDATES).map(([key, votes]) => ({ candidate: cut(key, MOST_CHARS), votes })) ?? null,
+    tally: tally?.slice(0, MAX_CANDIDATES).map(([key, votes]) => ({ candidate: cut(key, MAX_CHARS), votes })) ?? null,
     settledBy: row.settled_by,
     flags: row.flags === null ? {} : JSON.parse(row.flags),
     inputTokens: row.input_tokens,
@@ -135,10 +135,10 @@ export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
 
 /** @param decisions of all steps so far, in order */
 export function outlineView(rows: readonly OutlineRow[], decisions: readonly CutDecision[]): Outline['rows'] {
-  return rows.slice(0, MOST_ROWS).map(({ depth, text, detail, steps }) => ({
+  return rows.slice(0, MAX_ROWS).map(({ depth, text, detail, steps }) => ({
     depth,
-    text: cut(text, MOST_CHARS),
-    detail: cut(detail, MOST_CHARS),
+    text: cut(text, MAX_CHARS),
+    detail: cut(detail, MAX_CHARS),
     steps: steps.flatMap(({ label, stepIndex }) => {
       const row = decisions[stepIndex];
       return row === undefined ? [] : [outlineStep(row, label)];
@@ -147,7 +147,7 @@ export function outlineView(rows: readonly OutlineRow[], decisions: readonly Cut
 }
 
 /** Of an outline. */
-const MOST_ROWS = 5_000;
+const MAX_ROWS = 5_000;
 
 function outlineStep(row: CutDecision, label: string): OutlineStep {
   const tally: [string, number][] | null = row.tally === null ? null : JSON.parse(row.tally);
@@ -181,7 +181,7 @@ export function sampleViews(
     }
     return { ...sampleView(row, sample), isLate, race: isVote ? raceOf(votes, leader!) : null };
   });
-  return { samples, leader: leader === undefined ? null : cut(leader, MOST_CHARS) };
+  return { samples, leader: leader === undefined ? null : cut(leader, MAX_CHARS) };
 }
 
 export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
@@ -195,7 +195,7 @@ export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
     textBytes: row.text_bytes,
     isTextCut: row.is_text_cut,
     finishReason,
-    candidate: candidate === undefined ? null : cut(candidate, MOST_CHARS),
+    candidate: candidate === undefined ? null : cut(candidate, MAX_CHARS),
     flag: flag ?? null,
     isJudgement: isJudgement(sample),
     isLate: false,
@@ -210,7 +210,7 @@ export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
 function raceOf(votes: ReadonlyMap<string, number>, leader: string): SampleView['race'] {
   const others = [...votes].filter(([candidate]) => candidate !== leader).map(([, count]) => count);
   return {
-    leader: cut(leader, MOST_CHARS),
+    leader: cut(leader, MAX_CHARS),
     leaderVotes: votes.get(leader)!,
     runnerUpVotes: Math.max(0, ...others),
   };

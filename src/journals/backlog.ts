@@ -13,10 +13,10 @@ const TEXT = 2;
 const NUMBER_BYTES = 8;
 const LENGTH_BYTES = 4;
 /** In UTF-8, of a UTF-16 code unit. */
-const MOST_BYTES_PER_CHAR = 3;
+const MAX_BYTES_PER_CHAR = 3;
 
 const FIRST_BYTES = 64 * 1024;
-const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Rows that wait for a commit, as bytes outside of V8's heap. As objects they would outlive two collections of the young
@@ -82,7 +82,7 @@ export class Backlog {
   clear(): void {
     this.#bytes = 0;
     // One reply of megabytes is not to cost its room for as long as the run goes on.
-    if (this.#buffer.length > MOST_KEPT_BYTES) this.#take(Buffer.allocUnsafeSlow(FIRST_BYTES));
+    if (this.#buffer.length > MAX_KEPT_BYTES) this.#take(Buffer.allocUnsafeSlow(FIRST_BYTES));
   }
 
   #take(buffer: Buffer): void {
@@ -94,7 +94,7 @@ export class Backlog {
     let most = this.#bytes + 2;
     for (let i = 1; i < row.length; i++) {
       const value = row[i];
-      most += 1 + (typeof value === 'string' ? LENGTH_BYTES + MOST_BYTES_PER_CHAR * value.length : NUMBER_BYTES);
+      most += 1 + (typeof value === 'string' ? LENGTH_BYTES + MAX_BYTES_PER_CHAR * value.length : NUMBER_BYTES);
     }
     if (most <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(2 * most);

@@ -39,7 +39,7 @@ import {
 } from './sqlite-rows.ts';
 
 /** A commit is forced when entries of this size wait, so that memory stays bounded. */
-const MOST_WAITING_BYTES = 512 * 1024;
+const MAX_WAITING_BYTES = 512 * 1024;
 /** A writer on another host that has not committed for so long is taken for dead. */
 const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
 
@@ -222,7 +222,7 @@ class SqliteWriter implements RunWriter {
     // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
     if (this.#failure !== undefined) throw this.#failure;
     const isDue = entry.type === 'decision' && this.#options.commit === 'step';
-    if (isDue || this.#waiting.bytes >= MOST_WAITING_BYTES) this.#commit();
+    if (isDue || this.#waiting.bytes >= MAX_WAITING_BYTES) this.#commit();
     else if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
 

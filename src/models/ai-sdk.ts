@@ -34,8 +34,8 @@ export interface AiSdkModelOptions extends CallOptions {
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** Timers of Node hold 31 bits. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-const MOST_EXCERPT_CHARS = 200;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const MAX_EXCERPT_CHARS = 200;
 /**
  * Anthropic caches what ends with this mark, wherever its models are served; the others cache by themselves, and ignore
  * what is meant for Anthropic.
@@ -55,7 +55,7 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         'install the current version of its provider package.',
     );
   }
-  if (!(timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
+  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw new UsageError(`model ${id}: expected a positive number of milliseconds as timeoutMs, got ${timeoutMs}.`);
   }
   const failures = new Failures({ ...options, id });
@@ -221,7 +221,7 @@ function checkBaseUrl(text: string): string {
   const url = URL.parse(text);
   const expected = 'expected a base URL as in http://localhost:8080/v1';
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`${expected}, got ${JSON.stringify(text.slice(0, MOST_EXCERPT_CHARS))}.`);
+    throw new UsageError(`${expected}, got ${JSON.stringify(text.slice(0, MAX_EXCERPT_CHARS))}.`);
   }
   // Not repeated in the message, nor journaled: it may hold a secret.
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
@@ -369,11 +369,11 @@ export class Failures {
   /** Quoted, with everything escaped that could move a cursor or hide text. */
   #excerpt(text: string): string {
     const safe = this.#redact(text).trim();
-    const escaped = JSON.stringify(safe.slice(0, MOST_EXCERPT_CHARS))
+    const escaped = JSON.stringify(safe.slice(0, MAX_EXCERPT_CHARS))
       .slice(1, -1)
       .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
-    const isWhole = safe.length <= MOST_EXCERPT_CHARS && escaped.length <= MOST_EXCERPT_CHARS;
-    return `"${isWhole ? escaped : `${escaped.slice(0, MOST_EXCERPT_CHARS - 1)}…`}"`;
+    const isWhole = safe.length <= MAX_EXCERPT_CHARS && escaped.length <= MAX_EXCERPT_CHARS;
+    return `"${isWhole ? escaped : `${escaped.slice(0, MAX_EXCERPT_CHARS - 1)}…`}"`;
   }
 
   #redact(text: string): string {

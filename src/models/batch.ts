@@ -39,11 +39,11 @@ export interface BatchModelOptions {
 
 const QUIET_MS = 200;
 /** What OpenAI takes at most. */
-const MOST_REQUESTS = 50_000;
+const MAX_REQUESTS = 50_000;
 const FIRST_POLL_MS = 1_000;
-const LONGEST_POLL_MS = 60_000;
+const MAX_POLL_MS = 60_000;
 /** A provider that cannot be asked for so many polls in a row is down. */
-const MOST_FAILED_POLLS = 20;
+const MAX_FAILED_POLLS = 20;
 
 interface Waiter {
   readonly hash: string;
@@ -126,13 +126,13 @@ export function batchModel(options: BatchModelOptions): Model {
   /** Waits until nobody asks any more: all that a round draws comes in one go. */
   async function gather(): Promise<void> {
     isGathering = true;
-    for (let before = -1; before !== queue.length && queue.length < MOST_REQUESTS; ) {
+    for (let before = -1; before !== queue.length && queue.length < MAX_REQUESTS; ) {
       before = queue.length;
       await sleep(quietMs);
     }
     isGathering = false;
     if (ended.signal.aborted) return;
-    const waiters = queue.splice(0, MOST_REQUESTS);
+    const waiters = queue.splice(0, MAX_REQUESTS);
     if (queue.length > 0) void gather();
     if (waiters.length > 0) await start(waiters);
   }
@@ -182,8 +182,7 @@ export function batchModel(options: BatchModelOptions): Model {
         }
       } catch (thrown) {
         const failure = failures.classify(thrown);
-        const isOver =
-          !(failure instanceof ModelError) || failure.recovery !== 'retry' || ++failed >= MOST_FAILED_POLLS;
+        const isOver = !(failure instanceof ModelError) || failure.recovery !== 'retry' || ++failed >= MAX_FAILED_POLLS;
         if (isOver) {
           failAll(one, failure);
           return;
@@ -191,7 +190,7 @@ export function batchModel(options: BatchModelOptions): Model {
       }
       await sleep(waitMs);
       if (ended.signal.aborted) return;
-      waitMs = Math.min(LONGEST_POLL_MS, waitMs * 1.5);
+      waitMs = Math.min(MAX_POLL_MS, waitMs * 1.5);
     }
   }
 

@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 
 /** No reply that could become a vote is as large; a body without end must not fill the memory. */
-const MOST_BODY_BYTES = 16 * 2 ** 20;
+const MAX_BODY_BYTES = 16 * 2 ** 20;
 const REDIRECTS = [301, 302, 303, 307, 308];
 /** That a `Response` must not have a body with. */
 const WITHOUT_BODY = [204, 205, 304];
@@ -98,7 +98,7 @@ function readWhole(message: IncomingMessage): Promise<Uint8Array> {
     message.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MOST_BODY_BYTES) message.destroy(new Error(`more than ${MOST_BODY_BYTES} bytes`));
+      if (bytes > MAX_BODY_BYTES) message.destroy(new Error(`more than ${MAX_BODY_BYTES} bytes`));
     });
     message.on('error', reject);
     message.on('end', () => {
@@ -106,7 +106,7 @@ function readWhole(message: IncomingMessage): Promise<Uint8Array> {
       try {
         // From a server that was not asked for it.
         const decode = DECODERS[message.headers['content-encoding'] ?? ''];
-        resolve(decode === undefined ? content : decode(content, { maxOutputLength: MOST_BODY_BYTES }));
+        resolve(decode === undefined ? content : decode(content, { maxOutputLength: MAX_BODY_BYTES }));
       } catch (thrown) {
         reject(thrown);
       }
@@ -121,7 +121,7 @@ async function boundedFetch(input: string | URL | Request, init?: RequestInit): 
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
-      if (bytes > MOST_BODY_BYTES) controller.error(new Error(`more than ${MOST_BODY_BYTES} bytes`));
+      if (bytes > MAX_BODY_BYTES) controller.error(new Error(`more than ${MAX_BODY_BYTES} bytes`));
       else controller.enqueue(chunk);
     },
   });

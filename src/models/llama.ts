@@ -22,11 +22,11 @@ export interface LlamaModelOptions {
 /** Tokens that a draw chooses from; llama.cpp's own default. */
 const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; less where the model or the memory has less. Prompts of steps are short. */
-const MOST_CONTEXT_TOKENS = 8_192;
+const MAX_CONTEXT_TOKENS = 8_192;
 /** Tokens of a prompt that are computed, kept and thrown away together. */
 const BLOCK_TOKENS = 32;
 /** About 1 KB each. */
-const MOST_REPLY_NODES = 20_000;
+const MAX_REPLY_NODES = 20_000;
 
 /**
  * A model in a GGUF file, through node-llama-cpp. Calls run one after the other on one sequence: what a prompt shares
@@ -44,7 +44,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   const loaded = await load(library, file);
   const { model, wrapper } = loaded;
   const evaluator = new Evaluator(loaded.sequence);
-  const replies = new ReplyTrees({ mostNodes: MOST_REPLY_NODES });
+  const replies = new ReplyTrees({ mostNodes: MAX_REPLY_NODES });
   let queue: Promise<unknown> = Promise.resolve();
   let isClosed = false;
 
@@ -163,7 +163,7 @@ async function load(library: LlamaCpp, file: string) {
       // All threads wait, spinning, for the slowest one: without a core to spare, whatever else runs slows each token down
       // many times over.
       const threads = Math.max(1, llama.cpuMathCores - 1);
-      const context = await model.createContext({ contextSize: { max: MOST_CONTEXT_TOKENS }, threads });
+      const context = await model.createContext({ contextSize: { max: MAX_CONTEXT_TOKENS }, threads });
       return { model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
     } catch (thrown) {
       await llama.dispose();

@@ -111,7 +111,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
       const step = steps[place]!;
       if (step.prompt === prompt && step.subject === subject) return step;
     }
-    if (steps.length === MOST_STEPS_KEPT) steps.shift();
+    if (steps.length === MAX_STEPS_KEPT) steps.shift();
     const step = simulateStep(prompt, subject);
     steps.push(step);
     return step;
@@ -120,7 +120,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   function hashSystem(system: string): number {
     const known = systemHashes.get(system);
     if (known !== undefined) return known;
-    if (systemHashes.size === MOST_HASHES_KEPT) systemHashes.clear();
+    if (systemHashes.size === MAX_HASHES_KEPT) systemHashes.clear();
     const hash = hashText(system);
     systemHashes.set(system, hash);
     return hash;
@@ -257,8 +257,8 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
 }
 
 /** Of one step at most; many more voters than this would only cost time. */
-const MOST_STEPS_KEPT = 8;
-const MOST_HASHES_KEPT = 64;
+const MAX_STEPS_KEPT = 8;
+const MAX_HASHES_KEPT = 64;
 
 interface SimulatedStep {
   readonly prompt: Prompt;

@@ -284,7 +284,7 @@ export function withoutPanel(calibration: Calibration): Calibration {
 }
 
 /** What was found of its first model, taken for figures of this one, where it has none of it. */
-export function takenFor(calibration: Calibration, model: string): Calibration {
+export function relabel(calibration: Calibration, model: string): Calibration {
   const { classes } = calibration;
   if (classes.some((known) => known.model === model)) return calibration;
   const main = classes[0]!.model;

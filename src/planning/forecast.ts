@@ -182,7 +182,7 @@ function doubtsOf({ steps, truth }: Calibration, { variant, p, rho }: ClassFigur
 }
 
 /** Why votes cannot help at all; null where they may. */
-function hopeless({ p }: Pick<ClassFigures, 'p'>): string | null {
+function whyVotesCannotHelp({ p }: Pick<ClassFigures, 'p'>): string | null {
   if (p.estimate > 0.5) return null;
   return 'a vote is wrong at least as often as right, and more votes make it worse: change the prompt, the step or the model';
 }
@@ -195,8 +195,8 @@ export function marginFor(
   voter: ClassFigures,
   run: { readonly steps: number; readonly target: number },
 ): number | { readonly cannot: string } {
-  const noHope = hopeless(voter);
-  if (noHope !== null) return { cannot: noHope };
+  const obstacle = whyVotesCannotHelp(voter);
+  if (obstacle !== null) return { cannot: obstacle };
   const { p, rho, areBounds } = ratesOf(voter);
   const margin = leastMarginFor({ ...run, distribution: [{ share: 1, mean: p, rho }] });
   if (typeof margin === 'number') return margin;
@@ -219,7 +219,8 @@ function aheadForecast(context: Context): RuleForecast {
     cannot: why,
     outlook: null,
   });
-  const margin = hopeless(main) === null && context.margin !== undefined ? context.margin : marginFor(main, context);
+  const margin =
+    whyVotesCannotHelp(main) === null && context.margin !== undefined ? context.margin : marginFor(main, context);
   if (typeof margin !== 'number') return cannot(margin.cannot);
   const rule = aheadByK({ margin, maxVotes });
   const boundary: Boundary = { decides: (leader, runnerUp) => leader - runnerUp >= margin, limit: rule.limit };
@@ -238,7 +239,7 @@ function evidenceForecast(context: Context, voters: readonly ClassFigures[]): Ru
   const names = voters.map(({ variant }) => variant);
   const known = voterModelOf(figures, voters);
   let rule: StopRule | undefined;
-  let cannot = voters.map(hopeless).find((why) => why !== null) ?? null;
+  let cannot = voters.map(whyVotesCannotHelp).find((why) => why !== null) ?? null;
   if (cannot === null && known.classes.every(({ alpha, beta }) => alpha <= beta)) {
     cannot = 'p cannot be told from one half, so that no number of votes is evidence: sample more steps';
   }

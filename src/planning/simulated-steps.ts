@@ -63,7 +63,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
       let now = known.get(key);
       if (now === undefined) {
         now = { needed: undefined, voters: [] };
-        if (known.size === MOST_KNOWN) known.clear();
+        if (known.size === MAX_CACHED) known.clear();
         known.set(key, now);
       }
       const { voters } = now;
@@ -99,7 +99,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   return { steps: played, error: error / played, undecided, votes: votes / played, rounds: rounds / played };
 }
 
-const MOST_KNOWN = 100_000;
+const MAX_CACHED = 100_000;
 const RIGHT = 'right';
 const WRONG = 'wrong';
 

@@ -153,7 +153,7 @@ export function leastMarginFor(run: DistributedRun & { readonly target: number }
     runSuccess(run, (i) => errors[i]!.good + errors[i]!.bad) >= target;
   let missed = 0;
   // One by one up to 50, then in steps of 2 %, between which the first that is enough is found by halving.
-  for (let k = 1; k <= LARGEST_MARGIN; k = Math.ceil(k * 1.02)) {
+  for (let k = 1; k <= MAX_MARGIN; k = Math.ceil(k * 1.02)) {
     const errors = errorsAt(k);
     if (isEnough(errors)) {
       while (k - missed > 1) {
@@ -174,7 +174,7 @@ export function leastMarginFor(run: DistributedRun & { readonly target: number }
 }
 
 /** The largest margin that is tried. */
-const LARGEST_MARGIN = 100_000;
+const MAX_MARGIN = 100_000;
 
 interface PlanRangeInput extends Omit<DistributionPlanInput, 'distribution'> {
   /** Of one Beta for all steps, as a calibration gives them. */

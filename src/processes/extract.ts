@@ -91,14 +91,14 @@ class Schemas {
     if (known !== undefined) return known;
     const text = candidateKey(schema);
     const found = this.#byText.get(text) ?? readSchema(schema);
-    if (this.#byText.size === MOST_SCHEMAS) this.#byText.clear();
+    if (this.#byText.size === MAX_SCHEMAS) this.#byText.clear();
     this.#byText.set(text, found);
     this.#byObject.set(schema, found);
     this.#byObject.set(found.json, found);
     return found;
   }
 }
-const MOST_SCHEMAS = 64;
+const MAX_SCHEMAS = 64;
 
 /** In CSV an answer is a text. */
 function fromText(value: unknown): unknown {

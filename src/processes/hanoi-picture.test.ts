@@ -14,7 +14,7 @@ fc.configureGlobal({ seed: 21 });
 
 /** Width of a phone's page, in its pixels. */
 const PHONE_WIDTH = 350;
-const LEAST_TEXT_PIXELS = 7.5;
+const MIN_TEXT_PIXELS = 7.5;
 
 interface DrawnDisk {
   readonly disk: number;
@@ -107,7 +107,7 @@ describe('a picture of pegs and disks', () => {
       ].map((pegs) => read(drawHanoi({ pegs: pegs as unknown as Pegs, previousMove: null })));
       assert.equal(new Set(sizes.map(({ width, height }) => `${width} ${height}`)).size, 1);
       for (const { fontSize } of sizes[0]!.disks) {
-        assert.ok((fontSize * PHONE_WIDTH) / sizes[0]!.width >= LEAST_TEXT_PIXELS, `${count} disks: ${fontSize}`);
+        assert.ok((fontSize * PHONE_WIDTH) / sizes[0]!.width >= MIN_TEXT_PIXELS, `${count} disks: ${fontSize}`);
       }
     }
   });

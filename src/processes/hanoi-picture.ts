@@ -8,7 +8,7 @@ const DISK_WIDTHS = { least: 28, most: PEG_WIDTH - 10 };
 const DISK_HEIGHTS = { least: 13, most: 26 };
 const TOWER_HEIGHT = 260;
 /** Of the pegs, where few disks lie. */
-const LEAST_TOWER_HEIGHT = 110;
+const MIN_TOWER_HEIGHT = 110;
 /** Above the pegs, for the arrow. */
 const TOP = 40;
 const BOTTOM = 26;
@@ -22,7 +22,7 @@ export function drawHanoi({ pegs, previousMove }: HanoiState): string {
   const count = Math.max(1, disks.length);
   const largest = Math.max(1, ...disks);
   const diskHeight = within(DISK_HEIGHTS, TOWER_HEIGHT / count);
-  const floor = TOP + Math.max(LEAST_TOWER_HEIGHT, count * diskHeight + diskHeight);
+  const floor = TOP + Math.max(MIN_TOWER_HEIGHT, count * diskHeight + diskHeight);
   const drawn = pegs.map((peg, place) => {
     const middle = middleOf(place);
     const stack = peg.map((disk, level) => {

@@ -1,6 +1,6 @@
 import { type RedFlag, redFlag } from '../core/red-flags.ts';
 
-export const MOST_DISKS = 30;
+export const MAX_DISKS = 30;
 
 /** Disk numbers of each peg, bottom to top. */
 export type Pegs = readonly [readonly number[], readonly number[], readonly number[]];

@@ -9,7 +9,7 @@ import {
   type HanoiState,
   isEven,
   legalMoves,
-  MOST_DISKS,
+  MAX_DISKS,
   type Move,
   moved,
   type Pegs,
@@ -38,7 +38,7 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
   return defineProcess<{ disks: number }, HanoiState, HanoiAction>({
     name: parser === 'strict' ? 'hanoi' : `hanoi-${parser}`,
     version: '1',
-    input: z.object({ disks: z.number().int().min(1).max(MOST_DISKS) }),
+    input: z.object({ disks: z.number().int().min(1).max(MAX_DISKS) }),
     start: ({ disks }) => startState(disks),
     steps: ({ disks }) => 2 ** disks - 1,
     isDone: ({ pegs }) => pegs[0].length === 0 && pegs[1].length === 0,
@@ -135,7 +135,7 @@ function subtaskSystem(disks: number, moves: number): string {
   const actions: HanoiAction[] = [];
   for (
     let next = state;
-    actions.length < Math.min(moves, MOST_EXAMPLE_MOVES);
+    actions.length < Math.min(moves, MAX_EXAMPLE_MOVES);
     next = process.apply(next, actions.at(-1)!)
   ) {
     actions.push(process.reference!(next));
@@ -159,7 +159,7 @@ next_state = [[...], [...], [...]]`;
 }
 
 /** So many are there after the first one of four disks. */
-const MOST_EXAMPLE_MOVES = 14;
+const MAX_EXAMPLE_MOVES = 14;
 
 function showState({ previousMove, pegs }: HanoiState): string {
   return `Previous move: ${previousMove === null ? 'none' : showMove(previousMove)}\nCurrent state: ${showPegs(pegs)}`;
@@ -179,7 +179,7 @@ function showPegs(pegs: Pegs): string {
   return `[[${showPeg(pegs[0])}], [${showPeg(pegs[1])}], [${showPeg(pegs[2])}]]`;
 }
 
-const AFTER_COMMA = Array.from({ length: MOST_DISKS + 1 }, (_, disk) => `, ${disk}`);
+const AFTER_COMMA = Array.from({ length: MAX_DISKS + 1 }, (_, disk) => `, ${disk}`);
 
 function showPeg(peg: readonly number[]): string {
   if (peg.length === 0) return '';

@@ -23,7 +23,7 @@ interface SubtaskParts<Input, State, Action> extends SubtaskForm<State, Action> 
 }
 
 /** Each mistake is a list of all steps: with mistakes at each of them the time would grow with the square of their number. */
-const MOST_PLACES = 32;
+const MAX_WRONG_STEPS = 32;
 
 /**
  * The job of a process with `stepsPerSubtask` of its steps in one, fewer at an end. An action is the list of theirs, each
@@ -104,7 +104,7 @@ export function subtasksOf<Input, State, Action>(
     mistakes: (state) => {
       const right = rightActions(state);
       const found: { readonly rank: number; readonly actions: readonly Action[] }[] = [];
-      const places = spread(Math.min(MOST_PLACES, right.length), right.length);
+      const places = spread(Math.min(MAX_WRONG_STEPS, right.length), right.length);
       let reached = state;
       for (const [place, action] of right.entries()) {
         const mistakes = places.has(place) ? single.mistakes!(reached) : [];

@@ -40,7 +40,7 @@ export interface AppOptions extends Feed {
 }
 
 /** Of a decision that is sent: actions may be as large as replies. */
-const MOST_BODY_BYTES = 16 * 2 ** 20;
+const MAX_BODY_BYTES = 16 * 2 ** 20;
 const FILTERS: readonly StepFilter[] = ['all', 'contested', 'flagged', 'slow', 'costly', 'wrong'];
 const PLAN_QUERIES = ['steps', 'p', 'v', 'rho', 'target', 'k', 'm', 'sampleCostUsd'] as const;
 const STEPS_A_PAGE = { standard: 100, most: 500 };
@@ -57,7 +57,7 @@ export function createApp(options: AppOptions) {
   app.use(protectiveHeaders());
   app.use(guard(options.guard));
   const tooLarge = () => {
-    throw new Refusal(413, 'usage', `body: expected at most ${MOST_BODY_BYTES} bytes.`);
+    throw new Refusal(413, 'usage', `body: expected at most ${MAX_BODY_BYTES} bytes.`);
   };
   const routes = app
     .get('/api/server', (c) =>
@@ -101,7 +101,7 @@ export function createApp(options: AppOptions) {
       const { run, step, draw } = c.req.param();
       return c.json<SampleView>(runs.sample(run, index('step', step), index('draw', draw)));
     })
-    .post('/api/runs/:run/steps/:step/decide', bodyLimit({ maxSize: MOST_BODY_BYTES, onError: tooLarge }), async (c) =>
+    .post('/api/runs/:run/steps/:step/decide', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }), async (c) =>
       c.json<DecideAnswer>(
         await runs.decide(c.req.param('run'), index('step', c.req.param('step')), await jsonBody(c)),
       ),

@@ -12,7 +12,7 @@ import type { Forecast, RuleForecast } from '../planning/forecast.ts';
 /** As `mdap calibrate` and `mdap compare` name them. */
 const NAME = /^calibration-[\w.-]+\.json$/;
 /** Forecasts of one file that are kept. */
-const MOST_FORECASTS = 50;
+const MAX_FORECASTS = 50;
 
 interface Known {
   readonly calibration: Calibration;
@@ -85,7 +85,7 @@ export class Calibrations {
         seed: 0,
       });
       found = foretold.then((forecast) => forecastView(view, forecast));
-      if (forecasts.size >= MOST_FORECASTS) forecasts.clear();
+      if (forecasts.size >= MAX_FORECASTS) forecasts.clear();
       forecasts.set(key, found);
     }
     return found;

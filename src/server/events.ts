@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { JournalError } from '../core/errors.ts';
 import type { RunProgress } from '../inspection/api.ts';
 import { refusedAnswer } from '../inspection/refusal.ts';
-import { MOST_CHARS, noteView, stepRow } from '../inspection/views.ts';
+import { MAX_CHARS, noteView, stepRow } from '../inspection/views.ts';
 import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import type { Runs } from './runs.ts';
 
@@ -12,8 +12,8 @@ import type { Runs } from './runs.ts';
 const POLL_MS = 1_000;
 /** Without an event for so many looks, a comment finds out whether anybody listens. */
 const LOOKS_BETWEEN_COMMENTS = 15;
-const MOST_STEPS_SENT = 50;
-const MOST_NOTES_SENT = 1_000;
+const MAX_STEPS_SENT = 50;
+const MAX_NOTES_SENT = 1_000;
 
 export interface Feed {
   readonly reader: SqliteReader;
@@ -55,17 +55,17 @@ export function streamRun(c: Context, feed: Feed, runId: string): Response {
     const stepsPerSecond = before === undefined ? null : (1_000 * (steps - before.steps)) / (atMs - before.atMs);
     before = { steps, atMs };
     const from = at ?? endOf(live, reader);
-    const notes = reader.notes(live.run, { after: from.note, limit: MOST_NOTES_SENT });
+    const notes = reader.notes(live.run, { after: from.note, limit: MAX_NOTES_SENT });
     // Another journal may have taken the place of the one that the reader knew.
     const fromStep = Math.min(from.step, steps);
-    const range = { from: Math.max(fromStep, steps - MOST_STEPS_SENT), to: steps, filter: 'all' } as const;
-    const decisions = reader.decisions(live.run, { ...range, limit: MOST_STEPS_SENT, mostActionChars: MOST_CHARS });
+    const range = { from: Math.max(fromStep, steps - MAX_STEPS_SENT), to: steps, filter: 'all' } as const;
+    const decisions = reader.decisions(live.run, { ...range, limit: MAX_STEPS_SENT, mostActionChars: MAX_CHARS });
     at = { step: steps, note: notes.at(-1)?.id ?? from.note };
     const data: RunProgress = {
       run: runs.summaryOf(live),
       fromStep,
       toStep: steps,
-      steps: decisions.map((row) => stepRow(row, MOST_CHARS)),
+      steps: decisions.map((row) => stepRow(row, MAX_CHARS)),
       notes: notes.map(noteView),
       openStep: runs.openStep(live),
       stepsPerSecond,

@@ -18,7 +18,7 @@ import type {
   StepFilter,
   StepPage,
 } from '../inspection/api.ts';
-import { FiguresCache, patiently } from '../inspection/figures.ts';
+import { FiguresCache, waitBriefly } from '../inspection/figures.ts';
 import type { Forecaster } from '../inspection/forecaster.ts';
 import { type PictureTheme, pictureOf } from '../inspection/picture.ts';
 import type { Processes } from '../inspection/processes.ts';
@@ -29,7 +29,7 @@ import {
   countedAtLimit,
   driftAlarms,
   itemsView,
-  MOST_CHARS,
+  MAX_CHARS,
   noteView,
   openStepOf,
   outlineView,
@@ -47,16 +47,16 @@ import { type At, parseCursor, writeCursor } from './cursor.ts';
 /** What to do next with a run on the command line, in its own words. */
 export type CommandsOf = (live: LiveRun) => RunCommands;
 
-const MOST_NOTES = 200;
+const MAX_NOTES = 200;
 /** Searched for one page, where no index helps: some 50 ms. */
 const STEPS_SEARCHED = 200_000;
 /** From which the threshold of slow and costly steps is taken. */
 const STEPS_MEASURED = 1_000;
-const MOST_SAMPLES = 1_000;
-const MOST_TEXT_BYTES = 100_000;
+const MAX_SAMPLES = 1_000;
+const MAX_TEXT_BYTES = 100_000;
 /** Of the samples in one answer. */
-const MOST_ANSWER_CHARS = 16 * 2 ** 20;
-const MOST_ACTION_CHARS = 100_000;
+const MAX_ANSWER_CHARS = 16 * 2 ** 20;
+const MAX_ACTION_CHARS = 100_000;
 
 const PLAN_PENDING: Foretold = { missing: 'the plan is being worked out: ask again.' };
 
@@ -104,7 +104,7 @@ export class Runs {
     this.#findingOut ??= this.#findOut(runs).finally(() => {
       this.#findingOut = undefined;
     });
-    await patiently(this.#findingOut, this.#clock);
+    await waitBriefly(this.#findingOut, this.#clock);
     return { runs: runs.map((live) => this.#summaryOf(live, this.#knownCertificate(live))) };
   }
 
@@ -163,7 +163,7 @@ export class Runs {
       certificate,
       drift: driftAlarms(live),
       course: totals.course ?? [],
-      notes: this.#reader.notes(live.run, { after: 0, limit: MOST_NOTES }).map(noteView),
+      notes: this.#reader.notes(live.run, { after: 0, limit: MAX_NOTES }).map(noteView),
       plan: 'plan' in foretold ? foretold.plan : null,
       planMissing: 'plan' in foretold ? null : foretold.missing,
       isPlanPending: foretold === PLAN_PENDING,
@@ -197,10 +197,10 @@ export class Runs {
     const isEmpty = (filter === 'slow' || filter === 'costly') && threshold === null;
     const rows = isEmpty
       ? []
-      : this.#reader.decisions(run, { from, to, filter: wanted, limit, mostActionChars: MOST_CHARS });
+      : this.#reader.decisions(run, { from, to, filter: wanted, limit, mostActionChars: MAX_CHARS });
     const searchedTo = rows.length < limit ? Math.max(from, to) : rows.at(-1)!.step + 1;
     return {
-      steps: rows.map((row) => stepRow(row, MOST_CHARS)),
+      steps: rows.map((row) => stepRow(row, MAX_CHARS)),
       cursor: searchedTo < steps ? writeCursor(searchedTo, threshold) : null,
       searchedTo,
       threshold,
@@ -211,9 +211,9 @@ export class Runs {
     const live = this.live(runId);
     const decision = this.#decision(live.run, step);
     const found = this.#reader.samples(live.run, step, {
-      bytesEach: MOST_TEXT_BYTES,
-      samples: MOST_SAMPLES,
-      chars: MOST_ANSWER_CHARS,
+      bytesEach: MAX_TEXT_BYTES,
+      samples: MAX_SAMPLES,
+      chars: MAX_ANSWER_CHARS,
     });
     const isOpen = step === live.totals.steps && live.status !== 'done' && live.status !== 'stopped';
     if (decision === null && found.length === 0 && !isOpen) throw unknownStep(runId, step);
@@ -342,9 +342,9 @@ export class Runs {
   }
 
   #decision(run: number, step: number) {
-    const range = { from: step, to: step + 1, filter: 'all', limit: 1, mostActionChars: MOST_ACTION_CHARS } as const;
+    const range = { from: step, to: step + 1, filter: 'all', limit: 1, mostActionChars: MAX_ACTION_CHARS } as const;
     const [row] = this.#reader.decisions(run, range);
-    return row === undefined ? null : stepRow(row, MOST_ACTION_CHARS);
+    return row === undefined ? null : stepRow(row, MAX_ACTION_CHARS);
   }
 
   #certificate(live: LiveRun): Certificate | null {
@@ -383,7 +383,7 @@ export class Runs {
       this.#plans.set(key, known);
       known.work.catch(() => this.#plans.delete(key));
     }
-    await patiently(known.work, this.#clock);
+    await waitBriefly(known.work, this.#clock);
     return known.foretold ?? PLAN_PENDING;
   }
 

@@ -39,7 +39,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const LEAST_TOKEN_CHARS = 16;
+const MIN_TOKEN_CHARS = 16;
 const PORTS_TRIED = 20;
 
 /**
@@ -53,9 +53,9 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       `token: expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
     );
   }
-  if (token !== undefined && token.length < LEAST_TOKEN_CHARS) {
+  if (token !== undefined && token.length < MIN_TOKEN_CHARS) {
     throw new UsageError(
-      `token: expected at least ${LEAST_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
+      `token: expected at least ${MIN_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
     );
   }
   const reader = new SqliteReader({ file, now: () => clock.now() });

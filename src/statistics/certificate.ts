@@ -31,7 +31,7 @@ interface UncertainStep {
 }
 
 /** Below it, votes of one step say the same of each other as those of different steps. */
-const LEAST_RHO = 1e-9;
+const MIN_RHO = 1e-9;
 
 /**
  * From the tallies of a run (`RunTotals.tallies`). The chance that a step's winner is wrong is 1 / (1 + e^E) with the evidence
@@ -103,7 +103,7 @@ function likeliestModel(voted: readonly Group[], shared: number): VoterModel | u
   const classes = classesOf(groups);
   let model: VoterModel | undefined;
   let before: number | undefined;
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     const together = likeliestRates(countsOf(groups));
     if (together.rho === null) break;
     const each = Array.from({ length: classes }, (_, voterClass) => {
@@ -111,7 +111,7 @@ function likeliestModel(voted: readonly Group[], shared: number): VoterModel | u
       const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
       // A class of which no vote dissented is taken to be like all together.
       const { mean, rho } = own.rho === null ? together : own;
-      return betaShape(mean, Math.max(rho ?? 0, LEAST_RHO));
+      return betaShape(mean, Math.max(rho ?? 0, MIN_RHO));
     });
     model = { classes: each, shared };
     const { expectedWrong } = sumOf(groups, model);
@@ -121,7 +121,7 @@ function likeliestModel(voted: readonly Group[], shared: number): VoterModel | u
   return model;
 }
 
-const MOST_ROUNDS = 100;
+const MAX_ROUNDS = 100;
 
 /** The chance that the winner of these votes (by class, winner first) is wrong. */
 export function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {

@@ -198,13 +198,13 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
   }
   const enough = Math.log1p(-maxError) - Math.log(maxError);
   const { evidence, votes: unanimous } = strongest(options, enough);
-  const limit = options.maxVotes ?? Math.min(MOST_VOTES, Math.max(LEAST_LIMIT, 4 * unanimous));
+  const limit = options.maxVotes ?? Math.min(MAX_VOTES, Math.max(MIN_LIMIT, 4 * unanimous));
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new UsageError(`maxVotes: expected a whole number of at least 1, got ${limit}.`);
   }
   if (unanimous > limit) {
     throw new UsageError(
-      `evidence: ${Number.isFinite(unanimous) ? `${unanimous} agreeing votes` : `more than ${MOST_VOTES} agreeing votes`} would be ` +
+      `evidence: ${Number.isFinite(unanimous) ? `${unanimous} agreeing votes` : `more than ${MAX_VOTES} agreeing votes`} would be ` +
         `needed for an error of at most ${maxError.toPrecision(2)} a step, and the vote limit is ${limit}: errors of one step ` +
         'are too much alike. Use variants or further models, a check, a lower target, or a higher --max-votes.',
     );
@@ -229,10 +229,10 @@ function strongest(model: VoterModel, enough: number): { readonly evidence: Evid
     const race = new EvidenceRace(
       evidence,
       enough,
-      MOST_VOTES,
+      MAX_VOTES,
       classes.map(() => 1),
     );
-    const most = leftOut.size === 0 ? MOST_VOTES : MOST_TRIED;
+    const most = leftOut.size === 0 ? MAX_VOTES : MAX_COMBINATION_VOTES;
     while (race.decided() === undefined && race.tally.total < most)
       race.record(
         '',
@@ -249,15 +249,16 @@ function strongest(model: VoterModel, enough: number): { readonly evidence: Evid
 }
 
 /** Votes that a combination may need to be of interest. */
-const MOST_TRIED = 1_000;
+const MAX_COMBINATION_VOTES = 1_000;
 /** More classes are not tried in every combination. */
-const MOST_COMBINED = 6;
+const MAX_COMBINED_CLASSES = 6;
 
 /** Which to leave out: few of them in every combination, many from the most correlated one on. */
 function omissions(classes: readonly BetaShape[]): Set<number>[] {
   const others = [...classes.keys()].slice(1);
   const byCorrelation = others.sort((a, b) => sizeOf(classes[a]!) - sizeOf(classes[b]!));
-  if (classes.length > MOST_COMBINED) return others.map((_, count) => new Set(byCorrelation.slice(0, count + 1)));
+  if (classes.length > MAX_COMBINED_CLASSES)
+    return others.map((_, count) => new Set(byCorrelation.slice(0, count + 1)));
   const combinations = Array.from({ length: 2 ** others.length - 1 }, (_, bits) => bits + 1);
   return combinations
     .map((bits) => new Set(byCorrelation.filter((_, place) => (bits >> place) & 1)))
@@ -269,9 +270,9 @@ function sizeOf({ alpha, beta }: BetaShape): number {
   return alpha + beta;
 }
 
-const LEAST_LIMIT = 100;
+const MIN_LIMIT = 100;
 /** No step is worth more; from here on a class says ever less that is new. */
-const MOST_VOTES = 10_000;
+const MAX_VOTES = 10_000;
 
 class EvidenceRace implements Race {
   readonly tally = new Tally();

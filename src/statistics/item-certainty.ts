@@ -17,10 +17,10 @@ export interface CertaintyRecord {
 }
 
 /** With fewer contested steps the rates are hardly known. */
-const LEAST_CONTESTED = 10;
+const MIN_CONTESTED = 10;
 /** The rates are found anew when so many times as many steps are decided: 50 times in a million. */
 const GROWTH = 1.25;
-const MOST_KEPT = 4_096;
+const MAX_KEPT = 4_096;
 
 /**
  * How sure the result of an item is, by its own votes and those on the items before it: the chance that the winner of each of
@@ -84,7 +84,7 @@ export class ItemCertainty {
     addTally(isGivenUp ? this.#undecided : this.#tallies, decision);
     this.#steps++;
     if (decision.tally !== undefined) this.#contested++;
-    if (this.#calibrated !== undefined || this.#contested < LEAST_CONTESTED) return;
+    if (this.#calibrated !== undefined || this.#contested < MIN_CONTESTED) return;
     if (this.#steps < GROWTH * this.#ratesOfSteps) return;
     this.#ratesOfSteps = this.#steps;
     this.#take(likeliestRatesOf([this.#tallies, this.#undecided]) ?? null);
@@ -104,7 +104,7 @@ export class ItemCertainty {
     // What is learnt of the votes of this map is learnt of all its voters together.
     const counted = this.#calibrated === undefined ? pooled(votes) : votes;
     const logRight = Math.log1p(-wrongChance(evidence, counted));
-    if (this.#logRight.size === MOST_KEPT) this.#logRight.clear();
+    if (this.#logRight.size === MAX_KEPT) this.#logRight.clear();
     this.#logRight.set(key, logRight);
     return logRight;
   }

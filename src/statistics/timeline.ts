@@ -2,19 +2,19 @@ import type { CoursePoint } from '../core/run-memory.ts';
 
 export type { CoursePoint } from '../core/run-memory.ts';
 
-const MOST_POINTS = 100;
+const MAX_POINTS = 100;
 
 /**
  * The course of a run with a point more. However long it is, at most 100 points stay, spread over its time, the newest always
  * among them: no two neighbours before it are nearer than a hundredth of the time so far was when they were noted.
  */
 export function addToCourse(course: readonly CoursePoint[], [activeMs, steps]: CoursePoint): CoursePoint[] {
-  const gap = activeMs / MOST_POINTS;
+  const gap = activeMs / MAX_POINTS;
   const points = [...course];
   // The newest one was kept however near it was.
   if (points.length > 1 && points.at(-1)![0] - points.at(-2)![0] < gap) points.pop();
   points.push([Math.round(activeMs), steps]);
-  return points.length <= MOST_POINTS ? points : thinned(points, 2 * gap);
+  return points.length <= MAX_POINTS ? points : thinned(points, 2 * gap);
 }
 
 function thinned(points: readonly CoursePoint[], gap: number): CoursePoint[] {

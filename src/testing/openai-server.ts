@@ -75,8 +75,8 @@ export interface OpenAiServer {
   close(): Promise<void>;
 }
 
-const MOST_BODY_BYTES = 256 * 2 ** 20;
-const MOST_PORT = 65_535;
+const MAX_BODY_BYTES = 256 * 2 ** 20;
+const MAX_PORT = 65_535;
 /** Any name is taken; this one is told to those who ask which there are. */
 const MODEL_NAME = 'rehearsal';
 
@@ -112,14 +112,14 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     failures: batchFailures,
   });
 
-  async function ask(asked: Asked): Promise<{ sample: Sample; giveBack: () => void }> {
+  async function ask(asked: Asked): Promise<{ sample: Sample; release: () => void }> {
     const key = hash('sha256', JSON.stringify([asked.system, asked.user, ...(asked.turns ?? [])]), 'base64');
     const repetition = numbers.take(key);
-    const giveBack = () => numbers.giveBack(key, repetition);
+    const release = () => numbers.release(key, repetition);
     try {
-      return { sample: await options.answer({ ...asked, repetition }), giveBack };
+      return { sample: await options.answer({ ...asked, repetition }), release };
     } catch (thrown) {
-      giveBack();
+      release();
       throw thrown;
     }
   }
@@ -149,14 +149,14 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     perMinute.requests.spend(1, nowMs);
     if (fault === '500') return send(response, 500, failure('The server had an error.', 'server_error'));
     if (fault === 'hang') return count(fault);
-    const { sample, giveBack } = await ask(asked);
+    const { sample, release } = await ask(asked);
     perMinute.tokens.spend((sample.inputTokens ?? 0) + (sample.outputTokens ?? 0), clock.monotonicMs());
     if (waitMs > 0) await waitFor(response, waitMs);
     if (response.destroyed) {
-      giveBack();
+      release();
       return count('aborted');
     }
-    if (fault !== undefined) giveBack();
+    if (fault !== undefined) release();
     if (fault === 'reset') {
       count(fault);
       response.socket?.resetAndDestroy();
@@ -303,8 +303,8 @@ function checkOptions({
   if (!shares.every((share) => share >= 0) || !(all <= 1 + 1e-9)) {
     refuse('faults', 'shares from 0 to 1 that add up to 1 at most', all);
   }
-  if (port !== undefined && !(Number.isSafeInteger(port) && port >= 0 && port <= MOST_PORT)) {
-    refuse('port', `a whole number from 0 to ${MOST_PORT}`, port);
+  if (port !== undefined && !(Number.isSafeInteger(port) && port >= 0 && port <= MAX_PORT)) {
+    refuse('port', `a whole number from 0 to ${MAX_PORT}`, port);
   }
 }
 
@@ -326,7 +326,7 @@ class Numbers {
     return next;
   }
 
-  giveBack(key: string, number: number): void {
+  release(key: string, number: number): void {
     this.#free.set(key, [...(this.#free.get(key) ?? []), number]);
   }
 }
@@ -336,7 +336,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
-    if (bytes > MOST_BODY_BYTES) throw new UsageError(`the body: expected ${MOST_BODY_BYTES} bytes at most.`);
+    if (bytes > MAX_BODY_BYTES) throw new UsageError(`the body: expected ${MAX_BODY_BYTES} bytes at most.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -6,7 +6,7 @@ import { RedFlag, readReply } from '../core/red-flags.ts';
 import type { ServedRequest } from './openai-server.ts';
 
 /** So far ahead a run is looked for that goes on at a step which it was not seen to come to. */
-const MOST_STATES = 100_000;
+const MAX_STATES = 100_000;
 
 /**
  * States of a run, as its reference leads it; of one that is longer than 100,000 steps the first so many.
@@ -24,7 +24,7 @@ export function* statesOf(process: AnyProcess, input: unknown): Generator<unknow
     );
   }
   let state = callPart(process, 'start', undefined, () => process.start(input));
-  for (let step = 0; step < MOST_STATES && !process.isDone(state); step++) {
+  for (let step = 0; step < MAX_STATES && !process.isDone(state); step++) {
     yield state;
     const here = state;
     state = callPart(process, 'apply', step, () => process.apply(here, reference(here)));
@@ -92,7 +92,7 @@ export function answersOf(options: {
     for (const [promptKey, subject] of subjectsOf(next)) {
       if (subjects.has(promptKey) || led.has(promptKey)) continue;
       led.set(promptKey, subject);
-      if (led.size > MOST_STATES * process.forms.length) led.delete(led.keys().next().value!);
+      if (led.size > MAX_STATES * process.forms.length) led.delete(led.keys().next().value!);
     }
   }
 

@@ -19,9 +19,9 @@ describe('slots', () => {
     const { signal } = new AbortController();
     const order: string[] = [];
     const take = (rank: number, name: string) =>
-      slots.take(rank, signal).then((giveBack) => {
+      slots.take(rank, signal).then((release) => {
         order.push(name);
-        return giveBack;
+        return release;
       });
     const waiting = [take(7, 'first'), take(5, 'b1'), take(9, 'c'), take(5, 'b2'), take(1, 'a')];
     for (const place of [0, 4, 1, 3]) (await waiting[place]!)();
@@ -32,9 +32,9 @@ describe('slots', () => {
   test('one that is given back twice is one', async () => {
     const slots = new Slots(1);
     const { signal } = new AbortController();
-    const giveBack = await slots.take(0, signal);
-    giveBack();
-    giveBack();
+    const release = await slots.take(0, signal);
+    release();
+    release();
     await slots.take(0, signal);
     let isTaken = false;
     void slots.take(0, signal).then(() => {
@@ -48,12 +48,12 @@ describe('slots', () => {
     const slots = new Slots(1);
     const why = new Error('no longer wanted');
     await assert.rejects(slots.take(0, AbortSignal.abort(why)), why);
-    const giveBack = await slots.take(0, new AbortController().signal);
+    const release = await slots.take(0, new AbortController().signal);
     const controller = new AbortController();
     const waiting = slots.take(0, controller.signal);
     controller.abort(why);
     await assert.rejects(waiting, why);
-    giveBack();
+    release();
     await slots.take(0, new AbortController().signal);
   });
 
@@ -76,7 +76,7 @@ describe('slots', () => {
     const given = fc.record({ count: fc.integer({ min: 1, max: 4 }), acts: fc.array(act, { maxLength: 60 }) });
     const property = fc.asyncProperty(given, async ({ count, acts }) => {
       const slots = new Slots(count);
-      const holders: { readonly name: number; readonly giveBack: () => void }[] = [];
+      const holders: { readonly name: number; readonly release: () => void }[] = [];
       const aborted: number[] = [];
       let waiting: { readonly name: number; readonly rank: number; readonly controller: AbortController }[] = [];
       const expected = { holders: [] as number[], aborted: [] as number[] };
@@ -86,14 +86,14 @@ describe('slots', () => {
           const name = names++;
           const controller = new AbortController();
           slots.take(one.rank, controller.signal).then(
-            (giveBack) => holders.push({ name, giveBack }),
+            (release) => holders.push({ name, release }),
             () => aborted.push(name),
           );
           if (expected.holders.length < count) expected.holders.push(name);
           else waiting.push({ name, rank: one.rank, controller });
         } else if (one.type === 'give-back' && holders.length > 0) {
-          const [{ name, giveBack }] = holders.splice(one.place % holders.length, 1) as [(typeof holders)[number]];
-          giveBack();
+          const [{ name, release }] = holders.splice(one.place % holders.length, 1) as [(typeof holders)[number]];
+          release();
           expected.holders.splice(expected.holders.indexOf(name), 1);
           const [next] = waiting.toSorted((a, b) => a.rank - b.rank);
           if (next !== undefined) expected.holders.push(next.name);

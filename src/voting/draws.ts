@@ -10,7 +10,7 @@ import { flagSample } from '../core/sample-flags.ts';
 import type { AskedForm, Question, VoteContext } from './question.ts';
 
 /** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
-export const MOST_FLAGGED_CHARS = 65_536;
+export const MAX_FLAGGED_CHARS = 65_536;
 
 export interface Landed<Action> {
   readonly sample: SampleEntry;
@@ -66,15 +66,15 @@ export class Draws<Action> {
     const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
     this.#open.push(draw);
     let reply: Sample;
-    let giveBack: (() => void) | undefined;
+    let release: (() => void) | undefined;
     try {
       // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
-      if (slots !== undefined) giveBack = await slots.take(this.#question.stepIndex, draw.signal);
+      if (slots !== undefined) release = await slots.take(this.#question.stepIndex, draw.signal);
       onCall?.();
       reply = await sampler.sample(draw);
     } finally {
       draw.settle();
-      giveBack?.();
+      release?.();
     }
     const verdict = flagSample(reply, settings.maxOutputTokens) ?? reader.read(reply.text);
     const isFlagged = verdict instanceof RedFlag;
@@ -85,7 +85,7 @@ export class Draws<Action> {
       model: sampler.model.id,
       variant,
       temperature,
-      text: isFlagged ? reply.text.slice(0, MOST_FLAGGED_CHARS).toWellFormed() : reply.text,
+      text: isFlagged ? reply.text.slice(0, MAX_FLAGGED_CHARS).toWellFormed() : reply.text,
       finishReason: reply.finishReason,
       candidate: isFlagged ? undefined : verdict.key,
       flag: isFlagged ? { code: verdict.code, detail: verdict.detail } : undefined,

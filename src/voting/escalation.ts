@@ -50,7 +50,7 @@ export class Ladder {
   }
 
   /** A limit that is reached, or what is suspicious while there is a rung left. */
-  reasonToClimb(now: {
+  escalationReason(now: {
     race: Race;
     needed: number;
     flagged: number;

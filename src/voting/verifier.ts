@@ -3,7 +3,7 @@ import { redFlag } from '../core/red-flags.ts';
 import type { AskedForm, Question } from './question.ts';
 
 /** Most candidates of a step that a verifier is asked about; with more of them no opinion would be worth much. */
-export const MOST_JUDGED = 5;
+export const MAX_JUDGED = 5;
 /** Of the vote on each: a model that judges errs like one that answers. */
 export const VERIFIER_MARGIN = 3;
 

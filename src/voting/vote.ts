@@ -9,7 +9,7 @@ import { addFlags, type FlagCounts, RedFlag, type RedFlagCode } from '../core/re
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { Draws, type Failed, type Landed } from './draws.ts';
 import { Ladder } from './escalation.ts';
-import { judgement, MOST_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
+import { judgement, MAX_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
 
 /**
  * One voted decision: draws, flags, counts, decides.
@@ -102,7 +102,7 @@ export async function vote<Action>(
   const judge = async (): Promise<string | undefined> => {
     const { verifier } = context;
     const candidates = race.tally.entries().map(([candidate]) => candidate);
-    if (verifier === undefined || candidates.length > MOST_JUDGED) return undefined;
+    if (verifier === undefined || candidates.length > MAX_JUDGED) return undefined;
     let accepted: string | undefined;
     for (const candidate of candidates) {
       const judged = judgement(question, actions.get(candidate)!);
@@ -134,7 +134,7 @@ export async function vote<Action>(
     for (;;) {
       if (ahead.length > 0) ahead.length = 0;
       const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
-      const reason = ladder.reasonToClimb({ race, needed, flagged, flagsInRow });
+      const reason = ladder.escalationReason({ race, needed, flagged, flagsInRow });
       // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
       const isWaiting = reason !== undefined && ladder.isVerifierNext && queue.length > 0;
       if (reason !== undefined && !isWaiting && ladder.climb(numbers.next)) {

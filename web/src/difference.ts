@@ -5,7 +5,7 @@ export interface Stretch {
 }
 
 /** Beyond so many comparisons of words, what lies between the common beginning and end is one difference. */
-const MOST_COMPARISONS = 1_000_000;
+const MAX_COMPARISONS = 1_000_000;
 
 /**
  * Where `text` differs from `other`, by words: the longest common subsequence of both is what they share.
@@ -38,7 +38,7 @@ function wordsOf(text: string): string[] {
 }
 
 function changedWords(theirs: readonly string[], ours: readonly string[]): boolean[] {
-  if (theirs.length * ours.length > MOST_COMPARISONS) return ours.map(() => true);
+  if (theirs.length * ours.length > MAX_COMPARISONS) return ours.map(() => true);
   // lengths[i][j]: of the longest common subsequence of what follows i and j.
   const width = theirs.length + 1;
   const lengths = new Uint32Array((ours.length + 1) * width);

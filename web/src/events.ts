@@ -7,7 +7,7 @@ export const connection = signal<'connecting' | 'live' | 'lost' | 'polling'>('co
 export const trouble = signal<string | null>(null);
 
 const POLL_MS = 3_000;
-const LONGEST_WAIT_MS = 15_000;
+const MAX_WAIT_MS = 15_000;
 
 interface Subscription<T> {
   readonly path: string;
@@ -39,7 +39,7 @@ function stream<T>({ path, event, onEvent }: Subscription<T>): () => void {
     source.addEventListener('error', () => {
       connection.value = 'lost';
       if (source.readyState !== EventSource.CLOSED) return;
-      timer = setTimeout(open, Math.min(1_000 * 2 ** failures++, LONGEST_WAIT_MS));
+      timer = setTimeout(open, Math.min(1_000 * 2 ** failures++, MAX_WAIT_MS));
     });
     source.addEventListener(event, ({ data }) => {
       trouble.value = null;

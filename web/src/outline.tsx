@@ -6,7 +6,7 @@ import { paths } from './router.ts';
 import { useAgainWhile, useAnswer } from './use-answer.ts';
 
 /** A tree deeper than this is indented no further: the lines would have no room. */
-const MOST_INDENTED = 12;
+const MAX_INDENT = 12;
 
 /** The parts of the job as they stood before a step, each with what came out and the steps that decided about it. */
 export function OutlineTree({ runId, at }: { runId: string; at: number }) {
@@ -29,7 +29,7 @@ export function OutlineTree({ runId, at }: { runId: string; at: number }) {
     <ol class="outline">
       {data.rows.map(({ depth, text, detail, steps }, i) => (
         // A row is where it is: one that comes before it moves it.
-        <li key={i} style={{ paddingInlineStart: `${1.2 * Math.min(depth, MOST_INDENTED)}em` }}>
+        <li key={i} style={{ paddingInlineStart: `${1.2 * Math.min(depth, MAX_INDENT)}em` }}>
           <span class="what">{text}</span>
           {detail !== '' && <span class="detail">{detail}</span>}
           <Steps runId={runId} steps={steps} />

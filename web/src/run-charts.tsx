@@ -10,7 +10,7 @@ import { useAnswer } from './use-answer.ts';
 const PAUSE_MS = 4_000;
 
 /** A share of the steps: below it, it is said that some are missing. */
-const LEAST_COVERED = 0.95;
+const MIN_COVERAGE = 0.95;
 
 /** What has ended is looked at once more, at once. */
 export function pauseOf(run: RunSummary | undefined): number {
@@ -27,7 +27,7 @@ export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary 
     { pauseMs: isBehind.current ? 0 : pauseOf(run) },
   );
   // Of a run that goes on, some steps are always new.
-  const leastCovered = run.status === 'running' ? LEAST_COVERED : 1;
+  const leastCovered = run.status === 'running' ? MIN_COVERAGE : 1;
   isBehind.current = data !== undefined && data.coveredSteps < leastCovered * data.steps;
   useEffect(() => {
     if (isBehind.current) again();
@@ -103,7 +103,7 @@ function ProgressChart({ course }: Pick<RunDetail, 'course'>) {
 }
 
 /** Less of a step is not worth a point. */
-const LEAST_EXPECTED = 0.5;
+const MIN_EXPECTED = 0.5;
 
 function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null }) {
   const most = Math.max(0, ...charts.votesPerStep.map(({ votes }) => votes));
@@ -118,7 +118,7 @@ function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null
   const planned = votes.map((number) => {
     const share = (plan?.undecidedAfter[number - 1] ?? 0) - (plan?.undecidedAfter[number] ?? 0);
     const steps = share * charts.coveredSteps;
-    return steps < LEAST_EXPECTED ? null : steps;
+    return steps < MIN_EXPECTED ? null : steps;
   });
   const isPlanned = plan !== null && plan.undecidedAfter.length > 0;
   return (

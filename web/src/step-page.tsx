@@ -146,7 +146,7 @@ function Outcome({ detail: { decision, isOpen, samples, moreSamples } }: { detai
   );
 }
 
-const MOST_LINES = 5;
+const MAX_LINES = 5;
 
 /** Votes of each candidate as they were counted. */
 function Race({ detail: { samples, leader } }: { detail: StepDetail }) {
@@ -155,7 +155,7 @@ function Race({ detail: { samples, leader } }: { detail: StepDetail }) {
   const candidates = [...totals]
     .map(([candidate, own]) => ({ candidate, votes: own.length }))
     .sort((a, b) => Number(b.candidate === leader) - Number(a.candidate === leader) || b.votes - a.votes)
-    .slice(0, MOST_LINES);
+    .slice(0, MAX_LINES);
   const series = candidates.map(({ candidate }, index): Series => {
     let sum = 0;
     const values = votes.map((vote) => {
@@ -168,7 +168,7 @@ function Race({ detail: { samples, leader } }: { detail: StepDetail }) {
     <Card title="The race">
       <Chart
         title="Votes as they were counted"
-        note={totals.size > MOST_LINES ? `The first ${MOST_LINES} of ${totals.size} candidates.` : null}
+        note={totals.size > MAX_LINES ? `The first ${MAX_LINES} of ${totals.size} candidates.` : null}
         x={{
           label: 'votes',
           format: String,

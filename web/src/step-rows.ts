@@ -5,7 +5,7 @@ import { answerTo, api } from './client.ts';
 const STEPS_A_PAGE = 200;
 /** From how many rows before the end the next page is asked for. */
 const ROWS_AHEAD = 60;
-const MOST_PAGES_KEPT = 40;
+const MAX_PAGES_KEPT = 40;
 /** Without it every page that a drag of the scroll bar passes would be asked for. */
 const SETTLED_MS = 40;
 
@@ -13,7 +13,7 @@ const ROW_HEIGHT = 34;
 /** In the document above and below what is to be seen. */
 const ROWS_AROUND = 10;
 /** No browser makes an element much higher: beyond it, rows pass faster than the scroll bar tells. */
-const MOST_HEIGHT = 15_000_000;
+const MAX_HEIGHT = 15_000_000;
 
 /** Which steps, and what of their list is to be seen. */
 export interface Wanted {
@@ -57,7 +57,7 @@ export function useRows(wanted: Wanted): Rows {
 }
 
 function placesOf(rows: number, { top, height }: Pick<Wanted, 'top' | 'height'>) {
-  const all = Math.min(MOST_HEIGHT, rows * ROW_HEIGHT);
+  const all = Math.min(MAX_HEIGHT, rows * ROW_HEIGHT);
   const room = all - height;
   const passed = room <= 0 ? 0 : Math.min(1, top / room) * (rows * ROW_HEIGHT - height);
   const first = Math.max(0, Math.floor(passed / ROW_HEIGHT) - ROWS_AROUND);
@@ -83,7 +83,7 @@ function useAnyRows(wanted: Wanted): Rows {
       try {
         const found = await pageOf({ runId, filter, cursor: String(missing * STEPS_A_PAGE) }, abort.signal);
         if (abort.signal.aborted) return;
-        const near = [...pages].filter(([page]) => page !== missing && Math.abs(page - missing) < MOST_PAGES_KEPT / 2);
+        const near = [...pages].filter(([page]) => page !== missing && Math.abs(page - missing) < MAX_PAGES_KEPT / 2);
         setPages(new Map([...near, [missing, found.steps]]));
       } catch (thrown) {
         if (!abort.signal.aborted) setError(thrown as Error);

@@ -3,10 +3,10 @@ import { type AnyProcess, callPart, inSubtasks } from '../../core/process.ts';
 import { firstToK, type StopRule } from '../../statistics/stop-rules.ts';
 
 /** A reply that cannot be read, or is flagged, is asked for again so often by methods that do not vote. */
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 
 /** The first sample that can be read decides, as where nobody votes. */
-export const UNVOTED: StopRule = firstToK({ votes: 1, maxVotes: MOST_TRIES });
+export const UNVOTED: StopRule = firstToK({ votes: 1, maxVotes: MAX_TRIES });
 
 /** The whole job as one step, with which actions are lists of those of a step. */
 export interface WholeJob {

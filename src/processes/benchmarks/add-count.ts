@@ -56,9 +56,9 @@ export function addCount(): Process<AddInput, AddCountState, number> {
  * question is the same all the same, since a very small model writes as many numbers as the example, whatever it is asked.
  */
 function countBy(numbers: number): Process<AddInput, AddCountState, readonly number[]> {
-  if (numbers > MOST_COUNTED) {
+  if (numbers > MAX_COUNTED) {
     throw new UsageError(
-      `stepsPerSubtask: expected at most ${MOST_COUNTED} with process "add-count", which counts no further in a column, got ${numbers}.`,
+      `stepsPerSubtask: expected at most ${MAX_COUNTED} with process "add-count", which counts no further in a column, got ${numbers}.`,
     );
   }
   const sentence = `The next ${numbers} numbers in the sequence are `;
@@ -81,7 +81,7 @@ function countBy(numbers: number): Process<AddInput, AddCountState, readonly num
 }
 
 /** Of a column: the smaller digit and the carry. */
-const MOST_COUNTED = 10;
+const MAX_COUNTED = 10;
 
 function countOn(last: number, numbers: number): number[] {
   return Array.from({ length: numbers }, (_, i) => last + 1 + i);

@@ -25,19 +25,19 @@ export interface AddAction {
   readonly carry: 0 | 1;
 }
 
-const MOST_DIGITS = 100_000;
-const numeral = z.string().regex(new RegExp(`^\\d{1,${MOST_DIGITS}}$`), `expected 1 to ${MOST_DIGITS} decimal digits`);
+const MAX_DIGITS = 100_000;
+const numeral = z.string().regex(new RegExp(`^\\d{1,${MAX_DIGITS}}$`), `expected 1 to ${MAX_DIGITS} decimal digits`);
 
 export const addInput = z.union(
   [
     z.strictObject({ a: numeral, b: numeral }),
     z.strictObject({
-      digits: z.number().int().min(1).max(MOST_DIGITS),
+      digits: z.number().int().min(1).max(MAX_DIGITS),
       seed: seedInput,
     }),
   ],
   {
-    error: `expected two numbers of at most ${MOST_DIGITS} decimal digits as in {"a": "123", "b": "45"}, or {"digits": 300, "seed": 1}`,
+    error: `expected two numbers of at most ${MAX_DIGITS} decimal digits as in {"a": "123", "b": "45"}, or {"digits": 300, "seed": 1}`,
   },
 );
 

@@ -22,7 +22,7 @@ export interface CheckersInput {
   readonly checkers: number;
 }
 
-const MOST_CHECKERS = 100;
+const MAX_CHECKERS = 100;
 
 /**
  * Checkers jumping, of "The Illusion of Thinking" (arXiv 2506.06941) and LEAD (arXiv 2603.06870): n red and n blue checkers on
@@ -39,8 +39,8 @@ export function checkers(): Process<CheckersInput, CheckersState, CheckersAction
         .int()
         .min(1)
         .max(
-          MOST_CHECKERS,
-          `expected at most ${MOST_CHECKERS} checkers of each colour: the board is part of each prompt`,
+          MAX_CHECKERS,
+          `expected at most ${MAX_CHECKERS} checkers of each colour: the board is part of each prompt`,
         ),
     }),
     start: ({ checkers }) => startCheckers(checkers),
@@ -117,7 +117,7 @@ whose turn is next.`;
 /** Its example begins with the first move of three checkers of each colour. */
 function subtaskSystem(moves: number): string {
   const process = checkers();
-  const start = startCheckers(MOST_EXAMPLE_CHECKERS);
+  const start = startCheckers(MAX_EXAMPLE_CHECKERS);
   const actions: CheckersAction[] = [];
   for (let state = start; actions.length < moves && !process.isDone(state); ) {
     const action = referenceMove(state);
@@ -140,7 +140,7 @@ Answer with exactly such lines at the end, and with nothing after them: for each
 [colour, from, to] and whose turn is next; at last the board after all of them.`;
 }
 
-const MOST_EXAMPLE_CHECKERS = 3;
+const MAX_EXAMPLE_CHECKERS = 3;
 
 function showState({ board, turn }: CheckersState): string {
   return `Board: ${showBoard(board)}\nEmpty cell: ${emptyCell(board)}\nTurn: ${turn}`;

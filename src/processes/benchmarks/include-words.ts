@@ -30,11 +30,11 @@ export interface IncludeWordsAction {
 }
 
 /** Of a sentence, beside the required ones: a bare list of them is none. */
-const LEAST_OTHER_WORDS = 3;
+const MIN_OTHER_WORDS = 3;
 /** Of a sentence, whatever is required. */
-const MOST_OTHER_WORDS = 20;
+const MAX_OTHER_WORDS = 20;
 /** For each required word. */
-const MOST_PER_WORD = 8;
+const MAX_PER_WORD = 8;
 
 /** The words that the section of a state must include. */
 type WordsOf = (state: Omit<IncludeWordsState, 'report'>) => readonly string[];
@@ -137,7 +137,7 @@ function sectionLines(mostSections: number, read: (text: string, state: IncludeW
 }
 
 const RULES = `Each word must be in the sentence exactly as it is given: no other form of it, no plural, no compound. The sentence has at least
-${LEAST_OTHER_WORDS} words beside them.`;
+${MIN_OTHER_WORDS} words beside them.`;
 
 const SYSTEM = `You write one section of a business report. A section is one sentence, which includes the words that you are given.
 
@@ -173,7 +173,7 @@ function instructions(wordsOf: WordsOf): Variant<IncludeWordsState, IncludeWords
   const prompt = (state: IncludeWordsState): Prompt => ({
     system: `A report for the management is written sentence by sentence. Write the next sentence so that all instructions are followed. A
 word that is bent, put in the plural or joined to another one does not count. A list of words is no sentence: use
-${LEAST_OTHER_WORDS} further words or more.
+${MIN_OTHER_WORDS} further words or more.
 
 For example, the instructions for part 30 are
 
@@ -204,7 +204,7 @@ function json(wordsOf: WordsOf): Variant<IncludeWordsState, IncludeWordsAction> 
       system: `You compute one call of a function that writes English. Input and output are one line of JSON.
 
 Input: "must_contain" is a list of words.
-Output: "text" is one sentence from a company's report that contains each of them, unchanged, and at least ${LEAST_OTHER_WORDS} other words.
+Output: "text" is one sentence from a company's report that contains each of them, unchanged, and at least ${MIN_OTHER_WORDS} other words.
 
 Input:
 {"call": 30, "must_contain": ["candle", "bridge"]}
@@ -261,13 +261,13 @@ function wordsIn(text: string): ReadonlySet<string> {
 /** What can be said of a sentence, whichever words it includes. */
 function checkSentence({ included, text }: IncludeWordsAction, required: number): RedFlag | undefined {
   const count = text.split(/\s+/).length;
-  const most = MOST_OTHER_WORDS + MOST_PER_WORD * required;
+  const most = MAX_OTHER_WORDS + MAX_PER_WORD * required;
   if (count > most) return redFlag('illegal', `expected one sentence of at most ${most} words, got ${count}`);
   if (!/^["'“‘]?\p{Lu}/u.test(text) || !/[.!?]["'”’]?$/.test(text)) {
     return redFlag('illegal', 'expected a sentence, from a capital letter to a full stop');
   }
-  if (count - included.length >= LEAST_OTHER_WORDS) return undefined;
-  return redFlag('illegal', `expected a sentence with at least ${LEAST_OTHER_WORDS} words beside those required`);
+  if (count - included.length >= MIN_OTHER_WORDS) return undefined;
+  return redFlag('illegal', `expected a sentence with at least ${MIN_OTHER_WORDS} words beside those required`);
 }
 
 /** Whether a report includes all the words that its seed requires. */

@@ -44,9 +44,9 @@ type Arithmetic = Pick<MatrixChainInput, 'modulus'>;
 
 /** Entries of the dictionary's matrices are whole, from -MOST to MOST. */
 const MOST = 9;
-const MOST_MODULUS = 1_000_000;
+const MAX_MODULUS = 1_000_000;
 /** Without a modulus the numbers then have up to 1,256 digits: each turn multiplies the largest one by 18 at most. */
-const MOST_TURNS_UNBOUNDED = 1_000;
+const MAX_TURNS_UNBOUNDED = 1_000;
 const IDENTITY: Matrix = ['1', '0', '0', '1'];
 
 /**
@@ -90,13 +90,13 @@ export function matrixChain(): Process<MatrixChainInput, MatrixChainState, Matri
       .strictObject({
         turns: z.number().int().min(1).max(1e9),
         seed: seedInput,
-        modulus: z.number().int().min(2).max(MOST_MODULUS).nullable().default(10),
+        modulus: z.number().int().min(2).max(MAX_MODULUS).nullable().default(10),
         fullDictionary: z.boolean().default(false),
         checkDeterminant: z.boolean().default(false),
       })
-      .refine(({ turns, modulus }) => modulus !== null || turns <= MOST_TURNS_UNBOUNDED, {
+      .refine(({ turns, modulus }) => modulus !== null || turns <= MAX_TURNS_UNBOUNDED, {
         path: ['turns'],
-        error: `expected at most ${MOST_TURNS_UNBOUNDED} turns without a modulus, since the numbers grow by about a digit a turn`,
+        error: `expected at most ${MAX_TURNS_UNBOUNDED} turns without a modulus, since the numbers grow by about a digit a turn`,
       }),
     start: (input) => ({ ...input, turn: 0, product: IDENTITY }),
     steps: ({ turns }) => turns,

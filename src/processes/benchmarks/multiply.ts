@@ -37,9 +37,9 @@ export interface MultiplyState {
 }
 
 /** Two million steps. */
-const MOST_DIGITS = 1_000;
-const numeral = z.string().regex(new RegExp(`^\\d{1,${MOST_DIGITS}}$`), `expected 1 to ${MOST_DIGITS} decimal digits`);
-const digits = z.number().int().min(1).max(MOST_DIGITS);
+const MAX_DIGITS = 1_000;
+const numeral = z.string().regex(new RegExp(`^\\d{1,${MAX_DIGITS}}$`), `expected 1 to ${MAX_DIGITS} decimal digits`);
+const digits = z.number().int().min(1).max(MAX_DIGITS);
 
 /**
  * Long multiplication by hand, as in the scratchpad of "Faith and Fate" (arXiv 2305.18654): for each digit of b a row of
@@ -56,7 +56,7 @@ export function multiply(): Process<MultiplyInput, MultiplyState, number> {
         z.strictObject({ digits, otherDigits: digits.optional(), seed: seedInput }),
       ],
       {
-        error: `expected two numbers of at most ${MOST_DIGITS} decimal digits as in {"a": "123", "b": "45"}, or {"digits": 5, "seed": 1}`,
+        error: `expected two numbers of at most ${MAX_DIGITS} decimal digits as in {"a": "123", "b": "45"}, or {"digits": 5, "seed": 1}`,
       },
     ),
     start: startMultiplication,

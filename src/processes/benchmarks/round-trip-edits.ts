@@ -114,7 +114,7 @@ const KINDS = {
     fields: 1,
     forth: ([value], amount) => [Number(value) + amount],
     back: ([value], amount) => [Number(value) - amount],
-    isPlausible: ([before], [after]) => Math.abs(Number(after) - Number(before)) <= MOST_ADDED,
+    isPlausible: ([before], [after]) => Math.abs(Number(after) - Number(before)) <= MAX_ADDED,
     // A carry lost or made up; miscounted by one; added for subtracted.
     slips: ([before], [right]) => {
       const [from, to] = [Number(before), Number(right)];
@@ -169,8 +169,8 @@ export interface Edit {
   readonly isUndone: boolean;
 }
 
-const LEAST_ADDED = 3;
-const MOST_ADDED = 99;
+const MIN_ADDED = 3;
+const MAX_ADDED = 99;
 
 function kindOf({ kind }: Edit): Kind {
   return KINDS[kind];
@@ -189,7 +189,7 @@ export function drawEdits(count: number, random: Random): Edit[] {
       FIELDS.filter((field) => formats[field] === KINDS[kind].before),
       random,
     ).slice(0, KINDS[kind].fields);
-    const amount = LEAST_ADDED + Math.floor(random() * (MOST_ADDED - LEAST_ADDED - 9));
+    const amount = MIN_ADDED + Math.floor(random() * (MAX_ADDED - MIN_ADDED - 9));
     if (fields.length < KINDS[kind].fields) continue;
     const edit = { kind, fields, amount: kind === 'add' ? amount : 0, isUndone: false };
     edits.push(edit);

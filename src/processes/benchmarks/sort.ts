@@ -23,7 +23,7 @@ import {
 
 export { isRightOrder, type SortInput, type SortState } from './sort-merges.ts';
 
-const MOST_NUMBERS = 5_000;
+const MAX_NUMBERS = 5_000;
 const FURTHEST = 999_999_999;
 
 /**
@@ -42,14 +42,14 @@ export function sort(): Process<SortInput, SortState, number> {
           numbers: z
             .array(z.number().int().min(-FURTHEST).max(FURTHEST))
             .min(2)
-            .max(MOST_NUMBERS)
+            .max(MAX_NUMBERS)
             .refine((numbers) => new Set(numbers).size === numbers.length),
         }),
-        z.strictObject({ count: z.number().int().min(2).max(MOST_NUMBERS), seed: seedInput }),
+        z.strictObject({ count: z.number().int().min(2).max(MAX_NUMBERS), seed: seedInput }),
       ],
       {
         error:
-          `expected 2 to ${MOST_NUMBERS} different whole numbers, none beyond ${FURTHEST}, as in {"numbers": [3, 1, 2]}, ` +
+          `expected 2 to ${MAX_NUMBERS} different whole numbers, none beyond ${FURTHEST}, as in {"numbers": [3, 1, 2]}, ` +
           'or {"count": 20, "seed": 1}',
       },
     ),
@@ -201,7 +201,7 @@ function sortBy(comparisons: number): Process<SortInput, SortState, readonly num
         return smallerOf(heads);
       });
       const places = Array.from(gaps.keys()).toSorted((a, b) => gaps[a]! - gaps[b]!);
-      return places.slice(0, MOST_MISTAKES).map((wrong) => {
+      return places.slice(0, MAX_MISTAKES).map((wrong) => {
         let place = 0;
         return comparisonsOf(state, task, (heads) => (place++ === wrong ? largerOf(heads) : smallerOf(heads)));
       });
@@ -222,7 +222,7 @@ function sortBy(comparisons: number): Process<SortInput, SortState, readonly num
   });
 }
 
-const MOST_MISTAKES = 100;
+const MAX_MISTAKES = 100;
 
 const ORDER = new RegExp(`^ascending: (${INTEGER}(?:, ${INTEGER})*)$`);
 

@@ -22,7 +22,7 @@ export interface SubsequenceState {
 
 /** Numbers are whole, from -MOST to MOST. */
 const MOST = 5;
-const MOST_NUMBERS = 1_000;
+const MAX_NUMBERS = 1_000;
 const [CHOSEN, NOT_CHOSEN] = [1, 2] as const;
 
 /**
@@ -41,13 +41,13 @@ export function subsequence(): Process<SubsequenceInput, SubsequenceState, numbe
     input: z.union(
       [
         z.strictObject({
-          numbers: z.array(z.number().int().min(-MOST).max(MOST)).min(1).max(MOST_NUMBERS),
+          numbers: z.array(z.number().int().min(-MOST).max(MOST)).min(1).max(MAX_NUMBERS),
         }),
-        z.strictObject({ count: z.number().int().min(1).max(MOST_NUMBERS), seed: seedInput }),
+        z.strictObject({ count: z.number().int().min(1).max(MAX_NUMBERS), seed: seedInput }),
       ],
       {
         error:
-          `expected at most ${MOST_NUMBERS} whole numbers from -${MOST} to ${MOST} as in {"numbers": [3, -1, 4]}, ` +
+          `expected at most ${MAX_NUMBERS} whole numbers from -${MOST} to ${MOST} as in {"numbers": [3, -1, 4]}, ` +
           'or {"count": 10, "seed": 1}',
       },
     ),

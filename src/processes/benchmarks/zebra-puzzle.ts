@@ -272,5 +272,5 @@ const NAMES: Readonly<Record<string, string>> = {
   sport: 'tennis golf football hockey rowing sailing boxing judo',
   fruit: 'apple banana cherry grape lemon mango peach plum',
 };
-export const MOST_HOUSES = 8;
-export const MOST_ATTRIBUTES = Object.keys(NAMES).length;
+export const MAX_HOUSES = 8;
+export const MAX_ATTRIBUTES = Object.keys(NAMES).length;

@@ -9,8 +9,8 @@ import {
   appliedTo,
   createPuzzle,
   isSolution,
-  MOST_ATTRIBUTES,
-  MOST_HOUSES,
+  MAX_ATTRIBUTES,
+  MAX_HOUSES,
   type Places,
   type Puzzle,
   type Rule,
@@ -71,8 +71,8 @@ export function zebra(): Process<ZebraInput, ZebraState, ZebraAction> {
     name: 'zebra',
     version: '1',
     input: z.strictObject({
-      houses: z.number().int().min(2).max(MOST_HOUSES),
-      attributes: z.number().int().min(1).max(MOST_ATTRIBUTES),
+      houses: z.number().int().min(2).max(MAX_HOUSES),
+      attributes: z.number().int().min(1).max(MAX_ATTRIBUTES),
       seed: seedInput,
     }),
     start: (input) => ({ ...input, step: 0, places: allPlaces(input) }),
@@ -220,10 +220,10 @@ function wrongLists(state: ZebraState, rule: Rule, lists: Places): Places[] {
   const keyOf = (places: Places) => places.map(showList).join('; ');
   const found = new Map(wrong.map((places) => [keyOf(places), places]));
   found.delete(keyOf(right));
-  return [...found.values()].slice(0, MOST_MISTAKES);
+  return [...found.values()].slice(0, MAX_MISTAKES);
 }
 
-const MOST_MISTAKES = 3;
+const MAX_MISTAKES = 3;
 
 /** Whether a puzzle is solved: it is known of each thing where it is, and all clues are true. */
 export function isZebraSolved({ places, houses, attributes, seed }: Omit<ZebraState, 'step'>): boolean {
