@@ -19,6 +19,17 @@ export class UsageError extends MdapError {
   override readonly name = 'UsageError';
   readonly code = 'usage';
   readonly recovery = 'stop';
+  /** The option that cannot be used, by its name in code (`maxSteps`); undefined for what is no option. */
+  readonly option: string | undefined;
+  /** The message without that name, for programs that call their options otherwise (`--max-steps`). */
+  readonly problem: string;
+
+  /** The message is `problem`, after the name of the option where there is one: `maxSteps: expected ...`. */
+  constructor(problem: string, { option, cause }: { readonly option?: string; readonly cause?: unknown } = {}) {
+    super(option === undefined ? problem : `${option}: ${problem}`, cause === undefined ? undefined : { cause });
+    this.option = option;
+    this.problem = problem;
+  }
 }
 
 export type ModelErrorCode =

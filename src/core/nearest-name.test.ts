@@ -1,0 +1,60 @@
+// Proves: a misspelt name finds the known one that is meant, whatever kind of slip it was, and a name that is like none
+// finds none; a single slip in any name of some length finds that name again.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { describeUnknown, nearestName } from './nearest-name.ts';
+
+const KNOWN = ['k', 'p', 'v', 'rule', 'maxVotes', 'maxSteps', 'maxConcurrency', 'temperature', 'budgetUsd', 'onEvent'];
+
+describe('the nearest name', () => {
+  it('is the one that is meant', () => {
+    for (const [given, meant] of [
+      ['kk', 'k'],
+      ['K', 'k'],
+      ['maxvotes', 'maxVotes'],
+      ['max-votes', 'maxVotes'],
+      ['max_steps', 'maxSteps'],
+      ['maxStep', 'maxSteps'],
+      ['mxaSteps', 'maxSteps'],
+      ['concurrency', 'maxConcurrency'],
+      ['temp', 'temperature'],
+      ['budgetUSD', 'budgetUsd'],
+      ['budget', 'budgetUsd'],
+      ['onevents', 'onEvent'],
+      ['rules', 'rule'],
+    ] as const) {
+      assert.equal(nearestName(given, KNOWN), meant, given);
+    }
+  });
+
+  it('is none where nothing is near', () => {
+    for (const given of ['x', '', 'colour', 'te', 'verbose', 'constructor', '__proto__']) {
+      assert.equal(nearestName(given, KNOWN), undefined, given);
+    }
+    assert.equal(nearestName('k', []), undefined);
+  });
+
+  it('is found again after any one slip', () => {
+    const names = fc.constantFrom(...KNOWN.filter((name) => name.length > 6));
+    fc.assert(
+      fc.property(names, fc.nat(), fc.constantFrom('omit', 'double', 'swap', 'replace'), (name, place, slip) => {
+        const i = place % (name.length - 1);
+        const [before, letter, next, after] = [name.slice(0, i), name[i]!, name[i + 1]!, name.slice(i + 2)];
+        const slipped = {
+          omit: before + next + after,
+          double: before + letter + letter + next + after,
+          swap: before + next + letter + after,
+          replace: `${before}z${next}${after}`,
+        }[slip];
+        assert.equal(nearestName(slipped, KNOWN), name, slipped);
+      }),
+      { seed: 14 },
+    );
+  });
+
+  it('is said with the unknown one, in quotes', () => {
+    assert.equal(describeUnknown('option', 'kk', KNOWN), 'unknown option "kk": did you mean "k"?');
+    assert.equal(describeUnknown('field', 'colour', KNOWN), 'unknown field "colour".');
+  });
+});

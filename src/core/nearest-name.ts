@@ -1,0 +1,58 @@
+/** A name is not meant if more than so many letters would have to change. */
+const MAX_EDITS = 3;
+/** Of the letters of the longer name, at least this share must stay. */
+const MIN_SHARE_KEPT = 0.4;
+/** So many first letters of a name are enough to mean it. */
+const MIN_PREFIX_CHARS = 3;
+
+/**
+ * The known name that a misspelt one is nearest to: for `did you mean`. Case, hyphens and underscores do not count, so that
+ * `max-votes` means `maxVotes`.
+ * @returns undefined where none is near.
+ */
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  const given = lettersOf(name);
+  let nearest: string | undefined;
+  let fewestEdits = MAX_EDITS + 1;
+  let prefixed: string | undefined;
+  for (const candidate of known) {
+    const letters = lettersOf(candidate);
+    const edits = editDistance(given, letters);
+    const longer = Math.max(given.length, letters.length);
+    if (edits < fewestEdits && (longer - edits) / longer > MIN_SHARE_KEPT) {
+      nearest = candidate;
+      fewestEdits = edits;
+    }
+    if (given.length >= MIN_PREFIX_CHARS && letters.startsWith(given)) prefixed ??= candidate;
+  }
+  return nearest ?? prefixed;
+}
+
+/** A name that is not known, with the nearest one that is: `unknown option "kk": did you mean "k"?` */
+export function describeUnknown(kind: string, name: string, known: Iterable<string>): string {
+  const nearest = nearestName(name, known);
+  const meant = nearest === undefined ? '.' : `: did you mean ${JSON.stringify(nearest)}?`;
+  return `unknown ${kind} ${JSON.stringify(name)}${meant}`;
+}
+
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/[-_]/g, '');
+}
+
+/** Letters inserted, omitted, replaced or swapped with their neighbour (optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? beforeLast[j - 2]! + 1 : Number.POSITIVE_INFINITY;
+      row.push(Math.min(last[j]! + 1, row[j - 1]! + 1, replaced, swapped));
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length]!;
+}
