@@ -1,0 +1,202 @@
+import { addUsd } from './model.ts';
+import { addFlags, type FlagCounts } from './red-flags.ts';
+import type { CoursePoint, DriftState, PanelState } from './run-memory.ts';
+import { type DecisionEntry, isJudgement, type Json, type SampleEntry } from './step-entries.ts';
+
+/** Sums over a run so far. */
+export interface RunTotals {
+  steps: number;
+  samples: number;
+  votes: number;
+  flags: FlagCounts;
+  /** How many steps were decided by which votes, by `tallyKey`. */
+  tallies: Record<string, number>;
+  /** The same of steps that were given up: they are no decisions, and say as much of the voters. */
+  undecided?: Record<string, number>;
+  /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
+  examples?: Record<string, number[]>;
+  /** What became of the items, where the run is over many inputs. */
+  items?: ItemsRecord;
+  /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
+  shared?: number;
+  /** Decisions by what settled them, where that was not the votes that a step has at first. */
+  settledBy: Record<string, number>;
+  /** Steps with at least one vote for a candidate that lost. */
+  contestedSteps: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Null as soon as one sample's price is unknown. */
+  costUsd: number | null;
+  /** Decisions that differ from the reference; null without a reference. */
+  wrongSteps: number | null;
+  /** First step whose decision differs from the reference. */
+  firstWrongStep: number | null;
+  /** What the drift tests remember; undefined without a calibration. */
+  drift?: { dissent: DriftState; flags: DriftState };
+  /** What is remembered of voters that are chosen among; undefined where they take turns. */
+  panel?: PanelState;
+  /** What was paid for guesses that did not come true, and for draws beyond those needed; in none of the other figures. */
+  wasted?: Waste;
+  /** Time in which the run was executing, over all its resumptions. */
+  activeMs: number;
+  /** Its course up to there; journals of early versions have none. */
+  course?: CoursePoint[];
+}
+
+export interface ItemCounts {
+  done: number;
+  undecided: number;
+  invalid: number;
+}
+
+/** At a checkpoint. */
+export interface ItemsRecord extends ItemCounts {
+  /** What an item took so far whose last step is still to come. */
+  readonly begun?: Json;
+  /** What the votes so far say of the voters. */
+  readonly certainty?: Json;
+  readonly leastCertain?: Json;
+}
+
+/** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */
+export interface Waste {
+  samples: number;
+  cancelled: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Null as soon as one sample's price is unknown. */
+  costUsd: number | null;
+}
+
+export function emptyTotals(options: { hasReference: boolean }): RunTotals {
+  return {
+    steps: 0,
+    samples: 0,
+    votes: 0,
+    flags: {},
+    tallies: {},
+    settledBy: {},
+    contestedSteps: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    costUsd: 0,
+    wrongSteps: options.hasReference ? 0 : null,
+    firstWrongStep: null,
+    activeMs: 0,
+  };
+}
+
+/** Whether it is one run over many inputs. */
+export function isMap({ totals }: { readonly totals: RunTotals }): boolean {
+  return totals.items !== undefined;
+}
+
+/** What settles a step, or gives it up, without its votes: these say nothing of such a decision. */
+const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier', 'nothing']);
+
+export function settlesByVotes({ settledBy }: DecisionEntry): boolean {
+  return settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy);
+}
+
+/** Adds a decision to the totals, in place: this runs once a step. */
+export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
+  totals.steps++;
+  totals.samples += decision.samples;
+  totals.votes += decision.votes;
+  if (decision.tally !== undefined) totals.contestedSteps++;
+  const { settledBy } = decision;
+  if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
+  if (settledBy === 'nothing' && decision.votes > 0) {
+    totals.undecided ??= {};
+    addTally(totals.undecided, decision);
+  }
+  if (settlesByVotes(decision)) {
+    const key = addTally(totals.tallies, decision);
+    if (decision.tally !== undefined) {
+      totals.examples ??= {};
+      const steps = totals.examples[key] ?? [];
+      totals.examples[key] = steps;
+      if (steps.length < EXAMPLES_KEPT) steps.push(decision.stepIndex);
+    }
+  }
+  addFlags(totals.flags, decision.flags);
+  totals.inputTokens += decision.inputTokens;
+  totals.outputTokens += decision.outputTokens;
+  totals.costUsd = addUsd(totals.costUsd, decision.costUsd);
+  if (decision.wrong && totals.wrongSteps !== null) {
+    totals.wrongSteps++;
+    totals.firstWrongStep ??= decision.stepIndex;
+  }
+}
+
+export function addWaste(totals: RunTotals, waste: Waste): void {
+  const sum = totals.wasted ?? { samples: 0, cancelled: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  sum.samples += waste.samples;
+  sum.cancelled += waste.cancelled;
+  sum.inputTokens += waste.inputTokens;
+  sum.outputTokens += waste.outputTokens;
+  sum.costUsd = addUsd(sum.costUsd, waste.costUsd);
+  totals.wasted = sum;
+}
+
+/** Of samples that were paid for and not used. */
+export function wasteOf(samples: readonly SampleEntry[]): Waste {
+  const waste: Waste = { samples: samples.length, cancelled: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  for (const { inputTokens, outputTokens, costUsd } of samples) {
+    waste.inputTokens += inputTokens ?? 0;
+    waste.outputTokens += outputTokens ?? 0;
+    waste.costUsd = addUsd(waste.costUsd, costUsd);
+  }
+  return waste;
+}
+
+/** Of everything that was paid, in US dollars; null where a price is not known. */
+export function billOf({ costUsd, wasted }: RunTotals): number | null {
+  return wasted === undefined ? costUsd : addUsd(costUsd, wasted.costUsd);
+}
+
+/** Adds a sample of a step that is not decided yet. */
+export function addSample(totals: RunTotals, sample: SampleEntry): void {
+  totals.samples++;
+  if (sample.flag === undefined) totals.votes += isJudgement(sample) ? 0 : 1;
+  else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
+  totals.inputTokens += sample.inputTokens ?? 0;
+  totals.outputTokens += sample.outputTokens ?? 0;
+  totals.costUsd = addUsd(totals.costUsd, sample.costUsd);
+}
+
+/** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */
+function tallyKey({ votes, tally, classVotes }: DecisionEntry): string {
+  if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
+  return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
+}
+
+/** @returns the key that it is counted under */
+export function addTally(tallies: Record<string, number>, decision: DecisionEntry): string {
+  const key = knownKey(tallies, tallyKey(decision));
+  tallies[key] = (tallies[key] ?? 0) + 1;
+  return key;
+}
+
+export const EXAMPLES_KEPT = 10;
+/** Beyond so many tallies new ones are counted under coarser ones, so that they do not grow with the run (J5). */
+const MAX_TALLIES = 4_096;
+
+/**
+ * A coarser tally says less than the true one: classes pooled, the winner's votes rounded down to two binary digits, those
+ * of the strongest rival up, and not more than the winner's; other rivals have gone into the strongest one.
+ */
+function knownKey(tallies: Readonly<Record<string, number>>, key: string): string {
+  if (tallies[key] !== undefined || Object.keys(tallies).length < MAX_TALLIES) return key;
+  const [winner = 0, ...rivals] = parseTally(key).map((counts) => counts.reduce((sum, count) => sum + count, 0));
+  const grain = (count: number) => 2 ** Math.max(0, Math.floor(Math.log2(Math.max(count, 1))) - 1);
+  const rival = rivals.reduce((sum, count) => sum + count, 0);
+  const down = Math.floor(winner / grain(winner)) * grain(winner);
+  const up = Math.min(Math.ceil(rival / grain(rival)) * grain(rival), down);
+  return rivals.length === 0 ? String(down) : `${down}:${up}`;
+}
+
+/** Votes by voter class of each candidate, winner first. */
+export function parseTally(key: string): number[][] {
+  return key.split(':').map((candidate) => candidate.split(',').map(Number));
+}

@@ -1,0 +1,73 @@
+import type { FlagCounts, RedFlagCode } from './red-flags.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
+export type Json = any;
+
+/** A decision. Compact: one row a step, for millions of steps. */
+export interface DecisionEntry {
+  readonly type: 'decision';
+  readonly stepIndex: number;
+  readonly action: Json;
+  readonly samples: number;
+  readonly votes: number;
+  /** Votes by candidate key, winner first; undefined where the step was unanimous. */
+  readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
+  /** Votes by voter class, winner first, also where the step was unanimous; undefined where the first class alone voted. */
+  readonly classVotes: readonly (readonly number[])[] | undefined;
+  /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: string | undefined;
+  readonly flags: FlagCounts | undefined;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  /** From the first draw to the decision. */
+  readonly latencyMs: number;
+  /** Differs from the reference; undefined without a reference. */
+  readonly wrong: boolean | undefined;
+  /** Whether the journal keeps the step's sampled texts now that it is decided. */
+  readonly keepSamples: boolean;
+}
+
+/** A landed sample. Durable before its step is decided, so that a crash does not make it be paid again. */
+export interface SampleEntry {
+  readonly type: 'sample';
+  readonly stepIndex: number;
+  readonly draw: number;
+  readonly model: string;
+  /** Name of the variant it was asked in. */
+  readonly variant: string;
+  readonly temperature: number;
+  readonly text: string;
+  readonly finishReason: string;
+  /** Key of the candidate it votes for; undefined where it was flagged. */
+  readonly candidate: string | undefined;
+  readonly flag: { readonly code: RedFlagCode; readonly detail: string } | undefined;
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+  readonly costUsd: number | null;
+  readonly latencyMs: number;
+}
+
+/**
+ * A landed sample of a step after the one being decided, drawn on the guess that this is decided in a certain way. It is no
+ * sample of its step before the guess has come true; until then it is kept for a resumed run, and gone once its step is
+ * decided or the run is done.
+ */
+export interface AheadEntry {
+  readonly type: 'ahead';
+  /** Hash of the state that was guessed. */
+  readonly basis: string;
+  readonly sample: SampleEntry;
+}
+
+const JUDGED = 'verifier of ';
+
+/** What a verifier's samples have in place of the name of a variant. */
+export function judgedVariant(candidate: string): string {
+  return `${JUDGED}${candidate}`;
+}
+
+/** Whether a sample is a verifier's opinion on a candidate, not a vote for one. */
+export function isJudgement({ variant }: Pick<SampleEntry, 'variant'>): boolean {
+  return variant.startsWith(JUDGED);
+}
