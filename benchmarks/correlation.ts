@@ -3,7 +3,7 @@ import { type HanoiAction, type HanoiState, hanoi } from 'mdap/processes';
 import { betaDraw, createRandom, type Random } from '../src/core/random.ts';
 import { RedFlag, readReply } from '../src/core/red-flags.ts';
 import { flagSample } from '../src/core/sample-flags.ts';
-import { plan } from '../src/planning/scaling-laws.ts';
+import { scalingLaws } from '../src/planning/scaling-laws.ts';
 import { planDistribution, stepOutcome } from '../src/planning/varying-rates.ts';
 import { fitBetaBinomial } from '../src/statistics/beta-binomial.ts';
 import { certificateOf } from '../src/statistics/certificate.ts';
@@ -230,7 +230,7 @@ function simulateSteps(options: {
 export function measureMixedSteps() {
   const steps = 1_000;
   const target = 0.95;
-  const planned = plan({ p: 0.95, steps, target: 0.99 });
+  const planned = scalingLaws({ p: 0.95, steps, target: 0.99 });
   const distribution = [
     { share: 0.9, mean: (0.95 - 0.055) / 0.9 },
     { share: 0.1, mean: 0.55 },

@@ -13,8 +13,7 @@ import type { HttpReport, HttpSide } from './http.ts';
 const [role, ...rest] = process.argv.slice(2);
 // As bin/mdap.js does, and before what is big is loaded.
 if (role === 'launched' || role === 'small') keepHeapSmall();
-const { defineProcess } = await import('mdap');
-const { map } = await import('../src/defaults.ts');
+const { defineProcess, map } = await import('mdap');
 
 const LABELS = ['billing', 'delivery', 'other'];
 const SYSTEM = `Sort a customer's message. Answer with one word: ${LABELS.join(', ')}.`;

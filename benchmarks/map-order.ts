@@ -1,7 +1,7 @@
 import { defineProcess, type Model, memoryJournal, simulatedModel } from 'mdap';
 import { createRandom, mix } from '../src/core/random.ts';
-import { map } from '../src/defaults.ts';
 import type { ItemSink } from '../src/engine/item-run.ts';
+import { map } from '../src/map.ts';
 import { virtualClock } from '../src/testing/virtual-clock.ts';
 import { printTable } from './table.ts';
 

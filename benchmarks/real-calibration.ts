@@ -2,7 +2,7 @@ import {
   aheadByK,
   type Calibration,
   type CalibrationFigures,
-  calibrateProcess,
+  calibrate,
   evidenceRule,
   figuresOf,
   type Model,
@@ -14,7 +14,7 @@ import { createSampler } from '../src/calls/retrying-sampler.ts';
 import { createRandom } from '../src/core/random.ts';
 import { voterModelOf } from '../src/planning/calibration.ts';
 import { forecast } from '../src/planning/forecast.ts';
-import { plan } from '../src/planning/scaling-laws.ts';
+import { scalingLaws } from '../src/planning/scaling-laws.ts';
 import { leastMarginFor, planDistribution } from '../src/planning/varying-rates.ts';
 import { clopperPearson, type Interval } from '../src/statistics/special-functions.ts';
 import { InFlight } from '../src/voting/draws.ts';
@@ -102,7 +102,7 @@ export async function measureCalibration(bench: CalibrationBench): Promise<void>
         maxOutputTokens,
         seed: steps,
       } as const;
-      const { calibration } = await calibrateProcess(process, { digits: DIGITS, seed: 1 }, options);
+      const { calibration } = await calibrate(process, { digits: DIGITS, seed: 1 }, options);
       all.push({ steps, process, calibration, figures: figuresOf(calibration) });
     }
   }
@@ -235,7 +235,7 @@ function calibratedRows({ steps, process, calibration, figures }: Calibrated): R
   const count = process.forms.length;
   if (count === 1) {
     const { p } = figures.classes[0]!;
-    const { margin, success, votesPerStep } = plan({ p: p.estimate, steps: 1, target: 1 - MAX_ERROR });
+    const { margin, success, votesPerStep } = scalingLaws({ p: p.estimate, steps: 1, target: 1 - MAX_ERROR });
     const outlook = { votesPerStep, errorPerStep: 1 - success, undecidedPerStep: 0 };
     rows.push({ name: `ahead by ${margin}, of p alone`, steps, process, rule: aheadByK({ margin }), outlook });
   }

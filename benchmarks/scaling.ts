@@ -1,4 +1,4 @@
-import { plan } from 'mdap';
+import { scalingLaws } from 'mdap';
 import { simulatedRace } from './statistics.ts';
 import { printTable } from './table.ts';
 
@@ -74,7 +74,7 @@ export function measureScaling(say: (line?: string) => void) {
 
 function priced({ error, tokens, inputUsd, outputUsd }: (typeof MODELS)[number]) {
   const sampleCostUsd = (INPUT_TOKENS * inputUsd + tokens * outputUsd) / 1e6;
-  const { margin, votesPerStep, costUsd, success } = plan({
+  const { margin, votesPerStep, costUsd, success } = scalingLaws({
     p: 1 - error,
     steps: STEPS,
     target: TARGET,
@@ -88,7 +88,7 @@ function subtaskCosts(p: number) {
   const prompt = 617 * 0.4e-6;
   const answer = 538 * 1.6e-6;
   const cost = (m: number) => {
-    const { samples } = plan({ p, steps: STEPS, stepsPerSubtask: m, target: TARGET });
+    const { samples } = scalingLaws({ p, steps: STEPS, stepsPerSubtask: m, target: TARGET });
     return samples * (prompt + m * answer);
   };
   const single = cost(1);

@@ -1,6 +1,14 @@
 // What a user writes
 
 export { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor } from './bench.ts';
+export { type CalibrateOptions, calibrate } from './calibrate.ts';
+export {
+  type CompareOptions,
+  type Comparison,
+  compare,
+  type ModelComparison,
+  type SubtaskComparison,
+} from './compare.ts';
 export type { Cell, Measure, Trial } from './comparison/figures.ts';
 // Ports and their adapters
 export type { Arrangement, Method, Outcome } from './comparison/method.ts';
@@ -32,46 +40,27 @@ export {
   type StepSubject,
 } from './core/process.ts';
 export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './core/red-flags.ts';
-export {
-  type CalibrateOptions,
-  calibrateItems,
-  calibrateProcess,
-  type DecideQuestion,
-  decide,
-  type MapOptions,
-  type MapResult,
-  map,
-  openJournal,
-  run,
-  systemClock,
-} from './defaults.ts';
+export { type DecideQuestion, decide } from './decide.ts';
+export { openJournal, systemClock } from './defaults.ts';
 export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item-run.ts';
 export type { ReplayCost, ReplayedStep, ReplayResult } from './engine/replay-loop.ts';
 export type { RecordPolicy, RunResult } from './engine/run-loop.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
+export { type MapOptions, type MapResult, map } from './map.ts';
 export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';
 export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
 export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
 export { type ModelOptions, type RunOptions, resumeOptions, type VoteOptions } from './options.ts';
-export {
-  type CalibratedPlan,
-  type CompareOptions,
-  type Comparison,
-  compareModels,
-  type ModelComparison,
-  type PlanOptions,
-  planByCalibration,
-  planRun,
-  type SubtaskComparison,
-} from './plan-and-compare.ts';
+export { type CalibratedPlan, type PlanOptions, plan } from './plan.ts';
 export { type Calibration, type CalibrationFigures, figuresOf } from './planning/calibration.ts';
 export type { Forecast, Outlook, RuleForecast } from './planning/forecast.ts';
 // Plan, run, decide
-export { type Plan, type PlanInput, plan, planProcess } from './planning/scaling-laws.ts';
-export { type ReplayOptions, replayRun } from './replay.ts';
-export { planSteps, type SolveOptions, type SolveResult, solve } from './solve.ts';
+export { type Plan, type PlanInput, scalingLaws } from './planning/scaling-laws.ts';
+export { type ReplayOptions, replay } from './replay.ts';
+export { run } from './run.ts';
+export { decompose, type SolveOptions, type SolveResult, solve } from './solve.ts';
 export { evidenceRule, type VoterModel } from './statistics/evidence.ts';
 // Stop rules
 export {

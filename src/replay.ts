@@ -1,11 +1,12 @@
+import { assembleVote } from './assemble-vote.ts';
 import { UsageError } from './core/errors.ts';
 import { isMap, type RunRecord, unknownRun } from './core/journal.ts';
 import type { Model } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from './core/red-flags.ts';
-import { assembleVote, openJournal, openModel } from './defaults.ts';
+import { openJournal, openModel } from './defaults.ts';
 import { outOfSamples } from './engine/recount.ts';
-import { type ReplayedStep, type ReplayResult, replay } from './engine/replay-loop.ts';
+import { type ReplayedStep, type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
 import { isSimulated } from './models/resolve.ts';
 import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
 import { InFlight } from './voting/draws.ts';
@@ -47,11 +48,7 @@ const DEFAULT_LISTED = 10;
  * @throws {JournalError} `unknown-run`
  * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
  */
-export async function replayRun(
-  process: AnyProcess,
-  runId: string,
-  options: ReplayOptions = {},
-): Promise<ReplayResult> {
+export async function replay(process: AnyProcess, runId: string, options: ReplayOptions = {}): Promise<ReplayResult> {
   const { redFlags = RED_FLAG_CODES, mostListed = DEFAULT_LISTED, acceptChange = false, onStep } = options;
   const unknown = redFlags.find((code) => !RED_FLAG_CODES.includes(code));
   if (unknown !== undefined) {
@@ -68,7 +65,7 @@ export async function replayRun(
       );
     }
     const context = await contextOf(process, record, options);
-    return await replay(process, record, {
+    return await replayRecorded(process, record, {
       journal,
       context,
       redFlags: new Set(redFlags),

@@ -1,4 +1,4 @@
-// solve and plan-steps:
+// solve and decompose:
 // 1. What waits together is voted on together: a step's focus does not depend on what is decided before it, and votes that ran
 //    ahead decide the same (J3).
 // 2. Replies in every form are read back; prompts of forms differ; mistakes are well-formed.
@@ -18,7 +18,6 @@ import { type AnyProcess, parseInput } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { RedFlag, readReply } from './core/red-flags.ts';
 import { nextTask } from './decomposition/tree.ts';
-import { run } from './defaults.ts';
 import { memoryJournal } from './journals/memory.ts';
 import { scriptedModel } from './models/scripted.ts';
 import { simulatedModel } from './models/simulated.ts';
@@ -30,7 +29,8 @@ import {
   solve as solveProcess,
   stepPlanProcess,
 } from './processes/index.ts';
-import { planSteps, type SolveOptions, solve } from './solve.ts';
+import { run } from './run.ts';
+import { decompose, type SolveOptions, solve } from './solve.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
 const products = solveProcess({ oracle: PRODUCTS });
@@ -391,12 +391,12 @@ describe('a plan', () => {
 
   test('is voted on as a whole, and not carried out (7)', async () => {
     const model = solver({ split: SPLIT });
-    const { plan, status } = await planSteps('A', { model, proposals: 3, journal: memoryJournal() });
+    const { plan, status } = await decompose('A', { model, proposals: 3, journal: memoryJournal() });
     assert.equal(status, 'done');
     assert.deepEqual(JSON.parse(JSON.stringify(plan!.subproblems.map(({ id }) => id))), ['P1', 'P2']);
     assert.equal(model.requests.length, 3);
     const whole = solver({ split: '{"atomic": true}' });
-    assert.equal((await planSteps('A', { model: whole, journal: memoryJournal() })).plan, undefined);
+    assert.equal((await decompose('A', { model: whole, journal: memoryJournal() })).plan, undefined);
   });
 
   test('runs with its parameters and the answers of others in their places (7)', async () => {

@@ -5,10 +5,10 @@ import { solve as solveProcess } from './decomposition/process.ts';
 import { PRODUCTS } from './decomposition/products.ts';
 import type { AnswerKind, Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
-import { run } from './defaults.ts';
 import type { RunResult } from './engine/run-loop.ts';
 import { isSimulated } from './models/resolve.ts';
 import type { RunOptions } from './options.ts';
+import { run } from './run.ts';
 
 /** Those of a run, and how far a problem is decomposed. */
 export interface SolveOptions extends Omit<RunOptions, 'answer' | 'roles' | 'processSource'> {
@@ -37,7 +37,7 @@ export interface SolveResult extends RunResult<SolveState> {
 }
 
 /**
- * Solves a problem by decomposing it: see `processes/solve.ts`. Resumes with the same `runId`.
+ * Solves a problem by decomposing it: see `decomposition/process.ts`. Resumes with the same `runId`.
  * @throws as `run` does.
  */
 export async function solve(problem: string, options: SolveOptions): Promise<SolveResult> {
@@ -52,7 +52,7 @@ export async function solve(problem: string, options: SolveOptions): Promise<Sol
  * @returns a result without a plan where the model would have it answered in one piece, or the run is not done
  * @throws as `run` does.
  */
-export async function planSteps(
+export async function decompose(
   problem: string,
   options: Omit<SolveOptions, 'maxDepth' | 'maxNodes'>,
 ): Promise<RunResult<SolveState> & { readonly plan: Split | undefined }> {

@@ -18,9 +18,9 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerPro
 import type { SampleEntry } from './core/journal.ts';
 import type { Model } from './core/model.ts';
 import { defineProcess } from './core/process.ts';
-import { run } from './defaults.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { RunOptions } from './options.ts';
+import { run } from './run.ts';
 import { openTelemetry } from './telemetry.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 

@@ -381,7 +381,7 @@ describe('--help', { concurrency }, () => {
       'bench',
       'map',
       'solve',
-      'plan-steps',
+      'decompose',
       'runs',
       'inspect',
       'report',

@@ -1,5 +1,6 @@
+import { calibrate } from '../calibrate.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { calibrateItems, calibrateProcess, systemClock } from '../defaults.ts';
+import { systemClock } from '../defaults.ts';
 import {
   type Calibration,
   type CalibrationFigures,
@@ -40,8 +41,8 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
       onStep: showSteps(),
     };
     return items === undefined
-      ? calibrateProcess(loaded.process, input, options)
-      : calibrateItems(loaded.process, items(), options);
+      ? calibrate(loaded.process, input, options)
+      : calibrate(loaded.process, items(), options);
   });
   writeCalibration(file, calibration);
   const figures = figuresOf(calibration);

@@ -1,14 +1,9 @@
 import { existsSync } from 'node:fs';
+import { type Comparison, compare, type ModelComparison, type SubtaskComparison } from '../compare.ts';
 import { UsageError } from '../core/errors.ts';
 import { inSubtasks, type Process } from '../core/process.ts';
-import { readCalibrationFile } from '../defaults.ts';
-import {
-  aheadOf,
-  type Comparison,
-  compareModels,
-  type ModelComparison,
-  type SubtaskComparison,
-} from '../plan-and-compare.ts';
+import { readCalibrationFile } from '../open-calibration.ts';
+import { aheadOf } from '../plan.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
@@ -48,7 +43,7 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
         });
   let wasInterrupted = false;
   const compared = await pausable(async (signal) => {
-    const comparison = await compareModels(loaded.process, input, {
+    const comparison = await compare(loaded.process, input, {
       ...runOptionsOf(options),
       items,
       steps: flags.steps ?? (await steps?.()),

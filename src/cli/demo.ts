@@ -1,7 +1,8 @@
-import { openJournal, run, systemClock } from '../defaults.ts';
+import { openJournal, systemClock } from '../defaults.ts';
 import type { RunResult } from '../engine/run-loop.ts';
-import { planRun } from '../plan-and-compare.ts';
+import { plan } from '../plan.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { run } from '../run.ts';
 import { byCloseness, describeStep } from './inspect.ts';
 import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';
@@ -45,7 +46,7 @@ export async function demoCommand({ journal: file }: { journal: string }): Promi
         : `Derailed at step ${unvoted.firstWrongStep}. Nothing in the run showed it, until the tower had not arrived after ${totalSteps} steps.\n`,
     );
     say('2. The plan: what would it take?\n');
-    const planned = await planRun(definition, INPUT, { model: MODEL, k: 'auto', target: TARGET });
+    const planned = await plan(definition, INPUT, { model: MODEL, k: 'auto', target: TARGET });
     say(describePlan(definition.name, planned));
     say(`3. Voted: each step goes to the first answer that leads by ${planned.margin}.\n`);
     const voted = await execute(planned.margin);

@@ -26,7 +26,7 @@ import {
 import { planCommand } from './plan.ts';
 import { addReplayOptions, replayCommand } from './replay.ts';
 import { resumeCommand, runCommand } from './run.ts';
-import { planStepsCommand, solveCommand } from './solve.ts';
+import { decomposeCommand, solveCommand } from './solve.ts';
 import { printable, printableLines } from './terminal.ts';
 
 /**
@@ -236,12 +236,20 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addHelpText('after', SOLVE_EXAMPLES)
     .action(ending(solveCommand));
 
-  const planSteps = addSolveOptions(program.command('plan-steps'))
-    .description('plan once: a file of steps with prompts and dependencies, voted on as a whole, to read, edit and run')
-    .option('--output <file>', 'the plan (default: plan.json)');
-  addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(planSteps))))))
-    .addHelpText('after', PLAN_STEPS_EXAMPLES)
-    .action(ending(planStepsCommand));
+  // `plan-steps` is what it was called before.
+  for (const [name, hidden] of [
+    ['decompose', false],
+    ['plan-steps', true],
+  ] as const) {
+    const decompose = addSolveOptions(program.command(name, { hidden }))
+      .description(
+        'write a plan: a file of steps with prompts and dependencies, voted on as a whole, to read, edit and run',
+      )
+      .option('--output <file>', 'the plan (default: plan.json)');
+    addJsonOption(addJournalOption(addCalibrationOptions(addPlanOptions(addVoteOptions(addModelOptions(decompose))))))
+      .addHelpText('after', DECOMPOSE_EXAMPLES)
+      .action(ending(decomposeCommand));
+  }
 
   const runs = program.command('runs').description('list the runs of a journal, the newest first');
   addJsonOption(addJournalOption(runs)).addHelpText('after', RUNS_EXAMPLES).action(ending(runsCommand));
@@ -361,9 +369,9 @@ Examples:
 
 \`mdap inspect RUN\` shows the tree with the votes at every node; \`mdap resume RUN\` goes on.`;
 
-const PLAN_STEPS_EXAMPLES = `
+const DECOMPOSE_EXAMPLES = `
 Examples:
-  mdap plan-steps "Multiply 33197 by 90512." --answer number --model simulated:p=0.95 --output product.json
+  mdap decompose "Multiply 33197 by 90512." --answer number --model simulated:p=0.95 --output product.json
   mdap run product.json --model simulated:p=0.95
 With "parameters": ["name"] in the file, {name} in its texts is bound by the input, of \`mdap run\` or of each record of \`mdap map\`.`;
 

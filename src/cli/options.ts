@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LADDER, type LadderRung } from '../assemble-voters.ts';
+import { LADDER, type LadderRung } from '../assemble-vote.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
 import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';

@@ -1,6 +1,6 @@
-import { type CalibratedPlan, planByCalibration, planRun } from '../plan-and-compare.ts';
+import { type CalibratedPlan, plan } from '../plan.ts';
 import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
-import { type Plan, plan } from '../planning/scaling-laws.ts';
+import { type Plan, scalingLaws } from '../planning/scaling-laws.ts';
 import { type RunFlags, runOptionsOf } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';
@@ -29,9 +29,7 @@ export async function planCommand(source: string, flags: PlanFlags): Promise<num
   // Rates that are given are planned with.
   const isAsked = flags.p === undefined && flags.v === undefined && flags.stepsPerSubtask === undefined;
   const calibration = flags.calibration ?? (isAsked ? findCalibration(loaded.process, flags, 'planning') : undefined);
-  const planned = calibration
-    ? await planByCalibration(loaded.process, raw, { ...options, calibration })
-    : await planRun(loaded.process, raw, options);
+  const planned = await plan(loaded.process, raw, { ...options, calibration: calibration || undefined });
   if (flags.json) process.stdout.write(`${printableJson(planned)}\n`);
   else if ('rules' in planned) process.stdout.write(describeCalibratedPlan(loaded.process.name, planned));
   else process.stdout.write(describePlan(loaded.process.name, planned) + costHint(planned, flags));
@@ -146,7 +144,7 @@ export function describePlan(processName: string, planned: Plan): string {
   const sampleCostUsd = planned.costUsd === null ? undefined : planned.costUsd / planned.samples / stepsPerSubtask;
   const margins = [margin - 1, margin, margin + 1, margin + 2].filter((k) => k >= 1);
   const rows = margins.map((k) => {
-    const { success, votesPerStep, samples, costUsd } = plan({
+    const { success, votesPerStep, samples, costUsd } = scalingLaws({
       p,
       v,
       steps,

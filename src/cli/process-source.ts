@@ -57,7 +57,7 @@ function readPlan(path: string): AnyProcess {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (thrown) {
     throw new UsageError(
-      `process: expected a plan, as \`mdap plan-steps\` writes it, at ${path}: ${messageOf(thrown)}.`,
+      `process: expected a plan, as \`mdap decompose\` writes it, at ${path}: ${messageOf(thrown)}.`,
     );
   }
   return stepPlanProcess(value);

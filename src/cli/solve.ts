@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
 import type { AnswerKind, StepPlan } from '../processes/index.ts';
-import { planSteps, type SolveOptions, solve } from '../solve.ts';
+import { decompose, type SolveOptions, solve } from '../solve.ts';
 import { type RunFlags, readText, runOptionsOf } from './options.ts';
 import { showOutline } from './outline.ts';
 import { progress } from './progress.ts';
@@ -45,7 +45,7 @@ export async function solveCommand(text: string, flags: SolveFlags): Promise<num
 }
 
 /** A plan for a problem, into a file. */
-export async function planStepsCommand(
+export async function decomposeCommand(
   text: string,
   flags: SolveFlags & { readonly output?: string },
 ): Promise<number> {
@@ -55,7 +55,7 @@ export async function planStepsCommand(
     throw new UsageError(`--output: ${output} is there already: move it away, or choose another file.`);
   }
   const problem = readText(text, 'problem');
-  const result = await pausable((signal) => planSteps(problem, { ...optionsOf(flags), ...listening(signal) }));
+  const result = await pausable((signal) => decompose(problem, { ...optionsOf(flags), ...listening(signal) }));
   const { plan, status } = result;
   if (plan !== undefined) {
     const file: StepPlan = {

@@ -6,7 +6,7 @@ import { PRODUCTS } from './products.ts';
 import { ANSWER_KINDS, type AnswerKind, bind, checkSplit, SPLIT_SHAPE, type Split, splitOf } from './split.ts';
 import type { SolveAction, SolveState } from './tree.ts';
 
-/** A plan as a file: what `mdap plan-steps` writes, and what a person reads, edits and runs. */
+/** A plan as a file: what `mdap decompose` writes, and what a person reads, edits and runs. */
 export interface StepPlan extends Split {
   /** Version of this form. */
   readonly stepPlan: 1;
@@ -21,7 +21,7 @@ export interface StepPlan extends Split {
 }
 
 const PLAN_SCHEMA = SPLIT_SHAPE.extend({
-  stepPlan: z.literal(1, 'expected 1, as in a file that `mdap plan-steps` wrote'),
+  stepPlan: z.literal(1, 'expected 1, as in a file that `mdap decompose` wrote'),
   name: z.string().min(1).default('plan'),
   problem: z.string().min(1),
   answer: z.enum(ANSWER_KINDS).default('text'),

@@ -6,12 +6,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../core/errors.ts';
-import { run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
 import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { run } from '../run.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 
 const PRICE = { inputUsdPerMTok: 1, outputUsdPerMTok: 4 };

@@ -2,17 +2,18 @@
 // counted, and pauses the run where that is wanted; one that has not stays quiet; the tests go on where a pause left them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { calibrate } from '../calibrate.ts';
 import type { RunEvent } from '../core/events.ts';
-import { calibrateProcess, run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import type { RunOptions } from '../options.ts';
 import { dictSum } from '../processes/benchmarks/dict-sum.ts';
+import { run } from '../run.ts';
 
 const PROCESS = dictSum();
 const INPUT = { turns: 3_000 };
 
 async function calibrationOf(model: string) {
-  const { calibration } = await calibrateProcess(PROCESS, INPUT, { model, sampleSteps: 1_000, variants: 1 });
+  const { calibration } = await calibrate(PROCESS, INPUT, { model, sampleSteps: 1_000, variants: 1 });
   // As if it had been made with whatever the run asks.
   return (asked: string) => ({ ...calibration, classes: [{ ...calibration.classes[0]!, model: asked }] });
 }

@@ -15,10 +15,10 @@ import type { RunEvent } from '../core/events.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { defineProcess, type ProcessDefinition } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
-import { run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
+import { run } from '../run.ts';
 
 const STEPS = 6;
 const HARD = 3;

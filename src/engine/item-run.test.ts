@@ -15,14 +15,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { calibrate } from '../calibrate.ts';
 import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
-import { calibrateProcess, type MapOptions, map } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
+import { type MapOptions, map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
 import { stepPlanProcess } from '../processes/index.ts';
@@ -328,7 +329,7 @@ describe('how sure a result is', () => {
   test('is known at once with a calibration (6)', async () => {
     const sink = new Results();
     const options = { ...modelFor({ p: 0.9 }), seed: 1, steps: 400 };
-    const { calibration } = await calibrateProcess(DOUBLE, { value: 3, steps: 60 }, { ...options, sampleSteps: 60 });
+    const { calibration } = await calibrate(DOUBLE, { value: 3, steps: 60 }, { ...options, sampleSteps: 60 });
     const result = await mapped(items.slice(0, 120), {
       sink,
       ...options,

@@ -53,6 +53,9 @@ export interface DoubtfulItem {
   readonly firstStep: number;
 }
 
+/** Where a map starts. */
+export const FIRST_ITEM = { index: 0, step: 0, inner: null };
+
 const MAX_DOUBTFUL_ITEMS = 10;
 
 /** Where results go: each item once, in order. */

@@ -10,11 +10,11 @@
 //  9. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { type CalibrateOptions, calibrate } from '../calibrate.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
-import { type CalibrateOptions, calibrateItems, calibrateProcess } from '../defaults.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import {
   type Calibration,
@@ -55,7 +55,7 @@ function readNumber(text: string): number {
 }
 
 async function calibrationOf(options: Partial<CalibrateOptions> = {}, process = COUNT): Promise<Calibration> {
-  const { calibration, reason } = await calibrateProcess(
+  const { calibration, reason } = await calibrate(
     process,
     { to: 400 },
     {
@@ -295,7 +295,7 @@ describe('a model that fails', () => {
   };
 
   test('midway: the steps seen so far are the calibration', async () => {
-    const { calibration, reason } = await calibrateProcess(
+    const { calibration, reason } = await calibrate(
       COUNT,
       { to: 400 },
       {
@@ -309,7 +309,7 @@ describe('a model that fails', () => {
   });
 
   test('at once: thrown', async () => {
-    await assert.rejects(calibrateProcess(COUNT, { to: 400 }, { model: failingAfter(0) }), failure);
+    await assert.rejects(calibrate(COUNT, { to: 400 }, { model: failingAfter(0) }), failure);
   });
 });
 
@@ -415,7 +415,7 @@ describe('over many items', () => {
       return String(next(request));
     });
     const options = { model, sampleSteps: 150, draws: 2, extraDraws: 0, variants: 1 };
-    const { calibration, reason } = await calibrateItems(BETWEEN, many(), options);
+    const { calibration, reason } = await calibrate(BETWEEN, many(), options);
     assert.equal(reason, null);
     const { steps, runSteps, truth } = calibration;
     assert.deepEqual([steps.length, asked.size, runSteps, truth], [150, 150, STEPS, 'reference']);
@@ -424,7 +424,7 @@ describe('over many items', () => {
     // Of 397 steps; a binomial of 150 draws without replacement lies in this range with 1 - 1e-6.
     const early = indices.filter((index) => index < STEPS / 2).length;
     assert.ok(early > 46 && early < 104, `${early}`);
-    const whole = await calibrateItems(BETWEEN, many(), { ...options, sampleSteps: 1_000 });
+    const whole = await calibrate(BETWEEN, many(), { ...options, sampleSteps: 1_000 });
     assert.deepEqual(
       whole.calibration.steps.map(({ stepIndex }) => stepIndex),
       Array.from({ length: STEPS }, (_, i) => i),
@@ -433,7 +433,7 @@ describe('over many items', () => {
 
   test('p of the model lies in its interval', async () => {
     const options = { model: 'simulated:p=0.85,v=0.9,seed=4', sampleSteps: 300, variants: 1 } as const;
-    const { calibration } = await calibrateItems(BETWEEN, many(), options);
+    const { calibration } = await calibrate(BETWEEN, many(), options);
     const [figures] = figuresOf(calibration).classes;
     assert.ok(figures!.p.low < 0.85 && figures!.p.high > 0.85, JSON.stringify(figures!.p));
     requireSameProcess(calibration, BETWEEN, { isAccepted: false });
@@ -442,7 +442,7 @@ describe('over many items', () => {
   test('without a reference, the votes on the first items', async () => {
     const blind = defineProcess({ ...BETWEEN, reference: undefined });
     const model = scriptedModel((request) => String(next(request)));
-    const { calibration } = await calibrateItems(blind, many(), { model, sampleSteps: 20 });
+    const { calibration } = await calibrate(blind, many(), { model, sampleSteps: 20 });
     const { steps, truth, runSteps } = calibration;
     assert.deepEqual([steps.length, truth, runSteps], [20, 'agreement', null]);
   });
@@ -451,9 +451,9 @@ describe('over many items', () => {
     const done = { from: 5, to: 5 };
     const items = itemsOf(done, { from: 1, to: 3 }, done, { from: 7, to: 8 });
     const options = { model: 'simulated:p=0.9', sampleSteps: 10 } as const;
-    assert.equal((await calibrateItems(BETWEEN, items, options)).calibration.steps.length, 3);
+    assert.equal((await calibrate(BETWEEN, items, options)).calibration.steps.length, 3);
     for (const none of [itemsOf(), itemsOf(done, done)]) {
-      await assert.rejects(calibrateItems(BETWEEN, none, options), /there is nothing to decide/);
+      await assert.rejects(calibrate(BETWEEN, none, options), /there is nothing to decide/);
     }
   });
 });

@@ -16,7 +16,7 @@ import { Draws, type Failed, type Landed } from '../voting/draws.ts';
 import { questionOf, type VoteContext, vote } from '../voting/vote.ts';
 import type { ItemsOfRun } from './run-loop.ts';
 
-export interface CalibrateDependencies<State> {
+export interface MeasureDependencies<State> {
   readonly context: VoteContext;
   readonly clock: Clock;
   /** Chooses the steps. */
@@ -51,10 +51,10 @@ const MAX_WALKED_STEPS = 2 ** 21;
  * @throws {UsageError} for input that does not fit, and where a variant does not read its own right reply.
  * @throws {MdapError} what ended it, where not a single step was seen.
  */
-export async function calibrate<Input, State, Action>(
+export async function measure<Input, State, Action>(
   process: Process<Input, State, Action>,
   rawInput: unknown,
-  dependencies: CalibrateDependencies<State>,
+  dependencies: MeasureDependencies<State>,
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
@@ -120,7 +120,7 @@ async function sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps, items }: CalibrateDependencies<State>,
+  { random, steps, items }: MeasureDependencies<State>,
 ): Promise<{ readonly targets: readonly Target<State>[]; readonly runSteps: number | null }> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
@@ -149,7 +149,7 @@ async function sampleReference<Input, State, Action>(
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
-  { context, steps, items }: CalibrateDependencies<State>,
+  { context, steps, items }: MeasureDependencies<State>,
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
@@ -182,7 +182,7 @@ interface DrawnSamples {
 async function drawStep<Input, State, Action>(
   process: Process<Input, State, Action>,
   { state, stepIndex, right }: Target<State>,
-  { context, draws, extraDraws }: CalibrateDependencies<State>,
+  { context, draws, extraDraws }: MeasureDependencies<State>,
 ): Promise<DrawnSamples[]> {
   const { voters, settings } = context;
   // Steps with equal prompts must not have equal draws: they would be taken for further ones.

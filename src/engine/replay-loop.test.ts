@@ -12,16 +12,17 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { chainProcess } from '../../test/fixtures/chain-process.ts';
+import { calibrate } from '../calibrate.ts';
 import { JournalError, ProcessError, UsageError } from '../core/errors.ts';
 import type { DecisionEntry, Journal } from '../core/journal.ts';
 import { type AnyProcess, defineProcess, type ProcessDefinition } from '../core/process.ts';
 import { RED_FLAG_CODES, type RedFlagCode, redFlag } from '../core/red-flags.ts';
-import { calibrateProcess, run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
-import { type ReplayOptions, replayRun } from '../replay.ts';
+import { type ReplayOptions, replay } from '../replay.ts';
+import { run } from '../run.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import type { ReplayedStep, ReplayResult } from './replay-loop.ts';
 
@@ -39,7 +40,7 @@ async function recorded(options: Partial<RunOptions>, process: AnyProcess = HANO
 async function replayed(journal: Journal, options: ReplayOptions = {}, process: AnyProcess = HANOI) {
   const steps: ReplayedStep[] = [];
   const onStep = (step: ReplayedStep) => steps.push(step);
-  const result = await replayRun(process, RUN, { ...options, journal, onStep });
+  const result = await replay(process, RUN, { ...options, journal, onStep });
   return { result, steps };
 }
 
@@ -99,7 +100,7 @@ describe('by the rule and the flags of the run', { timeout: 60_000 }, () => {
   test('also by the evidence rule with its calibration', async () => {
     const model = 'simulated:p=0.95,v=0.9,rho=0.01,seed=5';
     const sampling = { model, variants: 'all', seed: 1, sampleSteps: 200 } as const;
-    const { calibration } = await calibrateProcess(HANOI, { disks: 10 }, sampling);
+    const { calibration } = await calibrate(HANOI, { disks: 10 }, sampling);
     const options = { model, calibration, k: undefined, variants: 2, target: 0.9 } as const;
     const { journal, decisions, result: ended } = await recorded(options);
     assert.equal(ended.status, 'done', ended.reason ?? '');

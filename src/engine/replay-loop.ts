@@ -89,7 +89,7 @@ export interface ReplayResult {
   readonly undecidedSteps: readonly ReplayedStep[];
 }
 
-/** Everything a replay needs, nothing defaulted. `replay-run.ts` assembles it. */
+/** Everything a replay needs, nothing defaulted. `replay.ts` assembles it. */
 export interface ReplayDependencies {
   readonly journal: Journal;
   /** Who voted in the run, and how it is counted now. */
@@ -103,8 +103,8 @@ export interface ReplayDependencies {
 
 const PAGE_STEPS = 1_000;
 
-/** See `replayRun`. */
-export async function replay(
+/** See `replay`. */
+export async function replayRecorded(
   process: AnyProcess,
   record: RunRecord,
   dependencies: ReplayDependencies,

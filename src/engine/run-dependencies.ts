@@ -38,7 +38,7 @@ export interface ItemsOfRun<State> {
   flush(): void;
 }
 
-/** Everything a run needs, nothing defaulted. `defaults.ts` assembles it. */
+/** Everything a run needs, nothing defaulted. `run.ts` assembles it. */
 export interface RunDependencies {
   readonly runId: string;
   /** Who votes, in turn: a model, and the form of the process that it is asked in. */

@@ -31,11 +31,11 @@ import type { Journal, JournalEntry, RunTotals, RunWriter } from '../core/journa
 import type { Model, ModelRequest } from '../core/model.ts';
 import type { EffectContext, Process } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
-import { run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { sqliteJournal } from '../journals/sqlite.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
+import { run } from '../run.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { execute, RECORD_POLICIES, type RunDependencies, type RunResult } from './run-loop.ts';

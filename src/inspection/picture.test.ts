@@ -14,10 +14,10 @@ import { ROOT } from '../../test/fixtures/cli-child.ts';
 import { echo, eventually, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
 import type { Json } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
-import { run } from '../defaults.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { run } from '../run.ts';
 import { PICTURE_COLORS, pictureOf } from './picture.ts';
 
 fc.configureGlobal({ seed: 22 });

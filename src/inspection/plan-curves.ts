@@ -1,6 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import { DEFAULT_TARGET } from '../options.ts';
-import { plan } from '../planning/scaling-laws.ts';
+import { scalingLaws } from '../planning/scaling-laws.ts';
 import {
   type Boundary,
   leastMarginFor,
@@ -78,7 +78,7 @@ const MAX_STEPS = 1e12;
 const MAX_MARGIN = 10_000;
 
 function leastMargin({ p, v, rho, m, target }: Rates, steps: number): number | { readonly cannot: string } {
-  if (rho === 0 && p > 0.5) return plan({ p, v, steps, stepsPerSubtask: m, target }).margin;
+  if (rho === 0 && p > 0.5) return scalingLaws({ p, v, steps, stepsPerSubtask: m, target }).margin;
   const found = leastMarginFor({ distribution: [{ share: 1, mean: p, rho }], steps, target });
   if (typeof found === 'number') return found;
   return {
@@ -91,7 +91,7 @@ function leastMargin({ p, v, rho, m, target }: Rates, steps: number): number | {
 function pointAt({ p, v, rho, m, target, sampleCostUsd }: Rates, steps: number, margin: number): PlanPoint {
   const { success, votesPerStep, samples, costUsd } =
     rho === 0 && p > 0.5
-      ? plan({ p, v, steps, stepsPerSubtask: m, target, margin, sampleCostUsd })
+      ? scalingLaws({ p, v, steps, stepsPerSubtask: m, target, margin, sampleCostUsd })
       : planDistribution({
           distribution: [{ share: 1, mean: p, rho }],
           steps,

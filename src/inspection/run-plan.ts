@@ -1,10 +1,10 @@
 import { MdapError } from '../core/errors.ts';
 import { billOf, isMap, type RunRecord } from '../core/journal.ts';
 import { type AnyProcess, parseInput } from '../core/process.ts';
-import { openCalibration } from '../defaults.ts';
 import { isSimulated } from '../models/resolve.ts';
+import { openCalibration } from '../open-calibration.ts';
 import { DEFAULT_K, DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
-import { planRun } from '../plan-and-compare.ts';
+import { plan } from '../plan.ts';
 import { requireSteps } from '../planning/scaling-laws.ts';
 import type { RunPlanView } from './api.ts';
 import type { Forecaster } from './forecaster.ts';
@@ -43,7 +43,7 @@ async function foretellByRates(record: RunRecord, process: AnyProcess, steps: nu
     };
   }
   const bill = billOf(totals);
-  const planned = await planRun(process, input, {
+  const planned = await plan(process, input, {
     k,
     p,
     v,

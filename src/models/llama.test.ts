@@ -14,10 +14,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
-import { run, systemClock } from '../defaults.ts';
+import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { isRightSum } from '../processes/benchmarks/add.ts';
 import { addCount } from '../processes/benchmarks/add-count.ts';
+import { run } from '../run.ts';
 import { type LlamaModelOptions, llamaModel } from './llama.ts';
 import { resolveModel } from './resolve.ts';
 

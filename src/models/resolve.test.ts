@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model } from '../core/model.ts';
-import { run, systemClock } from '../defaults.ts';
+import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { run } from '../run.ts';
 import { isSimulated, type ResolveModelOptions, resolveModel } from './resolve.ts';
 import { SIMULATED_OPTION_NAMES } from './simulated.ts';
 

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
-import { decisionSuccess, expectedVotes, type PlanInput, plan } from './scaling-laws.ts';
+import { decisionSuccess, expectedVotes, type PlanInput, scalingLaws } from './scaling-laws.ts';
 
 /** Equal up to the rounding of a few double operations, or to `tolerance`. */
 function near(actual: number, expected: number, tolerance = 1e-13): void {
@@ -19,7 +19,7 @@ function near(actual: number, expected: number, tolerance = 1e-13): void {
 
 function refuses(input: PlanInput, message: RegExp): void {
   assert.throws(
-    () => plan(input),
+    () => scalingLaws(input),
     (thrown) => thrown instanceof UsageError && message.test(thrown.message),
   );
 }
@@ -65,7 +65,7 @@ test('step success and expected votes at the vectors of facts/test_vectors.py', 
   for (const [p, k, stepSuccess, votes] of vectors) {
     near(decisionSuccess(p, k), stepSuccess);
     near(expectedVotes(p, k), votes);
-    const planned = plan({ p, steps: 1_000, margin: k });
+    const planned = scalingLaws({ p, steps: 1_000, margin: k });
     assert.equal(planned.stepSuccess, decisionSuccess(p, k));
     assert.equal(planned.votesPerStep, expectedVotes(p, k));
   }
@@ -116,7 +116,7 @@ test('least margins of facts/test_vectors.py', () => {
     [0.6429, 2 ** 20 - 1, 0.95, 29],
     [0.9978, 2 ** 20 - 1, 0.95, 3],
   ] as const;
-  for (const [p, steps, target, margin] of vectors) assert.equal(plan({ p, steps, target }).margin, margin);
+  for (const [p, steps, target, margin] of vectors) assert.equal(scalingLaws({ p, steps, target }).margin, margin);
   assert.equal(0.9 ** (-1 / 1e16) - 1, 0);
 });
 
@@ -135,10 +135,10 @@ test('all nine margins of the paper, figure 6b: target 0.95, 20 disks', () => {
     ['kimi-k2', 0.0393, 6],
   ] as const;
   for (const [model, error, margin] of table) {
-    const planned = plan({ p: 1 - error, steps: 2 ** 20 - 1 });
+    const planned = scalingLaws({ p: 1 - error, steps: 2 ** 20 - 1 });
     assert.equal(planned.margin, margin, model);
     assert.ok(planned.success >= 0.95, model);
-    assert.ok(plan({ p: 1 - error, steps: 2 ** 20 - 1, margin: margin - 1 }).success < 0.95, model);
+    assert.ok(scalingLaws({ p: 1 - error, steps: 2 ** 20 - 1, margin: margin - 1 }).success < 0.95, model);
   }
 });
 
@@ -146,10 +146,10 @@ test('the margin is the least that reaches the target', () => {
   const steps = fc.integer({ min: 1, max: 12 }).chain((digits) => fc.integer({ min: 1, max: 10 ** digits }));
   fc.assert(
     fc.property(rates, steps, fc.double({ min: 0.01, max: 0.9999, noNaN: true }), (p, steps, target) => {
-      const planned = plan({ p, steps, target });
+      const planned = scalingLaws({ p, steps, target });
       assert.ok(planned.success >= target * (1 - 1e-9), `${planned.success} misses ${target}`);
       if (planned.margin === 1) return;
-      const oneLess = plan({ p, steps, target, margin: planned.margin - 1 });
+      const oneLess = scalingLaws({ p, steps, target, margin: planned.margin - 1 });
       assert.ok(oneLess.success < target * (1 + 1e-9), `${oneLess.success} reaches ${target} already`);
     }),
   );
@@ -158,7 +158,7 @@ test('the margin is the least that reaches the target', () => {
 test('the target of the whole run sets the error allowed to a step: 4.892e-8 for 20 disks', () => {
   const allowed = -Math.expm1(Math.log(0.95) / (2 ** 20 - 1));
   near(allowed, 4.892e-8, 1e-3);
-  const planned = plan({ p: 0.9978, steps: 2 ** 20 - 1 });
+  const planned = scalingLaws({ p: 0.9978, steps: 2 ** 20 - 1 });
   assert.ok(1 - planned.stepSuccess < allowed);
 });
 
@@ -167,7 +167,7 @@ test('run success is the naive power where that can be represented', () => {
     fc.property(fc.double({ min: 0.51, max: 0.99, noNaN: true }), fc.integer({ min: 1, max: 4 }), (p, margin) => {
       for (const steps of [1, 7, 100, 2_000]) {
         const naive = decisionSuccess(p, margin) ** steps;
-        if (naive > 1e-250) near(plan({ p, steps, margin }).success, naive, 1e-10);
+        if (naive > 1e-250) near(scalingLaws({ p, steps, margin }).success, naive, 1e-10);
       }
     }),
   );
@@ -180,7 +180,7 @@ test('run success is the product over the decisions', () => {
     [0.99, 2, 50_000],
     [0.9978, 2, 2 ** 20 - 1],
   ] as const) {
-    const { success, stepSuccess } = plan({ p, steps, margin });
+    const { success, stepSuccess } = scalingLaws({ p, steps, margin });
     let product = 1;
     for (let step = 0; step < steps; step++) product *= stepSuccess;
     near(success, product, 1e-9);
@@ -189,14 +189,14 @@ test('run success is the product over the decisions', () => {
 
 test('run success keeps its digits where the success of a step rounds to 1', () => {
   // ((1-p)/p)^k = 1e-18 or so: 1 - P is lost in a double, 1e17 steps make it a tenth.
-  const planned = plan({ p: 0.999, steps: 1e17, margin: 6 });
+  const planned = scalingLaws({ p: 0.999, steps: 1e17, margin: 6 });
   assert.equal(planned.stepSuccess, 1);
   near(planned.success, Math.exp(-1e17 * (0.001 / 0.999) ** 6), 1e-12);
   assert.ok(planned.success < 0.95 && planned.success > 0.8);
 });
 
 test("the paper's run: k = 3 at p = 0.9978 fails with 1.1 %, three votes a step, 3.26 million samples", () => {
-  const planned = plan({ p: 0.9978, v: 0.968, steps: 2 ** 20 - 1 });
+  const planned = scalingLaws({ p: 0.9978, v: 0.968, steps: 2 ** 20 - 1 });
   assert.equal(planned.margin, 3);
   near(1 - planned.success, 0.011, 0.05);
   near(planned.votesPerStep, 3.0133, 1e-4);
@@ -204,7 +204,7 @@ test("the paper's run: k = 3 at p = 0.9978 fails with 1.1 %, three votes a step,
 });
 
 test('defaults: every sample votes, one step a sample, target 0.95, no price', () => {
-  assert.deepEqual(plan({ p: 0.9, steps: 10, margin: 1 }), {
+  assert.deepEqual(scalingLaws({ p: 0.9, steps: 10, margin: 1 }), {
     p: 0.9,
     v: 1,
     steps: 10,
@@ -212,7 +212,7 @@ test('defaults: every sample votes, one step a sample, target 0.95, no price', (
     target: 0.95,
     margin: 1,
     stepSuccess: decisionSuccess(0.9, 1),
-    success: plan({ p: 0.9, steps: 10, margin: 1 }).success,
+    success: scalingLaws({ p: 0.9, steps: 10, margin: 1 }).success,
     votesPerStep: expectedVotes(0.9, 1),
     samples: 10 * expectedVotes(0.9, 1),
     costUsd: null,
@@ -222,8 +222,8 @@ test('defaults: every sample votes, one step a sample, target 0.95, no price', (
 test('m steps a sample: s / m decisions, each as sure as before, its votes dearer by p^-(m-1)', () => {
   fc.assert(
     fc.property(rates, margins, fc.integer({ min: 1, max: 20 }), (p, margin, m) => {
-      const single = plan({ p, steps: 600 * m, margin });
-      const merged = plan({ p, steps: 600 * m, margin, stepsPerSubtask: m });
+      const single = scalingLaws({ p, steps: 600 * m, margin });
+      const merged = scalingLaws({ p, steps: 600 * m, margin, stepsPerSubtask: m });
       assert.equal(merged.stepSuccess, single.stepSuccess);
       near(merged.success ** m, single.success, 1e-9);
       near(merged.votesPerStep, single.votesPerStep / p ** (m - 1), 1e-12);
@@ -238,39 +238,39 @@ test('m steps a sample need no larger margin', () => {
     [0.99, 4, 3],
     [0.9, 8, 6],
   ] as const) {
-    assert.equal(plan({ p, steps: 2 ** 20 - 1 }).margin, single);
-    assert.equal(plan({ p, steps: 2 ** 20 - 1, stepsPerSubtask: 100 }).margin, merged);
+    assert.equal(scalingLaws({ p, steps: 2 ** 20 - 1 }).margin, single);
+    assert.equal(scalingLaws({ p, steps: 2 ** 20 - 1, stepsPerSubtask: 100 }).margin, merged);
   }
 });
 
 test('cost is samples times the price of a sample, which is c m (eq. 15 to 19)', () => {
   const price = 0.002;
   for (const m of [1, 2, 10]) {
-    const planned = plan({ p: 0.95, v: 0.8, steps: 10_000, stepsPerSubtask: m, sampleCostUsd: price });
+    const planned = scalingLaws({ p: 0.95, v: 0.8, steps: 10_000, stepsPerSubtask: m, sampleCostUsd: price });
     near(planned.costUsd!, planned.samples * price * m);
     const k = planned.margin;
     const perSubtask = (price * m * k * (2 * planned.stepSuccess - 1)) / (0.95 ** (m - 1) * (2 * 0.95 - 1));
     near(planned.costUsd!, ((10_000 / m) * perSubtask) / 0.8, 1e-12);
   }
-  assert.equal(plan({ p: 0.95, steps: 10, sampleCostUsd: 0 }).costUsd, 0);
+  assert.equal(scalingLaws({ p: 0.95, steps: 10, sampleCostUsd: 0 }).costUsd, 0);
 });
 
 test('a thousand steps a sample at p = 0.99 cost 1.1e4 times as much as single steps', () => {
   const options = { p: 0.99, steps: 1e6, target: 0.9, sampleCostUsd: 1 };
-  const ratio = plan({ ...options, stepsPerSubtask: 1_000 }).costUsd! / plan(options).costUsd!;
+  const ratio = scalingLaws({ ...options, stepsPerSubtask: 1_000 }).costUsd! / scalingLaws(options).costUsd!;
   near(ratio, 1.1e4, 0.1);
 });
 
 test('flags cost samples, not votes and not success', () => {
-  const clean = plan({ p: 0.95, steps: 1_000 });
-  const flagged = plan({ p: 0.95, v: 0.25, steps: 1_000 });
+  const clean = scalingLaws({ p: 0.95, steps: 1_000 });
+  const flagged = scalingLaws({ p: 0.95, v: 0.25, steps: 1_000 });
   assert.equal(flagged.votesPerStep, clean.votesPerStep);
   assert.equal(flagged.success, clean.success);
   assert.equal(flagged.samples, clean.samples * 4);
 });
 
 test('a given margin is taken as it is, whatever the target', () => {
-  const planned = plan({ p: 0.6, steps: 1_000, margin: 2, target: 0.999 });
+  const planned = scalingLaws({ p: 0.6, steps: 1_000, margin: 2, target: 0.999 });
   assert.equal(planned.margin, 2);
   assert.ok(planned.success < 1e-100);
 });
@@ -301,9 +301,12 @@ test('numbers outside their range are refused by name, with what was expected an
 });
 
 test('the ends of the ranges work', () => {
-  assert.equal(plan({ p: 1 - 2 ** -53, steps: 1e18 }).margin, 2);
-  assert.equal(plan({ p: 0.9, steps: 1, target: 1e-9 }).margin, 1);
-  assert.equal(plan({ p: 0.9, v: 1, steps: 1 }).success, decisionSuccess(0.9, plan({ p: 0.9, steps: 1 }).margin));
-  const hard = plan({ p: 0.5001, steps: 1_000 });
+  assert.equal(scalingLaws({ p: 1 - 2 ** -53, steps: 1e18 }).margin, 2);
+  assert.equal(scalingLaws({ p: 0.9, steps: 1, target: 1e-9 }).margin, 1);
+  assert.equal(
+    scalingLaws({ p: 0.9, v: 1, steps: 1 }).success,
+    decisionSuccess(0.9, scalingLaws({ p: 0.9, steps: 1 }).margin),
+  );
+  const hard = scalingLaws({ p: 0.5001, steps: 1_000 });
   assert.ok(hard.success >= 0.95 && Number.isFinite(hard.samples));
 });

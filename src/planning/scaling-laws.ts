@@ -41,10 +41,10 @@ export interface Plan {
 }
 
 /**
- * Foretells a run decided by ahead-by-k, taking errors as independent and one rival as the worst case.
+ * Forecasts a run decided by ahead-by-k, taking errors as independent and one rival as the worst case.
  * @throws {UsageError} for numbers outside their range, and for p <= 1/2, where more votes make it worse.
  */
-export function plan(input: PlanInput): Plan {
+export function scalingLaws(input: PlanInput): Plan {
   const { p, steps } = input;
   const v = input.v ?? 1;
   const m = input.stepsPerSubtask ?? 1;
@@ -93,15 +93,15 @@ interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
 
 /**
  * The plan of a process with an input.
- * @throws {UsageError} as `plan`; also for an input that does not fit, and where the number of steps is not known.
+ * @throws {UsageError} as `scalingLaws`; also for an input that does not fit, and where the number of steps is not known.
  */
-export async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
+async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
   const { price, sampleCostUsd, ...rest } = options;
   const isKnown = rest.steps !== undefined && sampleCostUsd !== undefined;
   const input = isKnown ? undefined : await parseInput(process, rawInput);
   const steps = rest.steps ?? requireSteps(process, input);
   const costUsd = sampleCostUsd === undefined ? price && estimateSampleCostUsd(process, input, price) : sampleCostUsd;
-  return plan({ ...rest, steps, sampleCostUsd: costUsd ?? undefined });
+  return scalingLaws({ ...rest, steps, sampleCostUsd: costUsd ?? undefined });
 }
 
 /**
@@ -133,7 +133,7 @@ export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {
 
 /**
  * The plan of ahead-by-k from rates that are given or that the model knows of itself.
- * @throws {UsageError} where p is not known, and for everything that `plan` refuses.
+ * @throws {UsageError} where p is not known, and for everything that `scalingLaws` refuses.
  * @throws {ProcessError} `threw`, when the process does not take the input.
  */
 export async function planByRates(process: AnyProcess, input: unknown, options: RatesPlanInput): Promise<Plan> {

@@ -13,7 +13,7 @@ import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import { betaBelow } from '../statistics/special-functions.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
-import { decisionSuccess, expectedVotes, plan } from './scaling-laws.ts';
+import { decisionSuccess, expectedVotes, scalingLaws } from './scaling-laws.ts';
 import {
   type Boundary,
   type DistributionPlan,
@@ -272,7 +272,7 @@ test('one rate for all steps: the plan of plan.ts', () => {
       fc.double({ min: 0.55, max: 0.9999, noNaN: true }),
       fc.integer({ min: 1, max: 1_000_000 }),
       (p, steps) => {
-        const expected = plan({ p, v: 0.9, steps, sampleCostUsd: 0.001 });
+        const expected = scalingLaws({ p, v: 0.9, steps, sampleCostUsd: 0.001 });
         assert.equal(leastMarginFor({ distribution: single(p), steps, target: 0.95 }), expected.margin);
         const planned = planDistribution({
           distribution: single(p),

@@ -19,8 +19,8 @@ import { UsageError } from '../core/errors.ts';
 import { type AnyProcess, type Form, inSubtasks, parseInput, testVariants } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { RedFlag, readReply, type Valid } from '../core/red-flags.ts';
-import { run } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
+import { run } from '../run.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from './index.ts';
 
 /** Beside the example inputs. A new process is tested without an entry here. */

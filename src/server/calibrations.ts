@@ -1,10 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { readCalibrationFile } from '../defaults.ts';
 import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from '../inspection/api.ts';
 import type { Forecaster } from '../inspection/forecaster.ts';
 import { Refusal } from '../inspection/refusal.ts';
+import { readCalibrationFile } from '../open-calibration.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
 import type { Forecast, RuleForecast } from '../planning/forecast.ts';

@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { echo, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
 import { UsageError } from '../core/errors.ts';
-import { run } from '../defaults.ts';
 import { scriptedModel } from '../models/scripted.ts';
+import { run } from '../run.ts';
 
 const SCRIPT = '<script>alert(document.cookie)</script>';
 const TOKEN = 'a token that nobody guesses';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { echo, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
-import { run } from '../defaults.ts';
 import type { Outline } from '../inspection/api.ts';
 import { scriptedModel } from '../models/scripted.ts';
+import { run } from '../run.ts';
 import { solve } from '../solve.ts';
 
 describe('the outline of a run', () => {

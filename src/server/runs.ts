@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import { isMap, type Json, unknownRun } from '../core/journal.ts';
 import { type AnyProcess, callPart } from '../core/process.ts';
-import { openJournal, run } from '../defaults.ts';
+import { openJournal } from '../defaults.ts';
 import type {
   DecideAnswer,
   OpenStep,
@@ -41,6 +41,7 @@ import {
 } from '../inspection/views.ts';
 import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
 import { type Answer, resumeOptions } from '../options.ts';
+import { run } from '../run.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { type At, parseCursor, writeCursor } from './cursor.ts';
 

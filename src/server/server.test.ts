@@ -20,14 +20,17 @@ import {
   startDashboard,
   tempJournal,
 } from '../../test/fixtures/dashboard.ts';
-import { calibrateProcess, type MapOptions, map, openJournal, run } from '../defaults.ts';
+import { calibrate } from '../calibrate.ts';
+import { openJournal } from '../defaults.ts';
 import type { Bucket, SampleView, StepPage, StepRow } from '../inspection/api.ts';
+import { type MapOptions, map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
-import { planByCalibration } from '../plan-and-compare.ts';
+import { plan } from '../plan.ts';
 import { figuresOf } from '../planning/calibration.ts';
 import { expectedVotes } from '../planning/scaling-laws.ts';
 import { builtInProcess } from '../processes/index.ts';
+import { run } from '../run.ts';
 import type { AppType } from './app.ts';
 
 const hanoi = builtInProcess('hanoi')!;
@@ -724,7 +727,7 @@ describe('plans', () => {
 
   it('are made from the calibrations beside the journal, for runs that decide by one too', async (t) => {
     const file = tempJournal(t);
-    const { calibration } = await calibrateProcess(hanoi, { disks: 6 }, { model: MODEL, sampleSteps: 40, seed: 1 });
+    const { calibration } = await calibrate(hanoi, { disks: 6 }, { model: MODEL, sampleSteps: 40, seed: 1 });
     writeFileSync(join(file, '..', 'calibration-hanoi.json'), JSON.stringify(calibration));
     writeFileSync(join(file, '..', 'calibration-broken.json'), '{');
     await runHanoi(file, { calibration });
@@ -739,17 +742,17 @@ describe('plans', () => {
       ['calibration-broken.json'],
     );
 
-    const wanted = await planByCalibration(hanoi, { disks: 6 }, { calibration, target: 0.9 });
+    const wanted = await plan(hanoi, { disks: 6 }, { calibration, target: 0.9 });
     const { json } = await ask('/api/calibrations/calibration-hanoi.json/forecast?target=0.9');
     assert.deepEqual([json.steps, json.target, json.floor], [63, 0.9, wanted.floor]);
     for (const [i, { rule, margin, outlook }] of wanted.rules.entries()) {
       const shown = json.rules[i];
       assert.deepEqual([shown.rule, shown.margin, shown.votesPerStep], [rule, margin, outlook?.votesPerStep ?? null]);
     }
-    const plan = await eventually(async () => (await ask('/api/runs/r')).json.plan ?? undefined);
-    assert.deepEqual([plan.source, plan.rule, plan.margin, plan.v], ['calibration', 'evidence', null, v.estimate]);
-    const mean = plan.undecidedAfter.reduce((total: number, share: number) => total + share, 0);
-    assert.ok(Math.abs(mean - plan.votesPerStep) < 1e-3, `${mean} ${plan.votesPerStep}`);
+    const shown = await eventually(async () => (await ask('/api/runs/r')).json.plan ?? undefined);
+    assert.deepEqual([shown.source, shown.rule, shown.margin, shown.v], ['calibration', 'evidence', null, v.estimate]);
+    const mean = shown.undecidedAfter.reduce((total: number, share: number) => total + share, 0);
+    assert.ok(Math.abs(mean - shown.votesPerStep) < 1e-3, `${mean} ${shown.votesPerStep}`);
 
     for (const name of ['calibration-none.json', '..%2Fjournal.db', 'calibration-..%2F..%2Fx.json']) {
       assert.equal((await ask(`/api/calibrations/${name}/forecast`)).status, 404, name);

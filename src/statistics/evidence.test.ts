@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
-import { plan } from '../planning/scaling-laws.ts';
+import { scalingLaws } from '../planning/scaling-laws.ts';
 import type { BetaShape } from './beta-binomial.ts';
 import { Evidence, evidenceRule } from './evidence.ts';
 import { aheadByK, type Race } from './stop-rules.ts';
@@ -29,7 +29,7 @@ test('limit 1: without correlation, one class is ahead-by-k with the k_min of th
   const steps = 2 ** 20 - 1;
   for (const p of [0.6429, 0.8161, 0.96, 0.9642, 0.9978, 0.9982]) {
     for (const target of [0.5, 0.95, 0.999]) {
-      const { margin } = plan({ p, steps, target });
+      const { margin } = scalingLaws({ p, steps, target });
       const rule = evidenceRule({ classes: [ratesOf(p, NONE)], maxError: -Math.expm1(Math.log(target) / steps) });
       const [race, paper] = [rule.start(), aheadByK({ margin }).start()];
       const random = createRandom(Math.round(p * 1e4));

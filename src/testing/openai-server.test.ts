@@ -14,12 +14,13 @@ import { ModelError, UsageError } from '../core/errors.ts';
 import type { FinishReason, Sample } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
-import { run, systemClock } from '../defaults.ts';
+import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { simulatedModel } from '../models/simulated.ts';
 import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
+import { run } from '../run.ts';
 import { type OpenAiServerOptions, openAiServer, SERVER_FAULTS, type ServedRequest } from './openai-server.ts';
 import { answersOf, statesOf } from './served-process.ts';
 

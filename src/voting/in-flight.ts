@@ -27,3 +27,19 @@ export class InFlight {
     this.#controllers.clear();
   }
 }
+
+/** Hands an abort on to every call in flight. */
+export async function abortable<T>(
+  signal: AbortSignal | undefined,
+  work: (inFlight: InFlight) => Promise<T>,
+): Promise<T> {
+  const inFlight = new InFlight();
+  const onAbort = () => inFlight.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(inFlight);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}

@@ -14,9 +14,9 @@ import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
-import { run } from '../../defaults.ts';
 import { memoryJournal } from '../../journals/memory.ts';
 import { scriptedModel } from '../../models/scripted.ts';
+import { run } from '../../run.ts';
 import {
   type IncludeWordsAction,
   type IncludeWordsInput,

@@ -1,9 +1,104 @@
 import { UsageError } from './core/errors.ts';
 import type { Model } from './core/model.ts';
-import type { AnyProcess } from './core/process.ts';
-import { wholeNumber } from './options.ts';
-import type { Calibration } from './planning/calibration.ts';
+import { type AnyProcess, parseInput } from './core/process.ts';
+import type { OpenedModels } from './defaults.ts';
+import { openCalibrationFor } from './open-calibration.ts';
+import { DEFAULT_TARGET, plainRule, type RunOptions, voteSettings, wholeNumber } from './options.ts';
+import {
+  type CalibratedVoters,
+  type Calibration,
+  type ClassFigures,
+  dissentWatch,
+  driftRates,
+  figuresOf,
+  requireClass,
+  type VoterName,
+  voterModelOf,
+} from './planning/calibration.ts';
+import { marginFor } from './planning/forecast.ts';
+import { planByRates, requireSteps, stepError } from './planning/scaling-laws.ts';
+import { evidenceRule } from './statistics/evidence.ts';
+import type { StopRule } from './statistics/stop-rules.ts';
 import { type Rung, VERIFIER } from './voting/escalation.ts';
+
+/** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
+export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {
+  const { model, panel, roleModels, verifier, rule, k, variants, escalate, maxVotes } = options;
+  const calibration = openCalibrationFor(process, model, options);
+  const isByEvidence = rule === 'evidence' || (calibration !== undefined && rule === undefined && k === undefined);
+  const assembled = assembleVoters({
+    process,
+    model,
+    panel,
+    variants,
+    // A majority of so many votes cannot be given more.
+    escalate: rule === 'majority' ? [] : escalate,
+    roles: roleModels,
+    hasVerifier: verifier !== undefined,
+    calibration: isByEvidence ? calibration : undefined,
+  });
+  const names = assembled.voters.map((voter) => nameOf(process, voter));
+  const figures = calibration && figuresOf(calibration);
+  const stepsBecause = async (why: string) =>
+    wholeNumber('steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
+  const { target = DEFAULT_TARGET } = options;
+  let stopRule: StopRule;
+  let voterModel: CalibratedVoters | undefined;
+  if (isByEvidence && figures !== undefined) {
+    const steps = await stepsBecause(', and the rule evidence must know how much error one of them is allowed');
+    voterModel = voterModelOf(figures, names);
+    stopRule = evidenceRule({ ...voterModel, maxError: stepError({ target, steps }), maxVotes });
+  } else if (k === 'auto' && figures !== undefined) {
+    requireNoRates(options);
+    const steps = await stepsBecause(', and the margin depends on it');
+    const inTurn = assembled.rungs[0]!.voters.map((voter) => requireClass(figures, names[voter]!));
+    stopRule = plainRule({ ...options, k: requireMargin(inTurn, { target, steps }) });
+  } else {
+    stopRule = plainRule({ ...options, k: k === 'auto' ? (await planByRates(process, rawInput, options)).margin : k });
+  }
+  const first = assembled.rungs[0]!.voters.map((voter) => names[voter]!);
+  const isSuspicious = figures && dissentWatch(figures, names[0]!);
+  return {
+    ...assembled,
+    voterModel,
+    vote: { ...voteSettings(stopRule, options), isSuspicious },
+    drift: figures && driftRates(figures, first),
+    doubt: voterModel?.isPriceMissing
+      ? 'not every price is known, so the next voter is the one that adds most evidence a vote, not a dollar (--price, or ' +
+        'calibrate again with a price for each)'
+      : undefined,
+  };
+}
+
+function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]): VoterName {
+  return { model: model.id, variant: process.forms[form]!.name };
+}
+
+/** The largest margin that one of the voters needs, who take turns. */
+function requireMargin(voters: readonly ClassFigures[], run: { readonly target: number; readonly steps: number }) {
+  const margins = voters.map((voter) => {
+    const found = marginFor(voter, run);
+    if (typeof found === 'number') return found;
+    throw new UsageError(
+      `k: auto finds no margin by the calibration of ${voter.model} (${voter.variant}): ${found.cannot}.`,
+    );
+  });
+  return Math.max(...margins);
+}
+
+/** What a calibration measured need not be given; which of the two would be meant? */
+function requireNoRates({ p, v, rule }: RunOptions): void {
+  if (rule !== undefined && rule !== 'ahead-by-k') {
+    throw new UsageError(
+      `rule: expected ahead-by-k, the only one whose k can be chosen, got ${rule}: give k as a number instead of 'auto'.`,
+    );
+  }
+  if (p === undefined && v === undefined) return;
+  throw new UsageError(
+    `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: choose k by one or the other ` +
+      '(--no-calibration).',
+  );
+}
 
 /** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
 export const LADDER = ['variants', 'panel', VERIFIER] as const;
@@ -22,7 +117,7 @@ export interface Voters {
  * on that were there before. With a calibration only the forms that it knows.
  * @throws {UsageError} for more variants than there are, and for a panel that the calibration does not know.
  */
-export function assembleVoters(options: {
+function assembleVoters(options: {
   readonly process: AnyProcess;
   readonly model: Model;
   readonly panel: readonly Model[];

@@ -1,114 +1,14 @@
+import { type CalibrateOptions, calibrate } from './calibrate.ts';
 import { messageOf, UsageError } from './core/errors.ts';
-import type { Model, Price } from './core/model.ts';
-import { type AnyProcess, inSubtasks, parseInput } from './core/process.ts';
-import {
-  type CalibrateOptions,
-  calibrateItems,
-  calibrateProcess,
-  openCalibration,
-  openModel,
-  readCalibrationFile,
-  systemClock,
-} from './defaults.ts';
+import type { Model } from './core/model.ts';
+import { type AnyProcess, inSubtasks } from './core/process.ts';
 import type { Item } from './engine/item-run.ts';
-import { catalogName, catalogPrice } from './models/prices.ts';
-import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
+import { catalogName } from './models/prices.ts';
+import { openCalibration, readCalibrationFile } from './open-calibration.ts';
+import { aheadOf, forecastContext, isOf, modelOf, nameOf, type SampleUse } from './plan.ts';
 import type { Calibration } from './planning/calibration.ts';
-import { type Forecast, forecast, type RuleForecast, sampleUse } from './planning/forecast.ts';
-import { type Plan, planByRates, type RatesPlanInput, requireSteps } from './planning/scaling-laws.ts';
+import { type Forecast, forecast, sampleUse } from './planning/forecast.ts';
 import type { Interval } from './statistics/special-functions.ts';
-
-export interface PlanOptions extends Omit<RunOptions, 'model'>, Pick<RatesPlanInput, 'sampleCostUsd'> {
-  readonly model?: string | Model;
-  readonly stepsPerSubtask?: number;
-}
-
-/**
- * Foretells a run of a process before anything is paid for it, taking errors as independent.
- * @throws {UsageError} where p is not known, and for everything that `plan` refuses.
- * @throws {ProcessError} `threw`, when the process does not take the input.
- */
-export async function planRun(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan> {
-  const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });
-  try {
-    return await planByRates(process, input, { ...options, model });
-  } finally {
-    if (model !== options.model) await model?.close?.();
-  }
-}
-
-/** A forecast with the fields of a plan; those of ahead-by-k are null where it cannot reach the target. */
-export interface CalibratedPlan
-  extends Forecast,
-    Pick<Plan, 'p' | 'v' | 'stepsPerSubtask'>,
-    Record<'margin' | 'stepSuccess' | 'success' | 'votesPerStep' | 'samples' | 'costUsd', number | null> {
-  /** Means over the samples of the first voter. */
-  readonly sample: SampleUse;
-  readonly calibration: {
-    readonly model: string;
-    readonly processVersion: string;
-    readonly truth: Calibration['truth'];
-    readonly sampledSteps: number;
-    readonly createdAtMs: number;
-  };
-}
-
-type SampleUse = ReturnType<typeof sampleUse>;
-
-/**
- * Foretells a run from what a calibration found, before anything is paid for it.
- * @throws {UsageError} for a calibration of another process or model, unless `acceptCalibration`, and for options that it
- * leaves no room for.
- */
-export async function planByCalibration(
-  process: AnyProcess,
-  input: unknown,
-  options: PlanOptions & { readonly calibration: string | Calibration },
-): Promise<CalibratedPlan> {
-  const { p, v, rule, stepsPerSubtask = 1 } = options;
-  if (p !== undefined || v !== undefined) {
-    throw new UsageError(
-      `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: plan with one or the other ` +
-        '(--no-calibration).',
-    );
-  }
-  if (rule !== undefined && rule !== 'ahead-by-k' && rule !== 'evidence') {
-    throw new UsageError(`rule: expected ahead-by-k or evidence, which can be planned, got ${rule}.`);
-  }
-  if (stepsPerSubtask !== 1) {
-    throw new UsageError(
-      'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
-        `subtasks and plan that, as in PROCESS@m=${stepsPerSubtask}, or plan with --no-calibration.`,
-    );
-  }
-  const calibration = openCalibration(process, options)!;
-  requireSameModel(calibration, options);
-  const context = await forecastContext(process, input, { ...options, model: modelOf(calibration) });
-  const foretold = forecast({ ...context, calibration });
-  const main = foretold.voters[0]!;
-  const ahead = aheadOf(foretold);
-  const { outlook } = ahead;
-  return {
-    p: foretold.assumed.p,
-    v: main.v.estimate,
-    stepsPerSubtask,
-    margin: ahead.margin,
-    stepSuccess: outlook === null ? null : 1 - outlook.errorPerStep,
-    success: outlook?.success ?? null,
-    votesPerStep: outlook?.votesPerStep ?? null,
-    samples: outlook?.samples ?? null,
-    costUsd: outlook?.costUsd ?? null,
-    ...foretold,
-    sample: sampleUse([main], context),
-    calibration: {
-      model: modelOf(calibration),
-      processVersion: calibration.process.version,
-      truth: calibration.truth,
-      sampledSteps: calibration.steps.length,
-      createdAtMs: calibration.createdAtMs,
-    },
-  };
-}
 
 export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibration' | 'panel'> {
   readonly models: readonly (string | Model)[];
@@ -177,11 +77,11 @@ type Rate = Interval & { readonly estimate: number };
 
 /**
  * The same job by several models, and with several numbers of steps a sample: calibrates what is not known yet, one after the
- * other, and foretells a run with it. A model that fails has a failure in place of figures; what was paid for the others is
+ * other, and forecasts a run with it. A model that fails has a failure in place of figures; what was paid for the others is
  * not lost.
  * @throws {UsageError} for options or input that cannot be used, and for a calibration of another process or model.
  */
-export async function compareModels(process: AnyProcess, input: unknown, options: CompareOptions): Promise<Comparison> {
+export async function compare(process: AnyProcess, input: unknown, options: CompareOptions): Promise<Comparison> {
   const { models, calibrations = [], stepsPerSubtask: sizes = [1], items, onCalibrated, signal, ...shared } = options;
   if (models.length === 0) throw new UsageError('models: expected at least one, as in --models A,B,C.');
   if (sizes.length === 0) throw new UsageError('stepsPerSubtask: expected at least one number, as in 1,2,4.');
@@ -204,11 +104,11 @@ export async function compareModels(process: AnyProcess, input: unknown, options
     if (names.some((name) => isOf(calibration, name, shared.baseUrl))) continue;
     throw new UsageError(
       `calibration: expected one of ${names.join(', ')}${shared.baseUrl === undefined ? '' : ` at ${shared.baseUrl}`}, got ` +
-        `one of ${modelOf(calibration)}: leave it away, or name its model in --models.`,
+        `one of ${modelOf(calibration)}: omit it, or name its model in --models.`,
     );
   }
   const measure = (job: AnyProcess, how: CalibrateOptions) =>
-    items === undefined ? calibrateProcess(job, input, how) : calibrateItems(job, items(), how);
+    calibrate(job, items === undefined ? input : items(), how);
   // Before anything is paid
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];
@@ -234,8 +134,8 @@ export async function compareModels(process: AnyProcess, input: unknown, options
           steps: shared.steps && Math.ceil(shared.steps / job.size),
           model: name,
         });
-        const foretold = forecast({ ...context, calibration });
-        compared.push({ ...row, reason, ...summaryOf(foretold), sample: sampleUse([foretold.voters[0]!], context) });
+        const predicted = forecast({ ...context, calibration });
+        compared.push({ ...row, reason, ...summaryOf(predicted), sample: sampleUse([predicted.voters[0]!], context) });
       } catch (thrown) {
         compared.push({ ...row, failure: messageOf(thrown), ...summaryOf(null), sample: null });
       }
@@ -254,7 +154,7 @@ function requireOnce(option: 'models' | 'stepsPerSubtask', values: readonly (str
 /** `compared` has the cheapest first. */
 function compareSubtasks(model: string, steps: number, compared: readonly ModelComparison[]): SubtaskComparison {
   const rows = compared.filter((row) => row.model === model);
-  const rateOf = ({ forecast: foretold }: ModelComparison) => foretold?.voters[0]?.p;
+  const rateOf = ({ forecast: predicted }: ModelComparison) => predicted?.voters[0]?.p;
   const single = rows.filter(({ stepsPerSubtask }) => stepsPerSubtask === 1).map(rateOf)[0];
   const larger = rows
     .toSorted((a, b) => a.stepsPerSubtask - b.stepsPerSubtask)
@@ -276,20 +176,16 @@ function compareSubtasks(model: string, steps: number, compared: readonly ModelC
   };
 }
 
-function summaryOf(foretold: Forecast | null) {
-  const ahead = foretold === null ? undefined : aheadOf(foretold);
+function summaryOf(predicted: Forecast | null) {
+  const ahead = predicted === null ? undefined : aheadOf(predicted);
   return {
     margin: ahead?.margin ?? null,
     votesPerStep: ahead?.outlook?.votesPerStep ?? null,
-    votes: ahead?.outlook ? ahead.outlook.votesPerStep * foretold!.steps : null,
+    votes: ahead?.outlook ? ahead.outlook.votesPerStep * predicted!.steps : null,
     costUsd: ahead?.outlook?.costUsd ?? null,
     wallMs: ahead?.outlook?.wallMs ?? null,
-    forecast: foretold,
+    forecast: predicted,
   };
-}
-
-export function aheadOf({ rules }: Forecast): RuleForecast {
-  return rules.find(({ rule }) => rule === 'ahead-by-k')!;
 }
 
 /** Equal costs, as of models on this machine, and unknown ones by time. */
@@ -297,58 +193,4 @@ function byCost(a: ModelComparison, b: ModelComparison): number {
   const rank = ({ failure, margin, costUsd }: ModelComparison) =>
     failure !== null ? 3 : margin === null ? 2 : costUsd === null ? 1 : 0;
   return rank(a) - rank(b) || (a.costUsd ?? 0) - (b.costUsd ?? 0) || (a.wallMs ?? 0) - (b.wallMs ?? 0);
-}
-
-interface ContextOptions extends Pick<RunOptions, 'steps' | 'target' | 'k' | 'maxVotes' | 'price' | 'maxConcurrency'> {
-  readonly model: string | undefined;
-  readonly baseUrl?: string;
-  readonly seed?: number;
-  readonly clock?: RunOptions['clock'];
-}
-
-/** What a forecast rests on besides the calibration. */
-async function forecastContext(process: AnyProcess, rawInput: unknown, options: ContextOptions) {
-  const { target = DEFAULT_TARGET, k, maxVotes, price, model, baseUrl, seed = 0, clock = systemClock } = options;
-  openShare('target', target);
-  const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput));
-  return {
-    steps: wholeNumber('steps', steps),
-    target,
-    margin: k === undefined || k === 'auto' ? undefined : wholeNumber('k', k),
-    maxVotes,
-    price,
-    listPrice: price ?? (await listPrice(model, baseUrl, new Date(clock.now()))),
-    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY),
-    seed,
-  };
-}
-
-/** Of `provider/model`. A server with a URL of its own has its own prices. */
-async function listPrice(model = '', baseUrl: string | undefined, on: Date): Promise<Price | undefined> {
-  const [provider, ...rest] = model.split('/');
-  if (baseUrl !== undefined || rest.length === 0 || provider!.includes(':')) return undefined;
-  return catalogPrice(provider!, rest.join('/'), on);
-}
-
-function nameOf(model: string | Model): string {
-  return typeof model === 'string' ? model : model.id;
-}
-
-function modelOf({ settings, classes }: Calibration): string {
-  return typeof settings.model === 'string' ? settings.model : classes[0]!.model;
-}
-
-function isOf(calibration: Calibration, model: string, baseUrl: string | undefined): boolean {
-  return modelOf(calibration) === model && (calibration.settings.baseUrl ?? undefined) === baseUrl;
-}
-
-function requireSameModel(
-  calibration: Calibration,
-  { model, baseUrl, acceptCalibration = false }: Pick<PlanOptions, 'model' | 'baseUrl' | 'acceptCalibration'>,
-): void {
-  if (model === undefined || acceptCalibration || isOf(calibration, nameOf(model), baseUrl)) return;
-  throw new UsageError(
-    `calibration: it was made with model ${modelOf(calibration)}, this is ${nameOf(model)}: calibrate this model, or use it ` +
-      'all the same with --accept-calibration.',
-  );
 }

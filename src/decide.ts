@@ -1,0 +1,58 @@
+import { createSampler } from './calls/retrying-sampler.ts';
+import { defineProcess, type ProcessDefinition, type Prompt } from './core/process.ts';
+import { createRandom } from './core/random.ts';
+import { accountsOf, systemClock, withModels } from './defaults.ts';
+import { accountLimitsOf, maxRetriesOf, plainRule, type VoteOptions, voteSettings } from './options.ts';
+import { abortable } from './voting/in-flight.ts';
+import { type Decision, questionOf, type Undecided, vote } from './voting/vote.ts';
+
+/** What a single voted call is about: a prompt, and how its reply is read. */
+export type DecideQuestion<Action> = Pick<
+  ProcessDefinition<never, null, Action>,
+  'parse' | 'schema' | 'check' | 'key'
+> & {
+  readonly prompt: string | Prompt;
+};
+
+/**
+ * One voted call, without a journal.
+ * @throws {UsageError} for options that cannot be used.
+ * @throws {ModelError} when the model finally gives no sample.
+ */
+export async function decide<Action>(
+  question: DecideQuestion<Action>,
+  options: VoteOptions,
+): Promise<Decision<Action> | Undecided> {
+  const { clock = systemClock, signal } = options;
+  const settings = voteSettings(plainRule(options), options);
+  const { prompt } = question;
+  const process = defineProcess<never, null, Action>({
+    ...question,
+    name: 'decide',
+    version: '1',
+    start: () => null,
+    isDone: () => true,
+    prompt: () => (typeof prompt === 'string' ? { user: prompt } : prompt),
+    apply: () => null,
+  });
+  return withModels(options, ({ model }) => {
+    const random = createRandom(options.seed ?? 0);
+    const sampler = createSampler({
+      model,
+      clock,
+      random,
+      maxRetries: maxRetriesOf(options),
+      accounts: accountsOf(clock),
+      limits: accountLimitsOf(options),
+    });
+    return abortable(signal, (inFlight) =>
+      vote(questionOf(process, null, 0), {
+        settings,
+        voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
+        inFlight,
+        monotonicMs: () => clock.monotonicMs(),
+        onSample: () => {},
+      }),
+    );
+  });
+}

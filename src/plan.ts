@@ -1,0 +1,170 @@
+import { UsageError } from './core/errors.ts';
+import type { Model, Price } from './core/model.ts';
+import { type AnyProcess, parseInput } from './core/process.ts';
+import { openModel, systemClock } from './defaults.ts';
+import { catalogPrice } from './models/prices.ts';
+import { openCalibration } from './open-calibration.ts';
+import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
+import type { Calibration } from './planning/calibration.ts';
+import { type Forecast, forecast, type RuleForecast, sampleUse } from './planning/forecast.ts';
+import { type Plan, planByRates, type RatesPlanInput, requireSteps } from './planning/scaling-laws.ts';
+
+export interface PlanOptions extends Omit<RunOptions, 'model'>, Pick<RatesPlanInput, 'sampleCostUsd'> {
+  readonly model?: string | Model;
+  readonly stepsPerSubtask?: number;
+}
+
+/** A forecast with the fields of a plan; those of ahead-by-k are null where it cannot reach the target. */
+export interface CalibratedPlan
+  extends Forecast,
+    Pick<Plan, 'p' | 'v' | 'stepsPerSubtask'>,
+    Record<'margin' | 'stepSuccess' | 'success' | 'votesPerStep' | 'samples' | 'costUsd', number | null> {
+  /** Means over the samples of the first voter. */
+  readonly sample: SampleUse;
+  readonly calibration: {
+    readonly model: string;
+    readonly processVersion: string;
+    readonly truth: Calibration['truth'];
+    readonly sampledSteps: number;
+    readonly createdAtMs: number;
+  };
+}
+
+export type SampleUse = ReturnType<typeof sampleUse>;
+
+/**
+ * Forecasts a run of a process before anything is paid for it: from what a `calibration` found where there is one, else from
+ * the rates that are given or that the model knows of itself, taking errors as independent.
+ * @throws {UsageError} where p is not known, for a calibration of another process or model (unless `acceptCalibration`), and
+ * for options that it leaves no room for.
+ * @throws {ProcessError} `threw`, when the process does not take the input.
+ */
+export function plan(
+  process: AnyProcess,
+  input: unknown,
+  options: PlanOptions & { readonly calibration: string | Calibration },
+): Promise<CalibratedPlan>;
+export function plan(
+  process: AnyProcess,
+  input: unknown,
+  options: PlanOptions & { readonly calibration?: undefined },
+): Promise<Plan>;
+export function plan(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan | CalibratedPlan>;
+export async function plan(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan | CalibratedPlan> {
+  const { calibration } = options;
+  if (calibration !== undefined) return planByCalibration(process, input, { ...options, calibration });
+  const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });
+  try {
+    return await planByRates(process, input, { ...options, model });
+  } finally {
+    if (model !== options.model) await model?.close?.();
+  }
+}
+
+async function planByCalibration(
+  process: AnyProcess,
+  input: unknown,
+  options: PlanOptions & { readonly calibration: string | Calibration },
+): Promise<CalibratedPlan> {
+  const { p, v, rule, stepsPerSubtask = 1 } = options;
+  if (p !== undefined || v !== undefined) {
+    throw new UsageError(
+      `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: plan with one or the other ` +
+        '(--no-calibration).',
+    );
+  }
+  if (rule !== undefined && rule !== 'ahead-by-k' && rule !== 'evidence') {
+    throw new UsageError(`rule: expected ahead-by-k or evidence, which can be planned, got ${rule}.`);
+  }
+  if (stepsPerSubtask !== 1) {
+    throw new UsageError(
+      'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
+        `subtasks and plan that, as in PROCESS@m=${stepsPerSubtask}, or plan with --no-calibration.`,
+    );
+  }
+  const calibration = openCalibration(process, options)!;
+  requireSameModel(calibration, options);
+  const context = await forecastContext(process, input, { ...options, model: modelOf(calibration) });
+  const predicted = forecast({ ...context, calibration });
+  const main = predicted.voters[0]!;
+  const ahead = aheadOf(predicted);
+  const { outlook } = ahead;
+  return {
+    p: predicted.assumed.p,
+    v: main.v.estimate,
+    stepsPerSubtask,
+    margin: ahead.margin,
+    stepSuccess: outlook === null ? null : 1 - outlook.errorPerStep,
+    success: outlook?.success ?? null,
+    votesPerStep: outlook?.votesPerStep ?? null,
+    samples: outlook?.samples ?? null,
+    costUsd: outlook?.costUsd ?? null,
+    ...predicted,
+    sample: sampleUse([main], context),
+    calibration: {
+      model: modelOf(calibration),
+      processVersion: calibration.process.version,
+      truth: calibration.truth,
+      sampledSteps: calibration.steps.length,
+      createdAtMs: calibration.createdAtMs,
+    },
+  };
+}
+
+export function aheadOf({ rules }: Forecast): RuleForecast {
+  return rules.find(({ rule }) => rule === 'ahead-by-k')!;
+}
+
+interface ContextOptions extends Pick<RunOptions, 'steps' | 'target' | 'k' | 'maxVotes' | 'price' | 'maxConcurrency'> {
+  readonly model: string | undefined;
+  readonly baseUrl?: string;
+  readonly seed?: number;
+  readonly clock?: RunOptions['clock'];
+}
+
+/** What a forecast rests on besides the calibration. */
+export async function forecastContext(process: AnyProcess, rawInput: unknown, options: ContextOptions) {
+  const { target = DEFAULT_TARGET, k, maxVotes, price, model, baseUrl, seed = 0, clock = systemClock } = options;
+  openShare('target', target);
+  const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput));
+  return {
+    steps: wholeNumber('steps', steps),
+    target,
+    margin: k === undefined || k === 'auto' ? undefined : wholeNumber('k', k),
+    maxVotes,
+    price,
+    listPrice: price ?? (await listPrice(model, baseUrl, new Date(clock.now()))),
+    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY),
+    seed,
+  };
+}
+
+/** Of `provider/model`. A server with a URL of its own has its own prices. */
+async function listPrice(model = '', baseUrl: string | undefined, on: Date): Promise<Price | undefined> {
+  const [provider, ...rest] = model.split('/');
+  if (baseUrl !== undefined || rest.length === 0 || provider!.includes(':')) return undefined;
+  return catalogPrice(provider!, rest.join('/'), on);
+}
+
+export function nameOf(model: string | Model): string {
+  return typeof model === 'string' ? model : model.id;
+}
+
+export function modelOf({ settings, classes }: Calibration): string {
+  return typeof settings.model === 'string' ? settings.model : classes[0]!.model;
+}
+
+export function isOf(calibration: Calibration, model: string, baseUrl: string | undefined): boolean {
+  return modelOf(calibration) === model && (calibration.settings.baseUrl ?? undefined) === baseUrl;
+}
+
+function requireSameModel(
+  calibration: Calibration,
+  { model, baseUrl, acceptCalibration = false }: Pick<PlanOptions, 'model' | 'baseUrl' | 'acceptCalibration'>,
+): void {
+  if (model === undefined || acceptCalibration || isOf(calibration, nameOf(model), baseUrl)) return;
+  throw new UsageError(
+    `calibration: it was made with model ${modelOf(calibration)}, this is ${nameOf(model)}: calibrate this model, or use it ` +
+      'all the same with --accept-calibration.',
+  );
+}

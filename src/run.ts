@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { assembleVote } from './assemble-vote.ts';
+import { Budget } from './calls/budget.ts';
+import { UsageError } from './core/errors.ts';
+import type { OnEvent } from './core/events.ts';
+import type { Process } from './core/process.ts';
+import { createRandom } from './core/random.ts';
+import { accountsOf, openJournal, systemClock, withModels } from './defaults.ts';
+import type { Mapping } from './engine/item-run.ts';
+import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './engine/run-loop.ts';
+import {
+  accountLimitsOf,
+  budgetLimitsOf,
+  hedgePercentileOf,
+  maxRetriesOf,
+  oneOf,
+  openShare,
+  type RunOptions,
+  settingsOf,
+  speculationOf,
+  wholeNumber,
+} from './options.ts';
+import { openTelemetry } from './telemetry.ts';
+
+/**
+ * Runs a process to its end, or resumes it: the same call with the same `runId`.
+ * @throws {UsageError} for options or input that cannot be used; nothing was started.
+ * @throws {JournalError} when the journal cannot be opened.
+ * @throws {ProcessError} `changed`, when the process is not the one that the run was started with.
+ */
+export async function run<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  input: unknown,
+  options: RunOptions,
+): Promise<RunResult<State>> {
+  return runOver(process, input, options, undefined);
+}
+
+/** A run over its own input, or over the items of a map. */
+export async function runOver<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  input: unknown,
+  options: RunOptions,
+  items: Mapping | undefined,
+): Promise<RunResult<State>> {
+  const { clock = systemClock, signal, acceptChange = false, runId = newRunId(process.name) } = options;
+  const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
+  if (runId === '' || /\p{Cc}/u.test(runId)) {
+    throw new UsageError(`runId: expected a text without control characters, got ${JSON.stringify(runId)}.`);
+  }
+  // Read by `k: 'auto'` alone, but journaled all the same.
+  openShare('target', options.target);
+  openShare('p', options.p);
+  if (options.v !== undefined && !(options.v > 0 && options.v <= 1)) {
+    throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
+  }
+  const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
+  const onEvent = await listeners(process.name, options);
+  return withModels(options, async (models) => {
+    const { model, panel, verifier, roleModels } = models;
+    const assembled = await assembleVote(process, input, { ...options, ...models });
+    const { voters, rungs, roleRungs, voterModel, vote, drift, doubt } = assembled;
+    if (doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: doubt });
+    if (voterModel !== undefined) items?.calibrate(voterModel);
+    const maxRetries = maxRetriesOf(options);
+    const speculation = speculationOf(options, model);
+    const limits = budgetLimitsOf(options);
+    if (limits !== undefined) {
+      const asked = [model, ...panel, ...roleModels.values(), ...(verifier === undefined ? [] : [verifier])];
+      new Budget({ limits, clock, owner: 'run' }).requirePrices(asked);
+    }
+    const journal = openJournal(options.journal, clock);
+    try {
+      return await execute(process, input, {
+        runId,
+        voters,
+        rungs,
+        roleRungs,
+        verifier,
+        voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
+        shared: voterModel?.shared,
+        drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
+        speculation,
+        items,
+        hedgePercentile: hedgePercentileOf(options),
+        accounts: accountsOf(clock),
+        accountLimits: accountLimitsOf(options),
+        budget: limits && { limits },
+        answer: options.answer,
+        journal,
+        clock,
+        random: createRandom(options.seed ?? 0),
+        vote,
+        record,
+        maxSteps,
+        maxRetries,
+        acceptChange,
+        settings: settingsOf(options),
+        processSource: options.processSource ?? null,
+        signal,
+        onEvent,
+      });
+    } finally {
+      if (journal !== options.journal) await journal.close();
+    }
+  });
+}
+
+/** Who is told what happens: the caller, and OpenTelemetry where something of it is registered. */
+async function listeners(processName: string, options: RunOptions): Promise<OnEvent | undefined> {
+  const { onEvent, telemetry = {}, baseUrl, clock = systemClock } = options;
+  if (telemetry === false) return onEvent;
+  const spans = await openTelemetry({ ...telemetry, process: processName, clock, baseUrl, folder: process.cwd() });
+  if (onEvent === undefined || spans === undefined) return onEvent ?? spans;
+  return (event) => {
+    onEvent(event);
+    spans(event);
+  };
+}
+
+function newRunId(processName: string): string {
+  return `${processName}-${randomBytes(4).toString('hex')}`;
+}
