@@ -69,7 +69,7 @@ interface Calibrated {
   readonly figures: CalibrationFigures;
 }
 
-/** What calibrations of a real model say, what rules built on them are foretold to do, and what they do. */
+/** What calibrations of a real model say, what rules built on them are predicted to do, and what they do. */
 export async function measureCalibration(bench: CalibrationBench): Promise<void> {
   const { model, choices, say, draws, maxOutputTokens } = bench;
   const minutesSince = (startMs: number) => `${((systemClock.monotonicMs() - startMs) / 60_000).toFixed(1)} minutes`;
@@ -115,7 +115,7 @@ export async function measureCalibration(bench: CalibrationBench): Promise<void>
   startMs = systemClock.monotonicMs();
   const steps = MEASURED_STEPS.toLocaleString('en');
   say(
-    `\nrules for an error of ${MAX_ERROR} a decision: foretold, and measured on ${steps} steps with votes from the pool`,
+    `\nrules for an error of ${MAX_ERROR} a decision: predicted, and measured on ${steps} steps with votes from the pool`,
   );
   await sayRules([...plainRows(choices, truth), ...all.flatMap(calibratedRows)], pool, say);
   say(`  ${minutesSince(startMs)}`);
@@ -199,7 +199,7 @@ function sayCollisions(all: readonly Calibrated[], truth: Truth, say: (line: str
   printTable(['calibrated', 'steps', 'votes of', 'both wrong', 'independent', 'pool', 'shared', 'pool'], rows, say);
 }
 
-/** A rule with what is foretold of it. */
+/** A rule with what is predicted of it. */
 interface RuleRow {
   readonly name: string;
   /** Of the calibration that it was built on. */
@@ -239,8 +239,8 @@ function calibratedRows({ steps, process, calibration, figures }: Calibrated): R
     const outlook = { votesPerStep, errorPerStep: 1 - success, undecidedPerStep: 0 };
     rows.push({ name: `ahead by ${margin}, of p alone`, steps, process, rule: aheadByK({ margin }), outlook });
   }
-  const foretold = forecast({ calibration, steps: 1, target: 1 - MAX_ERROR, maxConcurrency: 16, seed: 1 });
-  for (const { rule: kind, voters, margin, maxVotes, cannot, outlook } of foretold.rules) {
+  const predicted = forecast({ calibration, steps: 1, target: 1 - MAX_ERROR, maxConcurrency: 16, seed: 1 });
+  for (const { rule: kind, voters, margin, maxVotes, cannot, outlook } of predicted.rules) {
     if (voters.length !== count) continue;
     const isEvidence = kind === 'evidence';
     const name = isEvidence ? `evidence, ${formsOf(process)}` : `ahead by ${margin ?? 'k'}, of p and rho`;

@@ -5,7 +5,7 @@
 //  columns: how often it gets a whole column right (the process add), at temperature 0.
 //  forms:   how often it counts right, by form of the step, temperature and number.
 //  chains:  sums through `run` and its journal, with and without votes, checked with BigInt.
-//  calibration: what `mdap calibrate` finds with one form and with three, and what rules built on it are foretold to do and
+//  calibration: what `mdap calibrate` finds with one form and with three, and what rules built on it are predicted to do and
 //           do, measured with votes drawn from a pool of real replies, which is kept in FILE.
 // Rates do not depend on the machine, times do.
 import { mkdtempSync, rmSync } from 'node:fs';

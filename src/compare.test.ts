@@ -171,8 +171,8 @@ describe('a comparison', () => {
       const { models, steps, subtasks } = await compareAll({ calibrations, stepsPerSubtask: [1, 2], steps: 101 });
       assert.equal(steps, 101);
       assert.ok(models.every(({ isReused }) => isReused));
-      const foretold = Object.fromEntries(models.map((one) => [one.stepsPerSubtask, one.forecast!.steps]));
-      assert.deepEqual(foretold, { 1: 101, 2: 51 });
+      const predicted = Object.fromEntries(models.map((one) => [one.stepsPerSubtask, one.forecast!.steps]));
+      assert.deepEqual(predicted, { 1: 101, 2: 51 });
       assert.deepEqual(subtasks[0]!.measured[0]!.meanSteps, 101 / 51);
       assert.deepEqual((await compareAll({ calibrations: [calibrations[1]!] })).subtasks, []);
       await refused(() => compareAll({ calibrations: [calibrations[0]!] }), /^calibration: /);

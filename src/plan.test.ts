@@ -111,15 +111,15 @@ describe('a plan by calibration', () => {
     const { calibration } = await calibrate(hanoi(), { disks: 11 }, sampled);
     const [ahead, evidence] = (await plan(hanoi(), { disks: 11 }, { calibration })).rules;
     const started = { model, journal: memoryJournal(), record: 'none' } as const;
-    for (const [foretold, rule] of [
+    for (const [predicted, rule] of [
       [ahead!, { k: ahead!.margin! }],
       [evidence!, { calibration }],
     ] as const) {
       const { votes, samples, steps } = await run(hanoi(), { disks: 11 }, { ...started, ...rule, escalate: [] });
-      const { votesPerStep } = foretold.outlook!;
+      const { votesPerStep } = predicted.outlook!;
       assert.ok(
         Math.abs(votes / steps / votesPerStep - 1) < 0.07,
-        `${foretold.rule}: ${votes / steps}, ${votesPerStep}`,
+        `${predicted.rule}: ${votes / steps}, ${votesPerStep}`,
       );
       assert.ok(Math.abs((samples / votes) * 0.9 - 1) < 0.03);
     }

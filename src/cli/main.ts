@@ -118,7 +118,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
   const plan = program
     .command('plan')
     .argument('<process>', PROCESS)
-    .description('foretell success, votes and cost of a run')
+    .description('estimate success rate, votes and cost of a run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--k <n|auto>', 'margin of ahead-by-k (default: the least that reaches --target)', parseK)
     .option('--steps <n>', 'where the process does not say', parseNumber)
@@ -150,7 +150,7 @@ function createProgram(setExitCode: (code: number) => void): Command {
   const compare = program
     .command('compare')
     .argument('<process>', 'a built-in process, or the path of a .ts or .js module')
-    .description('which model does it at what cost: measures each on a sample of steps, foretells the run')
+    .description('which model does it at what cost: measures each on a sample of steps, predicts the run')
     .option('--input <json>', 'JSON, @FILE or @- for stdin')
     .option('--items <file>', ITEMS)
     .option('--models <a,b,...>', 'each named as for `mdap run`', parseModels)

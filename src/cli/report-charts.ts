@@ -17,7 +17,7 @@ const INNER_HEIGHT = HEIGHT - TOP - BOTTOM;
 export interface Column {
   readonly label: string;
   readonly value: number;
-  /** Drawn as a line across the column; undefined where nothing was foretold. */
+  /** Drawn as a line across the column; undefined where nothing was predicted. */
   readonly expected: number | undefined;
 }
 

@@ -8,7 +8,7 @@ import { Forecaster } from '../inspection/forecaster.ts';
 import { pictureOf } from '../inspection/picture.ts';
 import { Processes } from '../inspection/processes.ts';
 import { Refusal } from '../inspection/refusal.ts';
-import { type Foretold, foretellRun } from '../inspection/run-plan.ts';
+import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { StatesCache } from '../inspection/states.ts';
 import {
   countedAtLimit,
@@ -69,7 +69,7 @@ export async function makeReport(runId: string, journalFile: string, version: st
     const { totals } = live;
     const processes = new Processes(async (source) => (await loadProcess(source)).process);
     const certificate = certificateOf(totals.tallies, totals) ?? null;
-    const foretold = await planOf(live, processes);
+    const predicted = await planOf(live, processes);
     return {
       madeAtMs: systemClock.now(),
       versions: { mdap: version, node: process.version, process: live.fingerprint.version },
@@ -89,8 +89,8 @@ export async function makeReport(runId: string, journalFile: string, version: st
       drift: driftAlarms(live),
       course: totals.course ?? [],
       notes: reader.notes(live.run, { after: 0, limit: MAX_NOTES }).map(noteView),
-      plan: 'plan' in foretold ? foretold.plan : null,
-      planMissing: 'plan' in foretold ? null : foretold.missing,
+      plan: 'plan' in predicted ? predicted.plan : null,
+      planMissing: 'plan' in predicted ? null : predicted.missing,
       charts: await chartsOf(reader, live),
       steps: reportedSteps(reader, live, certificate?.leastCertain ?? []),
       picture: await pictureOfLast(reader, live, processes),
@@ -101,10 +101,10 @@ export async function makeReport(runId: string, journalFile: string, version: st
   }
 }
 
-async function planOf(live: LiveRun, processes: Processes): Promise<Foretold> {
+async function planOf(live: LiveRun, processes: Processes): Promise<RunForecast> {
   const forecaster = new Forecaster();
   try {
-    return await foretellRun(live, await processes.of(live), forecaster);
+    return await forecastRun(live, await processes.of(live), forecaster);
   } catch (thrown) {
     if (thrown instanceof Refusal) return { missing: thrown.message };
     throw thrown;

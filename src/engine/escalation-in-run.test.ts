@@ -1,7 +1,7 @@
 // Proves of a contested step:
 //  1. A dissent, a streak of flags or the vote limit hands it on: to all variants, then to the panel, then to a person. What
 //     was voted so far counts on; each rung is journaled, and the decision says which one settled it.
-//  2. A step that nobody contests never leaves its first voters. A dissent that calibration foretells is no reason.
+//  2. A step that nobody contests never leaves its first voters. A dissent that calibration predicts is no reason.
 //  3. Interrupted in the middle of it, a resumed run ends as an uninterrupted one.
 //  4. A person's answer is held to the process's own checks; one that is refused changes nothing.
 //  5. A verifier is asked of each candidate, yes or no, in a vote of its own: only where it accepts one and rejects all others
@@ -150,7 +150,7 @@ describe('the ladder', () => {
     assert.deepEqual([majority.escalations, majority.result.status], [[], 'paused']);
   });
 
-  test('a dissent that calibration foretells is no reason, one that it does not is', async () => {
+  test('a dissent that calibration predicts is no reason, one that it does not is', async () => {
     const counts = (wrongSteps: number) =>
       Array.from({ length: 200 }, (_, stepIndex) => {
         const isWrong = stepIndex < wrongSteps ? 1 : 0;

@@ -233,7 +233,7 @@ describe('a panel', () => {
         const { low, high } = figures.classes[index]!.p;
         assert.ok(low < p && p < high, `${index}: ${low} to ${high}`);
       }
-      // Foretold is what the model and its forms do before the panel is asked.
+      // RunForecast is what the model and its forms do before the panel is asked.
       const { voters } = forecast({ calibration, steps: 100, target: 0.9, maxConcurrency: 4, seed: 1 });
       assert.deepEqual(
         voters.map((voter) => voter.variant),

@@ -535,7 +535,7 @@ export interface ClassView {
   readonly medianLatencyMs: number;
 }
 
-/** A run foretold from a calibration: one point of the comparison of models. */
+/** A run predicted from a calibration: one point of the comparison of models. */
 export interface CalibrationForecast {
   readonly file: string;
   readonly model: string;

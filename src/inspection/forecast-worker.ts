@@ -11,9 +11,9 @@ const TASKS = {
   forecast: (input: ForecastInput) => forecast(input),
   /** With the share of steps that each rule leaves undecided after n votes, from n = 0; none for several voters in turn. */
   forecastWithCurves: (input: ForecastInput): Forecast & { readonly undecidedAfter: readonly number[][] } => {
-    const foretold = forecast(input);
-    const { steps, target, assumed, voters } = foretold;
-    const curves = foretold.rules.map(({ outlook, margin, voters: inTurn }) => {
+    const predicted = forecast(input);
+    const { steps, target, assumed, voters } = predicted;
+    const curves = predicted.rules.map(({ outlook, margin, voters: inTurn }) => {
       if (outlook === null || inTurn.length > 1) return [];
       const known = voterModelOf({ classes: voters, pairs: [] }, [voters[0]!]);
       const { decides } =
@@ -22,7 +22,7 @@ const TASKS = {
           : { decides: aheadBy(margin) };
       return undecidedAfter({ mean: assumed.p, rho: assumed.rho }, decides, steps);
     });
-    return { ...foretold, undecidedAfter: curves };
+    return { ...predicted, undecidedAfter: curves };
   },
 };
 

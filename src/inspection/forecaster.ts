@@ -13,7 +13,7 @@ export class Forecaster {
   #calls = 0;
   readonly #waiting = new Map<number, Waiting>();
 
-  /** @throws {UsageError} for what cannot be foretold. */
+  /** @throws {UsageError} for what cannot be predicted. */
   ask<Name extends keyof Tasks>(name: Name, input: Parameters<Tasks[Name]>[0]): Promise<ReturnType<Tasks[Name]>> {
     const id = this.#calls++;
     return new Promise((resolve, reject) => {

@@ -11,10 +11,14 @@ import type { Forecaster } from './forecaster.ts';
 import { aheadBy, undecidedAfter } from './plan-curves.ts';
 
 /** What was to be expected of a run, or why that cannot be told. */
-export type Foretold = { readonly plan: RunPlanView } | { readonly missing: string };
+export type RunForecast = { readonly plan: RunPlanView } | { readonly missing: string };
 
-/** Foretells a run from what it was started with, a map for as many steps as it came to; asks no model. */
-export async function foretellRun(record: RunRecord, process: AnyProcess, forecaster: Forecaster): Promise<Foretold> {
+/** Predicts a run from what it was started with, a map for as many steps as it came to; asks no model. */
+export async function forecastRun(
+  record: RunRecord,
+  process: AnyProcess,
+  forecaster: Forecaster,
+): Promise<RunForecast> {
   const { settings, totals, isWriting } = record;
   let { steps } = settings;
   if (isMap(record)) {
@@ -24,15 +28,19 @@ export async function foretellRun(record: RunRecord, process: AnyProcess, foreca
   }
   try {
     return settings.calibration === undefined
-      ? await foretellByRates(record, process, steps)
-      : await foretellByCalibration(record, process, { steps, forecaster });
+      ? await forecastByRates(record, process, steps)
+      : await forecastByCalibration(record, process, { steps, forecaster });
   } catch (thrown) {
     if (thrown instanceof MdapError) return { missing: thrown.message };
     throw thrown;
   }
 }
 
-async function foretellByRates(record: RunRecord, process: AnyProcess, steps: number | undefined): Promise<Foretold> {
+async function forecastByRates(
+  record: RunRecord,
+  process: AnyProcess,
+  steps: number | undefined,
+): Promise<RunForecast> {
   const { settings, input, totals } = record;
   const { model, baseUrl, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
   // Others would be opened, or loaded, for rates that they do not know.
@@ -75,13 +83,13 @@ async function foretellByRates(record: RunRecord, process: AnyProcess, steps: nu
   };
 }
 
-async function foretellByCalibration(
+async function forecastByCalibration(
   { settings, input }: RunRecord,
   process: AnyProcess,
   given: { readonly steps: number | undefined; readonly forecaster: Forecaster },
-): Promise<Foretold> {
+): Promise<RunForecast> {
   const { k, rule = k === undefined ? 'evidence' : 'ahead-by-k', variants = 1, maxVotes, price } = settings;
-  const foretold = await given.forecaster.ask('forecastWithCurves', {
+  const predicted = await given.forecaster.ask('forecastWithCurves', {
     calibration: openCalibration(process, settings)!,
     steps: given.steps ?? requireSteps(process, await parseInput(process, input)),
     target: settings.target ?? DEFAULT_TARGET,
@@ -91,7 +99,7 @@ async function foretellByCalibration(
     maxConcurrency: settings.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
     seed: settings.seed ?? 0,
   });
-  const { steps, target, assumed, voters, rules } = foretold;
+  const { steps, target, assumed, voters, rules } = predicted;
   const ofRule = rules.filter((one) => one.rule === rule);
   const chosen = ofRule.find((one) => one.voters.length > 1 === (variants !== 1)) ?? ofRule[0];
   if (chosen === undefined) return { missing: `a run by the rule ${rule} cannot be planned.` };
@@ -112,7 +120,7 @@ async function foretellByCalibration(
       votesPerStep,
       samples,
       costUsd,
-      undecidedAfter: foretold.undecidedAfter[rules.indexOf(chosen)]!,
+      undecidedAfter: predicted.undecidedAfter[rules.indexOf(chosen)]!,
     },
   };
 }

@@ -256,7 +256,7 @@ for (const { p, rho, seeds } of [
   });
 }
 
-test('flagRho: a flagged sample foretells the next flag of its step, and nothing about errors', async () => {
+test('flagRho: a flagged sample predicts the next flag of its step, and nothing about errors', async () => {
   const [p, v, flagRho] = [0.7, 0.9, 0.25];
   const steps = await readings({ p, v, flagRho }, 2, 6);
   const f = 1 - v;

@@ -18,7 +18,7 @@ export interface SimulatedModelOptions {
    * others each variant has its own. 0 by default.
    */
   readonly shared?: number;
-  /** The same for flags: how much a flagged sample foretells the next one of its step. 0 by default. */
+  /** The same for flags: how much a flagged sample predicts the next one of its step. 0 by default. */
   readonly flagRho?: number;
   /**
    * How much it errs the more for errors in the chat before the question. The odds that a vote is right are

@@ -11,7 +11,7 @@ import { type Calibration, figuresOf } from './calibration.ts';
 import { evidenceBoundary, type ForecastInput, forecast, sampleUse } from './forecast.ts';
 import { leastMarginFor } from './varying-rates.ts';
 
-function foretell(calibration: Calibration, changes: Partial<ForecastInput> = {}) {
+function forecastOf(calibration: Calibration, changes: Partial<ForecastInput> = {}) {
   return forecast({ calibration, steps: 1_000, target: 0.95, maxConcurrency: 16, seed: 0, ...changes });
 }
 
@@ -25,17 +25,17 @@ const GOOD: CalibrationChanges = {
 
 describe('with one voter', () => {
   it('takes the least margin that reaches the target at the fitted rates', () => {
-    const foretold = foretell(calibrationOf(GOOD));
-    const { p, rho } = foretold.voters[0]!;
+    const predicted = forecastOf(calibrationOf(GOOD));
+    const { p, rho } = predicted.voters[0]!;
     const margin = leastMarginFor({
       distribution: [{ share: 1, mean: p.estimate, rho: rho.estimate! }],
       steps: 1_000,
       target: 0.95,
     });
-    const ahead = foretold.rules[0]!;
+    const ahead = predicted.rules[0]!;
     assert.equal(ahead.margin, margin);
     assert.ok(ahead.outlook!.success >= 0.95);
-    const given = foretell(calibrationOf(GOOD), { margin: 1 }).rules[0]!;
+    const given = forecastOf(calibrationOf(GOOD), { margin: 1 }).rules[0]!;
     assert.equal(given.margin, 1);
     assert.ok(given.outlook!.success < 0.95);
   });
@@ -43,7 +43,7 @@ describe('with one voter', () => {
   it('has each figure within its range, and ranges that more steps narrow', () => {
     const widths = [1, 20].map((times) => {
       const steps = GOOD.steps!.map(([count, ...votes]) => [count * times, ...votes] as const);
-      const { outlook } = foretell(calibrationOf({ steps }), { margin: 5 }).rules[0]!;
+      const { outlook } = forecastOf(calibrationOf({ steps }), { margin: 5 }).rules[0]!;
       for (const name of ['success', 'unaidedSuccess', 'votesPerStep', 'samples', 'costUsd'] as const) {
         const { low, high } = outlook!.range![name]!;
         assert.ok(low <= outlook![name]! && outlook![name]! <= high, `${name}: ${low} ${outlook![name]} ${high}`);
@@ -55,7 +55,7 @@ describe('with one voter', () => {
   });
 
   it('errs by the evidence rule no more often than allowed, and says what stays undecided', () => {
-    const { outlook, margin, maxVotes } = foretell(calibrationOf(GOOD)).rules[1]!;
+    const { outlook, margin, maxVotes } = forecastOf(calibrationOf(GOOD)).rules[1]!;
     assert.equal(margin, null);
     assert.ok(outlook!.success >= 0.95 && outlook!.votesPerStep < maxVotes!);
     assert.ok(outlook!.unaidedSuccess! < outlook!.success);
@@ -78,7 +78,7 @@ describe('with one voter', () => {
 });
 
 it('simulates several variants in turn, and says so', () => {
-  const { rules } = foretell(calibrationOf({ ...GOOD, variants: ['main', 'other'] }));
+  const { rules } = forecastOf(calibrationOf({ ...GOOD, variants: ['main', 'other'] }));
   const inTurn = rules[2]!;
   assert.deepEqual([inTurn.rule, inTurn.voters], ['evidence', ['main', 'other']]);
   assert.ok(inTurn.outlook!.simulatedSteps! > 1_000 && inTurn.outlook!.range === null);
@@ -86,7 +86,7 @@ it('simulates several variants in turn, and says so', () => {
 });
 
 describe('where votes cannot help', () => {
-  const reasons = (calibration: Calibration) => foretell(calibration).rules.map(({ cannot }) => cannot);
+  const reasons = (calibration: Calibration) => forecastOf(calibration).rules.map(({ cannot }) => cannot);
 
   it('says so of steps that are always wrong, with the floor and the ceiling', () => {
     const calibration = calibrationOf({
@@ -95,7 +95,7 @@ describe('where votes cannot help', () => {
         [10, 0, 4],
       ],
     });
-    const { floor, floorHigh, ceiling, rules } = foretell(calibration);
+    const { floor, floorHigh, ceiling, rules } = forecastOf(calibration);
     assert.ok(floor > 0.05 && floorHigh >= floor && ceiling < 1e-6);
     assert.match(
       rules[0]!.cannot!,
@@ -111,7 +111,7 @@ describe('where votes cannot help', () => {
   });
 
   it('says that p cannot be told from one half', () => {
-    const { doubts, rules } = foretell(
+    const { doubts, rules } = forecastOf(
       calibrationOf({
         steps: [
           [20, 2, 2],
@@ -127,7 +127,7 @@ describe('where votes cannot help', () => {
 
 describe('with too little to go by', () => {
   it('takes bounds, not certainty, where no vote was wrong', () => {
-    const { assumed, doubts, rules, floor } = foretell(calibrationOf({ steps: [[50, 4, 0]] }));
+    const { assumed, doubts, rules, floor } = forecastOf(calibrationOf({ steps: [[50, 4, 0]] }));
     assert.ok(assumed.areBounds && assumed.p < 0.95 && assumed.rho > 0.3 && floor > 0);
     assert.match(doubts[0]!, /^no vote of main was wrong, .* bounds of p and rho; sample more steps$/);
     assert.match(rules[0]!.cannot!, /at these bounds/);
@@ -135,7 +135,7 @@ describe('with too little to go by', () => {
 
   it('says that the sample is small', () => {
     assert.match(
-      foretell(
+      forecastOf(
         calibrationOf({
           steps: [
             [12, 4, 0],
@@ -148,7 +148,7 @@ describe('with too little to go by', () => {
   });
 
   it('says that agreement stood in for truth', () => {
-    assert.match(foretell(calibrationOf({ ...GOOD, truth: 'agreement' })).doubts[0]!, /^there was no reference/);
+    assert.match(forecastOf(calibrationOf({ ...GOOD, truth: 'agreement' })).doubts[0]!, /^there was no reference/);
   });
 });
 

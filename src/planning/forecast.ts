@@ -45,7 +45,7 @@ export interface ForecastInput {
   readonly seed: number;
 }
 
-/** A run of a calibrated process, foretold. */
+/** A run of a calibrated process, predicted. */
 export interface Forecast {
   readonly steps: number;
   readonly target: number;
@@ -96,12 +96,12 @@ export interface Outlook {
 }
 
 /**
- * Foretells ahead-by-k and the evidence rule side by side, and the evidence rule with all calibrated variants in turn. With
+ * Predicts ahead-by-k and the evidence rule side by side, and the evidence rule with all calibrated variants in turn. With
  * one voter the figures are exact for the fitted Beta; rounds, and everything with several voters, are simulated.
  */
 export function forecast(input: ForecastInput): Forecast {
   const { steps, target } = input;
-  // What the panel settles is not foretold.
+  // What the panel settles is not predicted.
   const calibration = withoutPanel(input.calibration);
   const figures = figuresOf(calibration);
   const main = figures.classes[0]!;
@@ -147,7 +147,7 @@ interface Context extends ForecastInput {
   readonly maxError: number;
 }
 
-/** The likeliest rates; where no vote was wrong the likeliest p is 1, which foretells nothing, so the cautious ones. */
+/** The likeliest rates; where no vote was wrong the likeliest p is 1, which predicts nothing, so the cautious ones. */
 function ratesOf({ p, rho, cautious }: ClassFigures): Forecast['assumed'] {
   if (rho.estimate !== null && p.estimate < 1) return { p: p.estimate, rho: rho.estimate, areBounds: false };
   const { mean, rho: high } = distributionOf(cautious);

@@ -103,7 +103,7 @@ export interface DistributionPlan {
 }
 
 /**
- * Foretells a run whose steps differ. It has the share of each class exactly: with 10 % of 1,000 steps at p = 0.55 there
+ * Predicts a run whose steps differ. It has the share of each class exactly: with 10 % of 1,000 steps at p = 0.55 there
  * are 100 of them, not 100 on average.
  * @throws {UsageError} for numbers outside their range.
  */

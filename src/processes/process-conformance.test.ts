@@ -187,7 +187,7 @@ for (const { create, given, size } of CASES) {
         assert.deepEqual(await parseInput(process, stored(input)), input);
       });
 
-      test('ends after exactly as many steps as foretold', () => {
+      test('ends after exactly as many steps as predicted', () => {
         assert.equal(process.isDone(end), true);
         assert.equal(states.length, process.steps!(input));
         assert.ok(states.length > 0);

@@ -75,7 +75,7 @@ export class Calibrations {
     const key = JSON.stringify([steps, target, k, maxVotes]);
     let found = forecasts.get(key);
     if (found === undefined) {
-      const foretold = this.#forecaster.ask('forecast', {
+      const predicted = this.#forecaster.ask('forecast', {
         calibration,
         steps: wholeNumber('steps', steps),
         target,
@@ -84,7 +84,7 @@ export class Calibrations {
         maxConcurrency: DEFAULT_MAX_CONCURRENCY,
         seed: 0,
       });
-      found = foretold.then((forecast) => forecastView(view, forecast));
+      found = predicted.then((forecast) => forecastView(view, forecast));
       if (forecasts.size >= MAX_FORECASTS) forecasts.clear();
       forecasts.set(key, found);
     }
@@ -149,8 +149,8 @@ function viewOf(file: string, calibration: Calibration, figures: CalibrationFigu
   };
 }
 
-function forecastView({ file, model }: CalibrationView, foretold: Forecast): CalibrationForecast {
-  const { steps, target, floor, ceiling, rules, doubts } = foretold;
+function forecastView({ file, model }: CalibrationView, predicted: Forecast): CalibrationForecast {
+  const { steps, target, floor, ceiling, rules, doubts } = predicted;
   return { file, model, steps, target, floor, ceiling, rules: rules.map(ruleView), doubts };
 }
 

@@ -23,7 +23,7 @@ import type { Forecaster } from '../inspection/forecaster.ts';
 import { type PictureTheme, pictureOf } from '../inspection/picture.ts';
 import type { Processes } from '../inspection/processes.ts';
 import { Refusal } from '../inspection/refusal.ts';
-import { type Foretold, foretellRun } from '../inspection/run-plan.ts';
+import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { type NotTold, StatesCache } from '../inspection/states.ts';
 import {
   countedAtLimit,
@@ -59,7 +59,7 @@ const MAX_TEXT_BYTES = 100_000;
 const MAX_ANSWER_CHARS = 16 * 2 ** 20;
 const MAX_ACTION_CHARS = 100_000;
 
-const PLAN_PENDING: Foretold = { missing: 'the plan is being worked out: ask again.' };
+const PLAN_PENDING: RunForecast = { missing: 'the plan is being worked out: ask again.' };
 
 /** What is asked of the runs of a journal. */
 export class Runs {
@@ -74,7 +74,7 @@ export class Runs {
   readonly #atRest = new Map<string, LiveRun>();
   readonly #certificates = new Map<string, { steps: number; certificate: Certificate | null }>();
   #findingOut: Promise<void> | undefined;
-  readonly #plans = new Map<string, { foretold: Foretold | undefined; work: Promise<void> }>();
+  readonly #plans = new Map<string, { predicted: RunForecast | undefined; work: Promise<void> }>();
 
   constructor(options: {
     readonly reader: SqliteReader;
@@ -144,7 +144,7 @@ export class Runs {
   async detail(runId: string): Promise<RunDetail> {
     const found = this.live(runId);
     const totalSteps = await this.#processes.steps(found);
-    const foretold = await this.#foretold(found);
+    const predicted = await this.#forecast(found);
     const shown = await this.#shownBy(found);
     // Not older than what it is sent with.
     const live = this.live(runId);
@@ -165,9 +165,9 @@ export class Runs {
       drift: driftAlarms(live),
       course: totals.course ?? [],
       notes: this.#reader.notes(live.run, { after: 0, limit: MAX_NOTES }).map(noteView),
-      plan: 'plan' in foretold ? foretold.plan : null,
-      planMissing: 'plan' in foretold ? null : foretold.missing,
-      isPlanPending: foretold === PLAN_PENDING,
+      plan: 'plan' in predicted ? predicted.plan : null,
+      planMissing: 'plan' in predicted ? null : predicted.missing,
+      isPlanPending: predicted === PLAN_PENDING,
       ...shown,
       openStep: this.openStep(live),
       commands: this.#commandsOf(live),
@@ -364,28 +364,28 @@ export class Runs {
   }
 
   /** Where it takes long, an answer comes without it, and a later one has it. */
-  async #foretold(live: LiveRun): Promise<Foretold> {
+  async #forecast(live: LiveRun): Promise<RunForecast> {
     const { run, settings, totals, isWriting } = live;
     const stepsSoFar = isMap(live) && !isWriting ? totals.steps : null;
     const key = [this.#reader.identity(), run, JSON.stringify(settings), stepsSoFar].join();
     let known = this.#plans.get(key);
     if (known === undefined) {
       const work = async () => {
-        known!.foretold = await this.#processes
+        known!.predicted = await this.#processes
           .of(live)
-          .then((process) => foretellRun(live, process, this.#forecaster))
+          .then((process) => forecastRun(live, process, this.#forecaster))
           .catch((thrown) => {
             if (thrown instanceof Refusal) return { missing: thrown.message };
             throw thrown;
           });
       };
-      known = { foretold: undefined, work: Promise.resolve() };
+      known = { predicted: undefined, work: Promise.resolve() };
       known.work = work();
       this.#plans.set(key, known);
       known.work.catch(() => this.#plans.delete(key));
     }
     await waitBriefly(known.work, this.#clock);
-    return known.foretold ?? PLAN_PENDING;
+    return known.predicted ?? PLAN_PENDING;
   }
 
   #firstPage(run: number, filter: StepFilter, steps: number): At {

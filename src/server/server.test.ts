@@ -114,7 +114,7 @@ describe('a run', () => {
     assert.deepEqual(Object.fromEntries(charts.flags.map(({ code, samples }: never) => [code, samples])), result.flags);
   });
 
-  it('is foretold from the rates it was started with', async (t) => {
+  it('is predicted from the rates it was started with', async (t) => {
     const file = tempJournal(t);
     await runHanoi(file, { k: 4 });
     const { ask } = await startDashboard(t, { file });

@@ -27,8 +27,8 @@ test('each step multiplies the evidence by (events + 1/2) / (steps + 1) over the
     fc.property(sequence, fc.double({ min: 0.001, max: 0.999, noNaN: true }), (steps, rate) => {
       let [product, events] = [0, 0];
       for (const [n, hasEvent] of steps.entries()) {
-        const foretold = (events + 0.5) / (n + 1);
-        product += Math.log(hasEvent ? foretold / rate : (1 - foretold) / (1 - rate));
+        const predicted = (events + 0.5) / (n + 1);
+        product += Math.log(hasEvent ? predicted / rate : (1 - predicted) / (1 - rate));
         if (hasEvent) events++;
       }
       assert.ok(Math.abs(logEvidence({ events, steps: steps.length, rate }) - product) < 1e-9);

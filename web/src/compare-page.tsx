@@ -6,8 +6,8 @@ import { count, digits, duration, percent, short, usd } from './format.ts';
 import { Problem, Waiting } from './parts.tsx';
 import { useAnswer } from './use-answer.ts';
 
-/** What is foretold of a run by one calibration. */
-interface Foretold {
+/** What is predicted of a run by one calibration. */
+interface RunForecast {
   readonly calibration: CalibrationView;
   readonly forecast: CalibrationForecast | null;
   /** Why there is none. */
@@ -25,11 +25,11 @@ export function ComparePage() {
     (signal) => answerTo(api.calibrations.$get({}, { init: { signal } })),
     ['all'],
   );
-  const foretold = useAnswer(
+  const predicted = useAnswer(
     async (signal) => {
       const query = { target, ...(steps === '' ? {} : { steps }) };
       if (list === undefined) return undefined;
-      const found: Foretold[] = [];
+      const found: RunForecast[] = [];
       for (const calibration of list.calibrations) {
         const param = { file: encodeURIComponent(calibration.file) };
         try {
@@ -49,7 +49,7 @@ export function ComparePage() {
     <>
       <h1>Compare</h1>
       <p>
-        Each calibration beside the journal foretells a run. <code>mdap compare</code> writes one for each model,{' '}
+        Each calibration beside the journal predicts a run. <code>mdap compare</code> writes one for each model,{' '}
         <code>mdap calibrate</code> one at a time.
       </p>
       <form class="bar spaced" onSubmit={(event) => event.preventDefault()}>
@@ -82,12 +82,12 @@ export function ComparePage() {
         </p>
       ))}
       {list?.calibrations.length === 0 && <p class="empty">There is no calibration beside this journal.</p>}
-      {foretold.data === undefined ? !error && <Waiting /> : <Comparison of={foretold.data} />}
+      {predicted.data === undefined ? !error && <Waiting /> : <Comparison of={predicted.data} />}
     </>
   );
 }
 
-function Comparison({ of }: { of: readonly Foretold[] }) {
+function Comparison({ of }: { of: readonly RunForecast[] }) {
   const points = of.flatMap(({ calibration, forecast }) => {
     const rule = cheapest(forecast?.rules ?? []);
     const [first] = calibration.classes;
@@ -145,7 +145,7 @@ function Comparison({ of }: { of: readonly Foretold[] }) {
 
 const cut = (model: string) => (model.length > 48 ? `${model.slice(0, 47)}…` : model);
 
-function Row({ calibration, forecast, problem }: Foretold) {
+function Row({ calibration, forecast, problem }: RunForecast) {
   const [first] = calibration.classes;
   const rule = cheapest(forecast?.rules ?? []);
   const why = problem ?? forecast?.rules.find(({ cannot }) => cannot !== null)?.cannot;

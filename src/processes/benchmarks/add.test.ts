@@ -1,6 +1,6 @@
 // Proves of both additions, by columns and by counting on:
 //  1. The reference adds: for any two numerals, of unequal lengths and with zeros in front, it ends in as many steps as
-//     foretold with the sum that BigInt says; also for 100,000 digits.
+//     predicted with the sum that BigInt says; also for 100,000 digits.
 //  2. One mistake makes exactly its own difference to the sum, in its place: wrong decisions are carried on, not mended.
 //  3. In all 200 columns, and at each number that is counted, each form reads its own replies back; the right action passes
 //     the check; every mistake passes it too and is another action.
@@ -61,7 +61,7 @@ function read(process: AnyProcess, form: Form<any, any>, text: string, state: un
 
 for (const process of [ADD, COUNT] as readonly AnyProcess[]) {
   describe(process.name, () => {
-    test('the reference adds, in as many steps as foretold', () => {
+    test('the reference adds, in as many steps as predicted', () => {
       fc.assert(
         fc.property(inputs, (input) => {
           const { end, steps } = walk(process, process.start(input), process.reference!);

@@ -105,7 +105,7 @@ describe('the solution', () => {
   });
 });
 
-test('after any wrong turn the game goes on to its end, within the steps foretold', () => {
+test('after any wrong turn the game goes on to its end, within the steps predicted', () => {
   fc.assert(
     fc.property(anyStates, fc.nat(), (start, which) => {
       const mistakes = PROCESS.mistakes!(start);

@@ -63,7 +63,7 @@ describe('the benchmark', () => {
 });
 
 describe('the report', () => {
-  test('includes every word, in as many sections as foretold', () => {
+  test('includes every word, in as many sections as predicted', () => {
     fc.assert(
       fc.property(inputs, (input) => {
         const { states, end } = walk<IncludeWordsState>(ANY, input);

@@ -51,7 +51,7 @@ describe('the benchmark', () => {
 });
 
 describe('the trip', () => {
-  test('ends with the document of the start, in as many steps as foretold', () => {
+  test('ends with the document of the start, in as many steps as predicted', () => {
     fc.assert(
       fc.property(inputs, (input) => {
         const start = PROCESS.start(input);

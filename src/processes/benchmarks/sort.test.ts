@@ -1,6 +1,6 @@
 // Proves of merge sort:
 //  1. What benchmark-suite.ts says: every wrong comparison is fatal.
-//  2. It takes as many comparisons as foretold, at most n log2 n of them; no two numbers are compared twice, and none whose
+//  2. It takes as many comparisons as predicted, at most n log2 n of them; no two numbers are compared twice, and none whose
 //     order follows from earlier comparisons. Nothing is lost on the way, whatever is answered.
 //  3. A prompt is enough in each form to answer it; its examples are right. Any other shape of reply is a red flag.
 //  4. Several comparisons a sample: parts of the list that take no more are sorted at once, else a merge goes on. The answer is

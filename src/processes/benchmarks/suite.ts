@@ -17,7 +17,7 @@ export function proveBenchmark(benchmark: {
 }): void {
   const { process, inputs, isRight, isFatal = () => true } = benchmark;
 
-  test('the reference ends in a state that the checker finds right, after as many steps as foretold', () => {
+  test('the reference ends in a state that the checker finds right, after as many steps as predicted', () => {
     fc.assert(
       fc.property(inputs, (input) => {
         const { states, end } = walk(process, input);

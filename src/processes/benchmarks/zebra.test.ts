@@ -1,5 +1,5 @@
 // Proves of Einstein's puzzles:
-//  1. Following the reference solves the puzzle, in as many steps as foretold, each of which strikes something.
+//  1. Following the reference solves the puzzle, in as many steps as predicted, each of which strikes something.
 //  2. A search that shares nothing with the rules finds that solution and no other; without any one of its clues the rules do
 //     not solve the puzzle. The checker accepts the solution alone.
 //  3. Each rule strikes exactly what it should: with any lists, compared with all ways of putting the things into houses.
