@@ -17,8 +17,9 @@ import { forecast } from '../src/planning/forecast.ts';
 import { scalingLaws } from '../src/planning/scaling-laws.ts';
 import { leastMarginFor, planDistribution } from '../src/planning/varying-rates.ts';
 import { clopperPearson, type Interval } from '../src/statistics/special-functions.ts';
-import { InFlight } from '../src/voting/draws.ts';
-import { questionOf, vote } from '../src/voting/vote.ts';
+import { InFlight } from '../src/voting/in-flight.ts';
+import { questionOf } from '../src/voting/step-question.ts';
+import { vote } from '../src/voting/vote.ts';
 import {
   allSteps,
   type Counting,

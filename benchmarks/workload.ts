@@ -3,8 +3,9 @@ import { type HanoiState, hanoi } from 'mdap/processes';
 import { createSampler } from '../src/calls/retrying-sampler.ts';
 import { createRandom } from '../src/core/random.ts';
 import { aheadByK, type StopRule } from '../src/statistics/stop-rules.ts';
-import { InFlight } from '../src/voting/draws.ts';
-import { questionOf, vote } from '../src/voting/vote.ts';
+import { InFlight } from '../src/voting/in-flight.ts';
+import { questionOf } from '../src/voting/step-question.ts';
+import { vote } from '../src/voting/vote.ts';
 
 // What every contender works on: the first steps of the 20-disk tower of Hanoi, with a voter that answers at once in text.
 export const INPUT = { disks: 20 };

@@ -17,9 +17,10 @@ import {
 } from './planning/calibration.ts';
 import { marginFor } from './planning/forecast.ts';
 import { planByRates, requireSteps, stepError } from './planning/scaling-laws.ts';
-import { evidenceRule } from './statistics/evidence.ts';
+import { evidenceRule } from './statistics/evidence-rule.ts';
 import type { StopRule } from './statistics/stop-rules.ts';
-import { type Rung, VERIFIER } from './voting/escalation.ts';
+import { VERIFIER } from './voting/escalation.ts';
+import type { Rung } from './voting/question.ts';
 
 /** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
 export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {

@@ -4,7 +4,9 @@ import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
 import { accountLimitsOf, maxRetriesOf, plainRule, type VoteOptions, voteSettings } from './options.ts';
 import { abortable } from './voting/in-flight.ts';
-import { type Decision, questionOf, type Undecided, vote } from './voting/vote.ts';
+import type { Decision, Undecided } from './voting/question.ts';
+import { questionOf } from './voting/step-question.ts';
+import { vote } from './voting/vote.ts';
 
 /** What a single voted call is about: a prompt, and how its reply is read. */
 export type DecideQuestion<Action> = Pick<

@@ -214,7 +214,7 @@ test('planted violations of the table are found', () => {
     ['voting/vote.ts', `const run = await import('../run.ts');`],
     ['voting/vote.ts', `let run: typeof import('../run.ts');`],
     ['voting/vote.ts', `import '../run.ts';`],
-    ['core/model.ts', `import { Tally } from '../statistics/stop-rules.ts';`],
+    ['core/model.ts', `import { Tally } from '../statistics/tally.ts';`],
     ['core/model.ts', `import { readFileSync } from 'node:fs';`],
     ['statistics/evidence.ts', `import { z } from 'zod';`],
     ['core/process.ts', `import { something } from '@standard-schema/spec';`],

@@ -44,9 +44,11 @@ export { type DecideQuestion, decide } from './decide.ts';
 export { openJournal, systemClock } from './defaults.ts';
 export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item-run.ts';
 export type { ReplayCost, ReplayedStep, ReplayResult } from './engine/replay-loop.ts';
-export type { RecordPolicy, RunResult } from './engine/run-loop.ts';
+export type { RecordPolicy } from './engine/run-dependencies.ts';
+export type { RunResult } from './engine/run-loop.ts';
 export { memoryJournal } from './journals/memory.ts';
-export { type SqliteJournalOptions, sqliteJournal } from './journals/sqlite.ts';
+export { sqliteJournal } from './journals/sqlite.ts';
+export type { SqliteJournalOptions } from './journals/sqlite-file.ts';
 export { type MapOptions, type MapResult, map } from './map.ts';
 export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';
@@ -61,7 +63,8 @@ export { type Plan, type PlanInput, scalingLaws } from './planning/scaling-laws.
 export { type ReplayOptions, replay } from './replay.ts';
 export { run } from './run.ts';
 export { decompose, type SolveOptions, type SolveResult, solve } from './solve.ts';
-export { evidenceRule, type VoterModel } from './statistics/evidence.ts';
+export type { VoterModel } from './statistics/evidence.ts';
+export { evidenceRule } from './statistics/evidence-rule.ts';
 // Stop rules
 export {
   adaptiveConsistency,
@@ -74,6 +77,6 @@ export {
   type RuleName,
   ruleByName,
   type StopRule,
-  Tally,
 } from './statistics/stop-rules.ts';
-export type { Decision, Undecided, VoteRecord } from './voting/vote.ts';
+export { Tally } from './statistics/tally.ts';
+export type { Decision, Undecided, VoteRecord } from './voting/question.ts';

@@ -5,14 +5,11 @@ import { UsageError } from './core/errors.ts';
 import type { OnEvent } from './core/events.ts';
 import type { Journal, Json, RunRecord } from './core/journal.ts';
 import type { Model, Price } from './core/model.ts';
-import type { Answer, DriftPolicy, RecordPolicy } from './engine/run-loop.ts';
+import type { Answer, DriftPolicy, RecordPolicy } from './engine/run-dependencies.ts';
 import type { Calibration } from './planning/calibration.ts';
-import type { TelemetryOptions } from './telemetry.ts';
-import type { VoteSettings } from './voting/vote.ts';
-
-export type { Answer } from './engine/run-loop.ts';
-
 import { type RuleName, ruleByName, type StopRule } from './statistics/stop-rules.ts';
+import type { TelemetryOptions } from './telemetry.ts';
+import type { VoteSettings } from './voting/question.ts';
 
 /** Which model answers, named as on the command line or given. */
 export interface ModelOptions {

@@ -9,8 +9,8 @@ import { outOfSamples } from './engine/recount.ts';
 import { type ReplayedStep, type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
 import { isSimulated } from './models/resolve.ts';
 import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
-import { InFlight } from './voting/draws.ts';
-import type { VoteContext } from './voting/vote.ts';
+import { InFlight } from './voting/in-flight.ts';
+import type { VoteContext } from './voting/question.ts';
 
 /** What is not given is as the run had it last. */
 export interface ReplayOptions

@@ -7,7 +7,8 @@ import type { Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, openJournal, systemClock, withModels } from './defaults.ts';
 import type { Mapping } from './engine/item-run.ts';
-import { DRIFT_POLICIES, execute, RECORD_POLICIES, type RunResult } from './engine/run-loop.ts';
+import { DRIFT_POLICIES, RECORD_POLICIES } from './engine/run-dependencies.ts';
+import { execute, type RunResult } from './engine/run-loop.ts';
 import {
   accountLimitsOf,
   budgetLimitsOf,

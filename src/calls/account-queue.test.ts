@@ -17,9 +17,10 @@ import type { Clock } from '../core/clock.ts';
 import { ModelError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import { createRandom } from '../core/random.ts';
+import type { Sampler } from '../core/sampler.ts';
 import { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
 import { type AccountLimits, Accounts } from './account-queue.ts';
-import { createSampler, type Sampler, type SamplerOptions } from './retrying-sampler.ts';
+import { createSampler, type SamplerOptions } from './retrying-sampler.ts';
 
 const MINUTE_MS = 60_000;
 

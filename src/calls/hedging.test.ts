@@ -10,10 +10,10 @@ import { test } from 'node:test';
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
 import { createRandom, mix, standardNormal } from '../core/random.ts';
+import type { Sampler } from '../core/sampler.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { hedged } from './hedging.ts';
-import type { Sampler } from './retrying-sampler.ts';
 
 type Answer = (request: ModelRequest) => { text?: string; ms: number; failure?: Error };
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
-import type { Sampler } from './retrying-sampler.ts';
+import type { Sampler } from '../core/sampler.ts';
 
 export interface HedgeOptions {
   readonly sampler: Sampler;

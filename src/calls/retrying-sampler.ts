@@ -1,11 +1,8 @@
-import type { Sampler } from '../core/sampler.ts';
-
-export type { Sampler } from '../core/sampler.ts';
-
 import type { Clock } from '../core/clock.ts';
 import { ModelError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
+import type { Sampler } from '../core/sampler.ts';
 import type { AccountLimits, Accounts } from './account-queue.ts';
 import type { SpendGuard } from './budget.ts';
 

@@ -1,7 +1,8 @@
 import { UsageError } from '../core/errors.ts';
 import { isMap, unknownRun } from '../core/journal.ts';
 import { openJournal, systemClock } from '../defaults.ts';
-import { type Answer, resumeOptions } from '../options.ts';
+import type { Answer } from '../engine/run-dependencies.ts';
+import { resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import { parseNumber, type RunFlags, readInput } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';

@@ -5,7 +5,7 @@ import { LADDER, type LadderRung } from '../assemble-vote.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
 import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
-import { DRIFT_POLICIES, RECORD_POLICIES } from '../engine/run-loop.ts';
+import { DRIFT_POLICIES, RECORD_POLICIES } from '../engine/run-dependencies.ts';
 import type { RunOptions } from '../options.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 

@@ -1,4 +1,5 @@
 import type { Json } from '../core/journal.ts';
+import type { TimelinePoint } from '../core/run-memory.ts';
 import type {
   DriftAlarmView,
   ItemsView,
@@ -12,7 +13,6 @@ import type {
   WasteView,
 } from '../inspection/api.ts';
 import type { Certificate } from '../statistics/certificate.ts';
-import type { CoursePoint } from '../statistics/timeline.ts';
 
 /** What a report says, as `mdap report --json` prints it. Absent values are null. */
 export interface Report {
@@ -32,7 +32,7 @@ export interface Report {
   readonly certificate: Certificate | null;
   readonly drift: readonly DriftAlarmView[];
   /** Its course up to its last checkpoint; none in journals of early versions. */
-  readonly course: readonly CoursePoint[];
+  readonly course: readonly TimelinePoint[];
   /** The newest, oldest first. */
   readonly notes: readonly NoteView[];
   readonly plan: RunPlanView | null;

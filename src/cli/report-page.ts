@@ -1,10 +1,7 @@
-import type { Report, ReportedStep } from './report-data.ts';
-
-export type { Report, ReportedStep } from './report-data.ts';
-
 import { flagTotal } from '../core/red-flags.ts';
 import type { ItemsView, NoteView, RunCommands, SampleView } from '../inspection/api.ts';
 import { html, type Markup } from './markup.ts';
+import type { Report, ReportedStep } from './report-data.ts';
 import { charts } from './report-figures.ts';
 import { code, cut, page, section, showPercent, showTime, table } from './report-layout.ts';
 import { describeWaste, showChance } from './run.ts';

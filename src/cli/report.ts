@@ -24,7 +24,8 @@ import { certificateOf } from '../statistics/certificate.ts';
 import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
 import { loadProcess } from './process-source.ts';
-import { type Report, type ReportedStep, reportPage } from './report-page.ts';
+import type { Report, ReportedStep } from './report-data.ts';
+import { reportPage } from './report-page.ts';
 import { printableJson } from './terminal.ts';
 
 interface ReportFlags {

@@ -6,9 +6,10 @@ import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { type AnyProcess, callPart, defineProcess, parseInput } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
-import { execute, type RunDependencies, type RunResult } from '../engine/run-loop.ts';
+import type { RunDependencies } from '../engine/run-dependencies.ts';
+import { execute, type RunResult } from '../engine/run-loop.ts';
 import { judgeActions, voteAgreement } from '../statistics/accuracy.ts';
-import type { VoteSettings } from '../voting/vote.ts';
+import type { VoteSettings } from '../voting/question.ts';
 import type { Trial, TrialEnd, TrialName } from './figures.ts';
 import type { Arrangement, Method } from './method.ts';
 

@@ -18,11 +18,11 @@ export interface DriftAlarm {
   readonly steps: number;
 }
 
-/** What a `PanelRecord` remembers, by voter class. */
+/** What a `VoterRecords` remembers, by voter class. */
 export interface PanelState {
   readonly votes: readonly number[];
   readonly agreed: readonly number[];
 }
 
 /** Where a run stood: the time in which it was executing, in milliseconds, and the steps decided by then. */
-export type CoursePoint = readonly [activeMs: number, steps: number];
+export type TimelinePoint = readonly [activeMs: number, steps: number];

@@ -1,6 +1,6 @@
 import { addUsd } from './model.ts';
 import { addFlags, type FlagCounts } from './red-flags.ts';
-import type { CoursePoint, DriftState, PanelState } from './run-memory.ts';
+import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
 import { type DecisionEntry, isJudgement, type Json, type SampleEntry } from './step-entries.ts';
 
 /** Sums over a run so far. */
@@ -40,7 +40,7 @@ export interface RunTotals {
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
   /** Its course up to there; journals of early versions have none. */
-  course?: CoursePoint[];
+  course?: TimelinePoint[];
 }
 
 export interface ItemCounts {

@@ -5,7 +5,7 @@ import { addUsd } from '../core/model.ts';
 import { type AnyProcess, defineProcess, parseInput } from '../core/process.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
 import { ItemCertainty } from '../statistics/item-certainty.ts';
-import type { ItemsOfRun } from './run-loop.ts';
+import type { ItemsOfRun } from './run-dependencies.ts';
 
 /** One of many inputs. */
 export interface Item {

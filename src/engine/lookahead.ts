@@ -3,8 +3,9 @@ import { candidateKey } from '../core/candidate.ts';
 import type { Escalation } from '../core/events.ts';
 import { type AheadEntry, type SampleEntry, type Waste, wasteOf } from '../core/journal.ts';
 import { Slots } from '../voting/draw-slots.ts';
-import { InFlight } from '../voting/draws.ts';
-import { type Decision, type Question, type Undecided, type VoteContext, vote } from '../voting/vote.ts';
+import { InFlight } from '../voting/in-flight.ts';
+import type { Decision, Question, Undecided, VoteContext } from '../voting/question.ts';
+import { vote } from '../voting/vote.ts';
 import { type OpenVote, Speculation } from './speculation.ts';
 
 export interface StepVotesOptions<State, Action> {

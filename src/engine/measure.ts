@@ -13,8 +13,10 @@ import {
   type SampleUsage,
 } from '../planning/calibration.ts';
 import { Draws, type Failed, type Landed } from '../voting/draws.ts';
-import { questionOf, type VoteContext, vote } from '../voting/vote.ts';
-import type { ItemsOfRun } from './run-loop.ts';
+import type { VoteContext } from '../voting/question.ts';
+import { questionOf } from '../voting/step-question.ts';
+import { vote } from '../voting/vote.ts';
+import type { ItemsOfRun } from './run-dependencies.ts';
 
 export interface MeasureDependencies<State> {
   readonly context: VoteContext;

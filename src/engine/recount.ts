@@ -4,7 +4,8 @@ import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-fl
 import { flagSample } from '../core/sample-flags.ts';
 import type { Race, StopRule } from '../statistics/stop-rules.ts';
 import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
-import { type Question, type VoteContext, type VoteRecord, vote } from '../voting/vote.ts';
+import type { Question, VoteContext, VoteRecord } from '../voting/question.ts';
+import { vote } from '../voting/vote.ts';
 
 /** What was counted of a step. */
 export type Votes = Pick<

@@ -15,7 +15,8 @@ import { addUsd } from '../core/model.ts';
 import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
 import { addFlags, RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
-import { type Question, questionOf, type VoteContext } from '../voting/vote.ts';
+import type { Question, VoteContext } from '../voting/question.ts';
+import { questionOf } from '../voting/step-question.ts';
 import { Recounter, type Votes } from './recount.ts';
 
 /**

@@ -5,8 +5,7 @@ import type { OnEvent } from '../core/events.ts';
 import type { DecisionEntry, ItemCounts, ItemsRecord, Journal, Json } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
-import type { Rung } from '../voting/escalation.ts';
-import type { Undecided, VoteSettings } from '../voting/vote.ts';
+import type { Rung, Undecided, VoteSettings } from '../voting/question.ts';
 import type { StepVotesOptions } from './lookahead.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */

@@ -38,7 +38,8 @@ import { simulatedModel } from '../models/simulated.ts';
 import { run } from '../run.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { execute, RECORD_POLICIES, type RunDependencies, type RunResult } from './run-loop.ts';
+import { RECORD_POLICIES, type RunDependencies } from './run-dependencies.ts';
+import { execute, type RunResult } from './run-loop.ts';
 
 const STEPS = 12;
 

@@ -1,13 +1,9 @@
-import type { Answer, ItemsOfRun, RunDependencies } from './run-dependencies.ts';
-
-export * from './run-dependencies.ts';
-
 import { createHash } from 'node:crypto';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Budget } from '../calls/budget.ts';
 import { hedged } from '../calls/hedging.ts';
-import { createSampler, type Sampler } from '../calls/retrying-sampler.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import {
@@ -32,14 +28,18 @@ import {
 import type { Model } from '../core/model.ts';
 import { callPart, type Process, parseInput } from '../core/process.ts';
 import { flagTotal, RedFlag } from '../core/red-flags.ts';
+import type { Sampler } from '../core/sampler.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { DriftTest } from '../statistics/drift-test.ts';
-import { addToCourse } from '../statistics/timeline.ts';
-import { PanelRecord } from '../statistics/voter-record.ts';
-import { InFlight } from '../voting/draws.ts';
-import { type Decision, type Question, questionOf, type Undecided, type VoteContext, vote } from '../voting/vote.ts';
+import { addToTimeline } from '../statistics/timeline.ts';
+import { VoterRecords } from '../statistics/voter-record.ts';
+import { InFlight } from '../voting/in-flight.ts';
+import type { Decision, Question, Undecided, VoteContext } from '../voting/question.ts';
+import { questionOf } from '../voting/step-question.ts';
+import { vote } from '../voting/vote.ts';
 import { StepVotes } from './lookahead.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
+import type { Answer, ItemsOfRun, RunDependencies } from './run-dependencies.ts';
 
 /** The outcome of a run, as printed by `mdap run --json`. */
 export interface RunResult<State = unknown> {
@@ -109,7 +109,7 @@ class Run<Input, State, Action> {
   readonly #context: VoteContext;
   readonly #effectAbort = new AbortController();
   readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
-  readonly #panel: PanelRecord | undefined;
+  readonly #panel: VoterRecords | undefined;
   /** Where steps are voted on ahead. */
   #stepVotes: StepVotes<State, Action> | undefined;
   #state: State;
@@ -145,7 +145,7 @@ class Run<Input, State, Action> {
       };
     }
     const { voterRates } = options;
-    this.#panel = voterRates && voterRates.length > 1 ? new PanelRecord(voterRates, this.#totals.panel) : undefined;
+    this.#panel = voterRates && voterRates.length > 1 ? new VoterRecords(voterRates, this.#totals.panel) : undefined;
     this.#context = this.#createVoteContext();
     this.#sinceMs = options.clock.monotonicMs();
     this.#checkpointStep = checkpoint.stepIndex;
@@ -558,7 +558,7 @@ class Run<Input, State, Action> {
     const totals = this.#totals;
     totals.course ??= [[totals.activeMs, this.#checkpointStep]];
     totals.activeMs += nowMs - this.#sinceMs;
-    totals.course = addToCourse(totals.course, [totals.activeMs, totals.steps]);
+    totals.course = addToTimeline(totals.course, [totals.activeMs, totals.steps]);
     this.#sinceMs = nowMs;
     requireJson(`the state before step ${this.#stepIndex}`, this.#state, this.#process.name);
     this.#checkpointMs = nowMs;

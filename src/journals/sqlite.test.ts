@@ -41,7 +41,8 @@ import {
   testJournal,
   writeAll,
 } from '../testing/journal-conformance.ts';
-import { type SqliteJournalOptions, sqliteJournal } from './sqlite.ts';
+import { sqliteJournal } from './sqlite.ts';
+import type { SqliteJournalOptions } from './sqlite-file.ts';
 
 const { runId } = sampleHeader;
 const MODULE = new URL('./sqlite.ts', import.meta.url).href;

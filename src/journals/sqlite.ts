@@ -1,7 +1,3 @@
-import type { SqliteJournalOptions } from './sqlite-file.ts';
-
-export type { SqliteJournalOptions } from './sqlite-file.ts';
-
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -25,6 +21,7 @@ import {
   unknownRun,
 } from '../core/journal.ts';
 import { Backlog } from './backlog.ts';
+import type { SqliteJournalOptions } from './sqlite-file.ts';
 import { giveUpReserve, inTransaction, keepReserve, open, toJournalError } from './sqlite-file.ts';
 import {
   type CheckpointRow,

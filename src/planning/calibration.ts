@@ -3,19 +3,16 @@ import type { Fingerprint } from '../core/fingerprint.ts';
 import type { Json } from '../core/journal.ts';
 import {
   type BetaShape,
-  type Collisions,
-  collisions,
   dissentChance,
   fitBetaBinomial,
-  type SharedErrors,
   type StepCount,
   type StepShares,
-  sharedErrors,
   stepShares,
 } from '../statistics/beta-binomial.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
+import { type Collisions, collisions, type SharedErrors, sharedErrors } from '../statistics/shared-errors.ts';
 import type { Interval } from '../statistics/special-functions.ts';
-import type { Tally } from '../statistics/stop-rules.ts';
+import type { Tally } from '../statistics/tally.ts';
 
 /** Votes and flags of one voter class on one sampled step. */
 export interface SampleCounts {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CalibrationChanges, calibrationOf } from '../../test/fixtures/calibration.ts';
-import { evidenceRule } from '../statistics/evidence.ts';
+import { evidenceRule } from '../statistics/evidence-rule.ts';
 import { type Calibration, figuresOf } from './calibration.ts';
 import { evidenceBoundary, type ForecastInput, forecast, sampleUse } from './forecast.ts';
 import { leastMarginFor } from './varying-rates.ts';

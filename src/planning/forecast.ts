@@ -2,7 +2,8 @@ import { UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
 import { createRandom } from '../core/random.ts';
 import { type BetaShape, betaShape } from '../statistics/beta-binomial.ts';
-import { Evidence, evidenceRule, type VoterModel } from '../statistics/evidence.ts';
+import { Evidence, type VoterModel } from '../statistics/evidence.ts';
+import { evidenceRule } from '../statistics/evidence-rule.ts';
 import type { Interval } from '../statistics/special-functions.ts';
 import { aheadByK, type StopRule } from '../statistics/stop-rules.ts';
 import {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createRandom } from '../core/random.ts';
-import { evidenceRule } from '../statistics/evidence.ts';
+import { evidenceRule } from '../statistics/evidence-rule.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { evidenceBoundary } from './forecast.ts';
 import { type SimulationInput, simulateSteps } from './simulated-steps.ts';

@@ -9,8 +9,10 @@ import { createRandom } from '../core/random.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { InFlight } from '../voting/draws.ts';
-import { type Decision, questionOf, vote } from '../voting/vote.ts';
+import { InFlight } from '../voting/in-flight.ts';
+import type { Decision } from '../voting/question.ts';
+import { questionOf } from '../voting/step-question.ts';
+import { vote } from '../voting/vote.ts';
 import { type HanoiAction, type HanoiParser, hanoi } from './hanoi.ts';
 
 const PROCESS = hanoi();

@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import { isMap, type Json, unknownRun } from '../core/journal.ts';
 import { type AnyProcess, callPart } from '../core/process.ts';
 import { openJournal } from '../defaults.ts';
+import type { Answer } from '../engine/run-dependencies.ts';
 import type {
   DecideAnswer,
   OpenStep,
@@ -40,7 +41,7 @@ import {
   whyNotDecidable,
 } from '../inspection/views.ts';
 import type { DecisionFilter, LiveRun, Measure, SqliteReader } from '../journals/sqlite-reader.ts';
-import { type Answer, resumeOptions } from '../options.ts';
+import { resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { type At, parseCursor, writeCursor } from './cursor.ts';

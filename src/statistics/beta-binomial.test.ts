@@ -15,7 +15,8 @@ import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom, mix, type Random } from '../core/random.ts';
 import { stepOutcome } from '../planning/varying-rates.ts';
-import { collisions, fitBetaBinomial, type StepCount, sharedErrors, stepShares } from './beta-binomial.ts';
+import { fitBetaBinomial, type StepCount, stepShares } from './beta-binomial.ts';
+import { collisions, sharedErrors } from './shared-errors.ts';
 import { betaBelow, clopperPearson, logBeta } from './special-functions.ts';
 
 function near(actual: number, expected: number, tolerance: number, what = ''): void {

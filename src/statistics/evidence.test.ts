@@ -14,7 +14,8 @@ import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import { scalingLaws } from '../planning/scaling-laws.ts';
 import type { BetaShape } from './beta-binomial.ts';
-import { Evidence, evidenceRule } from './evidence.ts';
+import { Evidence } from './evidence.ts';
+import { evidenceRule } from './evidence-rule.ts';
 import { aheadByK, type Race } from './stop-rules.ts';
 
 function ratesOf(mean: number, rho: number): BetaShape {

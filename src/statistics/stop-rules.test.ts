@@ -21,8 +21,8 @@ import {
   RULE_NAMES,
   ruleByName,
   type StopRule,
-  Tally,
 } from './stop-rules.ts';
+import { Tally } from './tally.ts';
 
 const AHEAD = [1, 2, 3, 5].map((margin) => aheadByK({ margin }));
 const FIRST = [1, 2, 3, 5].map((votes) => firstToK({ votes }));

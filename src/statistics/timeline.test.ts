@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../core/random.ts';
-import { addToCourse, type CoursePoint } from './timeline.ts';
+import type { TimelinePoint } from '../core/run-memory.ts';
+import { addToTimeline } from './timeline.ts';
 
 test('the course of a run is even over its time, at any length and speed', () => {
   const random = createRandom(7);
   for (let run = 0; run < 50; run++) {
-    let course: CoursePoint[] = [[0, 0]];
+    let course: TimelinePoint[] = [[0, 0]];
     let activeMs = 0;
     let steps = 0;
     const scale = 10 ** (4 * random());
@@ -16,7 +17,7 @@ test('the course of a run is even over its time, at any length and speed', () =>
       // Now and then a long wait, as for a server that is down.
       activeMs += scale * random() * (random() < 0.01 ? 50 : 1);
       steps += Math.floor(1_000 * random());
-      course = addToCourse(course, [activeMs, steps]);
+      course = addToTimeline(course, [activeMs, steps]);
       assert.ok(course.length <= 100);
       assert.deepEqual(course[0], [0, 0]);
       assert.deepEqual(course.at(-1), [Math.round(activeMs), steps]);
@@ -30,13 +31,13 @@ test('the course of a run is even over its time, at any length and speed', () =>
 });
 
 test('a short run keeps all that was noted', () => {
-  const noted: CoursePoint[] = [
+  const noted: TimelinePoint[] = [
     [200, 3],
     [900, 5],
     [1_000, 20],
   ];
   assert.deepEqual(
-    noted.reduce<CoursePoint[]>((course, point) => addToCourse(course, point), [[0, 0]]),
+    noted.reduce<TimelinePoint[]>((course, point) => addToTimeline(course, point), [[0, 0]]),
     [[0, 0], ...noted],
   );
 });

@@ -1,6 +1,4 @@
-import type { CoursePoint } from '../core/run-memory.ts';
-
-export type { CoursePoint } from '../core/run-memory.ts';
+import type { TimelinePoint } from '../core/run-memory.ts';
 
 const MAX_POINTS = 100;
 
@@ -8,7 +6,7 @@ const MAX_POINTS = 100;
  * The course of a run with a point more. However long it is, at most 100 points stay, spread over its time, the newest always
  * among them: no two neighbours before it are nearer than a hundredth of the time so far was when they were noted.
  */
-export function addToCourse(course: readonly CoursePoint[], [activeMs, steps]: CoursePoint): CoursePoint[] {
+export function addToTimeline(course: readonly TimelinePoint[], [activeMs, steps]: TimelinePoint): TimelinePoint[] {
   const gap = activeMs / MAX_POINTS;
   const points = [...course];
   // The newest one was kept however near it was.
@@ -17,7 +15,7 @@ export function addToCourse(course: readonly CoursePoint[], [activeMs, steps]: C
   return points.length <= MAX_POINTS ? points : thinned(points, 2 * gap);
 }
 
-function thinned(points: readonly CoursePoint[], gap: number): CoursePoint[] {
+function thinned(points: readonly TimelinePoint[], gap: number): TimelinePoint[] {
   let lastMs = Number.NEGATIVE_INFINITY;
   return points.filter(([activeMs], index) => {
     const isKept = activeMs - lastMs >= gap || index === points.length - 1;

@@ -11,9 +11,10 @@ import fc from 'fast-check';
 import type { DecisionEntry } from '../core/journal.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import { betaShape } from './beta-binomial.ts';
-import { Evidence, evidenceRule } from './evidence.ts';
+import { Evidence } from './evidence.ts';
+import { evidenceRule } from './evidence-rule.ts';
 import type { StopRule } from './stop-rules.ts';
-import { PanelRecord } from './voter-record.ts';
+import { VoterRecords } from './voter-record.ts';
 
 const worthAll = () => 1;
 
@@ -87,7 +88,7 @@ test('what is in flight counts as votes for the leader', () => {
 });
 
 test('a record below the calibration lowers the worth to nothing at one half, fades, and never raises it', () => {
-  const record = new PanelRecord([0.9, 0.8]);
+  const record = new VoterRecords([0.9, 0.8]);
   const step = (first: number[], ...others: number[][]) =>
     record.record({ classVotes: [first, ...others] } as unknown as DecisionEntry);
   for (let i = 0; i < 50; i++) step([1, 1]);
@@ -98,9 +99,9 @@ test('a record below the calibration lowers the worth to nothing at one half, fa
   assert.equal(record.reliability(1), 0);
   for (let i = 0; i < 600; i++) step([2, 0]);
   assert.ok(record.reliability(1) > 0.9);
-  const again = new PanelRecord([0.9, 0.8], record.state);
+  const again = new VoterRecords([0.9, 0.8], record.state);
   assert.equal(again.reliability(1), record.reliability(1));
-  assert.equal(new PanelRecord([0.5]).reliability(0), 0);
+  assert.equal(new VoterRecords([0.5]).reliability(0), 0);
 });
 
 /** Steps decided by evidence, each class right with its rate of that step; all wrong votes agree. */
@@ -111,7 +112,7 @@ function play(options: {
   steps: number;
 }) {
   const random = createRandom(7);
-  const record = new PanelRecord(options.calibrated);
+  const record = new VoterRecords(options.calibrated);
   const all = [...options.calibrated.keys()];
   const asked: number[][] = [];
   let wrong = 0;

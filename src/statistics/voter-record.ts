@@ -12,7 +12,7 @@ const KEPT = 0.99;
  * fades, it is asked again, and what it then says counts anew. Agreement above the calibration counts for nothing: a class
  * that decides alone always agrees with itself.
  */
-export class PanelRecord {
+export class VoterRecords {
   readonly #rates: readonly number[];
   readonly #votes: number[];
   readonly #agreed: number[];

@@ -1,12 +1,9 @@
-import type { InFlight } from './in-flight.ts';
-
-export { InFlight } from './in-flight.ts';
-
 import type { SampleEntry } from '../core/journal.ts';
 import { costOf, type ModelRequest, type Sample } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import { type Reader, RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
+import type { InFlight } from './in-flight.ts';
 import type { AskedForm, Question, VoteContext } from './question.ts';
 
 /** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */

@@ -1,10 +1,7 @@
-import type { Rung } from './question.ts';
-
-export type { Rung } from './question.ts';
-
 import type { EscalationReason } from '../core/events.ts';
-import type { Race, Tally } from '../statistics/stop-rules.ts';
-import type { VoteContext, VoteSettings } from './question.ts';
+import type { Race } from '../statistics/stop-rules.ts';
+import type { Tally } from '../statistics/tally.ts';
+import type { Rung, VoteContext, VoteSettings } from './question.ts';
 
 export const VERIFIER = 'verifier';
 

@@ -3,7 +3,8 @@ import type { SampleEntry } from '../core/journal.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import type { FlagCounts, Reader } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
-import type { StopRule, Tally } from '../statistics/stop-rules.ts';
+import type { StopRule } from '../statistics/stop-rules.ts';
+import type { Tally } from '../statistics/tally.ts';
 import type { Slots } from './draw-slots.ts';
 import type { InFlight } from './in-flight.ts';
 

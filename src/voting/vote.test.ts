@@ -19,8 +19,9 @@ import { redFlag } from '../core/red-flags.ts';
 import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
 import { aheadByK, firstToK, fixedMajority, RULE_NAMES, ruleByName, type StopRule } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { InFlight } from './draws.ts';
-import { type Question, type VoteContext, type VoteSettings, vote } from './vote.ts';
+import { InFlight } from './in-flight.ts';
+import type { Question, VoteContext, VoteSettings } from './question.ts';
+import { vote } from './vote.ts';
 
 describe('draws in flight', () => {
   for (const name of RULE_NAMES) {

@@ -1,14 +1,10 @@
-import type { Decision, Question, Undecided, VoteContext, VoteRecord } from './question.ts';
-
-export type * from './question.ts';
-export { questionOf } from './step-question.ts';
-
 import { judgedVariant, type SampleEntry } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import { addFlags, type FlagCounts, RedFlag, type RedFlagCode } from '../core/red-flags.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { Draws, type Failed, type Landed } from './draws.ts';
 import { Ladder } from './escalation.ts';
+import type { Decision, Question, Undecided, VoteContext, VoteRecord } from './question.ts';
 import { judgement, MAX_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
 
 /**
