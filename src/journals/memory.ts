@@ -1,58 +1,24 @@
-import {
-  type AheadEntry,
-  type CheckpointEntry,
-  type DecisionEntry,
-  type Journal,
-  type JournalEntry,
-  type NoteEntry,
-  type RunHeader,
-  type RunRecord,
-  type RunWriter,
-  runExists,
-  runLocked,
-  type SampleEntry,
-  type StatusEntry,
-  unknownRun,
-} from '../core/journal.ts';
+import { type Journal, type JournalEntry, type RunWriter, runExists, runLocked, unknownRun } from '../core/journal.ts';
+import type { JournalReader } from '../core/journal-reader.ts';
+import { memoryJournalReader } from './memory-reader.ts';
+import { type MemoryRun, sortedDecisions, sortedSamples, toRecord } from './memory-run.ts';
 
-interface StoredRun {
-  readonly header: RunHeader;
-  status: StatusEntry;
-  updatedAtMs: number;
-  checkpoint: CheckpointEntry;
-  readonly decisions: Map<number, DecisionEntry>;
-  readonly samples: Map<number, SampleEntry[]>;
-  ahead: AheadEntry[];
-  readonly observations: Map<number, unknown>;
-  readonly notes: NoteEntry[];
-  writer: RunWriter | undefined;
+export interface MemoryJournal extends Journal {
+  /** A reader of this journal. */
+  reader(): JournalReader;
 }
 
 /** A journal that ends with the process; for tests and for runs that nobody wants to resume. Grows with the run. */
-export function memoryJournal(options: { now: () => number } = { now: () => 0 }): Journal {
-  const runs = new Map<string, StoredRun>();
+export function memoryJournal(options: { now: () => number } = { now: () => 0 }): MemoryJournal {
+  const runs = new Map<string, MemoryRun>();
 
-  function stored(runId: string): StoredRun {
+  function stored(runId: string): MemoryRun {
     const run = runs.get(runId);
     if (run === undefined) throw unknownRun(runId);
     return run;
   }
 
-  function toRecord(run: StoredRun): RunRecord {
-    const { status, reason, settings } = run.status;
-    const { totals } = run.checkpoint;
-    return structuredClone({
-      ...run.header,
-      settings,
-      status,
-      reason,
-      totals,
-      updatedAtMs: run.updatedAtMs,
-      isWriting: run.writer !== undefined,
-    });
-  }
-
-  function store(run: StoredRun, entry: JournalEntry): void {
+  function store(run: MemoryRun, entry: JournalEntry): void {
     run.updatedAtMs = options.now();
     switch (entry.type) {
       case 'decision':
@@ -111,13 +77,13 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
       const run = stored(runId);
       if (run.writer !== undefined) throw runLocked(runId, 'this process');
       const { checkpoint } = run;
-      const decisions = [...run.decisions.values()].filter((decision) => decision.stepIndex >= checkpoint.stepIndex);
+      const decisions = sortedDecisions(run).filter(({ stepIndex }) => stepIndex >= checkpoint.stepIndex);
       const writer: RunWriter = {
         resumePoint: {
           checkpoint: structuredClone(checkpoint),
-          decisions: decisions.sort((a, b) => a.stepIndex - b.stepIndex),
+          decisions,
           observations: new Map([...run.observations].filter(([stepIndex]) => stepIndex >= checkpoint.stepIndex)),
-          samples: sortedSamples(run.samples.get(checkpoint.stepIndex + decisions.length)),
+          samples: sortedSamples(run, checkpoint.stepIndex + decisions.length),
           ahead: [...run.ahead],
         },
         append: (entry) => store(run, entry),
@@ -131,21 +97,17 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
     },
     async decisions(runId, range = {}) {
       const { fromStep = 0, limit = Number.POSITIVE_INFINITY, contested = false } = range;
-      return [...stored(runId).decisions.values()]
-        .filter((decision) => decision.stepIndex >= fromStep && (!contested || decision.tally !== undefined))
-        .sort((a, b) => a.stepIndex - b.stepIndex)
+      return sortedDecisions(stored(runId))
+        .filter(({ stepIndex, tally }) => stepIndex >= fromStep && (!contested || tally !== undefined))
         .slice(0, limit);
     },
     async samples(runId, stepIndex) {
-      return sortedSamples(stored(runId).samples.get(stepIndex));
+      return sortedSamples(stored(runId), stepIndex);
     },
     async notes(runId) {
       return [...stored(runId).notes];
     },
     async close() {},
+    reader: () => memoryJournalReader(runs),
   };
-}
-
-function sortedSamples(samples: readonly SampleEntry[] = []): SampleEntry[] {
-  return [...samples].sort((a, b) => a.draw - b.draw);
 }

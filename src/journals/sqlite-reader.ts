@@ -1,158 +1,100 @@
-import { statSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { JournalError, messageOf } from '../core/errors.ts';
-import { addDecision, type Json, type NoteEntry, type RunRecord } from '../core/journal.ts';
+import { addDecision, unknownRun } from '../core/journal.ts';
+import type {
+  DecisionFilter,
+  DecisionQuery,
+  JournalReader,
+  LiveRun,
+  Measure,
+  NoteQuery,
+  ReadAction,
+  ReadDecision,
+  ReadNote,
+  ReadSample,
+  RunPage,
+  SampleQuery,
+  StretchQuery,
+  StretchSums,
+} from '../core/journal-reader.ts';
+import { cutAction, decodeBeginning } from './cut.ts';
 import { type RunRow, toRecord } from './sqlite.ts';
-import { pragma, schemaOf } from './sqlite-file.ts';
-import { type CheckpointRow, type DecisionRow, type SampleRow, toDecision } from './sqlite-rows.ts';
+import { type OpenFile, ReadConnection } from './sqlite-read-connection.ts';
+import { type CheckpointRow, type DecisionRow, type SampleRow, toDecision, toSample } from './sqlite-rows.ts';
 
-/** A run with its number in the file; totals up to its last decision. */
-export interface LiveRun extends RunRecord {
-  readonly run: number;
-  /** Steps up to the last checkpoint, which knows how long they took. */
-  readonly checkpointSteps: number;
-}
-
-/** A decision whose long values are cut. */
-export interface CutDecision extends Omit<DecisionRow, 'class_votes'> {
-  /** JSON; cut where it has more characters than asked for, so that it no longer reads as such. */
-  readonly action: string;
-}
-
-/** A sample whose text is cut. */
-export interface CutSample extends SampleRow {
-  /** Length of the whole text in UTF-8. */
-  readonly text_bytes: number;
-  readonly is_text_cut: boolean;
-}
-
-/** Sums over those decisions of one stretch of steps that took as many votes and samples, and have the same flags. */
-export interface StretchRow {
-  /** First step of the stretch. */
-  readonly start: number;
-  readonly steps: number;
-  /** Of each step. */
-  readonly votes: number;
-  readonly samples: number;
-  readonly flags: Readonly<Record<string, number>>;
-  readonly contested: number;
-  readonly wrong: number;
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-  readonly cost_usd: number;
-  readonly priced: number;
-}
-
-/** Which decisions; `above` is exclusive. */
-export type DecisionFilter =
-  | 'all'
-  | 'contested'
-  | 'flagged'
-  | 'wrong'
-  | { readonly measure: Measure; readonly above: number };
-export type Measure = 'latencyMs' | 'usd' | 'tokens';
-
-const MEASURES: Readonly<Record<Measure, string>> = {
-  latencyMs: 'latency_ms',
-  usd: 'cost_usd',
-  tokens: 'input_tokens + output_tokens',
-};
-
-/**
- * Reads a journal beside its writers, whatever becomes of the file: each read says what is wrong with it now, and the next
- * one looks again. Holds nothing up: a connection that cannot write, and short reads.
- */
-export class SqliteReader {
+export interface SqliteReaderOptions {
+  /** Path of the database file, which may not be there yet. */
   readonly file: string;
+  /** Wall-clock time in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Reads an SQLite journal beside its writers, and holds nothing up: by a connection that cannot write, in short reads. */
+export function sqliteJournalReader(options: SqliteReaderOptions): JournalReader {
+  return new SqliteReader(options);
+}
+
+/** More than SQLite lets a value have. */
+const ALL_BYTES = 2 ** 31;
+
+class SqliteReader implements JournalReader {
+  readonly location: string;
   readonly #now: () => number;
-  #open: { db: DatabaseSync; identity: string; size: number; statements: Map<string, StatementSync> } | undefined;
+  readonly #connection: ReadConnection;
+  /** Runs that nobody writes, which stay as they are, by key and time of their last change. */
+  readonly #atRest = new Map<string, LiveRun>();
 
-  /** @param options.now wall-clock time in milliseconds */
-  constructor(options: { readonly file: string; readonly now: () => number }) {
-    this.file = options.file;
-    this.#now = options.now;
+  constructor({ file, now }: SqliteReaderOptions) {
+    this.location = file;
+    this.#now = now;
+    this.#connection = new ReadConnection(file);
   }
 
-  /** Which file it is: changes where another one has taken its place. */
-  identity(): string {
-    return this.#read(() => this.#open!.identity);
-  }
-
-  /** Changes whenever another connection has written, and with the file. */
-  version(): string {
-    return this.#read((db) => `${this.#open!.identity}.${pragma(db, 'data_version')}`);
-  }
-
-  /** Newest first, without their totals: `live` adds these. */
-  rows(): RunRow[] {
-    return this.#read(() => this.#sql('SELECT * FROM runs ORDER BY id DESC').all() as unknown as RunRow[]);
-  }
-
-  row(runId: string): RunRow | undefined {
-    return this.#read(
-      () => this.#sql('SELECT * FROM runs WHERE run_id = ?').get(runId) as unknown as RunRow | undefined,
-    );
-  }
-
-  live(row: RunRow): LiveRun {
-    return this.#read((db) => {
-      // One moment for both reads.
-      db.exec('BEGIN');
-      try {
-        const checkpoint = this.#checkpoint(row.id);
-        const totals = JSON.parse(checkpoint.totals);
-        const behind = this.#sql('SELECT * FROM decisions WHERE run = ? AND step >= ? ORDER BY step');
-        for (const decision of behind.iterate(row.id, checkpoint.step)) {
-          addDecision(totals, toDecision(decision as unknown as DecisionRow));
-        }
-        return { ...toRecord(row, totals, this.#now()), run: row.id, checkpointSteps: checkpoint.step };
-      } finally {
-        db.exec('COMMIT');
-      }
+  async runs({ limit, cursor }: { readonly limit: number; readonly cursor?: string | null }): Promise<RunPage> {
+    return this.#connection.readAtOnce((open) => {
+      const before = cursor == null ? Number.MAX_SAFE_INTEGER : Number(cursor);
+      const select = open.sql('SELECT * FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?');
+      // One more, to know whether it is the last page.
+      const rows = select.all(before, limit + 1) as unknown as RunRow[];
+      const page = rows.slice(0, limit);
+      const runs = page.map((row) => this.#liveUnlessKnown(open, row));
+      return { runs, cursor: rows.length > limit ? String(page.at(-1)?.id ?? cursor) : null };
     });
   }
 
-  /** The state before a step, as the last checkpoint has it. */
-  checkpoint(run: number): { readonly step: number; readonly state: Json } {
-    return this.#read(() => {
-      const { step, state } = this.#checkpoint(run);
-      return { step, state: JSON.parse(state) };
+  async find(runId: string, { withState = false } = {}): Promise<LiveRun | undefined> {
+    return this.#connection.readAtOnce((open) => {
+      const row = open.sql('SELECT * FROM runs WHERE run_id = ?').get(runId) as unknown as RunRow | undefined;
+      return row && this.#live(open, row, withState);
     });
   }
 
-  /** Decided steps: they are the first ones, without gaps. */
-  steps(run: number): number {
-    return this.#read(() => {
-      const row = this.#sql('SELECT max(step) AS last FROM decisions WHERE run = ?').get(run);
-      return row?.last == null ? 0 : Number(row.last) + 1;
-    });
-  }
-
-  /** In the order of the steps, from `from` up to, not including, `to`. */
-  decisions(
-    run: number,
-    range: { from: number; to: number; filter: DecisionFilter; limit: number; mostActionChars: number },
-  ): CutDecision[] {
-    const { from, to, filter, limit, mostActionChars } = range;
-    const where = conditionOf(filter);
-    const above = typeof filter === 'object' ? [filter.above] : [];
-    return this.#read(() => {
-      const select = this.#sql(
-        `SELECT step, substr(action, 1, ?) AS action, samples, votes, tally, settled_by, flags, input_tokens, output_tokens,
-           cost_usd, latency_ms, wrong, kept_samples
-         FROM decisions WHERE run = ? AND step >= ? AND step < ? ${where} ORDER BY step LIMIT ?`,
+  async decisions(runId: string, query: DecisionQuery = {}): Promise<ReadDecision[]> {
+    const { fromStep = 0, toStep = Number.MAX_SAFE_INTEGER, limit = -1, filter = 'all', maxActionChars } = query;
+    const maxChars = maxActionChars ?? ALL_BYTES;
+    const { condition, values } = conditionOf(filter);
+    return this.#readRun(runId, (open, run) => {
+      const select = open.sql(
+        `SELECT step, substr(action, 1, ?) AS action, samples, votes, tally, class_votes, settled_by, flags, input_tokens,
+           output_tokens, cost_usd, latency_ms, wrong, kept_samples
+         FROM decisions WHERE run = ? AND step >= ? AND step < ? ${condition} ORDER BY step LIMIT ?`,
       );
-      return select.all(mostActionChars + 1, run, from, to, ...above, limit) as unknown as CutDecision[];
+      const rows = select.all(maxChars + 1, run, fromStep, toStep, ...values, limit) as unknown as DecisionRow[];
+      return rows.map((row) => {
+        const { action, isActionCut } = cutAction(row.action, maxChars);
+        return { ...toDecision({ ...row, action: 'null' }), action, isActionCut };
+      });
     });
   }
 
-  /** What steps were decided, and what their effects returned. */
-  actions(run: number, range: { from: number; to: number }): { action: Json; observation: Json | undefined }[] {
-    return this.#read(() => {
-      const rows = this.#sql(
+  async actions(runId: string, range: { readonly fromStep: number; readonly toStep: number }): Promise<ReadAction[]> {
+    return this.#readRun(runId, (open, run) => {
+      const select = open.sql(
         `SELECT action, observation FROM decisions LEFT JOIN effects USING (run, step)
          WHERE run = ? AND step >= ? AND step < ? ORDER BY step`,
-      ).all(run, range.from, range.to) as unknown as { action: string; observation: string | null }[];
+      );
+      const rows = select.all(run, range.fromStep, range.toStep) as unknown as {
+        readonly action: string;
+        readonly observation: string | null;
+      }[];
       return rows.map(({ action, observation }) => ({
         action: JSON.parse(action),
         observation: observation === null ? undefined : JSON.parse(observation),
@@ -160,135 +102,102 @@ export class SqliteReader {
     });
   }
 
-  /** At most so many of a step's samples, and no more once their values take so many characters; the first in any case. */
-  samples(run: number, step: number, most: { bytesEach: number; samples: number; chars: number }): CutSample[] {
-    return this.#read(() => {
-      const select = this.#sql(`${SELECT_SAMPLE} WHERE run = ? AND step = ? ORDER BY draw LIMIT ?`);
-      const samples: CutSample[] = [];
+  async samples(
+    runId: string,
+    stepIndex: number,
+    query: SampleQuery = {},
+  ): Promise<{ readonly samples: ReadSample[]; readonly total: number }> {
+    const { fromDraw = 0, limit = -1, maxTextBytes = ALL_BYTES, maxChars = Number.POSITIVE_INFINITY } = query;
+    return this.#readRun(runId, (open, run) => {
+      const count = open.sql('SELECT count(*) AS total FROM samples WHERE run = ? AND step = ?').get(run, stepIndex);
+      const total = Number(count?.total);
+      const samples: ReadSample[] = [];
+      if (total === 0) return { samples, total };
+      const select = open.sql(`${SELECT_SAMPLES} WHERE run = ? AND step = ? AND draw >= ? ORDER BY draw LIMIT ?`);
       let chars = 0;
-      for (const row of select.iterate(most.bytesEach, run, step, most.samples) as Iterable<unknown>) {
-        const sample = toCutSample(row);
+      for (const row of select.iterate(maxTextBytes, run, stepIndex, fromDraw, limit) as Iterable<unknown>) {
+        const sample = toReadSample(row as BytesRow);
         chars += sample.text.length + (sample.candidate?.length ?? 0);
-        if (chars > most.chars && samples.length > 0) break;
+        if (chars > maxChars && samples.length > 0) break;
         samples.push(sample);
       }
-      return samples;
+      return { samples, total };
     });
   }
 
-  sample(run: number, step: number, draw: number): CutSample | undefined {
-    return this.#read(() => {
-      const select = this.#sql(`${SELECT_SAMPLE} WHERE run = ? AND step = ? AND draw = ?`);
-      const row = select.get(2 ** 31, run, step, draw);
-      return row && toCutSample(row);
-    });
-  }
-
-  countSamples(run: number, step: number): number {
-    return this.#read(() => {
-      const row = this.#sql('SELECT count(*) AS n FROM samples WHERE run = ? AND step = ?').get(run, step);
-      return Number(row?.n);
-    });
-  }
-
-  /** After a note, the newest so many, of one code where that is given; oldest first. */
-  notes(run: number, options: { after: number; limit: number; code?: string }): (NoteEntry & { id: number })[] {
-    const { after, limit, code } = options;
-    return this.#read(() => {
-      const select = this.#sql(
+  async notes(runId: string, { afterId = 0, limit = -1, code }: NoteQuery = {}): Promise<ReadNote[]> {
+    return this.#readRun(runId, (open, run) => {
+      const select = open.sql(
         `SELECT id, at_ms, code, detail FROM notes WHERE run = ? AND id > ? ${code === undefined ? '' : 'AND code = ?'}
          ORDER BY id DESC LIMIT ?`,
       );
-      const rows = select.all(run, after, ...(code === undefined ? [] : [code]), limit) as unknown as NoteRow[];
+      const rows = select.all(run, afterId, ...(code === undefined ? [] : [code]), limit) as unknown as NoteRow[];
       return rows
         .reverse()
         .map(({ id, at_ms, code, detail }) => ({ type: 'note', id, atMs: at_ms, code, detail: JSON.parse(detail) }));
     });
   }
 
-  /** Sums by stretches of `width` steps, from `from` up to, not including, `to`. */
-  stretches(run: number, { from, to, width }: { from: number; to: number; width: number }): StretchRow[] {
-    return this.#read(() => {
+  async sums(runId: string, { fromStep, toStep, width }: StretchQuery): Promise<StretchSums[]> {
+    return this.#readRun(runId, (open, run) => {
       // Bound as an integer: a division by a REAL would not round.
-      const rows = this.#sql(
+      const select = open.sql(
         `SELECT step / ?4 * ?4 AS start, count(*) AS steps, votes, samples, flags, count(tally) AS contested,
-           coalesce(sum(wrong), 0) AS wrong, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
-           coalesce(sum(cost_usd), 0) AS cost_usd, count(cost_usd) AS priced
+           coalesce(sum(wrong), 0) AS wrong, sum(input_tokens) AS inputTokens, sum(output_tokens) AS outputTokens,
+           coalesce(sum(cost_usd), 0) AS costUsd, count(cost_usd) AS priced
          FROM decisions WHERE run = ?1 AND step >= ?2 AND step < ?3 GROUP BY votes, samples, flags, start`,
-      ).all(run, from, to, BigInt(width)) as unknown as (Omit<StretchRow, 'flags'> & { flags: string | null })[];
+      );
+      const rows = select.all(run, fromStep, toStep, BigInt(width)) as unknown as SumsRow[];
       return rows.map((row) => ({ ...row, flags: row.flags === null ? {} : JSON.parse(row.flags) }));
     });
   }
 
-  /** A measure of the steps given, in rising order; those for which it is not known are left out. */
-  measured(run: number, steps: readonly number[], measure: Measure): number[] {
-    return this.#read(() => {
-      const select = this.#sql(`SELECT ${MEASURES[measure]} AS value FROM decisions WHERE run = ? AND step = ?`);
-      const values = steps.map((step) => select.get(run, step)?.value).filter((value) => value != null);
-      return values.map(Number).sort((a, b) => a - b);
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  #readRun<T>(runId: string, work: (open: OpenFile, run: number) => T): T {
+    return this.#connection.read((open) => {
+      const row = open.sql('SELECT id FROM runs WHERE run_id = ?').get(runId);
+      if (row === undefined) throw unknownRun(runId);
+      return work(open, Number(row.id));
     });
   }
 
-  close(): void {
-    const open = this.#open;
-    this.#open = undefined;
-    open?.db.close();
+  #liveUnlessKnown(open: OpenFile, row: RunRow): LiveRun {
+    const key = `${open.identity}.${row.id}.${row.updated_at_ms}`;
+    const known = this.#atRest.get(key);
+    if (known !== undefined) return known;
+    const live = this.#live(open, row, false);
+    if (row.writer === null) {
+      // What was superseded is dropped now and then.
+      if (this.#atRest.size >= MAX_RUNS_KEPT) this.#atRest.clear();
+      this.#atRest.set(key, live);
+    }
+    return live;
   }
 
-  #checkpoint(run: number): CheckpointRow {
-    const row = this.#sql('SELECT step, state, totals FROM checkpoints WHERE run = ?').get(run);
-    if (row === undefined) throw new SyntaxError('a run without a checkpoint');
-    return row as unknown as CheckpointRow;
-  }
-
-  #sql(text: string): StatementSync {
-    const { db, statements } = this.#open!;
-    let statement = statements.get(text);
-    if (statement === undefined) {
-      statement = db.prepare(text);
-      statements.set(text, statement);
+  #live(open: OpenFile, row: RunRow, withState: boolean): LiveRun {
+    const checkpoint = open
+      .sql(`SELECT step, ${withState ? 'state, ' : ''}totals FROM checkpoints WHERE run = ?`)
+      .get(row.id) as unknown as CheckpointRow | undefined;
+    if (checkpoint === undefined) throw new SyntaxError('a run without a checkpoint');
+    const totals = JSON.parse(checkpoint.totals);
+    const behind = open.sql('SELECT * FROM decisions WHERE run = ? AND step >= ? ORDER BY step');
+    for (const decision of behind.iterate(row.id, checkpoint.step)) {
+      addDecision(totals, toDecision(decision as unknown as DecisionRow));
     }
-    return statement;
-  }
-
-  #read<T>(work: (db: DatabaseSync) => T): T {
-    try {
-      return work(this.#opened());
-    } catch (thrown) {
-      try {
-        this.close();
-      } catch {
-        // What is wrong with it is told already.
-      }
-      throw toReadError(thrown, this.file);
-    }
-  }
-
-  /** The connection, opened anew where the file is another one, or has shrunk, which journals never do. */
-  #opened(): DatabaseSync {
-    const { dev, ino, size } = statSync(this.file);
-    const identity = `${dev}.${ino}`;
-    const open = this.#open;
-    if (open !== undefined) {
-      if (open.identity === identity && size >= open.size) {
-        open.size = size;
-        schemaOf(open.db, this.file);
-        return open.db;
-      }
-      this.close();
-    }
-    const db = new DatabaseSync(this.file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    // Kept at once, so that whatever fails now closes it.
-    this.#open = { db, identity, size, statements: new Map() };
-    if (schemaOf(db, this.file).isEmpty) {
-      throw new JournalError(`journal ${this.file} is empty: \`mdap run\` fills it.`, { code: 'no-journal' });
-    }
-    return db;
+    return {
+      ...toRecord(row, totals, this.#now()),
+      key: `${open.identity}.${row.id}`,
+      checkpointSteps: checkpoint.step,
+      ...(withState ? { state: JSON.parse(checkpoint.state) } : {}),
+    };
   }
 }
 
-/** Waiting holds up whoever else is to be answered. */
-const BUSY_TIMEOUT_MS = 200;
+/** A few kB each. */
+const MAX_RUNS_KEPT = 10_000;
 
 interface NoteRow {
   readonly id: number;
@@ -297,59 +206,42 @@ interface NoteRow {
   readonly detail: string;
 }
 
+type SumsRow = Omit<StretchSums, 'flags'> & { readonly flags: string | null };
+
+/** A sample with the beginning of its text as bytes; no bytes come as null. */
+type BytesRow = Omit<SampleRow, 'text'> & { readonly text: Uint8Array | null; readonly text_bytes: number };
+
 // As bytes: SQLite's functions on texts end at a NUL.
-const SELECT_SAMPLE = `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
+const SELECT_SAMPLES = `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
   octet_length(text) AS text_bytes, finish_reason, candidate, flag_code, flag_detail, input_tokens, output_tokens, cost_usd,
   latency_ms FROM samples`;
 
-function toCutSample(row: unknown): CutSample {
-  // Empty bytes come as null.
-  const { text: bytes, ...rest } = row as Omit<CutSample, 'text' | 'is_text_cut'> & {
-    readonly text: Uint8Array | null;
-  };
-  const text = bytes ?? new Uint8Array();
-  const isCut = text.length < rest.text_bytes;
-  // With `stream`, a character that was cut in two is left away.
-  const decoded = new TextDecoder('utf-8', { ignoreBOM: true }).decode(text, { stream: isCut });
-  return { ...rest, text: decoded, is_text_cut: isCut };
+function toReadSample({ text, text_bytes: textBytes, ...row }: BytesRow): ReadSample {
+  const bytes = text ?? new Uint8Array();
+  const isTextCut = bytes.length < textBytes;
+  return { ...toSample({ ...row, text: decodeBeginning(bytes, isTextCut) }), textBytes, isTextCut };
 }
 
-function conditionOf(filter: DecisionFilter): string {
-  if (typeof filter === 'object') return `AND ${MEASURES[filter.measure]} > ?`;
-  return { all: '', contested: 'AND tally IS NOT NULL', flagged: 'AND flags IS NOT NULL', wrong: 'AND wrong = 1' }[
-    filter
-  ];
-}
+const MEASURES: Readonly<Record<Measure, string>> = {
+  latencyMs: 'latency_ms',
+  usd: 'cost_usd',
+  tokens: 'input_tokens + output_tokens',
+};
 
-/** SQLite's primary result codes. */
-const BUSY = 5;
-const CORRUPT = 11;
-const NOTADB = 26;
+const CONDITIONS = {
+  all: '',
+  contested: 'AND tally IS NOT NULL',
+  flagged: 'AND flags IS NOT NULL',
+  wrong: 'AND wrong = 1',
+};
 
-function toReadError(thrown: unknown, file: string): unknown {
-  if (thrown instanceof JournalError) return thrown;
-  const { errcode, code } = thrown as { errcode?: number; code?: string };
-  const cause = thrown;
-  if (code === 'ENOENT') {
-    const message = `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`;
-    return new JournalError(message, { code: 'no-journal', cause });
+function conditionOf(filter: DecisionFilter): {
+  readonly condition: string;
+  readonly values: readonly (string | number)[];
+} {
+  if (typeof filter === 'string') return { condition: CONDITIONS[filter], values: [] };
+  if ('steps' in filter) {
+    return { condition: 'AND step IN (SELECT value FROM json_each(?))', values: [JSON.stringify(filter.steps)] };
   }
-  const primary = thrown instanceof SyntaxError ? CORRUPT : errcode === undefined ? undefined : errcode & 0xff;
-  if (primary === BUSY) {
-    const message = `journal ${file} is locked by another program: it can be read again once that has ended.`;
-    return new JournalError(message, { code: 'not-readable', cause });
-  }
-  if (primary === CORRUPT || primary === NOTADB) {
-    return new JournalError(
-      `journal ${file} is damaged or not a journal (${messageOf(thrown)}): restore a copy, or save what is left with ` +
-        `\`sqlite3 ${file} .recover\`.`,
-      { code: 'damaged', cause },
-    );
-  }
-  if (primary === undefined && code === undefined) return thrown;
-  return new JournalError(
-    `journal ${file} cannot be read (${messageOf(thrown)}): expected a file that this user may read, in a folder where SQLite ` +
-      'may keep its files beside it.',
-    { code: 'not-readable', cause },
-  );
+  return { condition: `AND ${MEASURES[filter.measure]} > ?`, values: [filter.above] };
 }

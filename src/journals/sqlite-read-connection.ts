@@ -1,0 +1,129 @@
+import { statSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { JournalError, messageOf } from '../core/errors.ts';
+import { schemaOf } from './sqlite-file.ts';
+
+/** Waiting holds up whoever else is to be answered. */
+const BUSY_TIMEOUT_MS = 200;
+
+/** The file as it is open now. */
+export interface OpenFile {
+  readonly db: DatabaseSync;
+  /** Which file it is: changes where another one has taken its place. */
+  readonly identity: string;
+  /** A statement, prepared once. */
+  sql(text: string): StatementSync;
+}
+
+/**
+ * A connection that cannot write, to the journal that is at a path now: it may come later, go, and be replaced. Each read says
+ * what is wrong with the file, and the next one looks again.
+ */
+export class ReadConnection {
+  readonly file: string;
+  #open: (OpenFile & { size: number }) | undefined;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  /** @throws {JournalError} */
+  read<T>(work: (open: OpenFile) => T): T {
+    try {
+      return work(this.#opened());
+    } catch (thrown) {
+      try {
+        this.close();
+      } catch {
+        // What is wrong with it is told already.
+      }
+      throw toReadError(thrown, this.file);
+    }
+  }
+
+  /** The same with all reads of one moment. @throws {JournalError} */
+  readAtOnce<T>(work: (open: OpenFile) => T): T {
+    return this.read((open) => {
+      open.db.exec('BEGIN');
+      try {
+        return work(open);
+      } finally {
+        open.db.exec('COMMIT');
+      }
+    });
+  }
+
+  close(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    open?.db.close();
+  }
+
+  /** Opened again where the file is another one, or has shrunk, which journals never do. */
+  #opened(): OpenFile {
+    const { dev, ino, size } = statSync(this.file);
+    const identity = `${dev}.${ino}`;
+    const known = this.#open;
+    if (known !== undefined) {
+      if (known.identity === identity && size >= known.size) {
+        known.size = size;
+        schemaOf(known.db, this.file);
+        return known;
+      }
+      this.close();
+    }
+    const db = new DatabaseSync(this.file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    // Kept at once, so that whatever fails now closes it.
+    const open = { db, identity, size, sql: preparing(db) };
+    this.#open = open;
+    if (schemaOf(db, this.file).isEmpty) {
+      throw new JournalError(`journal ${this.file} is empty: \`mdap run\` fills it.`, { code: 'no-journal' });
+    }
+    return open;
+  }
+}
+
+function preparing(db: DatabaseSync): OpenFile['sql'] {
+  const statements = new Map<string, StatementSync>();
+  return (text) => {
+    let statement = statements.get(text);
+    if (statement === undefined) {
+      statement = db.prepare(text);
+      statements.set(text, statement);
+    }
+    return statement;
+  };
+}
+
+/** SQLite's primary result codes. */
+const BUSY = 5;
+const CORRUPT = 11;
+const NOTADB = 26;
+
+function toReadError(thrown: unknown, file: string): unknown {
+  if (thrown instanceof JournalError) return thrown;
+  const { errcode, code } = thrown as { errcode?: number; code?: string };
+  const cause = thrown;
+  if (code === 'ENOENT') {
+    const message = `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`;
+    return new JournalError(message, { code: 'no-journal', cause });
+  }
+  const primary = thrown instanceof SyntaxError ? CORRUPT : errcode === undefined ? undefined : errcode & 0xff;
+  if (primary === BUSY) {
+    const message = `journal ${file} is locked by another program: it can be read again once that has ended.`;
+    return new JournalError(message, { code: 'not-readable', cause });
+  }
+  if (primary === CORRUPT || primary === NOTADB) {
+    return new JournalError(
+      `journal ${file} is damaged or not a journal (${messageOf(thrown)}): restore a copy, or save what is left with ` +
+        `\`sqlite3 ${file} .recover\`.`,
+      { code: 'damaged', cause },
+    );
+  }
+  if (primary === undefined && code === undefined) return thrown;
+  return new JournalError(
+    `journal ${file} cannot be read (${messageOf(thrown)}): expected a file that this user may read, in a folder where SQLite ` +
+      'may keep its files beside it.',
+    { code: 'not-readable', cause },
+  );
+}
