@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { createRandom } from '../src/core/random.ts';
-import { SqliteReader } from '../src/journals/sqlite-reader.ts';
+import { openJournalReader } from '../src/defaults.ts';
 import { bootstrap } from '../src/statistics/accuracy.ts';
 import { noBrowser, startBrowser } from '../test/fixtures/browser.ts';
 import { spreadOf } from './contenders.ts';
@@ -52,12 +52,12 @@ export async function measureCost(options: {
   const journal = join(folder, 'watched.db');
   const run = spawn(process.execPath, [MDAP, ...runOf(DISKS, RUN_ID), '--journal', journal], { stdio: 'ignore' });
   const browser = noBrowser ? undefined : await startBrowser();
-  const reader = new SqliteReader({ file: journal, now: Date.now });
+  const reader = openJournalReader(journal);
   const loads = [loadavg()[0]!];
   const watched: Stretch[] = [];
   const unwatched: Stretch[] = [];
   try {
-    const steps = () => reader.steps(1);
+    const steps = async () => (await reader.find(RUN_ID))?.totals.steps ?? 0;
     await reached(steps, WARM_STEPS);
     await withServer(journal, async (url, server) => {
       const stretch = () => measureStretch({ steps, run: run.pid!, server: server.pid! });
@@ -76,7 +76,7 @@ export async function measureCost(options: {
   } finally {
     run.kill('SIGINT');
     if (run.exitCode === null) await once(run, 'exit');
-    reader.close();
+    await reader.close();
     await browser?.close();
   }
   const ratioOf = (pace: 'stepsPerSecond' | 'stepsPerCpuSecond') =>
@@ -135,29 +135,29 @@ function mean([one, other]: readonly [Stretch, Stretch]): Stretch {
   };
 }
 
-async function reached(steps: () => number, wanted: number): Promise<void> {
+async function reached(steps: () => Promise<number>, wanted: number): Promise<void> {
   for (;;) {
     await sleep(200);
     try {
-      if (steps() >= wanted) return;
+      if ((await steps()) >= wanted) return;
     } catch {
       // There is no journal yet.
     }
   }
 }
 
-async function measureStretch(of: { steps: () => number; run: number; server: number }): Promise<Stretch> {
+async function measureStretch(of: { steps: () => Promise<number>; run: number; server: number }): Promise<Stretch> {
   const browser = browserProcesses();
-  const now = () => ({
+  const now = async () => ({
     ms: performance.now(),
-    steps: of.steps(),
+    steps: await of.steps(),
     run: cpuSecondsOf([of.run]),
     server: cpuSecondsOf([of.server]),
     browser: cpuSecondsOf(browser),
   });
-  const before = now();
+  const before = await now();
   await sleep(STRETCH_MS);
-  const after = now();
+  const after = await now();
   const seconds = (after.ms - before.ms) / 1_000;
   const steps = after.steps - before.steps;
   return {

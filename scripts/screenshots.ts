@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandsOf } from '../src/cli/commands.ts';
-import { DEFAULT_JOURNAL_FILE, systemClock } from '../src/defaults.ts';
+import { DEFAULT_JOURNAL_FILE, openJournal, openJournalReader, systemClock } from '../src/defaults.ts';
 import type { RunDetail, StepPage } from '../src/inspection/api.ts';
 import { builtInProcess } from '../src/processes/index.ts';
 import { createServer } from '../src/server/server.ts';
@@ -46,8 +46,11 @@ async function makeRuns(): Promise<void> {
 async function shoot(): Promise<void> {
   const pages = join(folder, 'pages');
   await buildPages(pages);
+  const reader = openJournalReader(journal);
   const server = await createServer({
-    file: journal,
+    reader,
+    openJournal: () => openJournal(journal),
+    calibrations: folder,
     clock: systemClock,
     port: 0,
     version: '0.0.0',
@@ -96,6 +99,7 @@ async function shoot(): Promise<void> {
   } finally {
     await browser.close();
     await server.close();
+    await reader.close();
   }
 }
 

@@ -4,8 +4,10 @@ import { Accounts } from './calls/account-queue.ts';
 import type { Clock } from './core/clock.ts';
 import { UsageError } from './core/errors.ts';
 import type { Journal } from './core/journal.ts';
+import type { JournalReader } from './core/journal-reader.ts';
 import type { Model } from './core/model.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
+import { sqliteJournalReader } from './journals/sqlite-reader.ts';
 import { resolveModel } from './models/resolve.ts';
 import type { ModelOptions, RunOptions } from './options.ts';
 
@@ -28,6 +30,15 @@ export function openJournal(
 ): Journal {
   if (journal === '') throw new UsageError('journal: expected the path of a file, got an empty one.');
   return typeof journal === 'string' ? sqliteJournal({ file: journal, now: () => clock.now(), ...options }) : journal;
+}
+
+/**
+ * A reader of the journal in a file, to look at runs while they are written; the caller closes it. The file need not be there
+ * yet: each read says what is wrong with it.
+ */
+export function openJournalReader(file: string = DEFAULT_JOURNAL_FILE, clock: Clock = systemClock): JournalReader {
+  if (file === '') throw new UsageError('journal: expected the path of a file, got an empty one.');
+  return sqliteJournalReader({ file, now: () => clock.now() });
 }
 
 /** By its name, or as it is given; one opened by name is the caller's to close. */

@@ -29,6 +29,7 @@ export {
 export type { OnEvent, RunEvent } from './core/events.ts';
 export type { Fingerprint } from './core/fingerprint.ts';
 export type * from './core/journal.ts';
+export type * from './core/journal-reader.ts';
 export type { FinishReason, Model, ModelRequest, Price, Sample } from './core/model.ts';
 export {
   defineProcess,
@@ -41,14 +42,15 @@ export {
 } from './core/process.ts';
 export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './core/red-flags.ts';
 export { type DecideQuestion, decide } from './decide.ts';
-export { openJournal, systemClock } from './defaults.ts';
+export { openJournal, openJournalReader, systemClock } from './defaults.ts';
 export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item-run.ts';
 export type { ReplayCost, ReplayedStep, ReplayResult } from './engine/replay-loop.ts';
 export type { RecordPolicy } from './engine/run-dependencies.ts';
 export type { RunResult } from './engine/run-loop.ts';
-export { memoryJournal } from './journals/memory.ts';
+export { type MemoryJournal, memoryJournal } from './journals/memory.ts';
 export { sqliteJournal } from './journals/sqlite.ts';
 export type { SqliteJournalOptions } from './journals/sqlite-file.ts';
+export { type SqliteReaderOptions, sqliteJournalReader } from './journals/sqlite-reader.ts';
 export { type MapOptions, type MapResult, map } from './map.ts';
 export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';

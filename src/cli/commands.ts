@@ -1,6 +1,6 @@
 import { isMap, type Json } from '../core/journal.ts';
+import type { LiveRun } from '../core/journal-reader.ts';
 import type { RunCommands } from '../inspection/api.ts';
-import type { LiveRun } from '../journals/sqlite-reader.ts';
 import { journalFlag } from './run.ts';
 import { shellWord } from './terminal.ts';
 

@@ -1,15 +1,7 @@
 import { UsageError } from '../core/errors.ts';
-import {
-  billOf,
-  type DecisionEntry,
-  type Journal,
-  type NoteEntry,
-  type RunRecord,
-  type SampleEntry,
-  statusOf,
-  unknownRun,
-} from '../core/journal.ts';
-import { openJournal, systemClock } from '../defaults.ts';
+import { billOf, type DecisionEntry, type NoteEntry, type SampleEntry, statusOf } from '../core/journal.ts';
+import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
+import { openJournalReader } from '../defaults.ts';
 import { certificateOf } from '../statistics/certificate.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
 import {
@@ -40,25 +32,25 @@ interface InspectFlags {
 }
 
 export async function runsCommand(flags: InspectFlags): Promise<number> {
-  const journal = openJournal(flags.journal, systemClock, { mustExist: true });
-  const records = await journal.list().finally(() => journal.close());
+  const reader = openJournalReader(flags.journal);
+  const runs = await allRuns(reader).finally(() => reader.close());
   if (flags.json) {
-    process.stdout.write(`${printableJson(records.map(summaryOf))}\n`);
+    process.stdout.write(`${printableJson(runs.map(summaryOf))}\n`);
     return 0;
   }
-  if (records.length === 0) {
+  if (runs.length === 0) {
     process.stdout.write('no runs yet: `mdap run` starts one\n');
     return 0;
   }
-  const rows = records.map((record) => [
-    printable(record.runId),
-    printable(record.process),
-    statusOf(record),
-    showCount(record.totals.steps),
-    record.totals.wrongSteps === null ? '-' : showCount(record.totals.wrongSteps),
-    showUsd(billOf(record.totals)),
-    showDuration(record.totals.activeMs),
-    new Date(record.updatedAtMs).toISOString().slice(0, 16).replace('T', ' '),
+  const rows = runs.map((live) => [
+    printable(live.runId),
+    printable(live.process),
+    statusOf(live),
+    showCount(live.totals.steps),
+    live.totals.wrongSteps === null ? '-' : showCount(live.totals.wrongSteps),
+    showUsd(billOf(live.totals)),
+    showDuration(live.totals.activeMs),
+    new Date(live.updatedAtMs).toISOString().slice(0, 16).replace('T', ' '),
   ]);
   process.stdout.write(
     `${table([['run', 'process', 'status', 'steps', 'wrong', 'cost', 'time', 'updated (UTC)'], ...rows])}\n`,
@@ -67,15 +59,14 @@ export async function runsCommand(flags: InspectFlags): Promise<number> {
 }
 
 export async function inspectCommand(runId: string, flags: InspectFlags): Promise<number> {
-  const journal = openJournal(flags.journal, systemClock, { mustExist: true });
+  const reader = openJournalReader(flags.journal);
   try {
-    const record = await journal.find(runId);
-    if (record === undefined) throw unknownRun(runId);
+    const live = await requireRun(reader, runId);
     return flags.step === undefined
-      ? await inspectRun(journal, record, flags)
-      : await inspectStep(journal, record, flags.step, flags);
+      ? await inspectRun(reader, live, flags)
+      : await inspectStep(reader, live.runId, flags.step, flags);
   } finally {
-    await journal.close();
+    await reader.close();
   }
 }
 
@@ -84,25 +75,26 @@ const MAX_NOTES_SHOWN = 20;
 const MAX_NOTE_CHARS = 300;
 const MAX_TEXT_CHARS = 2_000;
 
-async function inspectRun(journal: Journal, record: RunRecord, flags: InspectFlags): Promise<number> {
-  const notes = await journal.notes(record.runId);
-  const contested = (await journal.decisions(record.runId, { contested: true })).sort(byCloseness);
-  const { totals } = record;
+async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFlags): Promise<number> {
+  const { runId, totals } = live;
+  const notes = (await reader.notes(runId)).map(({ id: _, ...note }) => note);
+  const decisions = await reader.decisions(runId, { filter: 'contested' });
+  const contested = decisions.map(({ isActionCut: _, ...decision }) => decision).sort(byCloseness);
   const certificate = certificateOf(totals.tallies, totals) ?? null;
-  const outline = await outlineOfRun(journal, record);
+  const outline = await outlineOfRun(reader, live);
   if (flags.json) {
     process.stdout.write(
-      `${printableJson({ ...summaryOf(record), certificate, notes, contested, outline: outline?.rows })}\n`,
+      `${printableJson({ ...summaryOf(live), certificate, notes, contested, outline: outline?.rows })}\n`,
     );
     return 0;
   }
-  const status = statusOf(record);
-  const run = `${shellWord(record.runId)}${journalFlag(flags.journal)}`;
+  const status = statusOf(live);
+  const run = `${shellWord(runId)}${journalFlag(flags.journal)}`;
   const lines = [
-    `run ${printable(record.runId)} of ${printable(record.process)}: ${status}${record.reason === null ? '' : `: ${printable(record.reason)}`}`,
-    `  input      ${printable(truncate(JSON.stringify(record.input), 100))}`,
-    `  settings   ${printable(truncate(JSON.stringify(record.settings), 100))}`,
-    `  steps      ${showCount(totals.steps)}${record.status === 'running' ? ' at the last checkpoint' : ''}${describeWrongSteps(totals)}`,
+    `run ${printable(runId)} of ${printable(live.process)}: ${status}${live.reason === null ? '' : `: ${printable(live.reason)}`}`,
+    `  input      ${printable(truncate(JSON.stringify(live.input), 100))}`,
+    `  settings   ${printable(truncate(JSON.stringify(live.settings), 100))}`,
+    `  steps      ${showCount(totals.steps)}${describeWrongSteps(totals)}`,
     `  samples    ${describeSamples(totals)}; ${showUsd(billOf(totals))}`,
   ];
   if (totals.wasted !== undefined) lines.push(`  wasted     ${describeWaste(totals.wasted)}`);
@@ -145,17 +137,18 @@ function describeNote({ atMs, code, detail }: NoteEntry): string {
   return `${time} ${printable(code)}: ${printable(truncate(text, MAX_NOTE_CHARS))}`;
 }
 
-async function inspectStep(journal: Journal, record: RunRecord, step: number, flags: InspectFlags): Promise<number> {
+async function inspectStep(reader: JournalReader, runId: string, step: number, flags: InspectFlags): Promise<number> {
   if (!Number.isSafeInteger(step) || step < 0)
     throw new UsageError(`--step: expected a whole number of at least 0, got ${step}.`);
-  const [decision] = await journal.decisions(record.runId, { fromStep: step, limit: 1 });
-  const decided = decision?.stepIndex === step ? decision : undefined;
-  const samples = await journal.samples(record.runId, step);
+  const decisions = await reader.decisions(runId, { filter: { steps: [step] } });
+  const [decided] = decisions.map(({ isActionCut: _, ...decision }) => decision);
+  const found = await reader.samples(runId, step);
+  const samples = found.samples.map(({ textBytes: _, isTextCut: __, ...sample }) => sample);
   if (decided === undefined && samples.length === 0) {
-    throw new UsageError(`--step: run ${JSON.stringify(record.runId)} has not come to step ${step} yet.`);
+    throw new UsageError(`--step: run ${JSON.stringify(runId)} has not come to step ${step} yet.`);
   }
   if (flags.json) {
-    process.stdout.write(`${printableJson({ runId: record.runId, step, decision: decided ?? null, samples })}\n`);
+    process.stdout.write(`${printableJson({ runId, step, decision: decided ?? null, samples })}\n`);
     return 0;
   }
   process.stdout.write(describeStep(step, decided, samples));
@@ -232,6 +225,7 @@ function rivalShare({ tally, votes }: Race): number {
   return (tally?.[1]?.[1] ?? 0) / votes;
 }
 
-function summaryOf({ fingerprint: _, ...record }: RunRecord): Omit<RunRecord, 'fingerprint'> {
-  return record;
+/** A run as it is printed. */
+function summaryOf({ fingerprint: _, key: __, checkpointSteps: ___, ...run }: LiveRun) {
+  return run;
 }

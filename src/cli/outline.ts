@@ -1,4 +1,5 @@
-import { type DecisionEntry, isMap, type Journal, type RunRecord } from '../core/journal.ts';
+import { type DecisionEntry, isMap } from '../core/journal.ts';
+import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
 import { type OutlineRow, parseInput } from '../core/process.ts';
 import { loadProcess } from './process-source.ts';
 import { plural, printable, showCount, truncate } from './terminal.ts';
@@ -55,15 +56,19 @@ function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number
 }
 
 /** The tree of a run as its decisions make it; undefined for a process that has none, or cannot be found any more. */
-export async function outlineOfRun(journal: Journal, record: RunRecord) {
-  if (record.processSource === null || isMap(record)) return undefined;
+export async function outlineOfRun(reader: JournalReader, live: LiveRun) {
+  const { runId, processSource, input, totals } = live;
+  if (processSource === null || isMap(live)) return undefined;
   try {
-    const { process } = await loadProcess(record.processSource);
+    const { process } = await loadProcess(processSource);
     if (process.outline === undefined) return undefined;
-    const all = await journal.decisions(record.runId);
-    let state: unknown = process.start(await parseInput(process, record.input));
-    for (const { action } of all) state = process.apply(state, action);
-    return { rows: process.outline(state), decisions: new Map(all.map((one) => [one.stepIndex, one])) };
+    const { steps: toStep } = totals;
+    let state: unknown = process.start(await parseInput(process, input));
+    for (const { action, observation } of await reader.actions(runId, { fromStep: 0, toStep })) {
+      state = process.apply(state, action, observation);
+    }
+    const decisions = await reader.decisions(runId, { toStep, maxActionChars: 0 });
+    return { rows: process.outline(state), decisions: new Map(decisions.map((one) => [one.stepIndex, one])) };
   } catch {
     // Its module is gone or has changed: the rest can be looked at all the same.
     return undefined;

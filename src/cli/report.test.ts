@@ -1,7 +1,7 @@
 // Proves: a report's figures are the journal's; the page is well-formed, asks for nothing and holds no script, whatever models
 // wrote: their texts are shown as they are, long ones cut with their length said; the steps shown are wrong ones first, then
 // those that the certificate and the votes make least certain; a paused run shows the step it waits at; what was not kept,
-// planned or decided is said; ticks of axes are round, whole where asked for, and within the range.
+// planned or decided is said; any journal gives the same; ticks of axes are round, whole where asked for, and within the range.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,19 +9,25 @@ import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { tempFolder } from '../../test/fixtures/cli-child.ts';
 import type { Json } from '../core/journal.ts';
+import type { LiveRun } from '../core/journal-reader.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
+import { openJournalReader } from '../defaults.ts';
+import { memoryJournal } from '../journals/memory.ts';
 import { map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { builtInProcess } from '../processes/index.ts';
 import { run } from '../run.ts';
+import { commandsOf } from './commands.ts';
 import { html, type Markup } from './markup.ts';
 import { makeReport, reportCommand } from './report.ts';
 import { lineChart, roundTicks } from './report-charts.ts';
+import type { Report } from './report-data.ts';
 import { reportPage } from './report-page.ts';
 
 const VERSION = '1.2.3';
+const MODEL = 'simulated:p=0.9,v=0.95,seed=5';
 
 /** A step's action is the reply itself. */
 const echo = defineProcess<{ steps: number }, number, string>({
@@ -41,8 +47,25 @@ async function journalOf(
   options: Partial<RunOptions>,
 ): Promise<string> {
   const journal = join(tempFolder(t), 'journal.db');
-  await run(process, input, { model: 'simulated:p=0.9,v=0.95,seed=5', journal, runId: 'r', ...options });
+  await run(process, input, { model: MODEL, journal, runId: 'r', ...options });
   return journal;
+}
+
+/** Of a run in the journal in this file. */
+async function reportOf(runId: string, journal: string, version = VERSION): Promise<Report> {
+  const reader = openJournalReader(journal);
+  const options = { reader, version, commandsOf: (live: LiveRun) => commandsOf(live, journal) };
+  return makeReport(runId, options).finally(() => reader.close());
+}
+
+/** What is left of a report where the same run took another time. */
+function timeless(report: Report): Report {
+  const text = JSON.stringify(report, (name, value) => {
+    if (name === 'course') return [];
+    if (name === 'stepsPerSecond' || name === 'remainingMs') return null;
+    return /Ms$/.test(name) ? 0 : value;
+  });
+  return JSON.parse(text);
 }
 
 const VOID = new Set(['meta', 'br', 'hr', 'input', 'link', 'img']);
@@ -74,7 +97,7 @@ function textOf(page: string): string {
 describe('a page', () => {
   it('has the figures of the journal, plan and outcome, and what to do next', async (t) => {
     const journal = await journalOf(t, hanoi(), { disks: 7 }, { processSource: 'hanoi', k: 3, record: 'all' });
-    const report = await makeReport('r', journal, VERSION);
+    const report = await reportOf('r', journal);
     assert.equal(report.run.steps, 127);
     assert.equal(report.charts.coveredSteps, 127);
     assert.equal(
@@ -105,6 +128,17 @@ describe('a page', () => {
     assert.equal(page.match(/<details>/g)!.length, Math.min(20, report.run.contestedSteps));
   });
 
+  it('is the same of any journal', async (t) => {
+    const options = { processSource: 'hanoi', k: 3, record: 'all', maxSteps: 90, model: MODEL } as const;
+    const file = await journalOf(t, hanoi(), { disks: 7 }, options);
+    const ofFile = await reportOf('r', file);
+    const journal = memoryJournal();
+    await run(hanoi(), { disks: 7 }, { ...options, journal, runId: 'r' });
+    const reader = journal.reader();
+    const ofMemory = await makeReport('r', { reader, version: VERSION, commandsOf: (live) => commandsOf(live, file) });
+    assert.equal(reportPage(timeless(ofMemory)), reportPage(timeless(ofFile)));
+  });
+
   it('asks for nothing and runs nothing, whatever is in the run', async (t) => {
     const attack =
       '</pre></style><script>alert(1)</script><img src="https://evil.example/x" onerror=alert(1)>\u202e\u0000&amp;';
@@ -112,7 +146,7 @@ describe('a page', () => {
     let calls = 0;
     const model = scriptedModel(() => [attack, long, attack][calls++] ?? attack);
     const journal = await journalOf(t, echo, { steps: 2 }, { model, k: 2, maxOutputTokens: 1e6 });
-    const page = reportPage(await makeReport('r', journal, '<script>'));
+    const page = reportPage(await reportOf('r', journal, '<script>'));
     requireWellFormed(page);
     assert.doesNotMatch(page, /<(script|img|link|iframe|object|embed|form|base|a)\b/i);
     assert.doesNotMatch(page, /<[^>]+\s(src|href|on\w+|action|style|srcset|xlink:href)=/i);
@@ -129,7 +163,7 @@ describe('a page', () => {
 
   it('has no picture where the process draws none, or is not the one that it was', async (t) => {
     for (const processSource of ['add', 'hanoi-flag']) {
-      const report = await makeReport('r', await journalOf(t, hanoi(), { disks: 2 }, { processSource }), VERSION);
+      const report = await reportOf('r', await journalOf(t, hanoi(), { disks: 2 }, { processSource }));
       assert.equal(report.picture, null);
       assert.doesNotMatch(reportPage(report), /<img/);
     }
@@ -153,7 +187,7 @@ describe('a page', () => {
       sink,
       source,
     } as const;
-    const commands = async () => (await makeReport('m', journal, VERSION)).commands;
+    const commands = async () => (await reportOf('m', journal)).commands;
     const start = 'mdap map extract-checked --input in.jsonl';
     const schema = `--schema '{"a":"string"}'`;
     const voted = '--model simulated:p=0.95 --k 2';
@@ -174,7 +208,7 @@ describe('a page', () => {
     let calls = 0;
     const model = scriptedModel(() => ['a', 'a', 'a', 'b', 'c', 'd'][calls++ % 6]!);
     const journal = await journalOf(t, echo, { steps: 2 }, { model, k: 2, maxVotes: 4, escalate: [] });
-    const report = await makeReport('r', journal, VERSION);
+    const report = await reportOf('r', journal);
     assert.equal(report.run.status, 'paused');
     assert.deepEqual(
       report.steps.map(({ stepIndex, decision, samples }) => [stepIndex, decision, samples.length]),
@@ -189,7 +223,7 @@ describe('a page', () => {
   it('of a run without a decision says so', async (t) => {
     const model = scriptedModel(['a']);
     const journal = await journalOf(t, echo, { steps: 0 }, { model });
-    const report = await makeReport('r', journal, VERSION);
+    const report = await reportOf('r', journal);
     const page = reportPage(report);
     requireWellFormed(page);
     assert.doesNotMatch(page, /<svg/);
@@ -204,7 +238,7 @@ describe('the steps of a report', () => {
   it('are wrong ones first, then those that the certificate names, then the closest races', async (t) => {
     const model = 'simulated:p=0.8,rho=0.2,seed=8';
     const options = { model, k: 2, escalate: [], processSource: 'hanoi', maxSteps: 127 };
-    const report = await makeReport('r', await journalOf(t, hanoi(), { disks: 7 }, options), VERSION);
+    const report = await reportOf('r', await journalOf(t, hanoi(), { disks: 7 }, options));
     const { steps, run: counted, certificate } = report;
     assert.ok(counted.contestedSteps > 20 && counted.wrongSteps! > 0);
     assert.equal(steps.length, 20);

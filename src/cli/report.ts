@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { MdapError, messageOf, UsageError } from '../core/errors.ts';
-import { isMap, unknownRun } from '../core/journal.ts';
-import { systemClock } from '../defaults.ts';
+import { isMap } from '../core/journal.ts';
+import { type JournalReader, type LiveRun, type ReadDecision, requireRun } from '../core/journal-reader.ts';
+import { openJournalReader, systemClock } from '../defaults.ts';
 import type { RunCharts } from '../inspection/api.ts';
 import { FiguresCache } from '../inspection/figures.ts';
 import { Forecaster } from '../inspection/forecaster.ts';
@@ -19,7 +20,6 @@ import {
   stepRow,
   summaryOf,
 } from '../inspection/views.ts';
-import { type LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { certificateOf } from '../statistics/certificate.ts';
 import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
@@ -38,7 +38,9 @@ interface ReportFlags {
 export async function reportCommand(runId: string, flags: ReportFlags, version: string): Promise<number> {
   const { html: file, json, journal } = flags;
   if (file === undefined && !json) throw new UsageError('report: expected --html FILE, --json, or both.');
-  const report = await makeReport(runId, journal, version);
+  const reader = openJournalReader(journal);
+  const making = makeReport(runId, { reader, version, commandsOf: (live) => commandsOf(live, journal) });
+  const report = await making.finally(() => reader.close());
   if (file !== undefined) {
     try {
       writeFileSync(file, reportPage(report));
@@ -61,45 +63,46 @@ const MAX_ACTION_CHARS = 4_000;
 const STEPS_AT_ONCE = 2_000;
 
 /** @throws {JournalError} where there is no such run, or no journal that can be read. */
-export async function makeReport(runId: string, journalFile: string, version: string): Promise<Report> {
-  const reader = new SqliteReader({ file: journalFile, now: () => systemClock.now() });
-  try {
-    const row = reader.row(runId);
-    if (row === undefined) throw unknownRun(runId);
-    const live = reader.live(row);
-    const { totals } = live;
-    const processes = new Processes(async (source) => (await loadProcess(source)).process);
-    const certificate = certificateOf(totals.tallies, totals) ?? null;
-    const predicted = await planOf(live, processes);
-    return {
-      madeAtMs: systemClock.now(),
-      versions: { mdap: version, node: process.version, process: live.fingerprint.version },
-      run: summaryOf(live, {
-        totalSteps: await processes.steps(live),
-        certificate: live.isWriting ? null : certificate,
-      }),
-      processSource: live.processSource,
-      input: live.input,
-      settings: live.settings,
-      flags: totals.flags as Report['flags'],
-      settledBy: totals.settledBy,
-      firstWrongStep: totals.firstWrongStep,
-      wasted: totals.wasted ?? null,
-      items: itemsView(live),
-      certificate,
-      drift: driftAlarms(live),
-      course: totals.course ?? [],
-      notes: reader.notes(live.run, { after: 0, limit: MAX_NOTES }).map(noteView),
-      plan: 'plan' in predicted ? predicted.plan : null,
-      planMissing: 'plan' in predicted ? null : predicted.missing,
-      charts: await chartsOf(reader, live),
-      steps: reportedSteps(reader, live, certificate?.leastCertain ?? []),
-      picture: await pictureOfLast(reader, live, processes),
-      commands: commandsOf(live, journalFile),
-    };
-  } finally {
-    reader.close();
-  }
+export async function makeReport(
+  runId: string,
+  options: {
+    readonly reader: JournalReader;
+    readonly version: string;
+    readonly commandsOf: (live: LiveRun) => Report['commands'];
+  },
+): Promise<Report> {
+  const { reader, version } = options;
+  const live = await requireRun(reader, runId, { withState: true });
+  const { totals } = live;
+  const processes = new Processes(async (source) => (await loadProcess(source)).process);
+  const certificate = certificateOf(totals.tallies, totals) ?? null;
+  const predicted = await planOf(live, processes);
+  return {
+    madeAtMs: systemClock.now(),
+    versions: { mdap: version, node: process.version, process: live.fingerprint.version },
+    run: summaryOf(live, {
+      totalSteps: await processes.steps(live),
+      certificate: live.isWriting ? null : certificate,
+    }),
+    processSource: live.processSource,
+    input: live.input,
+    settings: live.settings,
+    flags: totals.flags as Report['flags'],
+    settledBy: totals.settledBy,
+    firstWrongStep: totals.firstWrongStep,
+    wasted: totals.wasted ?? null,
+    items: itemsView(live),
+    certificate,
+    drift: driftAlarms(live),
+    course: totals.course ?? [],
+    notes: (await reader.notes(runId, { limit: MAX_NOTES })).map(noteView),
+    plan: 'plan' in predicted ? predicted.plan : null,
+    planMissing: 'plan' in predicted ? null : predicted.missing,
+    charts: await chartsOf(reader, live),
+    steps: await reportedSteps(reader, live, certificate?.leastCertain ?? []),
+    picture: await pictureOfLast(reader, live, processes),
+    commands: options.commandsOf(live),
+  };
 }
 
 async function planOf(live: LiveRun, processes: Processes): Promise<RunForecast> {
@@ -115,7 +118,7 @@ async function planOf(live: LiveRun, processes: Processes): Promise<RunForecast>
 }
 
 /** Of the state after the last decision; null where the process draws none, or this one cannot be told or drawn. */
-async function pictureOfLast(reader: SqliteReader, live: LiveRun, processes: Processes): Promise<Report['picture']> {
+async function pictureOfLast(reader: JournalReader, live: LiveRun, processes: Processes): Promise<Report['picture']> {
   const { steps: stepIndex } = live.totals;
   if (isMap(live)) return null;
   try {
@@ -131,71 +134,72 @@ async function pictureOfLast(reader: SqliteReader, live: LiveRun, processes: Pro
 }
 
 /** Over all steps that are decided now. */
-async function chartsOf(reader: SqliteReader, { run, totals }: LiveRun): Promise<RunCharts> {
+async function chartsOf(reader: JournalReader, live: LiveRun): Promise<RunCharts> {
   const figures = new FiguresCache(reader, systemClock);
-  let charts = await figures.chartsOf(run);
-  while (charts.coveredSteps < totals.steps) charts = await figures.chartsOf(run);
+  let charts = await figures.chartsOf(live);
+  while (charts.coveredSteps < live.totals.steps) charts = await figures.chartsOf(live);
   return charts;
 }
 
 /** The step that is not decided, where somebody was asked about it, then those whose decision is likeliest to be wrong. */
-function reportedSteps(
-  reader: SqliteReader,
+async function reportedSteps(
+  reader: JournalReader,
   live: LiveRun,
   known: readonly { readonly stepIndex: number; readonly wrong: number }[],
-): ReportedStep[] {
-  const { run, status, totals } = live;
+): Promise<ReportedStep[]> {
+  const { runId, status, totals } = live;
   const chances = new Map(known.map(({ stepIndex, wrong }) => [stepIndex, wrong]));
-  const reported = (stepIndex: number): ReportedStep => {
-    const range = {
-      from: stepIndex,
-      to: stepIndex + 1,
-      filter: 'all',
-      limit: 1,
-      mostActionChars: MAX_ACTION_CHARS,
-    } as const;
-    const [row] = reader.decisions(run, range);
-    const most = { bytesEach: MAX_TEXT_BYTES, samples: MAX_SAMPLES, chars: MAX_STEP_CHARS };
-    const { samples } = sampleViews(reader.samples(run, stepIndex, most), countedAtLimit(reader, live, stepIndex));
+  const reported = async (stepIndex: number): Promise<ReportedStep> => {
+    const [decision] = await reader.decisions(runId, {
+      filter: { steps: [stepIndex] },
+      maxActionChars: MAX_ACTION_CHARS,
+    });
+    const found = await reader.samples(runId, stepIndex, {
+      limit: MAX_SAMPLES,
+      maxTextBytes: MAX_TEXT_BYTES,
+      maxChars: MAX_STEP_CHARS,
+    });
+    const { samples } = sampleViews(found.samples, await countedAtLimit(reader, live, stepIndex));
     return {
       stepIndex,
-      decision: row === undefined ? null : stepRow(row, MAX_ACTION_CHARS),
+      decision: decision === undefined ? null : stepRow(decision),
       wrong: chances.get(stepIndex) ?? null,
       samples,
-      moreSamples: reader.countSamples(run, stepIndex) - samples.length,
+      moreSamples: found.total - samples.length,
     };
   };
-  const isOpen = status !== 'done' && status !== 'stopped' && reader.countSamples(run, totals.steps) > 0;
-  return [...(isOpen ? [totals.steps] : []), ...leastCertain(reader, live, chances)].map(reported);
+  const { total } = await reader.samples(runId, totals.steps, { limit: 0 });
+  const isOpen = status !== 'done' && status !== 'stopped' && total > 0;
+  const steps = [...(isOpen ? [totals.steps] : []), ...(await leastCertain(reader, live, chances))];
+  const shown: ReportedStep[] = [];
+  for (const step of steps) shown.push(await reported(step));
+  return shown;
 }
 
 /** Wrong decisions first, then by the certificate, then the closest races. Of a long run no more than a page is held at once. */
-function leastCertain(reader: SqliteReader, { run, totals }: LiveRun, chances: ReadonlyMap<number, number>): number[] {
+async function leastCertain(
+  reader: JournalReader,
+  { runId, totals }: LiveRun,
+  chances: ReadonlyMap<number, number>,
+): Promise<number[]> {
   let best: Contender[] = [];
-  const consider = (filter: 'contested' | 'wrong', from: number) => {
-    const range = { from, to: totals.steps, filter, limit: STEPS_AT_ONCE, mostActionChars: 0 };
-    const rows = reader.decisions(run, range);
-    const found = rows
-      .filter(({ step }) => !best.some(({ stepIndex }) => stepIndex === step))
-      .map(({ step, votes, tally, wrong }): Contender => {
-        const parsed = tally === null ? undefined : JSON.parse(tally);
-        return { stepIndex: step, votes, tally: parsed, wrong: wrong === 1, chance: chances.get(step) ?? 0 };
-      });
+  const consider = async (filter: 'contested' | 'wrong', fromStep: number) => {
+    const range = { fromStep, toStep: totals.steps, filter, limit: STEPS_AT_ONCE, maxActionChars: 0 };
+    const decisions = await reader.decisions(runId, range);
+    const found = decisions
+      .filter(({ stepIndex }) => !best.some((known) => known.stepIndex === stepIndex))
+      .map((decision): Contender => ({ ...decision, chance: chances.get(decision.stepIndex) ?? 0 }));
     best = [...best, ...found]
-      .sort((a, b) => Number(b.wrong) - Number(a.wrong) || b.chance - a.chance || byCloseness(a, b))
+      .sort((a, b) => Number(b.wrong ?? false) - Number(a.wrong ?? false) || b.chance - a.chance || byCloseness(a, b))
       .slice(0, MAX_STEPS);
-    return rows.length < STEPS_AT_ONCE ? undefined : rows.at(-1)!.step + 1;
+    return decisions.length < STEPS_AT_ONCE ? undefined : decisions.at(-1)!.stepIndex + 1;
   };
   // Also those that nobody contested.
-  if (totals.wrongSteps) consider('wrong', 0);
-  for (let from: number | undefined = 0; from !== undefined; ) from = consider('contested', from);
+  if (totals.wrongSteps) await consider('wrong', 0);
+  for (let from: number | undefined = 0; from !== undefined; ) from = await consider('contested', from);
   return best.map(({ stepIndex }) => stepIndex);
 }
 
-interface Contender {
-  readonly stepIndex: number;
-  readonly votes: number;
-  readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
-  readonly wrong: boolean;
+interface Contender extends Pick<ReadDecision, 'stepIndex' | 'votes' | 'tally' | 'wrong'> {
   readonly chance: number;
 }

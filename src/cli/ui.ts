@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../core/errors.ts';
-import { systemClock } from '../defaults.ts';
+import { openJournal, openJournalReader, systemClock } from '../defaults.ts';
 import { isLoopback } from '../server/guard.ts';
 import { createServer } from '../server/server.ts';
 import { commandsOf } from './commands.ts';
@@ -21,9 +22,12 @@ interface UiFlags {
 export async function uiCommand(flags: UiFlags, version: string): Promise<number> {
   const { journal, host, port } = flags;
   const token = flags.token ?? (isLoopback(host) ? undefined : randomBytes(16).toString('base64url'));
+  const reader = openJournalReader(journal);
   await pausable(async (signal) => {
     const server = await createServer({
-      file: journal,
+      reader,
+      openJournal: () => openJournal(journal, systemClock, { mustExist: true }),
+      calibrations: dirname(resolve(journal)),
       clock: systemClock,
       host,
       port,
@@ -52,6 +56,7 @@ export async function uiCommand(flags: UiFlags, version: string): Promise<number
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     } finally {
       await server.close();
+      await reader.close();
     }
   });
   return 0;

@@ -1,4 +1,11 @@
-import type { DecisionEntry, Json, NoteEntry, RunRecord, SampleEntry } from './journal.ts';
+import {
+  type DecisionEntry,
+  type Json,
+  type NoteEntry,
+  type RunRecord,
+  type SampleEntry,
+  unknownRun,
+} from './journal.ts';
 import type { FlagCounts } from './red-flags.ts';
 
 /** A run with its totals up to its last decision, not only up to its last checkpoint. */
@@ -47,7 +54,7 @@ export interface ReadNote extends NoteEntry {
 }
 
 /** What a decision took: its latency, its price, its tokens in and out. */
-export type Measure = 'latencyMs' | 'usd' | 'tokens';
+export type DecisionMeasure = 'latencyMs' | 'usd' | 'tokens';
 
 /** Which decisions: `contested` with a dissenting vote, `flagged` with a flagged sample, `wrong` against the reference. */
 export type DecisionFilter =
@@ -56,7 +63,7 @@ export type DecisionFilter =
   | 'flagged'
   | 'wrong'
   /** Those that took more than `above`; none where it is not known what they took. */
-  | { readonly measure: Measure; readonly above: number }
+  | { readonly measure: DecisionMeasure; readonly above: number }
   /** Those of these steps. */
   | { readonly steps: readonly number[] };
 
@@ -156,4 +163,31 @@ export interface JournalReader {
   /** Sums by stretches of steps, in any order; none of a stretch without a decision. @throws {JournalError} `unknown-run` */
   sums(runId: string, query: StretchQuery): Promise<StretchSums[]>;
   close(): Promise<void>;
+}
+
+/** @throws {JournalError} `unknown-run` where there is none of this id. */
+export async function requireRun(
+  reader: JournalReader,
+  runId: string,
+  options?: { readonly withState?: boolean },
+): Promise<LiveRun> {
+  const found = await reader.find(runId, options);
+  if (found === undefined) throw unknownRun(runId);
+  return found;
+}
+
+/** Some ten milliseconds at first. */
+const RUNS_AT_ONCE = 20;
+
+/** All runs, the newest first; others have their turn between some and the next. */
+export async function allRuns(reader: JournalReader): Promise<LiveRun[]> {
+  const runs: LiveRun[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: RunPage = await reader.runs({ limit: RUNS_AT_ONCE, cursor });
+    runs.push(...page.runs);
+    cursor = page.cursor;
+    if (cursor !== null) await new Promise((resolve) => setImmediate(resolve));
+  } while (cursor !== null);
+  return runs;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { SqliteReader } from '../journals/sqlite-reader.ts';
+import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
 import type { Bucket, RunCharts, Stretch } from './api.ts';
 
 const MAX_BUCKETS = 200;
@@ -16,9 +16,11 @@ type Sums = { -readonly [K in Exclude<keyof Bucket, 'costUsd'>]: Bucket[K] } & {
 
 /** Sums over a run for its charts. Each decision is read once: a run of a million steps takes seconds the first time. */
 class RunFigures {
-  readonly #reader: SqliteReader;
-  readonly #run: number;
+  readonly #reader: JournalReader;
+  readonly #runId: string;
   #covered = 0;
+  /** How many there are to be read. */
+  #steps = 0;
   /** Steps in a bucket: a power of two, so that two of them make one of the next width. */
   #width = 1;
   #buckets: Sums[] = [];
@@ -27,13 +29,14 @@ class RunFigures {
   readonly #flags = new Map<string, number>();
   #reading: Promise<void> | undefined;
 
-  constructor(reader: SqliteReader, run: number) {
+  constructor(reader: JournalReader, runId: string) {
     this.#reader = reader;
-    this.#run = run;
+    this.#runId = runId;
   }
 
-  /** Reads on to the last decision; all who ask meanwhile wait for the same. */
-  catchUp(): Promise<void> {
+  /** Reads on to so many steps; all who ask meanwhile wait for the same. */
+  catchUp(steps: number): Promise<void> {
+    this.#steps = Math.max(this.#steps, steps);
     this.#reading ??= this.#readAll().finally(() => {
       this.#reading = undefined;
     });
@@ -52,7 +55,7 @@ class RunFigures {
     }));
     return {
       coveredSteps: this.#covered,
-      steps: this.#reader.steps(this.#run),
+      steps: this.#steps,
       votesPerStep: sorted(this.#votes).map(([votes, steps]) => ({ votes, steps })),
       samplesPerStep: sorted(this.#samples).map(([samples, steps]) => ({ samples, steps })),
       undecidedAfter,
@@ -63,36 +66,36 @@ class RunFigures {
   }
 
   async #readAll(): Promise<void> {
-    const steps = this.#reader.steps(this.#run);
-    while (this.#covered < steps) {
-      this.#readOn(Math.min(steps, this.#covered + STEPS_AT_ONCE));
+    while (this.#covered < this.#steps) {
+      await this.#readOn(Math.min(this.#steps, this.#covered + STEPS_AT_ONCE));
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  #readOn(to: number): void {
-    while (to > MAX_BUCKETS * this.#width) this.#widen();
-    for (const row of this.#reader.stretches(this.#run, { from: this.#covered, to, width: this.#width })) {
-      const { steps, votes, samples } = row;
-      const bucket = this.#bucketAt(row.start);
+  async #readOn(toStep: number): Promise<void> {
+    while (toStep > MAX_BUCKETS * this.#width) this.#widen();
+    const range = { fromStep: this.#covered, toStep, width: this.#width };
+    for (const sums of await this.#reader.sums(this.#runId, range)) {
+      const { steps, votes, samples } = sums;
+      const bucket = this.#bucketAt(sums.start);
       bucket.steps += steps;
       bucket.toStep = bucket.fromStep + bucket.steps;
       bucket.samples += steps * samples;
       bucket.votes += steps * votes;
-      bucket.contested += row.contested;
-      bucket.wrong += row.wrong;
-      bucket.inputTokens += row.input_tokens;
-      bucket.outputTokens += row.output_tokens;
-      bucket.costUsd += row.cost_usd;
-      bucket.priced += row.priced;
+      bucket.contested += sums.contested;
+      bucket.wrong += sums.wrong;
+      bucket.inputTokens += sums.inputTokens;
+      bucket.outputTokens += sums.outputTokens;
+      bucket.costUsd += sums.costUsd;
+      bucket.priced += sums.priced;
       add(this.#votes, votes, steps);
       add(this.#samples, samples, steps);
-      for (const [code, count] of Object.entries(row.flags)) {
+      for (const [code, count] of Object.entries(sums.flags)) {
         add(this.#flags, code, steps * count);
         bucket.flagged += steps * count;
       }
     }
-    this.#covered = to;
+    this.#covered = toStep;
   }
 
   #bucketAt(start: number): Sums {
@@ -160,24 +163,23 @@ function sorted(counts: ReadonlyMap<number, number>): [number, number][] {
 
 /** The figures of the runs that were looked at last. */
 export class FiguresCache {
-  readonly #reader: SqliteReader;
+  readonly #reader: JournalReader;
   readonly #clock: Clock;
   readonly #kept = new Map<string, RunFigures>();
 
-  constructor(reader: SqliteReader, clock: Clock) {
+  constructor(reader: JournalReader, clock: Clock) {
     this.#reader = reader;
     this.#clock = clock;
   }
 
   /** Over as many steps as can be read in a moment; the rest is read meanwhile. */
-  async chartsOf(run: number): Promise<RunCharts> {
-    const key = `${this.#reader.identity()}.${run}`;
-    const figures = this.#kept.get(key) ?? new RunFigures(this.#reader, run);
+  async chartsOf({ key, runId, totals }: LiveRun): Promise<RunCharts> {
+    const figures = this.#kept.get(key) ?? new RunFigures(this.#reader, runId);
     this.#kept.delete(key);
     this.#kept.set(key, figures);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > MAX_RUNS_KEPT) this.#kept.delete(oldest!);
-    await waitBriefly(figures.catchUp(), this.#clock);
+    await waitBriefly(figures.catchUp(totals.steps), this.#clock);
     return figures.view();
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
 import type { Json } from '../core/journal.ts';
+import type { JournalReader, LiveRun, ReadAction } from '../core/journal-reader.ts';
 import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
-import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
 import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
 
@@ -14,9 +14,9 @@ const MAX_RUNS_KEPT = 4;
 
 /** The states of a run, which the journal does not keep: worked out from its start by its decisions, as resuming does. */
 class RunStates {
-  readonly #reader: SqliteReader;
+  readonly #reader: JournalReader;
   readonly #process: AnyProcess;
-  readonly #run: number;
+  readonly #runId: string;
   readonly #start: Json;
   /** As JSON, every `#spacing` steps. */
   #kept: string[];
@@ -26,10 +26,10 @@ class RunStates {
   #target = 0;
   #working: Promise<void> | undefined;
 
-  constructor(reader: SqliteReader, process: AnyProcess, options: { readonly run: number; readonly start: Json }) {
+  constructor(reader: JournalReader, process: AnyProcess, options: { readonly runId: string; readonly start: Json }) {
     this.#reader = reader;
     this.#process = process;
-    this.#run = options.run;
+    this.#runId = options.runId;
     this.#start = options.start;
     this.#frontier = { step: 0, state: options.start };
     this.#kept = [JSON.stringify(options.start)];
@@ -41,11 +41,10 @@ class RunStates {
   }
 
   /** Where no other states are needed for it. */
-  near(step: number): { readonly state: Json } | undefined {
-    const checkpoint = this.#reader.checkpoint(this.#run);
-    // Behind it there are no more steps than between two checkpoints.
-    if (step >= checkpoint.step) return this.#apply(checkpoint, step);
-    const [decision] = this.#reader.actions(this.#run, { from: step - 1, to: step });
+  async near(step: number, { checkpointSteps, state }: LiveRun): Promise<{ readonly state: Json } | undefined> {
+    // Behind a checkpoint there are no more steps than up to the next one.
+    if (state !== undefined && step >= checkpointSteps) return this.#apply({ step: checkpointSteps, state }, step);
+    const [decision] = await this.#reader.actions(this.#runId, { fromStep: step - 1, toStep: step });
     return decision && madeByActionAlone(this.#process, this.#start, decision);
   }
 
@@ -59,10 +58,10 @@ class RunStates {
   }
 
   /** Of a step within reach. */
-  before(step: number): Json {
+  async before(step: number): Promise<Json> {
     const index = Math.floor(step / this.#spacing);
     const from = index * this.#spacing;
-    return this.#apply({ step: from, state: JSON.parse(this.#kept[index]!) }, step).state;
+    return (await this.#apply({ step: from, state: JSON.parse(this.#kept[index]!) }, step)).state;
   }
 
   async #work(): Promise<void> {
@@ -70,20 +69,23 @@ class RunStates {
       // To the next multiple, so that every state that is to be kept is come by.
       const { step } = this.#frontier;
       const to = Math.min(this.#target, (Math.floor(step / STEPS_AT_ONCE) + 1) * STEPS_AT_ONCE);
-      this.#frontier = this.#apply(this.#frontier, to);
+      this.#frontier = await this.#apply(this.#frontier, to);
       if (to % this.#spacing === 0) this.#keep(this.#frontier.state);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  #apply(from: { readonly step: number; readonly state: Json }, to: number): { step: number; state: Json } {
+  async #apply(
+    from: { readonly step: number; readonly state: Json },
+    toStep: number,
+  ): Promise<{ step: number; state: Json }> {
     let { step, state } = from;
-    for (const { action, observation } of this.#reader.actions(this.#run, { from: step, to })) {
+    for (const { action, observation } of await this.#reader.actions(this.#runId, { fromStep: step, toStep })) {
       const before = state;
       state = callPart(this.#process, 'apply', step, () => this.#process.apply(before, action, observation));
       step++;
     }
-    if (step < to) throw new Refusal(404, 'unknown-step', `step ${step}: expected a decision, there is none yet.`);
+    if (step < toStep) throw new Refusal(404, 'unknown-step', `step ${step}: expected a decision, there is none yet.`);
     return { step, state };
   }
 
@@ -105,7 +107,7 @@ class RunStates {
 function madeByActionAlone(
   process: AnyProcess,
   start: Json,
-  { action, observation }: { readonly action: Json; readonly observation: Json | undefined },
+  { action, observation }: ReadAction,
 ): { readonly state: Json } | undefined {
   if (typeof start !== 'object' || start === null) return undefined;
   let isSeen = false;
@@ -148,16 +150,17 @@ export interface NotTold {
 
 /** What the steps of a run saw. */
 export class StatesCache {
-  readonly #reader: SqliteReader;
+  readonly #reader: JournalReader;
   readonly #clock: Clock;
   readonly #kept = new Map<string, Promise<Opened>>();
 
-  constructor(reader: SqliteReader, clock: Clock) {
+  constructor(reader: JournalReader, clock: Clock) {
     this.#reader = reader;
     this.#clock = clock;
   }
 
   /**
+   * @param record with the state of its checkpoint, or else states near the end of a long run take long
    * @throws {Refusal} `unknown-step` for one that the run has not come to.
    * @throws {ProcessError} where the process throws.
    */
@@ -167,16 +170,16 @@ export class StatesCache {
       const missing = `process ${JSON.stringify(process.name)} changed since this run was started: ${changes.join('; ')}.`;
       return { missing, isPending: false };
     }
-    const known = states.near(step);
+    const known = await states.near(step, record);
     if (known !== undefined) return known;
     await waitBriefly(states.reach(step), this.#clock);
-    if (states.reached >= step) return { state: states.before(step) };
+    if (states.reached >= step) return { state: await states.before(step) };
     const missing = `the states of this run are being worked out from its decisions: step ${states.reached} of ${step}.`;
     return { missing, isPending: true };
   }
 
   #opened(record: LiveRun, process: AnyProcess): Promise<Opened> {
-    const key = `${this.#reader.identity()}.${record.run}`;
+    const { key } = record;
     const opened = this.#kept.get(key) ?? this.#start(record, process);
     this.#kept.delete(key);
     this.#kept.set(key, opened);
@@ -189,12 +192,12 @@ export class StatesCache {
   }
 
   async #start(record: LiveRun, process: AnyProcess): Promise<Opened> {
-    const [accepted] = this.#reader.notes(record.run, { after: 0, limit: 1, code: 'change-accepted' });
+    const [accepted] = await this.#reader.notes(record.runId, { limit: 1, code: 'change-accepted' });
     const input = await parseInput(process, record.input);
     const start = callPart(process, 'start', undefined, () => process.start(input));
     return {
       changes: describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start)),
-      states: new RunStates(this.#reader, process, { run: record.run, start }),
+      states: new RunStates(this.#reader, process, { runId: record.runId, start }),
     };
   }
 }

@@ -1,8 +1,7 @@
-import { billOf, isJudgement, isMap, type NoteEntry, type RunRecord, statusOf } from '../core/journal.ts';
+import { billOf, isJudgement, isMap, type RunRecord, statusOf } from '../core/journal.ts';
+import type { JournalReader, LiveRun, ReadDecision, ReadNote, ReadSample } from '../core/journal-reader.ts';
 import type { OutlineRow } from '../core/process.ts';
 import { flagTotal } from '../core/red-flags.ts';
-import type { CutDecision, CutSample, LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
-import { toSample } from '../journals/sqlite-rows.ts';
 import type { Certificate } from '../statistics/certificate.ts';
 import type {
   DriftAlarmView,
@@ -63,19 +62,21 @@ export function summaryOf(
  * How many samples a step had when it came to its limit; undefined where none has, and of a run that goes on. What was in
  * flight then, and landed later, is in the journal too.
  */
-export function countedAtLimit(reader: Pick<SqliteReader, 'notes'>, live: LiveRun, step: number): number | undefined {
+export async function countedAtLimit(reader: JournalReader, live: LiveRun, step: number): Promise<number | undefined> {
   if (live.isWriting || step !== live.totals.steps) return undefined;
-  const [note] = reader.notes(live.run, { after: 0, limit: 1, code: 'step-undecided' });
+  const [note] = await reader.notes(live.runId, { limit: 1, code: 'step-undecided' });
   const { stepIndex, samples } = note?.detail ?? {};
   // Resumed since, it may have paused at the same step for another reason.
   const isReason = live.reason?.startsWith(`step ${step} is undecided after ${samples} samples`) ?? false;
   return isReason && stepIndex === step ? samples : undefined;
 }
 
-export function openStepOf(live: LiveRun, countSamples: (step: number) => number): OpenStep | null {
+export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<OpenStep | null> {
   if (live.status === 'done' || live.status === 'stopped') return null;
   const stepIndex = live.totals.steps;
-  return { stepIndex, samples: countSamples(stepIndex), isDecidable: whyNotDecidable(live, stepIndex) === null };
+  const counted = await countedAtLimit(reader, live, stepIndex);
+  const samples = counted ?? (await reader.samples(live.runId, stepIndex, { limit: 0 })).total;
+  return { stepIndex, samples, isDecidable: whyNotDecidable(live, stepIndex) === null };
 }
 
 /** Null where a person may decide this step now. */
@@ -108,40 +109,41 @@ export function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmVi
   });
 }
 
-export function noteView({ type: _, ...note }: NoteEntry & { readonly id: number }): NoteView {
+export function noteView({ type: _, ...note }: ReadNote): NoteView {
   return note;
 }
 
-export function stepRow(row: CutDecision, mostActionChars: number): StepRow {
-  const isActionCut = row.action.length > mostActionChars;
-  const tally: [string, number][] | null = row.tally === null ? null : JSON.parse(row.tally);
+export function stepRow(decision: ReadDecision): StepRow {
+  const { stepIndex, action, isActionCut, samples, votes, tally, settledBy, flags, wrong, keepSamples } = decision;
+  const { inputTokens, outputTokens, costUsd, latencyMs } = decision;
+  const shown = tally?.slice(0, MAX_CANDIDATES);
   return {
-    stepIndex: row.step,
-    action: isActionCut ? cut(row.action, mostActionChars) : JSON.parse(row.action),
+    stepIndex,
+    action,
     isActionCut,
-    samples: row.samples,
-    votes: row.votes,
-    tally: tally?.slice(0, MAX_CANDIDATES).map(([key, votes]) => ({ candidate: cut(key, MAX_CHARS), votes })) ?? null,
-    settledBy: row.settled_by,
-    flags: row.flags === null ? {} : JSON.parse(row.flags),
-    inputTokens: row.input_tokens,
-    outputTokens: row.output_tokens,
-    costUsd: row.cost_usd,
-    latencyMs: row.latency_ms,
-    isWrong: row.wrong === null ? null : row.wrong === 1,
-    hasSamples: row.kept_samples === 1,
+    samples,
+    votes,
+    tally: shown?.map(([key, count]) => ({ candidate: cut(key, MAX_CHARS), votes: count })) ?? null,
+    settledBy: settledBy ?? null,
+    flags: flags ?? {},
+    inputTokens,
+    outputTokens,
+    costUsd,
+    latencyMs,
+    isWrong: wrong ?? null,
+    hasSamples: keepSamples,
   };
 }
 
 /** @param decisions of all steps so far, in order */
-export function outlineView(rows: readonly OutlineRow[], decisions: readonly CutDecision[]): Outline['rows'] {
+export function outlineView(rows: readonly OutlineRow[], decisions: readonly ReadDecision[]): Outline['rows'] {
   return rows.slice(0, MAX_ROWS).map(({ depth, text, detail, steps }) => ({
     depth,
     text: cut(text, MAX_CHARS),
     detail: cut(detail, MAX_CHARS),
     steps: steps.flatMap(({ label, stepIndex }) => {
-      const row = decisions[stepIndex];
-      return row === undefined ? [] : [outlineStep(row, label)];
+      const decision = decisions[stepIndex];
+      return decision === undefined ? [] : [outlineStep(decision, label)];
     }),
   }));
 }
@@ -149,14 +151,13 @@ export function outlineView(rows: readonly OutlineRow[], decisions: readonly Cut
 /** Of an outline. */
 const MAX_ROWS = 5_000;
 
-function outlineStep(row: CutDecision, label: string): OutlineStep {
-  const tally: [string, number][] | null = row.tally === null ? null : JSON.parse(row.tally);
+function outlineStep({ stepIndex, tally, votes, settledBy, wrong }: ReadDecision, label: string): OutlineStep {
   return {
-    stepIndex: row.step,
+    stepIndex,
     label,
-    votes: tally?.map(([, votes]) => votes) ?? [row.votes],
-    settledBy: row.settled_by,
-    isWrong: row.wrong === null ? null : row.wrong === 1,
+    votes: tally?.map(([, count]) => count) ?? [votes],
+    settledBy: settledBy ?? null,
+    isWrong: wrong ?? null,
   };
 }
 
@@ -165,13 +166,12 @@ function outlineStep(row: CutDecision, label: string): OutlineStep {
  * @param counted the first so many; all by default
  */
 export function sampleViews(
-  rows: readonly CutSample[],
+  read: readonly ReadSample[],
   counted = Number.POSITIVE_INFINITY,
 ): { samples: SampleView[]; leader: string | null } {
   const votes = new Map<string, number>();
   let leader: string | undefined;
-  const samples = rows.map((row, index): SampleView => {
-    const sample = toSample(row);
+  const samples = read.map((sample, index): SampleView => {
     const isLate = index >= counted;
     const isVote = sample.candidate !== undefined && !isJudgement(sample) && !isLate;
     if (isVote) {
@@ -179,12 +179,12 @@ export function sampleViews(
       votes.set(sample.candidate, count);
       if (leader === undefined || count > votes.get(leader)!) leader = sample.candidate;
     }
-    return { ...sampleView(row, sample), isLate, race: isVote ? raceOf(votes, leader!) : null };
+    return { ...sampleView(sample), isLate, race: isVote ? raceOf(votes, leader!) : null };
   });
   return { samples, leader: leader === undefined ? null : cut(leader, MAX_CHARS) };
 }
 
-export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
+export function sampleView(sample: ReadSample): SampleView {
   const { draw, model, variant, temperature, text, finishReason, candidate, flag, costUsd, latencyMs } = sample;
   return {
     draw,
@@ -192,8 +192,8 @@ export function sampleView(row: CutSample, sample = toSample(row)): SampleView {
     variant,
     temperature,
     text,
-    textBytes: row.text_bytes,
-    isTextCut: row.is_text_cut,
+    textBytes: sample.textBytes,
+    isTextCut: sample.isTextCut,
     finishReason,
     candidate: candidate === undefined ? null : cut(candidate, MAX_CHARS),
     flag: flag ?? null,

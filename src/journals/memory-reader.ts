@@ -1,9 +1,9 @@
 import { type DecisionEntry, unknownRun } from '../core/journal.ts';
 import type {
   DecisionFilter,
+  DecisionMeasure,
   JournalReader,
   LiveRun,
-  Measure,
   ReadSample,
   StretchSums,
 } from '../core/journal-reader.ts';
@@ -104,7 +104,7 @@ function toLive(run: MemoryRun): LiveRun {
   };
 }
 
-const MEASURES: Readonly<Record<Measure, (entry: DecisionEntry) => number | null>> = {
+const MEASURES: Readonly<Record<DecisionMeasure, (entry: DecisionEntry) => number | null>> = {
   latencyMs: ({ latencyMs }) => latencyMs,
   usd: ({ costUsd }) => costUsd,
   tokens: ({ inputTokens, outputTokens }) => inputTokens + outputTokens,

@@ -1,10 +1,10 @@
 import { addDecision, unknownRun } from '../core/journal.ts';
 import type {
   DecisionFilter,
+  DecisionMeasure,
   DecisionQuery,
   JournalReader,
   LiveRun,
-  Measure,
   NoteQuery,
   ReadAction,
   ReadDecision,
@@ -39,8 +39,9 @@ class SqliteReader implements JournalReader {
   readonly location: string;
   readonly #now: () => number;
   readonly #connection: ReadConnection;
-  /** Runs that nobody writes, which stay as they are, by key and time of their last change. */
-  readonly #atRest = new Map<string, LiveRun>();
+  /** Runs of one file that nobody writes, by their number: they stay as they are until somebody does. */
+  readonly #atRest = new Map<number, { readonly updatedAtMs: number; readonly live: LiveRun }>();
+  #atRestIn = '';
 
   constructor({ file, now }: SqliteReaderOptions) {
     this.location = file;
@@ -165,15 +166,12 @@ class SqliteReader implements JournalReader {
   }
 
   #liveUnlessKnown(open: OpenFile, row: RunRow): LiveRun {
-    const key = `${open.identity}.${row.id}.${row.updated_at_ms}`;
-    const known = this.#atRest.get(key);
-    if (known !== undefined) return known;
+    if (this.#atRestIn !== open.identity) this.#atRest.clear();
+    this.#atRestIn = open.identity;
+    const known = this.#atRest.get(row.id);
+    if (known?.updatedAtMs === row.updated_at_ms) return known.live;
     const live = this.#live(open, row, false);
-    if (row.writer === null) {
-      // What was superseded is dropped now and then.
-      if (this.#atRest.size >= MAX_RUNS_KEPT) this.#atRest.clear();
-      this.#atRest.set(key, live);
-    }
+    if (row.writer === null) this.#atRest.set(row.id, { updatedAtMs: row.updated_at_ms, live });
     return live;
   }
 
@@ -195,9 +193,6 @@ class SqliteReader implements JournalReader {
     };
   }
 }
-
-/** A few kB each. */
-const MAX_RUNS_KEPT = 10_000;
 
 interface NoteRow {
   readonly id: number;
@@ -222,7 +217,7 @@ function toReadSample({ text, text_bytes: textBytes, ...row }: BytesRow): ReadSa
   return { ...toSample({ ...row, text: decodeBeginning(bytes, isTextCut) }), textBytes, isTextCut };
 }
 
-const MEASURES: Readonly<Record<Measure, string>> = {
+const MEASURES: Readonly<Record<DecisionMeasure, string>> = {
   latencyMs: 'latency_ms',
   usd: 'cost_usd',
   tokens: 'input_tokens + output_tokens',

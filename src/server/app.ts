@@ -28,8 +28,10 @@ import { Refusal, refusedAnswer } from '../inspection/refusal.ts';
 import type { Calibrations } from './calibrations.ts';
 import { type Feed, streamRun, streamRuns } from './events.ts';
 import { type GuardOptions, guard, isData, protectiveHeaders } from './guard.ts';
+import type { Steps } from './steps.ts';
 
 export interface AppOptions extends Feed {
+  readonly steps: Steps;
   readonly guard: GuardOptions;
   readonly calibrations: Calibrations;
   readonly version: string;
@@ -47,7 +49,7 @@ const STEPS_A_PAGE = { standard: 100, most: 500 };
 
 /** All that the dashboard's server answers: `api.ts` has the list. */
 export function createApp(options: AppOptions) {
-  const { reader, runs, calibrations, clock } = options;
+  const { reader, runs, steps, calibrations, clock } = options;
   const app = new Hono();
   app.onError((thrown, c) => {
     const { status, body, isUnexpected } = refusedAnswer(thrown);
@@ -60,11 +62,11 @@ export function createApp(options: AppOptions) {
     throw new Refusal(413, 'usage', `body: expected at most ${MAX_BODY_BYTES} bytes.`);
   };
   const routes = app
-    .get('/api/server', (c) =>
+    .get('/api/server', async (c) =>
       c.json<ServerInfo>({
         version: options.version,
-        journalFile: reader.file,
-        trouble: troubleOf(() => reader.version()),
+        journalFile: reader.location,
+        trouble: await troubleOf(() => reader.runs({ limit: 1 })),
         nowMs: clock.now(),
         flagCodes: RED_FLAG_CODES,
       }),
@@ -72,38 +74,38 @@ export function createApp(options: AppOptions) {
     .get('/api/runs', async (c) => c.json<RunList>(await runs.list()))
     .get('/api/runs/:run', async (c) => c.json<RunDetail>(await runs.detail(c.req.param('run'))))
     .get('/api/runs/:run/charts', async (c) => c.json<RunCharts>(await runs.charts(c.req.param('run'))))
-    .get('/api/runs/:run/steps', queries('filter', 'cursor', 'limit'), (c) =>
+    .get('/api/runs/:run/steps', queries('filter', 'cursor', 'limit'), async (c) =>
       c.json<StepPage>(
-        runs.steps(c.req.param('run'), {
+        await steps.page(c.req.param('run'), {
           filter: filterOf(c),
           cursor: c.req.query('cursor'),
           limit: Math.min(wholeQuery(c, 'limit') ?? STEPS_A_PAGE.standard, STEPS_A_PAGE.most),
         }),
       ),
     )
-    .get('/api/runs/:run/steps/:step', (c) =>
-      c.json<StepDetail>(runs.step(c.req.param('run'), index('step', c.req.param('step')))),
+    .get('/api/runs/:run/steps/:step', async (c) =>
+      c.json<StepDetail>(await steps.detail(c.req.param('run'), index('step', c.req.param('step')))),
     )
     .get('/api/runs/:run/steps/:step/context', async (c) =>
-      c.json<StepContext>(await runs.context(c.req.param('run'), index('step', c.req.param('step')))),
+      c.json<StepContext>(await steps.context(c.req.param('run'), index('step', c.req.param('step')))),
     )
     .get('/api/runs/:run/steps/:step/picture', queries('theme'), async (c) => {
       const { run, step } = c.req.param();
-      const drawn = await runs.picture(run, index('step', step), themeOf(c));
+      const drawn = await steps.picture(run, index('step', step), themeOf(c));
       // No refusal: a browser would report it as an error of the page.
       if ('pending' in drawn) return c.json<ApiError>({ error: { code: 'pending', message: drawn.pending } }, 202);
       return c.body(drawn.svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
     })
     .get('/api/runs/:run/steps/:step/outline', async (c) =>
-      c.json<Outline>(await runs.outline(c.req.param('run'), index('step', c.req.param('step')))),
+      c.json<Outline>(await steps.outline(c.req.param('run'), index('step', c.req.param('step')))),
     )
-    .get('/api/runs/:run/steps/:step/samples/:draw', (c) => {
+    .get('/api/runs/:run/steps/:step/samples/:draw', async (c) => {
       const { run, step, draw } = c.req.param();
-      return c.json<SampleView>(runs.sample(run, index('step', step), index('draw', draw)));
+      return c.json<SampleView>(await steps.sample(run, index('step', step), index('draw', draw)));
     })
     .post('/api/runs/:run/steps/:step/decide', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }), async (c) =>
       c.json<DecideAnswer>(
-        await runs.decide(c.req.param('run'), index('step', c.req.param('step')), await jsonBody(c)),
+        await steps.decide(c.req.param('run'), index('step', c.req.param('step')), await jsonBody(c)),
       ),
     )
     .get('/api/plan', queries(...PLAN_QUERIES), (c) => c.json<PlanAnswer>(answerPlan(planQuery(c))))
@@ -148,9 +150,9 @@ export function createApp(options: AppOptions) {
 /** For `hc` of hono/client. */
 export type AppType = ReturnType<typeof createApp>;
 
-function troubleOf(read: () => unknown): ServerInfo['trouble'] {
+async function troubleOf(read: () => Promise<unknown>): Promise<ServerInfo['trouble']> {
   try {
-    read();
+    await read();
     return null;
   } catch (thrown) {
     return refusedAnswer(thrown).body.error;

@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from '../inspection/api.ts';
 import type { Forecaster } from '../inspection/forecaster.ts';
@@ -28,14 +28,14 @@ export interface ForecastQuery {
   readonly maxVotes?: number;
 }
 
-/** The calibrations in the folder of the journal, read again when they change. */
+/** The calibrations in a folder, read again when they change. */
 export class Calibrations {
   readonly #folder: string;
   readonly #forecaster: Forecaster;
   readonly #known = new Map<string, Promise<Known>>();
 
-  constructor(journalFile: string, forecaster: Forecaster) {
-    this.#folder = dirname(resolve(journalFile));
+  constructor(folder: string, forecaster: Forecaster) {
+    this.#folder = folder;
     this.#forecaster = forecaster;
   }
 

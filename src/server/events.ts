@@ -2,10 +2,10 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { Clock } from '../core/clock.ts';
 import { JournalError } from '../core/errors.ts';
+import { type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
 import type { RunProgress } from '../inspection/api.ts';
 import { refusedAnswer } from '../inspection/refusal.ts';
-import { MAX_CHARS, noteView, stepRow } from '../inspection/views.ts';
-import type { LiveRun, SqliteReader } from '../journals/sqlite-reader.ts';
+import { MAX_CHARS, noteView, openStepOf, stepRow } from '../inspection/views.ts';
 import type { Runs } from './runs.ts';
 
 /** How often the journal is looked at. */
@@ -16,7 +16,7 @@ const MAX_STEPS_SENT = 50;
 const MAX_NOTES_SENT = 1_000;
 
 export interface Feed {
-  readonly reader: SqliteReader;
+  readonly reader: JournalReader;
   readonly runs: Runs;
   readonly clock: Clock;
   /** Ends all streams. */
@@ -43,31 +43,31 @@ export function streamRuns(c: Context, feed: Feed): Response {
  * What happens in a run. An event's id says up to where its reader knows the run, by the journal alone: so it holds over
  * connections and over restarts of this server.
  */
-export function streamRun(c: Context, feed: Feed, runId: string): Response {
+export async function streamRun(c: Context, feed: Feed, runId: string): Promise<Response> {
   const { reader, runs, clock } = feed;
-  requireRun(runs, runId);
+  await refuseUnknown(reader, runId);
   let at = parseId(c.req.header('last-event-id'));
   let before: { readonly steps: number; readonly atMs: number } | undefined;
   return streamOf(c, feed, async () => {
-    const live = runs.live(runId);
+    const live = await requireRun(reader, runId);
     const { steps } = live.totals;
     const atMs = clock.monotonicMs();
     const stepsPerSecond = before === undefined ? null : (1_000 * (steps - before.steps)) / (atMs - before.atMs);
     before = { steps, atMs };
-    const from = at ?? endOf(live, reader);
-    const notes = reader.notes(live.run, { after: from.note, limit: MAX_NOTES_SENT });
+    const from = at ?? (await endOf(live, reader));
+    const notes = await reader.notes(runId, { afterId: from.note, limit: MAX_NOTES_SENT });
     // Another journal may have taken the place of the one that the reader knew.
     const fromStep = Math.min(from.step, steps);
-    const range = { from: Math.max(fromStep, steps - MAX_STEPS_SENT), to: steps, filter: 'all' } as const;
-    const decisions = reader.decisions(live.run, { ...range, limit: MAX_STEPS_SENT, mostActionChars: MAX_CHARS });
+    const range = { fromStep: Math.max(fromStep, steps - MAX_STEPS_SENT), toStep: steps };
+    const decisions = await reader.decisions(runId, { ...range, maxActionChars: MAX_CHARS });
     at = { step: steps, note: notes.at(-1)?.id ?? from.note };
     const data: RunProgress = {
       run: runs.summaryOf(live),
       fromStep,
       toStep: steps,
-      steps: decisions.map((row) => stepRow(row, MAX_CHARS)),
+      steps: decisions.map(stepRow),
       notes: notes.map(noteView),
-      openStep: runs.openStep(live),
+      openStep: await openStepOf(reader, live),
       stepsPerSecond,
     };
     const id = `${at.step}.${at.note}`;
@@ -79,9 +79,9 @@ export function streamRun(c: Context, feed: Feed, runId: string): Response {
  * A reader of events does not come back after a refusal: it is for a run that does not exist, not for a journal that cannot
  * be read now.
  */
-function requireRun(runs: Runs, runId: string): void {
+async function refuseUnknown(reader: JournalReader, runId: string): Promise<void> {
   try {
-    runs.live(runId);
+    await requireRun(reader, runId);
   } catch (thrown) {
     if (thrown instanceof JournalError && thrown.code === 'unknown-run') throw thrown;
   }
@@ -127,6 +127,7 @@ function parseId(id: string | undefined): Position | undefined {
   return step === undefined ? undefined : { step: Number(step), note: Number(note) };
 }
 
-function endOf({ run, totals }: LiveRun, reader: SqliteReader): Position {
-  return { step: totals.steps, note: reader.notes(run, { after: 0, limit: 1 })[0]?.id ?? 0 };
+async function endOf({ runId, totals }: LiveRun, reader: JournalReader): Promise<Position> {
+  const [last] = await reader.notes(runId, { limit: 1 });
+  return { step: totals.steps, note: last?.id ?? 0 };
 }

@@ -5,7 +5,8 @@
 //  4. A paused step is decided as `mdap decide` does, once, and the run goes on from there.
 //  5. A journal that is missing, empty, locked, truncated, replaced or of a newer version gives an error that says so, and
 //     is read again as soon as it can be.
-//  6. Long samples are cut, say how long they are, and can be had whole.
+//  6. All of it holds of any journal that has the ports.
+//  7. Long samples are cut, say how long they are, and can be had whole.
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,8 +22,10 @@ import {
   tempJournal,
 } from '../../test/fixtures/dashboard.ts';
 import { calibrate } from '../calibrate.ts';
+import type { Journal } from '../core/journal.ts';
 import { openJournal } from '../defaults.ts';
 import type { Bucket, SampleView, StepPage, StepRow } from '../inspection/api.ts';
+import { memoryJournal } from '../journals/memory.ts';
 import { type MapOptions, map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { RunOptions } from '../options.ts';
@@ -37,13 +40,13 @@ const hanoi = builtInProcess('hanoi')!;
 const MODEL = 'simulated:p=0.9,v=0.9,seed=3';
 const ASKED = { 'content-type': 'application/json', 'x-mdap-request': '1' };
 
-function runHanoi(journal: string, options: Partial<RunOptions> = {}, disks = 6) {
+function runHanoi(journal: string | Journal, options: Partial<RunOptions> = {}, disks = 6) {
   const common = { model: MODEL, journal, runId: 'r', processSource: 'hanoi', record: 'all' } as const;
   return run(hanoi, { disks }, { ...common, ...options });
 }
 
 /** With a step that has no more than a few votes, and many errors: it pauses at the first that stays open. */
-function pausedHanoi(journal: string) {
+function pausedHanoi(journal: string | Journal) {
   return runHanoi(journal, { model: 'simulated:p=0.6,seed=5', maxVotes: 5, escalate: [], seed: 1 });
 }
 
@@ -190,6 +193,48 @@ describe('a run', () => {
     );
   });
 });
+
+describe('a journal in memory', () => {
+  it('is served as one in a file is', async (t) => {
+    const file = tempJournal(t);
+    const journal = memoryJournal();
+    const reader = journal.reader();
+    const shown = [];
+    for (const { where, ...options } of [{ where: file }, { where: journal, reader, openJournal: () => journal }]) {
+      const paused = await pausedHanoi(where);
+      const { ask } = await startDashboard(t, { file, ...options });
+      const steps = `/api/runs/r/steps`;
+      const last = `${steps}/${paused.steps - 1}`;
+      const open = `${steps}/${paused.steps}`;
+      const headers = ASKED;
+      const answers = [];
+      for (const path of [
+        '/api/runs',
+        '/api/runs/r',
+        '/api/runs/r/charts',
+        steps,
+        `${steps}?filter=contested&limit=3`,
+      ]) {
+        answers.push((await ask(path)).json);
+      }
+      for (const path of [last, `${last}/context`, `${last}/picture`, open, `${open}/samples/0`, `${steps}/999`]) {
+        answers.push((await ask(path)).json ?? (await ask(path)).text);
+      }
+      answers.push((await ask(`${open}/decide`, { method: 'POST', headers, body: { draw: 0 } })).json);
+      answers.push((await ask('/api/runs/r')).json);
+      shown.push(answers);
+    }
+    const [ofFile, ofMemory] = shown.map((answers) => JSON.parse(JSON.stringify(answers, timeless)));
+    assert.deepEqual(ofMemory, ofFile);
+    assert.equal(ofFile.at(-2).status, 'paused');
+  });
+});
+
+/** The same run takes another time each time, and each journal numbers its notes. */
+function timeless(name: string, value: unknown): unknown {
+  if (name === 'course' || name === 'id') return null;
+  return /Ms$|PerSecond$/.test(name) ? 0 : value;
+}
 
 async function decisionsOf(file: string) {
   const journal = openJournal(file);

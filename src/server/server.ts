@@ -4,17 +4,23 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Journal } from '../core/journal.ts';
+import type { JournalReader } from '../core/journal-reader.ts';
 import { Forecaster } from '../inspection/forecaster.ts';
 import { type LoadProcess, Processes } from '../inspection/processes.ts';
-import { SqliteReader } from '../journals/sqlite-reader.ts';
 import { createApp } from './app.ts';
 import { Calibrations } from './calibrations.ts';
 import { bracketed, isLoopback } from './guard.ts';
 import { type CommandsOf, Runs } from './runs.ts';
+import { Steps } from './steps.ts';
 
 export interface ServerOptions {
-  /** Of the journal; may not be there yet. */
-  readonly file: string;
+  /** Of the journal, which may not be there yet; its opener closes it, after the server. */
+  readonly reader: JournalReader;
+  /** The same journal, opened to write a person's decision, and closed again. */
+  readonly openJournal: () => Journal;
+  /** The folder with the calibrations to be compared. */
+  readonly calibrations: string;
   readonly clock: Clock;
   /** An address of this machine; 127.0.0.1 by default. */
   readonly host?: string;
@@ -47,7 +53,7 @@ const PORTS_TRIED = 20;
  * @throws {UsageError} for an address or port that cannot be had, and for a public one without a token.
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
-  const { file, clock, host = '127.0.0.1', token } = options;
+  const { reader, openJournal, clock, host = '127.0.0.1', token, commandsOf } = options;
   if (!isLoopback(host) && token === undefined) {
     throw new UsageError(
       `token: expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
@@ -58,19 +64,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       `token: expected at least ${MIN_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
     );
   }
-  const reader = new SqliteReader({ file, now: () => clock.now() });
   const forecaster = new Forecaster();
+  const processes = new Processes(options.loadProcess);
   const ended = new AbortController();
   const app = createApp({
     reader,
-    runs: new Runs({
-      reader,
-      clock,
-      forecaster,
-      processes: new Processes(options.loadProcess),
-      commandsOf: options.commandsOf,
-    }),
-    calibrations: new Calibrations(file, forecaster),
+    runs: new Runs({ reader, clock, forecaster, processes, commandsOf }),
+    steps: new Steps({ reader, openJournal, clock, processes, commandsOf }),
+    calibrations: new Calibrations(options.calibrations, forecaster),
     clock,
     signal: ended.signal,
     guard: { host, port: () => port, token },
@@ -90,7 +91,6 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       server.closeAllConnections();
       await closed;
       await forecaster.close();
-      reader.close();
     },
   };
 }
