@@ -11,15 +11,7 @@ import { Processes } from '../inspection/processes.ts';
 import { Refusal } from '../inspection/refusal.ts';
 import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { StatesCache } from '../inspection/states.ts';
-import {
-  countedAtLimit,
-  driftAlarms,
-  itemsView,
-  noteView,
-  sampleViews,
-  stepRow,
-  summaryOf,
-} from '../inspection/views.ts';
+import { countedAtLimit, recordedRun, sampleViews, stepRow } from '../inspection/views.ts';
 import { certificateOf } from '../statistics/certificate.ts';
 import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
@@ -80,28 +72,16 @@ export async function makeReport(
   return {
     madeAtMs: systemClock.now(),
     versions: { mdap: version, node: process.version, process: live.fingerprint.version },
-    run: summaryOf(live, {
+    ...recordedRun(live, {
       totalSteps: await processes.steps(live),
-      certificate: live.isWriting ? null : certificate,
+      certificate,
+      notes: await reader.notes(runId, { limit: MAX_NOTES }),
+      forecast: predicted,
+      commands: options.commandsOf(live),
     }),
-    processSource: live.processSource,
-    input: live.input,
-    settings: live.settings,
-    flags: totals.flags as Report['flags'],
-    settledBy: totals.settledBy,
-    firstWrongStep: totals.firstWrongStep,
-    wasted: totals.wasted ?? null,
-    items: itemsView(live),
-    certificate,
-    drift: driftAlarms(live),
-    course: totals.course ?? [],
-    notes: (await reader.notes(runId, { limit: MAX_NOTES })).map(noteView),
-    plan: 'plan' in predicted ? predicted.plan : null,
-    planMissing: 'plan' in predicted ? null : predicted.missing,
     charts: await chartsOf(reader, live),
     steps: await reportedSteps(reader, live, certificate?.leastCertain ?? []),
     picture: await pictureOfLast(reader, live, processes),
-    commands: options.commandsOf(live),
   };
 }
 

@@ -10,10 +10,13 @@ import type {
   OpenStep,
   Outline,
   OutlineStep,
+  RecordedRun,
+  RunCommands,
   RunSummary,
   SampleView,
   StepRow,
 } from './api.ts';
+import type { RunForecast } from './run-plan.ts';
 
 /** Of candidates and of actions in lists. */
 export const MAX_CHARS = 2_000;
@@ -94,14 +97,47 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
     : null;
 }
 
+/** What dashboard and report say of a run. @param known what is not in the journal, or takes long to read from it */
+export function recordedRun(
+  live: LiveRun,
+  known: {
+    readonly totalSteps: number | null;
+    readonly certificate: Certificate | null;
+    readonly notes: readonly ReadNote[];
+    readonly forecast: RunForecast;
+    readonly commands: RunCommands;
+  },
+): RecordedRun {
+  const { totals, isWriting, processSource, input, settings } = live;
+  const { totalSteps, certificate, notes, forecast, commands } = known;
+  return {
+    run: summaryOf(live, { totalSteps, certificate: isWriting ? null : certificate }),
+    processSource,
+    input,
+    settings,
+    flags: { ...totals.flags },
+    settledBy: totals.settledBy,
+    firstWrongStep: totals.firstWrongStep,
+    wasted: totals.wasted ?? null,
+    items: itemsView(live),
+    certificate,
+    drift: driftAlarms(live),
+    course: totals.course ?? [],
+    notes: notes.map(noteView),
+    plan: 'plan' in forecast ? forecast.plan : null,
+    planMissing: 'plan' in forecast ? null : forecast.missing,
+    commands,
+  };
+}
+
 /** What became of a map's items by its last checkpoint, without what it keeps for itself; null for another run. */
-export function itemsView({ totals }: Pick<RunRecord, 'totals'>): ItemsView | null {
+function itemsView({ totals }: Pick<RunRecord, 'totals'>): ItemsView | null {
   if (totals.items === undefined) return null;
   const { done, undecided, invalid, leastCertain = [] } = totals.items;
   return { done, undecided, invalid, leastCertain };
 }
 
-export function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmView[] {
+function driftAlarms({ totals }: Pick<RunRecord, 'totals'>): DriftAlarmView[] {
   const alarm = (what: 'dissent' | 'flags') => totals.drift?.[what].alarm ?? null;
   return (['dissent', 'flags'] as const).flatMap((what) => {
     const found = alarm(what);

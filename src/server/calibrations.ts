@@ -1,13 +1,13 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UsageError } from '../core/errors.ts';
-import type { CalibrationForecast, CalibrationList, CalibrationView, RuleForecastView } from '../inspection/api.ts';
+import type { CalibrationForecast, CalibrationList, CalibrationView } from '../inspection/api.ts';
 import type { Forecaster } from '../inspection/forecaster.ts';
 import { Refusal } from '../inspection/refusal.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
-import type { Forecast, RuleForecast } from '../planning/forecast.ts';
+import type { Forecast } from '../planning/forecast.ts';
 
 /** As `mdap calibrate` and `mdap compare` name them. */
 const NAME = /^calibration-[\w.-]+\.json$/;
@@ -142,7 +142,7 @@ function viewOf(file: string, calibration: Calibration, figures: CalibrationFigu
         rho,
         inputTokens,
         outputTokens,
-        sampleCostUsd: costUsd,
+        costUsd,
         medianLatencyMs,
       }),
     ),
@@ -151,22 +151,5 @@ function viewOf(file: string, calibration: Calibration, figures: CalibrationFigu
 
 function forecastView({ file, model }: CalibrationView, predicted: Forecast): CalibrationForecast {
   const { steps, target, floor, ceiling, rules, doubts } = predicted;
-  return { file, model, steps, target, floor, ceiling, rules: rules.map(ruleView), doubts };
-}
-
-function ruleView({ rule, voters, margin, cannot, outlook }: RuleForecast): RuleForecastView {
-  return {
-    rule,
-    voters,
-    margin,
-    cannot,
-    success: outlook?.success ?? null,
-    votesPerStep: outlook?.votesPerStep ?? null,
-    undecidedPerStep: outlook?.undecidedPerStep ?? null,
-    samples: outlook?.samples ?? null,
-    costUsd: outlook?.costUsd ?? null,
-    wallMs: outlook?.wallMs ?? null,
-    successRange: outlook?.range?.success ?? null,
-    costUsdRange: outlook?.range?.costUsd ?? null,
-  };
+  return { file, model, steps, target, floor, ceiling, rules, doubts };
 }

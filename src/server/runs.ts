@@ -7,7 +7,7 @@ import type { Forecaster } from '../inspection/forecaster.ts';
 import type { Processes } from '../inspection/processes.ts';
 import { Refusal } from '../inspection/refusal.ts';
 import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
-import { driftAlarms, itemsView, noteView, openStepOf, summaryOf } from '../inspection/views.ts';
+import { openStepOf, recordedRun, summaryOf } from '../inspection/views.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 
 /** What to do next with a run on the command line, in its own words. */
@@ -78,29 +78,18 @@ export class Runs {
     const shown = await this.#shownBy(found);
     // Not older than what it is sent with.
     const live = await requireRun(this.#reader, runId);
-    const { totals } = live;
-    const certificate = this.#certificate(live);
     return {
-      run: summaryOf(live, { totalSteps, certificate: live.isWriting ? null : certificate }),
-      processSource: live.processSource,
+      ...recordedRun(live, {
+        totalSteps,
+        certificate: this.#certificate(live),
+        notes: await this.#reader.notes(runId, { limit: MAX_NOTES }),
+        forecast: predicted,
+        commands: this.#commandsOf(live),
+      }),
       processVersion: live.fingerprint.version,
-      input: live.input,
-      settings: live.settings,
-      flags: { ...totals.flags },
-      settledBy: totals.settledBy,
-      firstWrongStep: totals.firstWrongStep,
-      wasted: totals.wasted ?? null,
-      items: itemsView(live),
-      certificate,
-      drift: driftAlarms(live),
-      course: totals.course ?? [],
-      notes: (await this.#reader.notes(runId, { limit: MAX_NOTES })).map(noteView),
-      plan: 'plan' in predicted ? predicted.plan : null,
-      planMissing: 'plan' in predicted ? null : predicted.missing,
       isPlanPending: predicted === PLAN_PENDING,
       ...shown,
       openStep: await openStepOf(this.#reader, live),
-      commands: this.#commandsOf(live),
     };
   }
 

@@ -24,7 +24,7 @@ import {
 import { calibrate } from '../calibrate.ts';
 import type { Journal } from '../core/journal.ts';
 import { openJournal } from '../defaults.ts';
-import type { Bucket, SampleView, StepPage, StepRow } from '../inspection/api.ts';
+import type { ApiError, Bucket, SampleView, StepPage, StepRow } from '../inspection/api.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { type MapOptions, map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
@@ -178,6 +178,41 @@ describe('a run', () => {
       assert.deepEqual([status, json.error.code], [400, 'usage'], query);
     }
     assert.equal((await ask('/api/runs/r/steps/-1')).status, 400);
+  });
+
+  it('asked for as it cannot be says what was expected, what came, and what there is', async (t) => {
+    const file = tempJournal(t);
+    await runHanoi(file, {}, 2);
+    const { ask } = await startDashboard(t, { file });
+    const count = 'a whole number of at least 1';
+    for (const [path, message] of [
+      ['/api/runs/r/steps?limit=0', `limit: expected ${count}, got "0".`],
+      ['/api/runs/r/steps?limit=', `limit: expected ${count}, got "".`],
+      ['/api/runs/r/steps?limit=1e400', `limit: expected ${count}, got "1e400".`],
+      ['/api/runs/r/steps?limit=1&limit=2', `limit: expected ${count}, got ["1","2"].`],
+      ['/api/runs/r/steps?cursor=0&cursor=1', 'cursor: expected the cursor of the page before, got ["0","1"].'],
+      ['/api/runs/r/steps?lim=1', 'query: expected some of filter, cursor, limit, each once, got {"lim":"1"}.'],
+      [
+        '/api/runs/r/steps?filter=odd',
+        'filter: expected one of all, contested, flagged, slow, costly, wrong, got "odd".',
+      ],
+      ['/api/runs/r/steps/1.5', 'step: expected a whole number of at least 0, got "1.5".'],
+      ['/api/runs/r/steps/0/samples/x', 'draw: expected a whole number of at least 0, got "x".'],
+      ['/api/runs/r/steps/0/picture?theme=', 'theme: expected one of light, dark, system, got "".'],
+      ['/api/plan?p=0.9', `steps: expected the length of the run, ${count}, got none.`],
+      ['/api/plan?steps=9', 'p: expected the success rate of a vote, a number, got none.'],
+      ['/api/plan?steps=9&p=high', 'p: expected the success rate of a vote, a number, got "high".'],
+      [`/api/plan?steps=9&p=${'x'.repeat(5_000)}`, /^p: expected .*, got "x{199}\.\.\.\.$/],
+    ] as const) {
+      const { status, json } = await ask(path);
+      assert.deepEqual([status, json.error.code], [400, 'usage'], path);
+      if (typeof message === 'string') assert.equal(json.error.message, message);
+      else assert.match(json.error.message, message);
+    }
+    const unknown = await ask('/api/nothing');
+    assert.deepEqual([unknown.status, unknown.json.error.code], [404, 'not-found']);
+    assert.match(unknown.json.error.message, /^there is no GET \/api\/nothing: expected one of GET \/api\/server, /);
+    assert.match(unknown.json.error.message, /, POST \/api\/runs\/:run\/steps\/:step\/decide, .*GET \/events\/:run\.$/);
   });
 
   it('is read by the typed client of the same routes', async (t) => {
@@ -544,7 +579,7 @@ describe('a paused step', () => {
     const file = tempJournal(t);
     const paused = await pausedHanoi(file);
     assert.equal(paused.status, 'paused');
-    const { ask } = await startDashboard(t, { file });
+    const { ask, url } = await startDashboard(t, { file });
     const step = paused.steps;
     const path = `/api/runs/r/steps/${step}`;
     const { json: detail } = await ask(path);
@@ -557,11 +592,21 @@ describe('a paused step', () => {
       [{ draw: 0, action: 1 }, 400],
       [{ draw: 'x' }, 400],
       [{ draw: 999 }, 400],
+      [{ draw: 0, other: 1 }, 400],
+      [{ draw: 1.5 }, 400],
+      [[], 400],
+      [null, 400],
       [{ action: { nonsense: true } }, 400],
     ] as const) {
       const refused = await decide(body);
       assert.equal(refused.status, status, `${JSON.stringify(body)} ${refused.text}`);
     }
+    const neither = (await decide({})).json.error.message;
+    assert.equal(neither, 'body: expected either {"action": JSON} or {"draw": N} (whose answer it is to be), got {}.');
+    const broken = await fetch(new URL(`${path}/decide`, url), { method: 'POST', headers: ASKED, body: '{"draw": ' });
+    const { error } = (await broken.json()) as ApiError;
+    assert.deepEqual([broken.status, error.code], [400, 'usage']);
+    assert.match(error.message, /^body: expected JSON/);
     const early = await decide({ draw: 0 }, `/api/runs/r/steps/${step + 1}`);
     assert.deepEqual([early.status, early.json.error.code], [409, 'not-decidable']);
     assert.equal((await ask(path)).json.decision, null);
@@ -790,10 +835,7 @@ describe('plans', () => {
     const wanted = await plan(hanoi, { disks: 6 }, { calibration, target: 0.9 });
     const { json } = await ask('/api/calibrations/calibration-hanoi.json/forecast?target=0.9');
     assert.deepEqual([json.steps, json.target, json.floor], [63, 0.9, wanted.floor]);
-    for (const [i, { rule, margin, outlook }] of wanted.rules.entries()) {
-      const shown = json.rules[i];
-      assert.deepEqual([shown.rule, shown.margin, shown.votesPerStep], [rule, margin, outlook?.votesPerStep ?? null]);
-    }
+    assert.deepEqual(json.rules, JSON.parse(JSON.stringify(wanted.rules)));
     const shown = await eventually(async () => (await ask('/api/runs/r')).json.plan ?? undefined);
     assert.deepEqual([shown.source, shown.rule, shown.margin, shown.v], ['calibration', 'evidence', null, v.estimate]);
     const mean = shown.undecidedAfter.reduce((total: number, share: number) => total + share, 0);

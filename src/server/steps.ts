@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import { UsageError } from '../core/errors.ts';
 import { isMap, type Journal, type Json, unknownRun } from '../core/journal.ts';
 import {
   type DecisionFilter,
@@ -9,9 +8,9 @@ import {
   requireRun,
 } from '../core/journal-reader.ts';
 import { type AnyProcess, callPart } from '../core/process.ts';
-import type { Answer } from '../engine/run-dependencies.ts';
 import type {
   DecideAnswer,
+  DecideRequest,
   Outline,
   SampleView,
   StepContext,
@@ -54,7 +53,7 @@ const MAX_ACTION_CHARS = 100_000;
 
 export interface StepQuery {
   readonly filter: StepFilter;
-  readonly cursor: string | undefined;
+  readonly cursor?: string;
   readonly limit: number;
 }
 
@@ -218,8 +217,8 @@ export class Steps {
    * A person's decision, as `mdap decide` makes it. Nothing is asked or paid.
    * @throws {Refusal} where a person cannot decide this step now.
    */
-  async decide(runId: string, step: number, body: unknown): Promise<DecideAnswer> {
-    const answer = readAnswer(step, body);
+  async decide(runId: string, step: number, request: DecideRequest): Promise<DecideAnswer> {
+    const answer = { stepIndex: step, ...request };
     const live = await requireRun(this.#reader, runId);
     const why = whyNotDecidable(live, step);
     if (why !== null) throw new Refusal(409, 'not-decidable', `step ${step} of run ${JSON.stringify(runId)}: ${why}`);
@@ -251,15 +250,6 @@ export class Steps {
     const usd = threshold('usd');
     return { from: 0, threshold: usd === null || usd.above === 0 ? threshold('tokens') : usd };
   }
-}
-
-function readAnswer(stepIndex: number, body: unknown): Answer {
-  const given = typeof body === 'object' && body !== null ? body : {};
-  if ('action' in given && !('draw' in given)) return { stepIndex, action: given.action };
-  if ('draw' in given && !('action' in given) && Number.isSafeInteger(given.draw)) {
-    return { stepIndex, draw: given.draw as number };
-  }
-  throw new UsageError('decide: expected either {"action": JSON} or {"draw": N} (whose answer it is to be).');
 }
 
 function unknownStep(runId: string, step: number): Refusal {

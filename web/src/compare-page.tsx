@@ -1,10 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { CalibrationForecast, CalibrationView, RuleForecastView } from '../../src/inspection/api.ts';
+import type { CalibrationForecast, CalibrationView } from '../../src/inspection/api.ts';
 import { Chart, type Series } from './chart.tsx';
 import { answerTo, api } from './client.ts';
 import { count, digits, duration, percent, short, usd } from './format.ts';
 import { Problem, Waiting } from './parts.tsx';
 import { useAnswer } from './use-answer.ts';
+
+type Rule = CalibrationForecast['rules'][number];
+/** One that reaches the target. */
+type PossibleRule = Rule & { readonly outlook: NonNullable<Rule['outlook']> };
 
 /** What is predicted of a run by one calibration. */
 interface RunForecast {
@@ -93,8 +97,8 @@ function Comparison({ of }: { of: readonly RunForecast[] }) {
     const [first] = calibration.classes;
     return rule === null || first === undefined ? [] : [{ model: first.model, p: first.p.estimate, rule }];
   });
-  const isPriced = points.length > 0 && points.every(({ rule }) => rule.costUsd !== null);
-  const price = ({ costUsd, samples }: RuleForecastView) => (isPriced ? costUsd : samples);
+  const isPriced = points.length > 0 && points.every(({ rule }) => rule.outlook.costUsd !== null);
+  const price = ({ outlook }: PossibleRule) => (isPriced ? outlook.costUsd : outlook.samples);
   const sorted = points.toSorted((a, b) => a.p - b.p);
   const series = sorted.map(
     ({ model, rule }, index): Series => ({
@@ -148,6 +152,8 @@ const cut = (model: string) => (model.length > 48 ? `${model.slice(0, 47)}…` :
 function Row({ calibration, forecast, problem }: RunForecast) {
   const [first] = calibration.classes;
   const rule = cheapest(forecast?.rules ?? []);
+  const { outlook } = rule ?? {};
+  const range = outlook?.range;
   const why = problem ?? forecast?.rules.find(({ cannot }) => cannot !== null)?.cannot;
   return (
     <tr>
@@ -178,30 +184,30 @@ function Row({ calibration, forecast, problem }: RunForecast) {
         {rule?.margin != null && <small>k = {rule.margin}</small>}
       </td>
       <td data-name="None wrong">
-        {percent(rule?.success)}
-        {rule?.successRange && (
+        {percent(outlook?.success)}
+        {range && (
           <small>
-            {percent(rule.successRange.low)} to {percent(rule.successRange.high)}
+            {percent(range.success.low)} to {percent(range.success.high)}
           </small>
         )}
       </td>
-      <td data-name="Votes/step">{digits(rule?.votesPerStep, 4)}</td>
-      <td data-name="Samples">{short(rule?.samples)}</td>
+      <td data-name="Votes/step">{digits(outlook?.votesPerStep, 4)}</td>
+      <td data-name="Samples">{short(outlook?.samples)}</td>
       <td data-name="Cost">
-        {usd(rule?.costUsd)}
-        {rule?.costUsdRange && (
+        {usd(outlook?.costUsd)}
+        {range?.costUsd && (
           <small>
-            {usd(rule.costUsdRange.low)} to {usd(rule.costUsdRange.high)}
+            {usd(range.costUsd.low)} to {usd(range.costUsd.high)}
           </small>
         )}
       </td>
-      <td data-name="Time">{duration(rule?.wallMs || null)}</td>
+      <td data-name="Time">{duration(outlook?.wallMs || null)}</td>
     </tr>
   );
 }
 
-function cheapest(rules: readonly RuleForecastView[]): RuleForecastView | null {
-  const possible = rules.filter(({ cannot, samples }) => cannot === null && samples !== null);
-  const price = ({ costUsd, samples }: RuleForecastView) => costUsd ?? samples ?? 0;
+function cheapest(rules: readonly Rule[]): PossibleRule | null {
+  const possible = rules.filter((rule): rule is PossibleRule => rule.cannot === null && rule.outlook !== null);
+  const price = ({ outlook }: PossibleRule) => outlook.costUsd ?? outlook.samples;
   return possible.toSorted((a, b) => price(a) - price(b))[0] ?? null;
 }

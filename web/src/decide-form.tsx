@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { DecideAnswer, DecideRequest, StepDetail } from '../../src/inspection/api.ts';
-import { answerTo } from './client.ts';
+import { answerTo, api } from './client.ts';
 import { count } from './format.ts';
 import { Card, Command, Problem } from './parts.tsx';
 import { paths } from './router.ts';
@@ -110,9 +110,7 @@ export function Decided({ answer }: { answer: DecideAnswer }) {
   );
 }
 
-/** Its body is checked by the server, not by the types of the client. */
-function decide(runId: string, stepIndex: number, request: DecideRequest): Promise<DecideAnswer> {
-  const path = `/api/runs/${encodeURIComponent(runId)}/steps/${stepIndex}/decide`;
-  const headers = { 'content-type': 'application/json', 'x-mdap-request': '1' };
-  return answerTo<DecideAnswer>(fetch(path, { method: 'POST', headers, body: JSON.stringify(request) }));
+function decide(runId: string, stepIndex: number, json: DecideRequest): Promise<DecideAnswer> {
+  const param = { run: encodeURIComponent(runId), step: String(stepIndex) };
+  return answerTo(api.runs[':run'].steps[':step'].decide.$post({ param, json }));
 }

@@ -159,7 +159,8 @@ export function PlanPage() {
       const { k, m, rho, ...rest } = chosen;
       const query = { ...rest, rho, ...(k > 0 ? { k } : {}), ...(rho > 0 ? {} : { m }) };
       const texts = Object.fromEntries(Object.entries(query).map(([name, value]) => [name, String(value)]));
-      return answerTo(api.plan.$get({ query: texts }, { init: { signal } }));
+      const { steps, p } = chosen;
+      return answerTo(api.plan.$get({ query: { ...texts, steps: String(steps), p: String(p) } }, { init: { signal } }));
     },
     ['plan', JSON.stringify(chosen)],
     { pauseMs: 100 },
@@ -179,7 +180,7 @@ export function PlanPage() {
                 p: within(own.p.estimate),
                 v: own.v.estimate,
                 rho: own.rho.estimate ?? 0,
-                sampleCostUsd: own.sampleCostUsd || chosen.sampleCostUsd,
+                sampleCostUsd: own.costUsd || chosen.sampleCostUsd,
               });
             }}
           />

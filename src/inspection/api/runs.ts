@@ -1,0 +1,44 @@
+import type { statusOf } from '../../core/journal.ts';
+import type { Certificate } from '../../statistics/certificate.ts';
+
+/** `interrupted`: it says that it is running, and nobody writes it. */
+export type ShownStatus = ReturnType<typeof statusOf>;
+
+export interface RunList {
+  /** Newest first. */
+  readonly runs: readonly RunSummary[];
+}
+
+/** Of all decided steps, those after the last checkpoint included, unless said otherwise. */
+export interface RunSummary {
+  readonly runId: string;
+  readonly process: string;
+  readonly status: ShownStatus;
+  /** Why, where it is paused or stopped. */
+  readonly reason: string | null;
+  readonly model: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly steps: number;
+  /** Of the whole run; null where the process does not say, or cannot be loaded. */
+  readonly totalSteps: number | null;
+  readonly samples: number;
+  readonly votes: number;
+  /** Null before the first step. */
+  readonly votesPerStep: number | null;
+  readonly flagged: number;
+  readonly contestedSteps: number;
+  readonly wrongSteps: number | null;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** All that was paid, wasted samples included; null where a price is not known. */
+  readonly costUsd: number | null;
+  /** Time in which it was executing, in milliseconds, as of the last checkpoint. */
+  readonly activeMs: number;
+  /** Mean over that time; null at first. */
+  readonly stepsPerSecond: number | null;
+  /** At the mean pace; null unless it is running and the number of steps is known. */
+  readonly remainingMs: number | null;
+  /** Null while it goes on, where no step has more than one vote, and until it has been worked out. */
+  readonly certificate: Pick<Certificate, 'chanceOfNone' | 'chanceOfNoneLow'> | null;
+}
