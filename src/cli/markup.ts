@@ -1,13 +1,9 @@
+import { html as template } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
 import { printableLines } from './terminal.ts';
 
-/** HTML or SVG that is safe to put into a page as it is. */
-export class Markup {
-  readonly source: string;
-
-  constructor(source: string) {
-    this.source = source;
-  }
-}
+/** HTML or SVG that is safe to put into a page as it is. It is an object that reads as a text: `String(markup)` makes it one. */
+export type Markup = HtmlEscapedString;
 
 type Part = Markup | string | number | false | null | undefined | readonly Part[];
 
@@ -15,24 +11,12 @@ type Part = Markup | string | number | false | null | undefined | readonly Part[
  * A template of markup. Whatever is put into it is text, unless it is markup already: `html\`<b>${reply}</b>\`` shows a reply
  * with `<script>` in it as it was written, and control characters by their codes. Lists are joined, absent values are empty.
  */
-export function html(template: TemplateStringsArray, ...parts: readonly Part[]): Markup {
-  return new Markup(String.raw({ raw: template }, ...parts.map(sourceOf)));
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
+  // Hono gives a promise only where a part is one.
+  return template(strings, ...parts.map(printed)) as Markup;
 }
 
-function sourceOf(part: Part): string {
-  if (part instanceof Markup) return part.source;
-  if (Array.isArray(part)) return part.map(sourceOf).join('');
-  return part === undefined || part === null || part === false ? '' : escaped(printableLines(String(part)));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+function printed(part: Part): Part {
+  if (Array.isArray(part)) return part.map(printed);
+  return typeof part === 'string' ? printableLines(part) : part;
 }

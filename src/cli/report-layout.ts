@@ -25,7 +25,7 @@ ${main}
 <footer>Made by mdap ${made.version} on ${showTime(made.atMs)}.</footer>
 </body>
 </html>
-`.source;
+`.toString();
 }
 
 export function section(title: string, parts: readonly Markup[]): Markup {

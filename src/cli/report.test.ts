@@ -280,7 +280,7 @@ describe('markup', () => {
     const unit = fc.constantFrom('<', '>', '&', '"', "'", 'a', ' ', 'é', '𝄞', '&lt;', '</p>', '<!--', ']]>');
     fc.assert(
       fc.property(fc.string({ unit }), (text) => {
-        const { source } = html`<p title="${text}">${text}</p>`;
+        const source = String(html`<p title="${text}">${text}</p>`);
         requireWellFormed(source);
         assert.equal(textOf(source), ` ${text} `);
       }),
@@ -288,7 +288,11 @@ describe('markup', () => {
   });
 
   it('joins lists and leaves out what is absent', () => {
-    assert.equal(html`${[html`<b>1</b>`, 2, '<']}${null}${undefined}${false}${0}`.source, '<b>1</b>2&lt;0');
+    assert.equal(String(html`${[html`<b>1</b>`, [2, '<']]}${null}${undefined}${false}${0}`), '<b>1</b>2&lt;0');
+  });
+
+  it('shows control characters by their codes, but for line breaks and tabs', () => {
+    assert.equal(String(html`<b>${['a\u0000\u001b[31m\u202e\n\tb']}</b>`), '<b>a\\u0000\\u001b[31m\\u202e\n\tb</b>');
   });
 });
 
@@ -314,11 +318,9 @@ describe('charts', () => {
   it('are drawn of any values, inside their frame', () => {
     const point = fc.tuple(fc.nat(1_000_000), fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e7, noNaN: true })));
     const check = (drawing: Markup) => {
-      requireWellFormed(drawing.source);
-      assert.doesNotMatch(drawing.source, /NaN|Infinity|undefined/);
-      const pairs = [...drawing.source.matchAll(/points="([^"]*)"/g)].flatMap(([, list]) =>
-        list!.split(' ').filter(Boolean),
-      );
+      requireWellFormed(String(drawing));
+      assert.doesNotMatch(String(drawing), /NaN|Infinity|undefined/);
+      const pairs = [...drawing.matchAll(/points="([^"]*)"/g)].flatMap(([, list]) => list!.split(' ').filter(Boolean));
       for (const pair of pairs) {
         const [x, y] = pair.split(',').map(Number) as [number, number];
         assert.ok(x >= 0 && x <= 480 && y >= 0 && y <= 250, pair);
