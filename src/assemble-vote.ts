@@ -3,7 +3,10 @@ import type { Model } from './core/model.ts';
 import { type AnyProcess, parseInput } from './core/process.ts';
 import type { OpenedModels } from './defaults.ts';
 import { openCalibrationFor } from './open-calibration.ts';
-import { DEFAULT_TARGET, plainRule, type RunOptions, voteSettings, wholeNumber } from './options.ts';
+import { checkOption } from './options/check.ts';
+import { RUN_OPTIONS, type RunOptions } from './options/verbs.ts';
+import { ESCALATIONS, type Escalation } from './options/voting.ts';
+import { DEFAULT_TARGET, plainRule, voteSettings } from './options.ts';
 import {
   type CalibratedVoters,
   type Calibration,
@@ -19,7 +22,6 @@ import { marginFor } from './planning/forecast.ts';
 import { planByRates, requireSteps, stepError } from './planning/scaling-laws.ts';
 import { evidenceRule } from './statistics/evidence-rule.ts';
 import type { StopRule } from './statistics/stop-rules.ts';
-import { VERIFIER } from './voting/escalation.ts';
 import type { Rung } from './voting/question.ts';
 
 /** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
@@ -41,7 +43,7 @@ export async function assembleVote(process: AnyProcess, rawInput: unknown, optio
   const names = assembled.voters.map((voter) => nameOf(process, voter));
   const figures = calibration && figuresOf(calibration);
   const stepsBecause = async (why: string) =>
-    wholeNumber('steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
+    checkOption(RUN_OPTIONS, 'steps', options.steps ?? requireSteps(process, await parseInput(process, rawInput), why));
   const { target = DEFAULT_TARGET } = options;
   let stopRule: StopRule;
   let voterModel: CalibratedVoters | undefined;
@@ -101,10 +103,6 @@ function requireNoRates({ p, v, rule }: RunOptions): void {
   );
 }
 
-/** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
-export const LADDER = ['variants', 'panel', VERIFIER] as const;
-export type LadderRung = (typeof LADDER)[number];
-
 export interface Voters {
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
   readonly rungs: readonly Rung[];
@@ -123,13 +121,22 @@ function assembleVoters(options: {
   readonly model: Model;
   readonly panel: readonly Model[];
   readonly variants: number | 'all' | undefined;
-  readonly escalate: readonly LadderRung[] | undefined;
+  readonly escalate: readonly Escalation[] | undefined;
   readonly hasVerifier: boolean;
   readonly calibration: Calibration | undefined;
   /** Who is asked at the steps of a role, in place of the model; the further rungs are those of all. */
   readonly roles?: ReadonlyMap<string, Model>;
 }): Voters {
-  const { process, model, panel, variants, escalate = LADDER, hasVerifier, calibration, roles = new Map() } = options;
+  const {
+    process,
+    model,
+    panel,
+    variants,
+    escalate = ESCALATIONS,
+    hasVerifier,
+    calibration,
+    roles = new Map(),
+  } = options;
   const members = panel.map((member) => ({ model: member, form: 0 }));
   const forms = formsOf(process, variants).map((form) => ({ model, form }));
   const voters: { model: Model; form: number }[] = escalate.includes('panel') ? forms : [...forms, ...members];
@@ -146,14 +153,14 @@ function assembleVoters(options: {
         'calibrate with the same --panel, or decide by --k.',
     );
   }
-  const add = (name: LadderRung, more: typeof voters, others: readonly number[]) => {
+  const add = (name: Escalation, more: typeof voters, others: readonly number[]) => {
     const known = more.filter(isKnown);
     if (known.length === 0) return;
     const indices = known.map((_, i) => voters.length + i);
     voters.push(...known);
     rungs.push({ name, voters: [...others, ...indices] });
   };
-  for (const name of LADDER) {
+  for (const name of ESCALATIONS) {
     if (!escalate.includes(name)) continue;
     if (name === 'variants') {
       const rest = process.forms.map((_, form) => ({ model, form })).slice(forms.length);
@@ -190,7 +197,7 @@ export function calibratedVoters(options: {
 /** Indices of the forms that vote from the start. */
 function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
   const { forms, name } = process;
-  const count = variants === 'all' ? forms.length : wholeNumber('variants', variants);
+  const count = variants === 'all' ? forms.length : variants;
   if (count > forms.length) {
     throw new UsageError(
       `variants: expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,

@@ -1,62 +1,16 @@
 import { Budget } from './calls/budget.ts';
 import { type Cell, cellsOf, type Trial } from './comparison/figures.ts';
-import type { Method } from './comparison/method.ts';
 import { methodByName, USUAL_METHODS } from './comparison/methods/index.ts';
-import { runIdOf, runSuite, type SuiteOptions, type SuiteResult, spentOn, type Task } from './comparison/suite.ts';
+import { runIdOf, runSuite, type SuiteResult, spentOn, type Task } from './comparison/suite.ts';
 import { UsageError } from './core/errors.ts';
 import type { Journal, Json } from './core/journal.ts';
 import { type AnyProcess, callPart, type Prompt, parseInput } from './core/process.ts';
 import { accountsOf, openJournal, openModel, systemClock } from './defaults.ts';
 import { memoryJournal } from './journals/memory.ts';
-import {
-  accountLimitsOf,
-  budgetLimitsOf,
-  maxRetriesOf,
-  type RunOptions,
-  settingsOf,
-  speculationOf,
-  voteSettings,
-  wholeNumber,
-} from './options.ts';
+import { checkOptions } from './options/check.ts';
+import { BENCH_OPTIONS, type BenchOptions } from './options/verbs.ts';
+import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationOf, voteSettings } from './options.ts';
 import { aheadByK } from './statistics/stop-rules.ts';
-
-export interface BenchOptions
-  extends Pick<
-    RunOptions,
-    | 'model'
-    | 'baseUrl'
-    | 'price'
-    | 'timeoutMs'
-    | 'seed'
-    | 'maxOutputTokens'
-    | 'firstTemperature'
-    | 'temperature'
-    | 'maxConcurrency'
-    | 'maxRetries'
-    | 'requestsPerMinute'
-    | 'tokensPerMinute'
-    | 'speculate'
-    | 'maxWaste'
-    | 'budgetUsd'
-    | 'budgetTokens'
-    | 'budgetCalls'
-    | 'budgetMinutes'
-    | 'signal'
-    | 'clock'
-  > {
-  readonly tasks: readonly Task[];
-  /** By name with sizes, as `majority@n=5`, or given; the usual ones by default. */
-  readonly methods?: readonly (string | Method)[];
-  /** Attempts in each cell; 10 by default. */
-  readonly repeats?: number;
-  /** Attempts at once; by default 1 for a model on this machine, else 8. */
-  readonly attemptsAtOnce?: number;
-  /** A file, or a Journal, which is then left open. By default none that lasts. */
-  readonly journal?: string | Journal;
-  /** Attempts that were done before: they are not done again. */
-  readonly known?: readonly Trial[];
-  readonly onTrial?: SuiteOptions['onTrial'];
-}
 
 /** All that a comparison found, and what it takes to make it again; as `mdap bench --json` prints it. */
 export interface BenchReport {
@@ -88,7 +42,6 @@ export interface BenchReport {
   readonly prompts: readonly { readonly task: string; readonly method: string; readonly prompts: readonly Prompt[] }[];
 }
 
-const DEFAULT_REPEATS = 10;
 const ATTEMPTS_AT_ONCE = 8;
 
 /**
@@ -97,9 +50,10 @@ const ATTEMPTS_AT_ONCE = 8;
  * @throws {UsageError} for options, processes or inputs that cannot be used.
  * @throws {JournalError} when the journal cannot be opened.
  */
-export async function bench(options: BenchOptions): Promise<BenchReport> {
-  const { clock = systemClock, tasks, seed = 1, known = [] } = options;
-  const repeats = wholeNumber('repeats', options.repeats ?? DEFAULT_REPEATS);
+export async function bench(given: BenchOptions): Promise<BenchReport> {
+  const options = checkOptions('bench', given);
+  const { clock = systemClock, tasks, known = [] } = options;
+  const { seed = BENCH_OPTIONS.seed.default, repeats = BENCH_OPTIONS.repeats.default } = options;
   const methods = (options.methods ?? USUAL_METHODS).map((one) => (typeof one === 'string' ? methodByName(one) : one));
   if (methods.length === 0 || tasks.length === 0) {
     const none = methods.length === 0 ? 'methods' : 'tasks';
@@ -132,7 +86,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
       accountLimits: accountLimitsOf(options),
       budget,
       settings,
-      concurrency: wholeNumber('attemptsAtOnce', options.attemptsAtOnce ?? local),
+      concurrency: options.attemptsAtOnce ?? local,
       signal: options.signal,
       known,
       onTrial: options.onTrial,

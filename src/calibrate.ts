@@ -5,26 +5,10 @@ import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
 import { FIRST_ITEM, type Item, type ItemSink, Mapping } from './engine/item-run.ts';
 import { type CalibrateResult, measure } from './engine/measure.ts';
-import {
-  accountLimitsOf,
-  maxRetriesOf,
-  plainRule,
-  type RunOptions,
-  settingsOf,
-  voteSettings,
-  wholeNumber,
-} from './options.ts';
+import { checkOptions } from './options/check.ts';
+import { CALIBRATE_OPTIONS, type CalibrateOptions } from './options/verbs.ts';
+import { accountLimitsOf, maxRetriesOf, plainRule, settingsOf, voteSettings } from './options.ts';
 import { abortable } from './voting/in-flight.ts';
-
-export interface CalibrateOptions extends Omit<RunOptions, 'runId' | 'journal' | 'record' | 'maxSteps'> {
-  /** How many steps are sampled; 50 by default. */
-  readonly sampleSteps?: number;
-  /** First draws of each voter on each of them; 4 by default, at least 2. */
-  readonly draws?: number;
-  /** Further draws of a voter on a step where one of its first votes was wrong; 8 by default. */
-  readonly extraDraws?: number;
-  readonly onStep?: (done: number, wanted: number) => void;
-}
 
 /**
  * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant, and from the
@@ -37,8 +21,9 @@ export interface CalibrateOptions extends Omit<RunOptions, 'runId' | 'journal' |
 export async function calibrate(
   process: AnyProcess,
   input: unknown,
-  options: CalibrateOptions,
+  given: CalibrateOptions,
 ): Promise<CalibrateResult> {
+  const options = checkOptions('calibrate', given);
   if (!isAsyncIterable(input)) return calibrateOver(process, input, options, undefined);
   const mapping = new Mapping({ process, items: input, sink: NO_SINK, readAhead: 1 });
   await mapping.read(FIRST_ITEM);
@@ -59,10 +44,9 @@ async function calibrateOver(
   items: Mapping | undefined,
 ): Promise<CalibrateResult> {
   const { clock = systemClock, signal, onStep } = options;
-  const steps = wholeNumber('sampleSteps', options.sampleSteps ?? 50);
-  const draws = wholeNumber('draws', options.draws ?? 4, { least: 2 });
-  const extraDraws = wholeNumber('extraDraws', options.extraDraws ?? 8, { least: 0 });
-  const settings = voteSettings(plainRule({ ...options, rule: options.rule ?? 'ahead-by-k' }), options);
+  const { sampleSteps, draws, extraDraws } = CALIBRATE_OPTIONS;
+  // Nothing is decided: the rule stands for none.
+  const settings = voteSettings(plainRule({}), options);
   return withModels(options, ({ model, panel }) => {
     const random = createRandom(options.seed ?? 0);
     const maxRetries = maxRetriesOf(options);
@@ -82,9 +66,9 @@ async function calibrateOver(
         },
         clock,
         random,
-        steps,
-        draws,
-        extraDraws,
+        steps: options.sampleSteps ?? sampleSteps.default,
+        draws: options.draws ?? draws.default,
+        extraDraws: options.extraDraws ?? extraDraws.default,
         settings: settingsOf(options),
         signal,
         onStep,

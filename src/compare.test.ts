@@ -7,10 +7,11 @@ import { describe, it } from 'node:test';
 import { calibrationOf } from '../test/fixtures/calibration.ts';
 import { refused } from '../test/fixtures/refused.ts';
 import { calibrate } from './calibrate.ts';
-import { type CompareOptions, compare } from './compare.ts';
+import { compare } from './compare.ts';
 import { ModelError } from './core/errors.ts';
 import type { Model } from './core/model.ts';
 import { createRandom } from './core/random.ts';
+import type { CompareOptions } from './options.ts';
 import type { Calibration } from './planning/calibration.ts';
 import { hanoi } from './processes/index.ts';
 

@@ -1,26 +1,14 @@
-import { type CalibrateOptions, calibrate } from './calibrate.ts';
+import { calibrate } from './calibrate.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { Model } from './core/model.ts';
 import { type AnyProcess, inSubtasks } from './core/process.ts';
-import type { Item } from './engine/item-run.ts';
 import { catalogName } from './models/prices.ts';
 import { openCalibration, readCalibrationFile } from './open-calibration.ts';
+import { checkOptions, optionsIn } from './options/check.ts';
+import { CALIBRATE_OPTIONS, type CompareOptions } from './options/verbs.ts';
 import { aheadOf, forecastContext, isOf, modelOf, nameOf, type SampleUse } from './plan.ts';
-import type { Calibration } from './planning/calibration.ts';
 import { type Forecast, forecast, sampleUse } from './planning/forecast.ts';
 import type { Interval } from './statistics/special-functions.ts';
-
-export interface CompareOptions extends Omit<CalibrateOptions, 'model' | 'calibration' | 'panel'> {
-  readonly models: readonly (string | Model)[];
-  /** Numbers of steps a sample (m), each with every model; other than 1 where the process has `subtasks`. Default: 1. */
-  readonly stepsPerSubtask?: readonly number[];
-  /** Many inputs in place of the one, as for a map of them, read anew for each model; `steps` is then needed. */
-  readonly items?: () => AsyncIterable<Item>;
-  /** What is known already: models with a calibration here are not asked again. */
-  readonly calibrations?: readonly (string | Calibration)[];
-  /** Each new calibration, as soon as it is there. */
-  readonly onCalibrated?: (model: string, calibration: Calibration) => void;
-}
 
 /** One model for one process, with one number of steps a sample. */
 export interface ModelComparison {
@@ -81,7 +69,8 @@ type Rate = Interval & { readonly estimate: number };
  * not lost.
  * @throws {UsageError} for options or input that cannot be used, and for a calibration of another process or model.
  */
-export async function compare(process: AnyProcess, input: unknown, options: CompareOptions): Promise<Comparison> {
+export async function compare(process: AnyProcess, input: unknown, given: CompareOptions): Promise<Comparison> {
+  const options = checkOptions('compare', given);
   const { models, calibrations = [], stepsPerSubtask: sizes = [1], items, onCalibrated, signal, ...shared } = options;
   if (models.length === 0) throw new UsageError('models: expected at least one, as in --models A,B,C.');
   if (sizes.length === 0) throw new UsageError('stepsPerSubtask: expected at least one number, as in 1,2,4.');
@@ -107,8 +96,9 @@ export async function compare(process: AnyProcess, input: unknown, options: Comp
         `one of ${modelOf(calibration)}: omit it, or name its model in --models.`,
     );
   }
-  const measure = (job: AnyProcess, how: CalibrateOptions) =>
-    calibrate(job, items === undefined ? input : items(), how);
+  const how = optionsIn(CALIBRATE_OPTIONS, { ...shared, signal });
+  const measure = (job: AnyProcess, model: string | Model) =>
+    calibrate(job, items === undefined ? input : items(), { ...how, model });
   // Before anything is paid
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];
@@ -127,7 +117,7 @@ export async function compare(process: AnyProcess, input: unknown, options: Comp
         if (reused === undefined && signal?.aborted) throw signal.reason;
         const { calibration, reason } = reused
           ? { calibration: reused.calibration, reason: null }
-          : await measure(job.process, { ...shared, signal, model });
+          : await measure(job.process, model);
         if (reused === undefined) onCalibrated?.(name, calibration);
         const context = await forecastContext(job.process, input, {
           ...shared,

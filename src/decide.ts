@@ -2,7 +2,9 @@ import { createSampler } from './calls/retrying-sampler.ts';
 import { defineProcess, type ProcessDefinition, type Prompt } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
-import { accountLimitsOf, maxRetriesOf, plainRule, type VoteOptions, voteSettings } from './options.ts';
+import { checkOptions } from './options/check.ts';
+import type { DecideOptions } from './options/verbs.ts';
+import { accountLimitsOf, maxRetriesOf, plainRule, voteSettings } from './options.ts';
 import { abortable } from './voting/in-flight.ts';
 import type { Decision, Undecided } from './voting/question.ts';
 import { questionOf } from './voting/step-question.ts';
@@ -23,8 +25,9 @@ export type DecideQuestion<Action> = Pick<
  */
 export async function decide<Action>(
   question: DecideQuestion<Action>,
-  options: VoteOptions,
+  given: DecideOptions,
 ): Promise<Decision<Action> | Undecided> {
+  const options = checkOptions('decide', given);
   const { clock = systemClock, signal } = options;
   const settings = voteSettings(plainRule(options), options);
   const { prompt } = question;

@@ -32,8 +32,8 @@ const options = (change: Anything = {}): RunOptions => ({
 });
 
 const REFUSED_BY_ALL: readonly [Anything, RegExp][] = [
-  [{ k: 0 }, /whole number of at least 1, got 0/],
-  [{ k: 1.5 }, /whole number of at least 1, got 1\.5/],
+  [{ k: 0 }, /^k: expected a whole number of at least 1(, or auto)?, got 0/],
+  [{ k: 1.5 }, /^k: expected a whole number of at least 1(, or auto)?, got 1\.5/],
   [{ rule: 'plurality' }, /^rule: expected one of ahead-by-k, .*, got "plurality"/],
   [{ maxVotes: 1 }, /^maxVotes: expected at least 2, .*, got 1/],
   [{ maxOutputTokens: 0 }, /^maxOutputTokens: expected a whole number of at least 1, got 0/],
@@ -43,14 +43,14 @@ const REFUSED_BY_ALL: readonly [Anything, RegExp][] = [
   [{ maxRetries: -1 }, /^maxRetries: expected a whole number of at least 0, got -1/],
   [{ seed: 1.5 }, /^seed: expected a whole number, got 1\.5/],
   [{ model: undefined }, /^model: expected a name or an object with `generate`, got undefined/],
-  [{ model: {} }, /^model: expected a name or an object with `generate`, got object/],
+  [{ model: {} }, /^model: expected a name or an object with `generate`, got an object/],
   [{ model: 'telepathy' }, /^expected a model, got "telepathy": `simulated:/],
   [{ model: 'simulated:p=2' }, /^simulated: expected p of at least 0 and at most 1, got 2/],
 ];
 
 const REFUSED_BY_RUN: readonly [Anything, RegExp][] = [
   [{ maxSteps: 0 }, /^maxSteps: expected a whole number of at least 1, got 0/],
-  [{ variants: 0 }, /^variants: expected a whole number of at least 1, got 0/],
+  [{ variants: 0 }, /^variants: expected a whole number of at least 1, or all, got 0/],
   [{ variants: 99 }, /^variants: expected at most \d+, all that process "hanoi" has, got 99/],
   [{ record: 'some' }, /^record: expected one of none, contested, all, got "some"/],
   [{ target: 1 }, /^target: expected a number above 0 and below 1, got 1/],
@@ -81,8 +81,8 @@ describe('options that cannot be used', () => {
       assert.equal(model.requests.length, 0);
     }
     await refused(
-      () => decide(QUESTION, { model: SIMULATED, k: 'auto' }),
-      /^k: expected a number for a single decision/,
+      () => decide(QUESTION, { model: SIMULATED, k: 'auto' as never }),
+      /^k: expected a whole number of at least 1, got "auto"/,
     );
   });
 });

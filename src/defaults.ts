@@ -2,14 +2,16 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Accounts } from './calls/account-queue.ts';
 import type { Clock } from './core/clock.ts';
-import { UsageError } from './core/errors.ts';
 import type { Journal } from './core/journal.ts';
 import type { JournalReader } from './core/journal-reader.ts';
 import type { Model } from './core/model.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import { sqliteJournalReader } from './journals/sqlite-reader.ts';
 import { resolveModel } from './models/resolve.ts';
-import type { ModelOptions, RunOptions } from './options.ts';
+import { checkOption } from './options/check.ts';
+import { JOURNAL } from './options/journal.ts';
+import type { RunOptions } from './options/verbs.ts';
+import type { ModelOptions } from './options.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -20,15 +22,15 @@ export const systemClock: Clock = {
     }),
 };
 
-export const DEFAULT_JOURNAL_FILE = '.mdap/journal.db';
+export const DEFAULT_JOURNAL_FILE: string = JOURNAL.journal.default;
 
-/** @throws {JournalError} */
+/** @throws {JournalError | UsageError} */
 export function openJournal(
   journal: string | Journal = DEFAULT_JOURNAL_FILE,
   clock: Clock = systemClock,
   options: { mustExist?: boolean } = {},
 ): Journal {
-  if (journal === '') throw new UsageError('journal: expected the path of a file, got an empty one.');
+  checkOption(JOURNAL, 'journal', journal);
   return typeof journal === 'string' ? sqliteJournal({ file: journal, now: () => clock.now(), ...options }) : journal;
 }
 
@@ -37,22 +39,14 @@ export function openJournal(
  * yet: each read says what is wrong with it.
  */
 export function openJournalReader(file: string = DEFAULT_JOURNAL_FILE, clock: Clock = systemClock): JournalReader {
-  if (file === '') throw new UsageError('journal: expected the path of a file, got an empty one.');
+  checkOption(JOURNAL, 'journal', file);
   return sqliteJournalReader({ file, now: () => clock.now() });
 }
 
 /** By its name, or as it is given; one opened by name is the caller's to close. */
 export async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
-  if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new UsageError(`seed: expected a whole number, got ${seed}.`);
-  }
-  if (typeof model !== 'string') {
-    if (typeof model?.generate !== 'function') {
-      throw new UsageError(`model: expected a name or an object with \`generate\`, got ${typeof model}.`);
-    }
-    return model;
-  }
+  if (typeof model !== 'string') return model;
   return resolveModel(model, {
     clock,
     baseUrl,

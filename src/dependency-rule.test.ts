@@ -22,7 +22,7 @@ interface Room {
 const GROUND = ['statistics', 'core'];
 /** Where one plugs in: adapters, templates and decompositions. They know the ground alone. */
 const PLUGS = ['models', 'journals', 'processes', 'decomposition', 'testing'];
-const VERBS = ['.', 'comparison', 'engine', 'voting', 'calls', 'planning', ...PLUGS, ...GROUND];
+const VERBS = ['.', 'options', 'comparison', 'engine', 'voting', 'calls', 'planning', ...PLUGS, ...GROUND];
 
 /** What a program and an inspection may see: of journals the ports alone, so that any adapter has all of them. */
 const USED = VERBS.filter((room) => room !== 'journals');
@@ -33,6 +33,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   server: { sees: ['inspection', ...USED], packages: 'any', nodeModules: 'any' },
   inspection: { sees: USED, packages: 'none', nodeModules: 'any' },
   '.': { sees: VERBS.slice(1), packages: { typesOf: ['@opentelemetry/api'] }, nodeModules: 'any' },
+  options: {
+    sees: ['comparison', 'engine', 'voting', 'calls', 'planning', 'decomposition', ...GROUND],
+    packages: 'none',
+    nodeModules: 'none',
+  },
   comparison: { sees: ['engine', 'voting', 'calls', 'planning', ...GROUND], packages: 'none', nodeModules: 'any' },
   engine: { sees: ['voting', 'calls', 'planning', ...GROUND], packages: 'none', nodeModules: 'any' },
   voting: { sees: GROUND, packages: 'none', nodeModules: 'none' },

@@ -1,9 +1,8 @@
 // What a user writes
 
-export { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor } from './bench.ts';
-export { type CalibrateOptions, calibrate } from './calibrate.ts';
+export { type BenchReport, bench, inputsOf, sizesFor } from './bench.ts';
+export { calibrate } from './calibrate.ts';
 export {
-  type CompareOptions,
   type Comparison,
   compare,
   type ModelComparison,
@@ -51,20 +50,33 @@ export { type MemoryJournal, memoryJournal } from './journals/memory.ts';
 export { sqliteJournal } from './journals/sqlite.ts';
 export type { SqliteJournalOptions } from './journals/sqlite-file.ts';
 export { type SqliteReaderOptions, sqliteJournalReader } from './journals/sqlite-reader.ts';
-export { type MapOptions, type MapResult, map } from './map.ts';
+export { type MapResult, map } from './map.ts';
 export { aiSdkModel, openAiCompatibleModel } from './models/ai-sdk.ts';
 export { resolveModel } from './models/resolve.ts';
 export { type ScriptedReply, scriptedModel } from './models/scripted.ts';
 export { type SimulatedModelOptions, simulatedModel } from './models/simulated.ts';
-export { type ModelOptions, type RunOptions, resumeOptions, type VoteOptions } from './options.ts';
-export { type CalibratedPlan, type PlanOptions, plan } from './plan.ts';
+export {
+  type BenchOptions,
+  type CalibrateOptions,
+  type CompareOptions,
+  type DecideOptions,
+  type DecomposeOptions,
+  type MapOptions,
+  type ModelOptions,
+  type PlanOptions,
+  type ReplayOptions,
+  type RunOptions,
+  resumeOptions,
+  type SolveOptions,
+} from './options.ts';
+export { type CalibratedPlan, plan } from './plan.ts';
 export { type Calibration, type CalibrationFigures, figuresOf } from './planning/calibration.ts';
 export type { Forecast, Outlook, RuleForecast } from './planning/forecast.ts';
 // Plan, run, decide
 export { type Plan, type PlanInput, scalingLaws } from './planning/scaling-laws.ts';
-export { type ReplayOptions, replay } from './replay.ts';
+export { replay } from './replay.ts';
 export { run } from './run.ts';
-export { decompose, type SolveOptions, type SolveResult, solve } from './solve.ts';
+export { decompose, type SolveResult, solve } from './solve.ts';
 export type { VoterModel } from './statistics/evidence.ts';
 export { evidenceRule } from './statistics/evidence-rule.ts';
 // Stop rules

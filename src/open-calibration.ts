@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { Model } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
-import type { RunOptions } from './options.ts';
+import type { RunOptions } from './options/verbs.ts';
 import { type Calibration, readCalibration, relabel, requireSameProcess } from './planning/calibration.ts';
 
 /** A calibration of another model, where that is accepted, is taken for one of this. */

@@ -63,7 +63,7 @@ describe('a plan', () => {
       [{ p: 1 }, /^p: expected a number above 0 and below 1, got 1/],
       [{ p: 0.9, target: 0 }, /^target: /],
       [{ p: 0.9, v: 0 }, /^v: /],
-      [{ p: 0.9, k: 0 }, /^margin \(k\): /],
+      [{ p: 0.9, k: 0 }, /^k: expected a whole number of at least 1, or auto, got 0/],
       [{ p: 0.9, steps: 0 }, /^steps: /],
       [{ p: 0.9, rule: 'first-to-k' }, /^rule: expected ahead-by-k/],
     ];

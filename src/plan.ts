@@ -4,15 +4,12 @@ import { type AnyProcess, parseInput } from './core/process.ts';
 import { openModel, systemClock } from './defaults.ts';
 import { catalogPrice } from './models/prices.ts';
 import { openCalibration } from './open-calibration.ts';
-import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, openShare, type RunOptions, wholeNumber } from './options.ts';
+import { checkOption, checkOptions } from './options/check.ts';
+import { PLAN_OPTIONS, type PlanOptions } from './options/verbs.ts';
+import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from './options.ts';
 import type { Calibration } from './planning/calibration.ts';
 import { type Forecast, forecast, type RuleForecast, sampleUse } from './planning/forecast.ts';
-import { type Plan, planByRates, type RatesPlanInput, requireSteps } from './planning/scaling-laws.ts';
-
-export interface PlanOptions extends Omit<RunOptions, 'model'>, Pick<RatesPlanInput, 'sampleCostUsd'> {
-  readonly model?: string | Model;
-  readonly stepsPerSubtask?: number;
-}
+import { type Plan, planByRates, requireSteps } from './planning/scaling-laws.ts';
 
 /** A forecast with the fields of a plan; those of ahead-by-k are null where it cannot reach the target. */
 export interface CalibratedPlan
@@ -50,7 +47,8 @@ export function plan(
   options: PlanOptions & { readonly calibration?: undefined },
 ): Promise<Plan>;
 export function plan(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan | CalibratedPlan>;
-export async function plan(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan | CalibratedPlan> {
+export async function plan(process: AnyProcess, input: unknown, given: PlanOptions): Promise<Plan | CalibratedPlan> {
+  const options = checkOptions('plan', given);
   const { calibration } = options;
   if (calibration !== undefined) return planByCalibration(process, input, { ...options, calibration });
   const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });
@@ -115,26 +113,26 @@ export function aheadOf({ rules }: Forecast): RuleForecast {
   return rules.find(({ rule }) => rule === 'ahead-by-k')!;
 }
 
-interface ContextOptions extends Pick<RunOptions, 'steps' | 'target' | 'k' | 'maxVotes' | 'price' | 'maxConcurrency'> {
+interface ContextOptions
+  extends Pick<
+    PlanOptions,
+    'steps' | 'target' | 'k' | 'maxVotes' | 'price' | 'maxConcurrency' | 'baseUrl' | 'seed' | 'clock'
+  > {
   readonly model: string | undefined;
-  readonly baseUrl?: string;
-  readonly seed?: number;
-  readonly clock?: RunOptions['clock'];
 }
 
 /** What a forecast rests on besides the calibration. */
 export async function forecastContext(process: AnyProcess, rawInput: unknown, options: ContextOptions) {
   const { target = DEFAULT_TARGET, k, maxVotes, price, model, baseUrl, seed = 0, clock = systemClock } = options;
-  openShare('target', target);
   const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput));
   return {
-    steps: wholeNumber('steps', steps),
+    steps: checkOption(PLAN_OPTIONS, 'steps', steps),
     target,
-    margin: k === undefined || k === 'auto' ? undefined : wholeNumber('k', k),
+    margin: k === 'auto' ? undefined : k,
     maxVotes,
     price,
     listPrice: price ?? (await listPrice(model, baseUrl, new Date(clock.now()))),
-    maxConcurrency: wholeNumber('maxConcurrency', options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY),
+    maxConcurrency: options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
     seed,
   };
 }

@@ -3,42 +3,16 @@ import { UsageError } from './core/errors.ts';
 import { isMap, type RunRecord, unknownRun } from './core/journal.ts';
 import type { Model } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
-import { RED_FLAG_CODES, type RedFlagCode } from './core/red-flags.ts';
+import { RED_FLAG_CODES } from './core/red-flags.ts';
 import { openJournal, openModel } from './defaults.ts';
 import { outOfSamples } from './engine/recount.ts';
-import { type ReplayedStep, type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
+import { type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
 import { isSimulated } from './models/resolve.ts';
-import { openShare, type RunOptions, resumeOptions, wholeNumber } from './options.ts';
+import { checkOptions, optionsIn } from './options/check.ts';
+import { REPLAY_OPTIONS, type ReplayOptions, type RunOptions } from './options/verbs.ts';
+import { resumeOptions } from './options.ts';
 import { InFlight } from './voting/in-flight.ts';
 import type { VoteContext } from './voting/question.ts';
-
-/** What is not given is as the run had it last. */
-export interface ReplayOptions
-  extends Pick<
-    RunOptions,
-    | 'rule'
-    | 'k'
-    | 'maxVotes'
-    | 'maxOutputTokens'
-    | 'calibration'
-    | 'acceptCalibration'
-    | 'target'
-    | 'steps'
-    | 'acceptChange'
-    | 'journal'
-  > {
-  /**
-   * The flags that count; all by default. A sample with no other flag becomes a vote if its text can be parsed. So
-   * `malformed` counts always: there is no action to vote for.
-   */
-  readonly redFlags?: readonly RedFlagCode[];
-  /** Most steps of each kind that the result lists; 10 by default. */
-  readonly mostListed?: number;
-  /** Called for each step that has recorded samples, in order. */
-  readonly onStep?: (step: ReplayedStep) => void;
-}
-
-const DEFAULT_LISTED = 10;
 
 /**
  * Decides a run's recorded samples again, under another rule, margin or set of red flags. Nothing is asked or paid, and the
@@ -48,13 +22,9 @@ const DEFAULT_LISTED = 10;
  * @throws {JournalError} `unknown-run`
  * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
  */
-export async function replay(process: AnyProcess, runId: string, options: ReplayOptions = {}): Promise<ReplayResult> {
-  const { redFlags = RED_FLAG_CODES, mostListed = DEFAULT_LISTED, acceptChange = false, onStep } = options;
-  const unknown = redFlags.find((code) => !RED_FLAG_CODES.includes(code));
-  if (unknown !== undefined) {
-    throw new UsageError(`redFlags: expected some of ${RED_FLAG_CODES.join(', ')}, got ${JSON.stringify(unknown)}.`);
-  }
-  wholeNumber('mostListed', mostListed, { least: 0 });
+export async function replay(process: AnyProcess, runId: string, given: ReplayOptions = {}): Promise<ReplayResult> {
+  const options = checkOptions('replay', given);
+  const { redFlags = RED_FLAG_CODES, maxListed, acceptChange = false, onStep } = options;
   const journal = openJournal(options.journal, undefined, { mustExist: true });
   try {
     const record = await journal.find(runId);
@@ -69,7 +39,7 @@ export async function replay(process: AnyProcess, runId: string, options: Replay
       journal,
       context,
       redFlags: new Set(redFlags),
-      mostListed,
+      mostListed: maxListed ?? REPLAY_OPTIONS.maxListed.default,
       acceptChange,
       onStep,
     });
@@ -81,7 +51,6 @@ export async function replay(process: AnyProcess, runId: string, options: Replay
 /** Who voted in the run, and by which rule they are to be counted now. */
 async function contextOf(process: AnyProcess, record: RunRecord, options: ReplayOptions): Promise<VoteContext> {
   const merged = mergedOptions(record, options);
-  openShare('target', merged.target);
   const model = await namedModel(merged.model, merged);
   const panel = await Promise.all(
     (merged.panel ?? []).map((member) => namedModel(member, { ...merged, price: undefined })),
@@ -112,11 +81,19 @@ async function contextOf(process: AnyProcess, record: RunRecord, options: Replay
   };
 }
 
+const {
+  journal: _,
+  redFlags: __,
+  maxListed: ___,
+  onStep: ____,
+  acceptChange: _____,
+  ...RULES_OF_REPLAY
+} = REPLAY_OPTIONS;
+
 /** The options of the run, changed by those given; what these leave open is not filled by what contradicts them. */
 function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
-  const { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps } = options;
-  const given = { rule, k, maxVotes, maxOutputTokens, calibration, acceptCalibration, target, steps };
-  const merged = resumeOptions(record, given);
+  const { rule, k, calibration } = options;
+  const merged = resumeOptions(record, optionsIn(RULES_OF_REPLAY, options));
   if (rule === undefined) {
     // A margin asks for a rule that has one, a calibration for the rule that reads it.
     if (k !== undefined) return { ...merged, rule: merged.rule === 'evidence' ? undefined : merged.rule };

@@ -114,12 +114,12 @@ describe('with a calibration', () => {
   it('of a panel it lets the panel vote by what is known of it', async () => {
     const panel = ['simulated:p=0.97,seed=9'];
     const main = 'simulated:p=0.9,rho=0.05,seed=3';
-    const shared = { model: main, panel, variants: 1, escalate: ['panel'] as const };
+    const shared = { model: main, panel, variants: 1 };
     const { calibration: known } = await calibrate(hanoi(), { disks: 9 }, { ...shared, sampleSteps: 300 });
     const found = await run(
       hanoi(),
       { disks: 5 },
-      { ...shared, calibration: known, target: 0.9, journal: memoryJournal() },
+      { ...shared, escalate: ['panel'], calibration: known, target: 0.9, journal: memoryJournal() },
     );
     assert.equal(found.status, 'done', found.reason ?? '');
     assert.deepEqual([found.wrongSteps, found.settledBy.panel! > 0], [0, true]);
@@ -165,8 +165,6 @@ describe('the journaled settings', () => {
         runId: 'r',
         maxVotes: 2,
         maxSteps: 1,
-        apiKey: KEY,
-        headers: { authorization: KEY },
         signal: new AbortController().signal,
         clock: virtualClock(),
         onEvent: () => {},

@@ -1,26 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { assembleVote } from './assemble-vote.ts';
 import { Budget } from './calls/budget.ts';
-import { UsageError } from './core/errors.ts';
 import type { OnEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, openJournal, systemClock, withModels } from './defaults.ts';
 import type { Mapping } from './engine/item-run.ts';
-import { DRIFT_POLICIES, RECORD_POLICIES } from './engine/run-dependencies.ts';
 import { execute, type RunResult } from './engine/run-loop.ts';
-import {
-  accountLimitsOf,
-  budgetLimitsOf,
-  hedgePercentileOf,
-  maxRetriesOf,
-  oneOf,
-  openShare,
-  type RunOptions,
-  settingsOf,
-  speculationOf,
-  wholeNumber,
-} from './options.ts';
+import { checkOptions } from './options/check.ts';
+import { RUN_OPTIONS, type RunOptions } from './options/verbs.ts';
+import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationOf } from './options.ts';
 import { openTelemetry } from './telemetry.ts';
 
 /**
@@ -34,10 +23,10 @@ export async function run<Input, State, Action>(
   input: unknown,
   options: RunOptions,
 ): Promise<RunResult<State>> {
-  return runOver(process, input, options, undefined);
+  return runOver(process, input, checkOptions('run', options), undefined);
 }
 
-/** A run over its own input, or over the items of a map. */
+/** A run over its own input, or over the items of a map, with options that were checked. */
 export async function runOver<Input, State, Action>(
   process: Process<Input, State, Action>,
   input: unknown,
@@ -45,17 +34,6 @@ export async function runOver<Input, State, Action>(
   items: Mapping | undefined,
 ): Promise<RunResult<State>> {
   const { clock = systemClock, signal, acceptChange = false, runId = newRunId(process.name) } = options;
-  const record = oneOf('record', options.record ?? 'contested', RECORD_POLICIES);
-  if (runId === '' || /\p{Cc}/u.test(runId)) {
-    throw new UsageError(`runId: expected a text without control characters, got ${JSON.stringify(runId)}.`);
-  }
-  // Read by `k: 'auto'` alone, but journaled all the same.
-  openShare('target', options.target);
-  openShare('p', options.p);
-  if (options.v !== undefined && !(options.v > 0 && options.v <= 1)) {
-    throw new UsageError(`v: expected a share above 0 and at most 1, got ${options.v}.`);
-  }
-  const maxSteps = options.maxSteps === undefined ? undefined : wholeNumber('maxSteps', options.maxSteps);
   const onEvent = await listeners(process.name, options);
   return withModels(options, async (models) => {
     const { model, panel, verifier, roleModels } = models;
@@ -80,10 +58,10 @@ export async function runOver<Input, State, Action>(
         verifier,
         voterRates: voterModel?.classes.map(({ alpha, beta }) => alpha / (alpha + beta)),
         shared: voterModel?.shared,
-        drift: drift && { ...drift, onAlarm: oneOf('onDrift', options.onDrift ?? 'note', DRIFT_POLICIES) },
+        drift: drift && { ...drift, onAlarm: options.onDrift ?? RUN_OPTIONS.onDrift.default },
         speculation,
         items,
-        hedgePercentile: hedgePercentileOf(options),
+        hedgePercentile: options.hedge,
         accounts: accountsOf(clock),
         accountLimits: accountLimitsOf(options),
         budget: limits && { limits },
@@ -92,8 +70,8 @@ export async function runOver<Input, State, Action>(
         clock,
         random: createRandom(options.seed ?? 0),
         vote,
-        record,
-        maxSteps,
+        record: options.record ?? RUN_OPTIONS.record.default,
+        maxSteps: options.maxSteps,
         maxRetries,
         acceptChange,
         settings: settingsOf(options),

@@ -21,6 +21,7 @@ import { nextTask } from './decomposition/tree.ts';
 import { memoryJournal } from './journals/memory.ts';
 import { scriptedModel } from './models/scripted.ts';
 import { simulatedModel } from './models/simulated.ts';
+import type { SolveOptions } from './options.ts';
 import {
   PRODUCTS,
   type SolveAction,
@@ -30,7 +31,7 @@ import {
   stepPlanProcess,
 } from './processes/index.ts';
 import { run } from './run.ts';
-import { decompose, type SolveOptions, solve } from './solve.ts';
+import { decompose, solve } from './solve.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
 const products = solveProcess({ oracle: PRODUCTS });

@@ -1,29 +1,14 @@
 import { UsageError } from './core/errors.ts';
-import type { Model } from './core/model.ts';
 import type { AnyProcess, OutlineRow } from './core/process.ts';
 import { solve as solveProcess } from './decomposition/process.ts';
 import { PRODUCTS } from './decomposition/products.ts';
-import type { AnswerKind, Split } from './decomposition/split.ts';
+import type { Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
 import type { RunResult } from './engine/run-loop.ts';
 import { isSimulated } from './models/resolve.ts';
-import type { RunOptions } from './options.ts';
+import { checkOptions } from './options/check.ts';
+import type { DecomposeOptions, SolveOptions } from './options/verbs.ts';
 import { run } from './run.ts';
-
-/** Those of a run, and how far a problem is decomposed. */
-export interface SolveOptions extends Omit<RunOptions, 'answer' | 'roles' | 'processSource'> {
-  /** What the answer looks like: `text` by default. */
-  readonly answerKind?: AnswerKind;
-  /** Levels of decomposition; 3 by default, 0 for none. */
-  readonly maxDepth?: number;
-  /** Problems in the whole tree; beyond, they are answered in one piece. 200 by default. */
-  readonly maxNodes?: number;
-  /** Decompositions that the judges of a problem choose from; 5 by default. */
-  readonly proposals?: number;
-  /** Who decomposes, and who judges; the model by default. */
-  readonly decomposer?: string | Model;
-  readonly judge?: string | Model;
-}
 
 export interface SolveResult extends RunResult<SolveState> {
   /** Undefined while the run is not done. */
@@ -41,7 +26,9 @@ export interface SolveResult extends RunResult<SolveState> {
  * @throws as `run` does.
  */
 export async function solve(problem: string, options: SolveOptions): Promise<SolveResult> {
-  const { result, refused, process } = await runSolve(problem, options, { isPlanOnly: false });
+  const { result, refused, process } = await runSolve(problem, checkOptions('solve', options), {
+    isPlanOnly: false,
+  });
   const root = result.state.nodes[0]!;
   const outline = process.outline!(result.state);
   return { ...result, solution: root.result, isAtomic: root.isAtomic && root.split === undefined, outline, refused };
@@ -54,17 +41,16 @@ export async function solve(problem: string, options: SolveOptions): Promise<Sol
  */
 export async function decompose(
   problem: string,
-  options: Omit<SolveOptions, 'maxDepth' | 'maxNodes'>,
+  options: DecomposeOptions,
 ): Promise<RunResult<SolveState> & { readonly plan: Split | undefined }> {
-  const { result } = await runSolve(problem, options, { isPlanOnly: true });
+  const { result } = await runSolve(problem, checkOptions('decompose', options), { isPlanOnly: true });
   return { ...result, plan: result.state.nodes[0]!.split };
 }
 
 async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
   // A simulated model must know what is right: it knows products.
-  const name = typeof model === 'string' ? model : model?.id;
-  const isKnowing = name !== undefined && isSimulated(name, rest.baseUrl);
+  const isKnowing = isSimulated(typeof model === 'string' ? model : model.id, rest.baseUrl);
   const process: AnyProcess = solveProcess({ oracle: isKnowing ? PRODUCTS : undefined });
   if (isKnowing) requireProduct(problem);
   const roles = {

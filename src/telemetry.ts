@@ -4,15 +4,7 @@ import type { Clock } from './core/clock.ts';
 import type { OnEvent, RunEvent } from './core/events.ts';
 import { type DecisionEntry, isJudgement, type SampleEntry } from './core/journal.ts';
 import { importPackage } from './models/import-package.ts';
-
-/** What a run tells OpenTelemetry, beyond figures. */
-export interface TelemetryOptions {
-  /**
-   * Also what models wrote, and what was decided: the texts of samples and the keys of candidates. False by default, since
-   * whoever receives the spans could read them.
-   */
-  readonly content?: boolean;
-}
+import type { TelemetryOptions } from './options/journal.ts';
 
 type Api = typeof OpenTelemetry;
 

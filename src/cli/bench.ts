@@ -1,12 +1,13 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BenchOptions, type BenchReport, bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
+import { type BenchReport, bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
 import { methodByName, USUAL_METHODS } from '../comparison/methods/index.ts';
 import type { Task } from '../comparison/suite.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { parseInput } from '../core/process.ts';
 import { systemClock } from '../defaults.ts';
+import type { BenchOptions } from '../options.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { benchPage } from './bench-page.ts';
 import { describeBench } from './bench-tables.ts';

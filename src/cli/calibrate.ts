@@ -10,7 +10,7 @@ import {
   type VoterName,
 } from '../planning/calibration.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
-import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
+import { calibrationFile, type RunFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
@@ -31,7 +31,7 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   const file = flags.output ?? calibrationFile(flags.journal, loaded.process.name);
   const { calibration, reason } = await pausable((signal) => {
     const options = {
-      ...runOptionsOf(flags),
+      ...verbOptions('calibrate', flags),
       model: flags.model!,
       sampleSteps: flags.sampleSteps,
       draws: flags.draws,

@@ -7,7 +7,7 @@ import { aheadOf } from '../plan.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
-import { calibrationFile, type RunFlags, runOptionsOf } from './options.ts';
+import { calibrationFile, type RunFlags, verbOptions } from './options.ts';
 import { describeCannot, showMargins } from './plan.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable } from './run.ts';
@@ -44,7 +44,7 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
   let wasInterrupted = false;
   const compared = await pausable(async (signal) => {
     const comparison = await compare(loaded.process, input, {
-      ...runOptionsOf(options),
+      ...verbOptions('compare', options),
       items,
       steps: flags.steps ?? (await steps?.()),
       models,

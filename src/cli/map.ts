@@ -3,12 +3,13 @@ import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { openJournal, systemClock } from '../defaults.ts';
-import { type MapOptions, type MapResult, map } from '../map.ts';
+import { type MapResult, map } from '../map.ts';
 import { resolveBatchModel } from '../models/resolve.ts';
+import type { MapOptions } from '../options.ts';
 import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
 import { fileSink, fileSource, formatOf, readItems, requireFile } from './items.ts';
-import { fileBeside, type RunFlags, runOptionsOf } from './options.ts';
+import { fileBeside, type RunFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
@@ -90,7 +91,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   const result = await pausable((signal) =>
     map(loaded.process, readItems(input, toInput), {
       ...sizes,
-      ...(runOptionsOf({ ...flags, calibration, steps }) as MapOptions),
+      ...(verbOptions('map', { ...flags, calibration, steps }) as MapOptions),
       ...(batched === undefined ? {} : { model: batched.model }),
       runId,
       sink,

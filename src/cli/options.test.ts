@@ -18,7 +18,7 @@ import {
   parseNumber,
   parsePrice,
   readInput,
-  runOptionsOf,
+  verbOptions,
 } from './options.ts';
 
 function parse(args: readonly string[]) {
@@ -121,7 +121,7 @@ describe('options of a run', () => {
         ],
       ].flat(),
     );
-    assert.deepEqual(runOptionsOf({ ...flags, input: '{}' }), {
+    assert.deepEqual(verbOptions('run', { ...flags, input: '{}' }), {
       model: 'tiny',
       baseUrl: 'http://localhost/v1',
       price: { inputUsdPerMTok: 1, outputUsdPerMTok: 2 },

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LADDER, type LadderRung } from '../assemble-vote.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
 import { DEFAULT_JOURNAL_FILE } from '../defaults.ts';
 import { DRIFT_POLICIES, RECORD_POLICIES } from '../engine/run-dependencies.ts';
+import { optionsIn } from '../options/check.ts';
+import type { OptionsOf } from '../options/option.ts';
+import { OPTIONS, type Verb } from '../options/verbs.ts';
+import { ESCALATIONS, type Escalation } from '../options/voting.ts';
 import type { RunOptions } from '../options.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 
@@ -151,10 +154,10 @@ export interface RunFlags extends Omit<RunOptions, 'journal' | 'calibration'> {
   readonly json?: boolean;
 }
 
-/** Only the options of a run, without those of the command line alone. */
-export function runOptionsOf(flags: Partial<RunFlags> & { readonly input?: string }): Partial<RunOptions> {
-  const { json, input, calibration, ...options } = flags;
-  return calibration === undefined || calibration === false ? options : { ...options, calibration };
+/** Only the options of a verb, without those of the command line alone. */
+export function verbOptions<const V extends Verb>(verb: V, flags: object): Partial<OptionsOf<(typeof OPTIONS)[V]>> {
+  const { calibration, ...options } = flags as { readonly calibration?: unknown };
+  return optionsIn(OPTIONS[verb], calibration === false ? options : flags) as Partial<OptionsOf<(typeof OPTIONS)[V]>>;
 }
 
 /**
@@ -218,10 +221,10 @@ function parseList(text: string): string[] {
   return text.split(',').filter((part) => part !== '');
 }
 
-function parseEscalate(text: string): LadderRung[] {
+function parseEscalate(text: string): Escalation[] {
   const names = text === 'none' ? [] : parseList(text);
-  const isRung = (name: string): name is LadderRung => LADDER.some((rung) => rung === name);
-  if (!names.every(isRung)) throw new InvalidArgumentError(`Expected none, or some of ${LADDER.join(',')}.`);
+  const isRung = (name: string): name is Escalation => ESCALATIONS.some((rung) => rung === name);
+  if (!names.every(isRung)) throw new InvalidArgumentError(`Expected none, or some of ${ESCALATIONS.join(',')}.`);
   return names.filter(isRung);
 }
 

@@ -1,7 +1,7 @@
 import { type CalibratedPlan, plan } from '../plan.ts';
 import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
 import { type Plan, scalingLaws } from '../planning/scaling-laws.ts';
-import { type RunFlags, runOptionsOf } from './options.ts';
+import { type RunFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';
 import {
@@ -25,7 +25,7 @@ interface PlanFlags extends RunFlags {
 export async function planCommand(source: string, flags: PlanFlags): Promise<number> {
   const loaded = await loadProcess(source);
   const { raw } = await inputFor(loaded, flags.input);
-  const options = { k: 'auto', ...runOptionsOf(flags) } as const;
+  const options = { k: 'auto', ...verbOptions('plan', flags) } as const;
   // Rates that are given are planned with.
   const isAsked = flags.p === undefined && flags.v === undefined && flags.stepsPerSubtask === undefined;
   const calibration = flags.calibration ?? (isAsked ? findCalibration(loaded.process, flags, 'planning') : undefined);

@@ -63,7 +63,7 @@ describe('replay', { concurrency: 2 }, () => {
       [['s'], /^mdap: there is no run "s" in this journal/],
       [['r', '--red-flags', 'malformed,long'], /^mdap: --red-flags: expected some of .* or none, got "long"\.\n$/],
       [['r', '--rule', 'plurality'], /^mdap: .*--rule.*plurality/],
-      [['r', '--k', '0'], /^mdap: .*expected a whole number of at least 1, got 0/],
+      [['r', '--k', '0'], /^mdap: .*expected a whole number of at least 1, or auto, got 0/],
       [['r', '--rule', 'evidence'], /^mdap: --rule: evidence needs a calibration/],
       [['r', '--max-votes', '2'], /^mdap: --max-votes: expected at least 3/],
     ];

@@ -4,7 +4,8 @@ import { unknownRun } from '../core/journal.ts';
 import { RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import type { ReplayCost, ReplayedStep, ReplayResult } from '../engine/replay-loop.ts';
-import { type ReplayOptions, replay } from '../replay.ts';
+import type { ReplayOptions } from '../options.ts';
+import { replay } from '../replay.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import { parseNumber, type RunFlags } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
@@ -52,8 +53,8 @@ export async function replayCommand(runId: string, flags: ReplayFlags): Promise<
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
     const { process: definition } = await loadProcess(sourceOf(record, 'replay it there, with `replay`'));
-    const mostListed = json ? MAX_LISTED_IN_JSON : undefined;
-    const result = await replay(definition, runId, { ...options, journal, redFlags: codes, mostListed });
+    const maxListed = json ? MAX_LISTED_IN_JSON : undefined;
+    const result = await replay(definition, runId, { ...options, journal, redFlags: codes, maxListed });
     process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
     return 0;
   } finally {

@@ -9,7 +9,7 @@ import { readCalibrationFile } from '../open-calibration.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import type { Certificate } from '../statistics/certificate.ts';
-import { calibrationFile, type RunFlags, readInput, runOptionsOf } from './options.ts';
+import { calibrationFile, type RunFlags, readInput, verbOptions } from './options.ts';
 import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
@@ -34,7 +34,7 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
   const loaded = await loadProcess(source);
   const input = await inputFor(loaded, flags.input);
   const calibration = decidingCalibration(loaded.process, flags);
-  return executeAndReport(loaded, input, runOptionsOf({ ...flags, calibration }) as RunOptions, flags);
+  return executeAndReport(loaded, input, verbOptions('run', { ...flags, calibration }) as RunOptions, flags);
 }
 
 /** The one that is given, or where it has a say the one beside the journal. */
@@ -90,7 +90,7 @@ export async function resumeCommand(runId: string, flags: RunFlags): Promise<num
   const source = sourceOf(record, 'resume it from there, by the same call with the same runId');
   const loaded = await loadProcess(source);
   const input = { raw: record.input, parsed: await parseInput(loaded.process, record.input) };
-  return executeAndReport(loaded, input, resumeOptions(record, runOptionsOf(flags)), flags);
+  return executeAndReport(loaded, input, resumeOptions(record, verbOptions('run', flags)), flags);
 }
 
 interface Input {

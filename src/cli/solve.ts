@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
+import type { SolveOptions } from '../options.ts';
 import type { AnswerKind, StepPlan } from '../processes/index.ts';
-import { decompose, type SolveOptions, solve } from '../solve.ts';
-import { type RunFlags, readText, runOptionsOf } from './options.ts';
+import { decompose, solve } from '../solve.ts';
+import { type RunFlags, readText, verbOptions } from './options.ts';
 import { showOutline } from './outline.ts';
 import { progress } from './progress.ts';
 import { describeResult, exitCodeOf, pausable, requireModel } from './run.ts';
@@ -86,16 +87,6 @@ function listening(signal: AbortSignal): Pick<SolveOptions, 'signal' | 'onEvent'
 }
 
 function optionsOf(flags: SolveFlags): SolveOptions {
-  const { answer: answerKind, maxDepth, maxNodes, proposals, decomposer, judge, ...rest } = flags;
-  const { runId } = rest;
-  return {
-    ...(runOptionsOf(rest) as SolveOptions),
-    runId,
-    answerKind,
-    maxDepth,
-    maxNodes,
-    proposals,
-    decomposer,
-    judge,
-  };
+  const { answer: answerKind, ...rest } = flags;
+  return { ...(verbOptions('solve', rest) as SolveOptions), answerKind };
 }

@@ -11,13 +11,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type BenchOptions, bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
+import { bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
+import type { BenchOptions } from '../options.ts';
 import { add } from '../processes/benchmarks/add.ts';
 import { addCount } from '../processes/benchmarks/add-count.ts';
 import { sort } from '../processes/benchmarks/sort.ts';

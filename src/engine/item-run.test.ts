@@ -23,9 +23,10 @@ import { defineProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
-import { type MapOptions, map } from '../map.ts';
+import { map } from '../map.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
+import type { MapOptions } from '../options.ts';
 import { stepPlanProcess } from '../processes/index.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import type { Item, ItemResult, ItemSink } from './item-run.ts';
@@ -328,11 +329,12 @@ describe('how sure a result is', () => {
 
   test('is known at once with a calibration (6)', async () => {
     const sink = new Results();
-    const options = { ...modelFor({ p: 0.9 }), seed: 1, steps: 400 };
+    const options = { ...modelFor({ p: 0.9 }), seed: 1 };
     const { calibration } = await calibrate(DOUBLE, { value: 3, steps: 60 }, { ...options, sampleSteps: 60 });
     const result = await mapped(items.slice(0, 120), {
       sink,
       ...options,
+      steps: 400,
       k: undefined,
       maxVotes: undefined,
       calibration,

@@ -10,12 +10,13 @@
 //  9. A wrong variant, another process or voter, a damaged file and fewer draws than two are refused, naming the fault.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type CalibrateOptions, calibrate } from '../calibrate.ts';
+import { calibrate } from '../calibrate.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { scriptedModel } from '../models/scripted.ts';
+import type { CalibrateOptions } from '../options.ts';
 import {
   type Calibration,
   figuresOf,
@@ -271,7 +272,7 @@ describe('without a reference', () => {
       const state = Number(/\d+/.exec(prompt.user)![0]);
       return String(draw % 100_000 === 3 ? state + 2 : state + 1);
     });
-    const calibration = await calibrationOf({ model, sampleSteps: 10, draws: 4, k: 2 }, blind);
+    const calibration = await calibrationOf({ model, sampleSteps: 10, draws: 4 }, blind);
     assert.equal(calibration.truth, 'agreement');
     assert.deepEqual(
       calibration.steps.map(({ stepIndex, classes }) => [stepIndex, classes[0]!.first.right, classes[0]!.first.wrong]),

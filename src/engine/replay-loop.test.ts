@@ -19,9 +19,9 @@ import { type AnyProcess, defineProcess, type ProcessDefinition } from '../core/
 import { RED_FLAG_CODES, type RedFlagCode, redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
-import type { RunOptions } from '../options.ts';
+import type { ReplayOptions, RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
-import { type ReplayOptions, replay } from '../replay.ts';
+import { replay } from '../replay.ts';
 import { run } from '../run.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import type { ReplayedStep, ReplayResult } from './replay-loop.ts';
@@ -185,7 +185,7 @@ describe('by another margin', () => {
     const options = { model: 'simulated:p=0.93,v=0.8,seed=1', escalate: [] };
     const narrow = await recorded({ ...options, k: 3 });
     const wide = await recorded({ ...options, k: 6 });
-    const { result, steps } = await replayed(narrow.journal, { k: 6, mostListed: 4 });
+    const { result, steps } = await replayed(narrow.journal, { k: 6, maxListed: 4 });
     assert.deepEqual(result.outcomes, { same: 0, different: 0, short: 31, undecided: 0 });
     assert.deepEqual([result.after.decidedSteps, result.after.wrongSteps, result.shortSteps.length], [0, 0, 4]);
     for (const [i, { after, missingSamples, recordedSamples }] of steps.entries()) {
@@ -349,7 +349,7 @@ describe('what was recorded', () => {
   test('none: no step can be judged; contested: the others are told of', async () => {
     for (const record of ['none', 'contested'] as const) {
       const { journal, decisions } = await recorded({ record, model: 'simulated:p=0.9,v=0.95,seed=3' });
-      const { result, steps } = await replayed(journal, { mostListed: 100 });
+      const { result, steps } = await replayed(journal, { maxListed: 100 });
       const kept = decisions.filter(({ keepSamples }) => keepSamples).map(({ stepIndex }) => stepIndex);
       assert.deepEqual(
         steps.map(({ stepIndex }) => stepIndex),
@@ -368,7 +368,7 @@ describe('what was recorded', () => {
       assert.equal(withoutSamples.unanimousSteps, record === 'none' ? 31 - contested : withoutSamples.steps);
       assert.ok(record === 'none' ? kept.length === 0 : kept.length > 3 && kept.length < 25);
       assert.equal(result.outcomes.same, kept.length);
-      const first = await replayed(journal, { mostListed: 1 });
+      const first = await replayed(journal, { maxListed: 1 });
       assert.deepEqual(first.result.withoutSamples.ranges, withoutSamples.ranges.slice(0, 1));
     }
   });
@@ -487,10 +487,10 @@ describe('what it refuses', () => {
     const { journal } = await recorded({ maxVotes: 30 });
     const unusable: readonly (readonly [options: object, says: RegExp])[] = [
       [{ redFlags: ['long'] }, /^redFlags: expected some of too-long, .*, got "long"\.$/],
-      [{ k: 0 }, /expected a whole number of at least 1, got 0/],
+      [{ k: 0 }, /expected a whole number of at least 1, or auto, got 0/],
       [{ k: 31 }, /^maxVotes: expected at least 31/],
       [{ maxOutputTokens: 0 }, /^maxOutputTokens: /],
-      [{ mostListed: -1 }, /^mostListed: /],
+      [{ maxListed: -1 }, /^maxListed: /],
       [{ rule: 'evidence' }, /^rule: evidence needs a calibration/],
       [{ rule: 'plurality' }, /^rule: expected one of/],
       [{ target: 2 }, /^target: /],

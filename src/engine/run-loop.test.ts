@@ -749,8 +749,8 @@ describe('the record', () => {
     const file = makeFile(context);
     const clock = virtualClock();
     const events: RunEvent[] = [];
-    const result = await run(chainProcess(), { steps: STEPS }, {
-      model: noisyModel(clock),
+    const options: Parameters<typeof run>[2] = {
+      model: { ...noisyModel(clock), apiKey: secret } as Model,
       clock,
       runId: 'run',
       journal: file,
@@ -758,8 +758,12 @@ describe('the record', () => {
       onEvent: (event) => events.push(event),
       seed: 5,
       k: 2,
-      apiKey: secret,
-    } as Parameters<typeof run>[2]);
+    };
+    // A key is none of the options: it is refused, and not repeated.
+    await assert.rejects(run(chainProcess(), { steps: STEPS }, { ...options, apiKey: secret } as typeof options), {
+      message: 'unknown option "apiKey".',
+    });
+    const result = await run(chainProcess(), { steps: STEPS }, options);
     assert.equal(result.status, 'done');
     const journal = openSqlite(file);
     const found = await journal.find('run');

@@ -5,7 +5,9 @@ import type { CalibrationForecast, CalibrationList, CalibrationView } from '../i
 import type { Forecaster } from '../inspection/forecaster.ts';
 import { Refusal } from '../inspection/refusal.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
-import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET, wholeNumber } from '../options.ts';
+import { checkOption } from '../options/check.ts';
+import { PLAN_OPTIONS } from '../options/verbs.ts';
+import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
 import type { Forecast } from '../planning/forecast.ts';
 
@@ -69,15 +71,13 @@ export class Calibrations {
     const steps = query.steps ?? calibration.runSteps;
     if (steps === null)
       throw new UsageError('steps: expected the number of steps, which this calibration does not know.');
-    if (!(target > 0 && target < 1)) {
-      throw new UsageError(`target: expected a number above 0 and below 1, got ${target}.`);
-    }
+    checkOption(PLAN_OPTIONS, 'target', target);
     const key = JSON.stringify([steps, target, k, maxVotes]);
     let found = forecasts.get(key);
     if (found === undefined) {
       const predicted = this.#forecaster.ask('forecast', {
         calibration,
-        steps: wholeNumber('steps', steps),
+        steps: checkOption(PLAN_OPTIONS, 'steps', steps),
         target,
         margin: k,
         maxVotes,

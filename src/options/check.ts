@@ -1,0 +1,73 @@
+import { UsageError } from '../core/errors.ts';
+import type { Json } from '../core/journal.ts';
+import { describeUnknown } from '../core/nearest-name.ts';
+import { showGot } from './kinds.ts';
+import type { Options, OptionsOf } from './option.ts';
+import { OPTIONS, type Verb } from './verbs.ts';
+
+/**
+ * Options of a verb at its door: each is known and has a value that it may have.
+ * @returns the same, with another name of an option replaced by its own.
+ * @throws {UsageError} for one that is not known, with the nearest name; for a value that cannot be used; where one is missing;
+ * and where an option is given by both of its names.
+ */
+export function checkOptions<const V extends Verb>(verb: V, given: OptionsOf<(typeof OPTIONS)[V]>): typeof given {
+  const table: Options = OPTIONS[verb];
+  if (typeof given !== 'object' || given === null) {
+    throw new UsageError(`expected an object with options, got ${showGot(given)}.`);
+  }
+  const values: Readonly<Record<string, unknown>> = given;
+  const renamed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(table, name)) throw new UsageError(describeStranger(name, verb));
+    const { kind, synonymOf } = table[name]!;
+    const problem = kind.problem(value);
+    if (problem !== undefined) throw new UsageError(problem, { option: name });
+    if (synonymOf === undefined) continue;
+    if (values[synonymOf] !== undefined) {
+      throw new UsageError(`expected ${synonymOf} or ${name}, which are the same, got both.`, { option: name });
+    }
+    renamed[synonymOf] = value;
+    renamed[name] = undefined;
+  }
+  for (const [name, { isRequired, kind }] of Object.entries(table)) {
+    if (isRequired && values[name] === undefined) throw new UsageError(kind.problem(undefined)!, { option: name });
+  }
+  return Object.keys(renamed).length === 0 ? given : { ...given, ...renamed };
+}
+
+function describeStranger(name: string, verb: Verb): string {
+  const other = Object.entries(OPTIONS).find(([, table]) => Object.hasOwn(table, name))?.[0];
+  return other === undefined
+    ? describeUnknown('option', name, Object.keys(OPTIONS[verb]))
+    : `unknown option ${JSON.stringify(name)}: ${verb} does not have it, ${other} does.`;
+}
+
+/** The value of one option, also where it was not given but worked out. */
+export function checkOption<Table extends Options, Name extends keyof Table & string>(
+  table: Table,
+  name: Name,
+  value: NonNullable<OptionsOf<Pick<Table, Name>>[Name & keyof OptionsOf<Pick<Table, Name>>]>,
+): typeof value {
+  const problem = table[name]!.kind.problem(value);
+  if (problem !== undefined) throw new UsageError(problem, { option: name });
+  return value;
+}
+
+/** Those of some options that a table has. */
+export function optionsIn<Table extends Options>(table: Table, options: object): Partial<OptionsOf<Table>> {
+  const known = Object.entries(options).filter(([name]) => Object.hasOwn(table, name));
+  return Object.fromEntries(known) as Partial<OptionsOf<Table>>;
+}
+
+/** What the journal keeps of some options: how to decide, nothing that lives or is secret, whatever else code passes. */
+export function journaledOptions(table: Options, options: object): Json {
+  const kept = Object.entries(options).flatMap(([name, value]) => {
+    const known = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (value === undefined || !known?.isJournaled) return [];
+    const json = known.kind.toJson === undefined ? value : known.kind.toJson(value);
+    return json === undefined ? [] : [[name, json]];
+  });
+  return Object.fromEntries(kept);
+}

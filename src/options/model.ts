@@ -1,0 +1,138 @@
+import { UsageError } from '../core/errors.ts';
+import type { Model, Price } from '../core/model.ts';
+import {
+  aboveZero,
+  anyWholeNumber,
+  atLeastZero,
+  type Kind,
+  listOf,
+  parseNumber,
+  record,
+  showGot,
+  splitNames,
+  text,
+  wholeNumber,
+} from './kinds.ts';
+import { option } from './option.ts';
+
+/** A model by its name, or as an object. The journal keeps its name. */
+export const model: Kind<string | Model> = {
+  hint: 'id',
+  parse: (name) => name,
+  problem: (value) => {
+    if (typeof value === 'string' && value !== '') return undefined;
+    if (typeof (value as Model | undefined)?.generate === 'function') return undefined;
+    return `expected a name or an object with \`generate\`, got ${showGot(value)}.`;
+  },
+  show: (value) => (typeof value === 'string' ? value : value.id),
+  toJson: (value) => (typeof value === 'string' ? value : value.id),
+};
+
+export const models = listOf(model, { split: splitNames });
+
+const price: Kind<Price> = {
+  ...record<Price>(
+    {
+      inputUsdPerMTok: atLeastZero(),
+      outputUsdPerMTok: atLeastZero(),
+      cachedInputUsdPerMTok: atLeastZero(),
+      cacheWriteUsdPerMTok: atLeastZero(),
+    },
+    { required: ['inputUsdPerMTok', 'outputUsdPerMTok'] },
+  ),
+  hint: 'in,out',
+  parse: (given) => {
+    const [inputUsdPerMTok, outputUsdPerMTok, ...rest] = given.split(',').map(parseNumber);
+    const isPrice = [inputUsdPerMTok, outputUsdPerMTok].every((part) => typeof part === 'number' && part >= 0);
+    if (isPrice && rest.length === 0) return { inputUsdPerMTok, outputUsdPerMTok };
+    throw new UsageError(`expected two numbers of at least 0, as in 0.15,0.60, got ${showGot(given)}.`);
+  },
+  show: ({ inputUsdPerMTok, outputUsdPerMTok }) => `${inputUsdPerMTok},${outputUsdPerMTok}`,
+};
+
+/** Which model is asked. */
+export const MODEL = {
+  model: option(model, {
+    group: 'Model',
+    about:
+      'The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that the ' +
+      'server at options.baseUrl knows.',
+    example: 'openai/gpt-4.1-mini',
+    isJournaled: true,
+    isRequired: true,
+  }),
+  baseUrl: option(text('url'), {
+    group: 'Model',
+    about: 'An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY.',
+    example: 'http://localhost:8080/v1',
+    isJournaled: true,
+  }),
+  price: option(price, {
+    group: 'Model',
+    about: 'Price of the model: US dollars per million input and output tokens.',
+    defaultAbout: 'the list price, where it is known',
+    example: '0.15,0.60',
+    isJournaled: true,
+  }),
+  timeoutMs: option(aboveZero(), {
+    group: 'Model',
+    about: 'Maximum duration of one call.',
+    unit: 'milliseconds',
+    hint: 'ms',
+    isJournaled: true,
+  }),
+  seed: option(anyWholeNumber(), {
+    group: 'Model',
+    about: 'Seed of a simulated model, of sampling on this machine, and of the pauses between retries.',
+    isJournaled: true,
+  }),
+};
+
+/** How samples are drawn from it. */
+export const SAMPLING = {
+  maxOutputTokens: option(wholeNumber(), {
+    group: 'Model',
+    about: 'Maximum length of a reply. A longer one is a red flag.',
+    default: 750,
+    unit: 'tokens',
+    isJournaled: true,
+  }),
+  firstTemperature: option(atLeastZero(), {
+    group: 'Model',
+    about: "Temperature of each voter's first sample on a step.",
+    default: 0,
+    hint: 't',
+    isJournaled: true,
+  }),
+  temperature: option(atLeastZero(), {
+    group: 'Model',
+    about: 'Temperature of all later samples.',
+    default: 0.1,
+    hint: 't',
+    isJournaled: true,
+  }),
+  maxConcurrency: option(wholeNumber(), {
+    group: 'Speed',
+    about: 'Maximum number of calls in flight.',
+    default: 16,
+    isJournaled: true,
+  }),
+  maxRetries: option(wholeNumber({ min: 0 }), {
+    group: 'Speed',
+    about: 'Maximum number of retries of a call that failed for a reason that may pass.',
+    default: 5,
+    isJournaled: true,
+  }),
+  requestsPerMinute: option(aboveZero(), {
+    group: 'Speed',
+    about: 'Requests per minute that the provider allows the account. Holds for all runs of this program.',
+    defaultAbout: 'found out from its answers',
+    isJournaled: true,
+  }),
+  tokensPerMinute: option(aboveZero(), {
+    group: 'Speed',
+    about: 'Tokens per minute that the provider allows the account, input and output together.',
+    defaultAbout: 'found out from its answers',
+    isJournaled: true,
+  }),
+};

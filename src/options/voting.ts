@@ -1,0 +1,175 @@
+import type { Json } from '../core/journal.ts';
+import type { Model } from '../core/model.ts';
+import { DRIFT_POLICIES } from '../engine/run-dependencies.ts';
+import type { Calibration } from '../planning/calibration.ts';
+import { RULE_NAMES } from '../statistics/stop-rules.ts';
+import { fileOr, flag, type Kind, number, oneOf, openShare, orWord, showGot, someOf, wholeNumber } from './kinds.ts';
+import { model, models } from './model.ts';
+import { option } from './option.ts';
+
+/** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
+export const ESCALATIONS = ['variants', 'panel', 'verifier'] as const;
+export type Escalation = (typeof ESCALATIONS)[number];
+
+const roles: Kind<Readonly<Record<string, string | Model>>> = {
+  problem: (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return `expected an object with a model for each role, got ${showGot(value)}.`;
+    }
+    const wrong = Object.entries(value).find(([, asked]) => model.problem(asked) !== undefined);
+    return wrong === undefined ? undefined : `${wrong[0]}: ${model.problem(wrong[1])}`;
+  },
+  toJson: (value): Json => {
+    const named = Object.entries(value).map(([role, asked]) => [role, model.toJson!(asked)]);
+    return named.length === 0 ? undefined : Object.fromEntries(named);
+  },
+};
+
+const margin = option(wholeNumber(), {
+  group: 'Voting',
+  about: 'Another name of options.k, as the theory calls it: give one of the two.',
+  flag: null,
+  isJournaled: false,
+  synonymOf: 'k',
+});
+
+const maxVotes = option(wholeNumber(), {
+  group: 'Limits',
+  about: 'Maximum number of votes on a step. Beyond it the step is undecided.',
+  defaultAbout: '100, or 20 times options.k if that is more',
+  isJournaled: true,
+});
+
+/** By which rule a step is decided, where no calibration is at hand. */
+export const PLAIN_RULE = {
+  rule: option(oneOf(RULE_NAMES), {
+    group: 'Voting',
+    about: 'The rule by which a step is decided.',
+    default: 'ahead-by-k',
+    isJournaled: true,
+  }),
+  k: option(wholeNumber(), {
+    group: 'Voting',
+    about: 'Size of the rule: for ahead-by-k the lead over the runner-up that decides.',
+    default: 3,
+    isJournaled: true,
+  }),
+  margin,
+  maxVotes,
+};
+
+/** By which rule a step is decided. */
+export const RULE = {
+  rule: option(oneOf([...RULE_NAMES, 'evidence']), {
+    group: 'Voting',
+    about: 'The rule by which a step is decided.',
+    defaultAbout: 'ahead-by-k; with options.calibration and without options.k, evidence',
+    isJournaled: true,
+  }),
+  k: option(orWord('auto', wholeNumber()), {
+    group: 'Voting',
+    about:
+      'Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the least one that reaches ' +
+      'options.target.',
+    default: 3,
+    isJournaled: true,
+  }),
+  margin,
+  maxVotes,
+};
+
+/** Who votes. */
+export const VOTERS = {
+  variants: option(orWord('all', wholeNumber()), {
+    group: 'Voting',
+    about: 'Number of wordings of the prompt that take turns from the first vote on: its own one, then its variants.',
+    default: 1,
+    isJournaled: true,
+  }),
+  panel: option(models, {
+    group: 'Voting',
+    about: 'Further models, for steps that the first one contests.',
+    example: 'openai/gpt-4.1,anthropic/claude-haiku-4-5',
+    isJournaled: true,
+  }),
+  verifier: option(model, {
+    group: 'Voting',
+    about: 'The model that is asked whether a contested candidate is right. It may be the one that votes.',
+    isJournaled: true,
+  }),
+  escalate: option(someOf(ESCALATIONS), {
+    group: 'Voting',
+    about: 'What takes over a contested step, in this order. Without panel among it, the panel votes from the start.',
+    defaultAbout: 'all',
+    isJournaled: true,
+  }),
+  roles: option(roles, {
+    group: 'Voting',
+    about: 'The models that are asked at the steps of a role of the process, in place of options.model.',
+    flag: null,
+    isJournaled: true,
+  }),
+};
+
+/** What a margin or a plan rests on. */
+export const RATES = {
+  target: option(openShare(), {
+    group: 'Voting',
+    about:
+      'Wanted probability that the run makes no wrong decision. Read by the rule evidence and where options.k is auto.',
+    default: 0.95,
+    hint: 't',
+    isJournaled: true,
+  }),
+  steps: option(wholeNumber(), {
+    group: 'Advanced',
+    about: 'Number of steps of the run, if the process does not say. Read together with options.target.',
+    defaultAbout: 'as the process says',
+    isJournaled: true,
+  }),
+  p: option(openShare(), {
+    group: 'Advanced',
+    about: 'Success rate of a vote, where options.k is auto and there is no calibration.',
+    defaultAbout: "a simulated model's own",
+    hint: 'p',
+    isJournaled: true,
+  }),
+  v: option(
+    number('a share above 0 and at most 1', (value) => value > 0 && value <= 1),
+    {
+      group: 'Advanced',
+      about: 'Share of samples without a red flag, beside options.p.',
+      defaultAbout: "1, or a simulated model's own",
+      hint: 'v',
+      isJournaled: true,
+    },
+  ),
+};
+
+/** What is known of the voters. */
+export const CALIBRATION = {
+  calibration: option(
+    fileOr<Calibration>('a calibration', () => true),
+    {
+      group: 'Voting',
+      about: 'What the voters are known to be like: a file that mdap calibrate wrote, or its content.',
+      withoutAbout: 'Decide without the calibration that lies beside the journal.',
+      isJournaled: true,
+    },
+  ),
+  acceptCalibration: option(flag(), {
+    group: 'Advanced',
+    about: 'Use a calibration of another version of the process, or one of another model as if it were of this one.',
+    isJournaled: true,
+  }),
+};
+
+/** Whether the calibration still holds. */
+export const DRIFT = {
+  onDrift: option(oneOf(DRIFT_POLICIES), {
+    group: 'Advanced',
+    about: 'What to do when dissents or red flags become more frequent than the calibration found.',
+    default: 'note',
+    isJournaled: true,
+  }),
+};
