@@ -61,12 +61,16 @@ export function optionsIn<Table extends Options>(table: Table, options: object):
   return Object.fromEntries(known) as Partial<OptionsOf<Table>>;
 }
 
-/** What the journal keeps of some options: how to decide, nothing that lives or is secret, whatever else code passes. */
+/**
+ * What the journal keeps of some options, in the order of their table: how to decide, nothing that lives or is secret, whatever
+ * else code passes.
+ */
 export function journaledOptions(table: Options, options: object): Json {
-  const kept = Object.entries(options).flatMap(([name, value]) => {
-    const known = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (value === undefined || !known?.isJournaled) return [];
-    const json = known.kind.toJson === undefined ? value : known.kind.toJson(value);
+  const values = options as Readonly<Record<string, unknown>>;
+  const kept = Object.entries(table).flatMap(([name, { kind, isJournaled }]) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (value === undefined || !isJournaled) return [];
+    const json = kind.toJson === undefined ? value : kind.toJson(value);
     return json === undefined ? [] : [[name, json]];
   });
   return Object.fromEntries(kept);
