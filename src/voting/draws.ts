@@ -1,10 +1,10 @@
 import type { SampleEntry } from '../core/journal.ts';
-import { costOf, type ModelRequest, type Sample } from '../core/model.ts';
-import type { Prompt, StepSubject } from '../core/process.ts';
-import { type Reader, RedFlag, readReply, type Valid } from '../core/red-flags.ts';
+import { costOf, type Sample } from '../core/model.ts';
+import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
-import type { InFlight } from './in-flight.ts';
-import type { AskedForm, Question, VoteContext } from './question.ts';
+import { DrawRequest } from './draw-request.ts';
+import { FormReader } from './form-reader.ts';
+import type { Question, VoteContext, VoterClass } from './question.ts';
 
 /** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
 export const MAX_FLAGGED_CHARS = 65_536;
@@ -26,7 +26,7 @@ export class Draws<Action> {
   readonly #question: Question<Action>;
   readonly #context: VoteContext;
   readonly #recorded: readonly SampleEntry[];
-  readonly #open: Draw[] = [];
+  readonly #open: DrawRequest[] = [];
   /** Voter classes that have had their first draw. */
   readonly #asked = new Set<number>();
   readonly #forms: FormReader<Action>[] = [];
@@ -39,64 +39,71 @@ export class Draws<Action> {
 
   /** The draw of this number, by this voter unless it has been paid for already. */
   async land(number: number, voter: number): Promise<Landed<Action> | Failed> {
+    const { voters, inFlight, slots, onCall, onSample } = this.#context;
     try {
-      return await this.#draw(number, voter);
+      const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
+      if (paid !== undefined) {
+        onSample(paid, true);
+        const known = this.#voterOf(paid) ?? voter;
+        this.#asked.add(known);
+        return { sample: paid, verdict: this.#rereadVerdict(paid), voter: known };
+      }
+      const asked = voters[voter]!;
+      const { sampler, form } = asked;
+      const reader = this.#reader(form);
+      const { firstTemperature, temperature: laterTemperature, maxOutputTokens } = this.#context.settings;
+      const own = this.#asked.has(voter) ? laterTemperature : firstTemperature;
+      const temperature = sampler.model.temperature ?? own;
+      this.#asked.add(voter);
+      const draw = new DrawRequest(reader.asked, number, temperature, maxOutputTokens, inFlight);
+      this.#open.push(draw);
+      let reply: Sample;
+      let release: (() => void) | undefined;
+      try {
+        // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
+        if (slots !== undefined) release = await slots.take(this.#question.stepIndex, draw.signal);
+        onCall?.();
+        reply = await sampler.sample(draw);
+      } finally {
+        draw.settle();
+        release?.();
+      }
+      const verdict = flagSample(reply, maxOutputTokens) ?? reader.read(reply.text);
+      const sample = this.#entry(draw, reply, verdict, asked);
+      onSample(sample, false);
+      return { sample, verdict, voter };
     } catch (failure) {
       return { failure };
     }
   }
 
-  async #draw(number: number, voter: number): Promise<Landed<Action>> {
-    const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
-    const { settings, voters, inFlight, slots, onCall, onSample } = this.#context;
-    if (paid !== undefined) {
-      onSample(paid, true);
-      const known = this.#voterOf(paid) ?? voter;
-      this.#asked.add(known);
-      return { sample: paid, verdict: this.#rereadVerdict(paid), voter: known };
-    }
-    const { sampler, form, variant } = voters[voter]!;
-    const reader = this.#reader(form);
-    const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
-    const temperature = sampler.model.temperature ?? own;
-    this.#asked.add(voter);
-    const draw = new Draw(reader.asked, number, temperature, settings.maxOutputTokens, inFlight);
-    this.#open.push(draw);
-    let reply: Sample;
-    let release: (() => void) | undefined;
-    try {
-      // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
-      if (slots !== undefined) release = await slots.take(this.#question.stepIndex, draw.signal);
-      onCall?.();
-      reply = await sampler.sample(draw);
-    } finally {
-      draw.settle();
-      release?.();
-    }
-    const verdict = flagSample(reply, settings.maxOutputTokens) ?? reader.read(reply.text);
+  abort(): void {
+    for (const draw of this.#open) draw.abort(new Error('the step no longer needs this draw'));
+  }
+
+  #entry(
+    draw: DrawRequest,
+    reply: Sample,
+    verdict: Valid<Action> | RedFlag,
+    { sampler: { model }, variant }: VoterClass,
+  ): SampleEntry {
     const isFlagged = verdict instanceof RedFlag;
-    const sample: SampleEntry = {
+    return {
       type: 'sample',
       stepIndex: this.#question.stepIndex,
-      draw: number,
-      model: sampler.model.id,
+      draw: draw.draw,
+      model: model.id,
       variant,
-      temperature,
+      temperature: draw.temperature,
       text: isFlagged ? reply.text.slice(0, MAX_FLAGGED_CHARS).toWellFormed() : reply.text,
       finishReason: reply.finishReason,
       candidate: isFlagged ? undefined : verdict.key,
       flag: isFlagged ? { code: verdict.code, detail: verdict.detail } : undefined,
       inputTokens: reply.inputTokens,
       outputTokens: reply.outputTokens,
-      costUsd: costOf(sampler.model.price, reply),
+      costUsd: costOf(model.price, reply),
       latencyMs: reply.latencyMs,
     };
-    onSample(sample, false);
-    return { sample, verdict, voter };
-  }
-
-  abort(): void {
-    for (const draw of this.#open) draw.abort(new Error('the step no longer needs this draw'));
   }
 
   /** The class of a sample that an earlier execution paid for; undefined where it votes no more. */
@@ -118,72 +125,5 @@ export class Draws<Action> {
   #reader(form: number): FormReader<Action> {
     this.#forms[form] ??= new FormReader(this.#question, form);
     return this.#forms[form];
-  }
-}
-
-/** Reads the replies to one form of a step. */
-class FormReader<Action> {
-  readonly asked: AskedForm<Action>;
-  readonly #reader: Reader<Action>;
-  // Samples of one step mostly say the same: reading each text once makes the loop 1.8 times faster.
-  #lastText: string | undefined;
-  #lastVerdict: Valid<Action> | RedFlag | undefined;
-
-  constructor({ ask, check, key }: Question<Action>, form: number) {
-    this.asked = ask(form);
-    this.#reader = { parse: this.asked.parse, check, key };
-  }
-
-  read(text: string): Valid<Action> | RedFlag {
-    if (text !== this.#lastText || this.#lastVerdict === undefined) {
-      this.#lastVerdict = readReply(text, this.#reader);
-      this.#lastText = text;
-    }
-    return this.#lastVerdict;
-  }
-}
-
-class Draw implements ModelRequest {
-  readonly prompt: Prompt;
-  readonly subject: StepSubject | undefined;
-  readonly draw: number;
-  readonly temperature: number;
-  readonly maxOutputTokens: number;
-  readonly #inFlight: InFlight;
-  #controller: AbortController | undefined;
-  #abortReason: unknown;
-  #isSettled = false;
-
-  constructor(
-    asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
-    number: number,
-    temperature: number,
-    maxOutputTokens: number,
-    inFlight: InFlight,
-  ) {
-    this.prompt = asked.prompt;
-    this.subject = asked.subject;
-    this.draw = number;
-    this.temperature = temperature;
-    this.maxOutputTokens = maxOutputTokens;
-    this.#inFlight = inFlight;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
-      this.#inFlight.add(this.#controller);
-    }
-    return this.#controller.signal;
-  }
-  abort(reason: Error): void {
-    if (this.#isSettled) return;
-    this.#abortReason = reason;
-    this.#controller?.abort(reason);
-  }
-  settle(): void {
-    this.#isSettled = true;
-    if (this.#controller !== undefined) this.#inFlight.delete(this.#controller);
   }
 }

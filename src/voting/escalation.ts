@@ -47,22 +47,21 @@ export class Ladder {
   }
 
   /** A limit that is reached, or what is suspicious while there is a rung left. */
-  escalationReason(now: {
-    race: Race;
-    needed: number;
-    flagged: number;
-    flagsInRow: number;
-  }): EscalationReason | undefined {
+  escalationReason(
+    tally: Tally,
+    needed: number,
+    { flagged, flagsInRow }: { readonly flagged: number; readonly flagsInRow: number },
+  ): EscalationReason | undefined {
     const { rule, isSuspicious = hasDissent } = this.#settings;
-    const { tally } = now.race;
-    if (now.flagged >= (rule.flagLimit ?? rule.limit) * (this.#rung + 1)) return 'flag-limit';
-    if (tally.total + now.needed > this.votesAllowed) return 'vote-limit';
+    if (flagged >= (rule.flagLimit ?? rule.limit) * (this.#rung + 1)) return 'flag-limit';
+    if (tally.total + needed > this.votesAllowed) return 'vote-limit';
     // Only the first rung gives way before its limits; those above have come to settle a contested step.
     if (this.#rung > 0 || this.#rungs.length === 1) return undefined;
     if (isSuspicious(tally)) return 'dissent';
-    return now.flagsInRow >= FLAG_STREAK ? 'flags' : undefined;
+    return flagsInRow >= FLAG_STREAK ? 'flags' : undefined;
   }
 
+  /** Goes to the next rung, if there is one. @param nextDraw number of the first draw that it is asked for */
   climb(nextDraw: number): boolean {
     if (this.#rung + 1 >= this.#rungs.length) return false;
     this.#rung++;

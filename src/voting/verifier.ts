@@ -1,11 +1,13 @@
 import type { AnyProcess, Prompt } from '../core/process.ts';
-import { redFlag } from '../core/red-flags.ts';
-import type { AskedForm, Question } from './question.ts';
+import { redFlag, type Valid } from '../core/red-flags.ts';
+import { judgedVariant } from '../core/step-entries.ts';
+import { aheadByK } from '../statistics/stop-rules.ts';
+import type { AskedForm, Decision, Question, Undecided, VoteContext, VoterClass } from './question.ts';
 
 /** Most candidates of a step that a verifier is asked about; with more of them no opinion would be worth much. */
-export const MAX_JUDGED = 5;
+const MAX_JUDGED = 5;
 /** Of the vote on each: a model that judges errs like one that answers. */
-export const VERIFIER_MARGIN = 3;
+const VERIFIER_MARGIN = 3;
 
 /** A model is asked whether this action is right: yes or no, nothing else. */
 export function judgeForm(process: AnyProcess, state: unknown, action: unknown): AskedForm<boolean> {
@@ -30,12 +32,42 @@ function parseVerdict(text: string): boolean {
   return found[1]!.toLowerCase() === 'yes';
 }
 
-/** The vote on one candidate, as a question of its own. */
-export function judgement<Action>(
-  { stepIndex, judge }: Question<Action>,
-  action: Action,
-): Question<boolean> | undefined {
-  return (
-    judge && { stepIndex, ask: () => judge(action), formNamed: () => 0, key: (isRight) => (isRight ? 'yes' : 'no') }
-  );
+/**
+ * The key of the candidate that the verifier accepts alone: each is put to it in a vote of its own, yes or no. Undefined where
+ * it accepts none, or more than one, or cannot decide about one; and where there is no verifier, or too much to judge.
+ * @param decide decides one such question by a vote
+ */
+export async function acceptedAlone<Action>(
+  candidates: readonly Valid<Action>[],
+  question: Question<Action>,
+  context: VoteContext,
+  decide: (question: Question<boolean>, context: VoteContext) => Promise<Decision<boolean> | Undecided>,
+): Promise<string | undefined> {
+  const { verifier } = context;
+  const { judge } = question;
+  if (verifier === undefined || judge === undefined || candidates.length > MAX_JUDGED) return undefined;
+  let accepted: string | undefined;
+  for (const { key, action } of candidates) {
+    const asked = judgement(question.stepIndex, () => judge(action));
+    const outcome = await decide(
+      asked,
+      judgementContext(context, { sampler: verifier, form: 0, variant: judgedVariant(key) }),
+    );
+    if (outcome.type === 'undecided' || (outcome.action && accepted !== undefined)) return undefined;
+    if (outcome.action) accepted = key;
+  }
+  return accepted;
+}
+
+/** Whether one candidate is right, as a question of its own. */
+function judgement(stepIndex: number, ask: () => AskedForm<boolean>): Question<boolean> {
+  return { stepIndex, ask, formNamed: () => 0, key: (isRight) => (isRight ? 'yes' : 'no') };
+}
+
+/** The verifier votes alone, by a rule of its own. Nothing of it is a guess at the decision, and it is not escalated. */
+function judgementContext(context: VoteContext, verifier: VoterClass): VoteContext {
+  const { settings, slots, inFlight, monotonicMs, onCall, onSample } = context;
+  const rule = aheadByK({ margin: VERIFIER_MARGIN });
+  const judging = { ...settings, rule, isSuspicious: undefined };
+  return { settings: judging, voters: [verifier], slots, inFlight, monotonicMs, onCall, onSample };
 }

@@ -1,11 +1,14 @@
-import { judgedVariant, type SampleEntry } from '../core/journal.ts';
-import { addUsd } from '../core/model.ts';
-import { addFlags, type FlagCounts, RedFlag, type RedFlagCode } from '../core/red-flags.ts';
-import { aheadByK } from '../statistics/stop-rules.ts';
-import { Draws, type Failed, type Landed } from './draws.ts';
+import type { EscalationReason } from '../core/events.ts';
+import type { SampleEntry } from '../core/journal.ts';
+import { RedFlag, type Valid } from '../core/red-flags.ts';
+import type { Race } from '../statistics/stop-rules.ts';
+import { Arrivals } from './arrivals.ts';
+import { DrawQueue } from './draw-queue.ts';
+import { Draws } from './draws.ts';
 import { Ladder } from './escalation.ts';
 import type { Decision, Question, Undecided, VoteContext, VoteRecord } from './question.ts';
-import { judgement, MAX_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
+import { acceptedAlone } from './verifier.ts';
+import { VoteCounts } from './vote-counts.ts';
 
 /**
  * One voted decision: draws, flags, counts, decides.
@@ -22,192 +25,151 @@ import { judgement, MAX_JUDGED, VERIFIER_MARGIN } from './verifier.ts';
  *
  * @throws {ModelError} when a draw finally fails; the others in flight are aborted, landed ones have been reported.
  */
-export async function vote<Action>(
+export function vote<Action>(
   question: Question<Action>,
   context: VoteContext,
   recorded: readonly SampleEntry[] = [],
-  numbers: { next: number } = { next: 0 },
 ): Promise<Decision<Action> | Undecided> {
-  const { settings } = context;
-  const { rule } = settings;
-  const race = rule.start();
-  const actions = new Map<string, Action>();
-  const startMs = context.monotonicMs();
-  const queue: { readonly voter: number; readonly landing: Promise<Landed<Action> | Failed> }[] = [];
-  const draws = new Draws(question, context, recorded);
-  const ladder = new Ladder(context, question.role);
-  /** Voters of the draws in flight, then of those that would follow; kept where each is chosen by those before it. */
-  const ahead: number[] = [];
-  const arrivals = context.onLeader && new Arrivals<Action>(context.onLeader);
-  const voterAhead = (place: number) => {
-    if (race.next === undefined) {
-      return queue[place]?.voter ?? ladder.voterOf(numbers.next + place - queue.length, race, ahead);
-    }
-    while (ahead.length <= place) {
-      const draw = numbers.next + ahead.length - queue.length;
-      ahead.push(queue[ahead.length]?.voter ?? ladder.voterOf(draw, race, ahead));
-    }
-    return ahead[place]!;
-  };
-  let samples = 0;
-  let flags: FlagCounts | undefined;
-  let flagged = 0;
-  let firstVote: string | undefined;
-  let flagsInRow = 0;
-  let inputTokens = 0;
-  let outputTokens = 0;
-  let costUsd: number | null = 0;
-
-  const countFlag = (code: RedFlagCode): void => {
-    flagged++;
-    flagsInRow++;
-    flags ??= {};
-    flags[code] = (flags[code] ?? 0) + 1;
-  };
-  // Made when a second class votes: mostly one class decides a step, and a map a step is dear.
-  let classVotes: Map<string, number[]> | undefined;
-  const countClass = (candidate: string, voter: number): void => {
-    if (classVotes === undefined) {
-      if (voter === 0) return;
-      classVotes = new Map(race.tally.entries().map(([known, votes]) => [known, [votes]]));
-    }
-    const votes = classVotes.get(candidate) ?? [];
-    classVotes.set(candidate, votes);
-    while (votes.length < context.voters.length) votes.push(0);
-    votes[voter]!++;
-  };
-  const record = (winner?: string): VoteRecord => {
-    const tally = race.tally.entries();
-    const place = tally.findIndex(([candidate]) => candidate === winner);
-    if (place > 0) tally.unshift(...tally.splice(place, 1));
-    return {
-      tally,
-      classVotes: classVotes && tally.map(([candidate]) => classVotes!.get(candidate)!),
-      settledBy: ladder.name,
-      firstVote,
-      samples,
-      votes: race.tally.total,
-      flags,
-      inputTokens,
-      outputTokens,
-      costUsd,
-      latencyMs: context.monotonicMs() - startMs,
-    };
-  };
-  /** The candidate that a verifier accepts alone. */
-  const judge = async (): Promise<string | undefined> => {
-    const { verifier } = context;
-    const candidates = race.tally.entries().map(([candidate]) => candidate);
-    if (verifier === undefined || candidates.length > MAX_JUDGED) return undefined;
-    let accepted: string | undefined;
-    for (const candidate of candidates) {
-      const judged = judgement(question, actions.get(candidate)!);
-      if (judged === undefined) return undefined;
-      const voters = [{ sampler: verifier, form: 0, variant: judgedVariant(candidate) }];
-      const judging = { ...settings, rule: aheadByK({ margin: VERIFIER_MARGIN }), isSuspicious: undefined };
-      const { slots, inFlight, monotonicMs, onCall, onSample } = context;
-      const outcome = await vote(
-        judged,
-        { settings: judging, voters, slots, inFlight, monotonicMs, onCall, onSample },
-        recorded,
-        numbers,
-      );
-      samples += outcome.samples;
-      inputTokens += outcome.inputTokens;
-      outputTokens += outcome.outputTokens;
-      costUsd = addUsd(costUsd, outcome.costUsd);
-      if (outcome.flags !== undefined) {
-        flags ??= {};
-        addFlags(flags, outcome.flags);
-      }
-      if (outcome.type === 'undecided' || (outcome.action && accepted !== undefined)) return undefined;
-      if (outcome.action) accepted = candidate;
-    }
-    return accepted;
-  };
-
-  try {
-    for (;;) {
-      if (ahead.length > 0) ahead.length = 0;
-      const needed = question.verify === undefined ? race.needed(voterAhead, ladder.votesAllowed) : 1;
-      const reason = ladder.escalationReason({ race, needed, flagged, flagsInRow });
-      // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
-      const isWaiting = reason !== undefined && ladder.isVerifierNext && queue.length > 0;
-      if (reason !== undefined && !isWaiting && ladder.climb(numbers.next)) {
-        flagsInRow = 0;
-        const { stepIndex } = question;
-        context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: race.tally.entries() });
-        if (!ladder.isVerifying) continue;
-        const winner = await judge();
-        if (winner === undefined) continue;
-        return { type: 'decided', action: actions.get(winner)!, ...record(winner) };
-      }
-      if (!isWaiting && (reason === 'vote-limit' || reason === 'flag-limit')) {
-        return { type: 'undecided', code: reason, ...record() };
-      }
-      const wanted = samples === 0 && ladder.name === undefined ? Math.max(needed, context.firstDraws ?? 0) : needed;
-      while (!isWaiting && queue.length < Math.min(wanted, settings.maxConcurrency)) {
-        const voter = voterAhead(queue.length);
-        const landing = draws.land(numbers.next++, voter);
-        queue.push({ voter, landing });
-        if (arrivals !== undefined) void landing.then((landed) => arrivals.add(landed));
-      }
-      const landed = await queue.shift()!.landing;
-      if ('failure' in landed) throw landed.failure;
-      const { sample, verdict, voter } = landed;
-      samples++;
-      inputTokens += sample.inputTokens ?? 0;
-      outputTokens += sample.outputTokens ?? 0;
-      costUsd = addUsd(costUsd, sample.costUsd);
-      if (verdict instanceof RedFlag) {
-        countFlag(verdict.code);
-        continue;
-      }
-      const isVerified = question.verify === undefined ? undefined : await question.verify(verdict.action);
-      if (isVerified === false) {
-        countFlag('refuted');
-        continue;
-      }
-      flagsInRow = 0;
-      if (!actions.has(verdict.key)) actions.set(verdict.key, verdict.action);
-      if (samples === 1) firstVote = verdict.key;
-      countClass(verdict.key, voter);
-      race.record(verdict.key, voter);
-      if (isVerified) return { type: 'decided', action: verdict.action, ...record(), settledBy: 'verify' };
-      const winner = race.decided();
-      if (winner !== undefined) return { type: 'decided', action: actions.get(winner)!, ...record() };
-    }
-  } finally {
-    if (queue.length > 0) {
-      draws.abort();
-      await Promise.all(queue.map(({ landing }) => landing));
-    }
-  }
+  return new StepVote(question, context, recorded, { next: 0 }).decide();
 }
 
-/** Who leads by what has arrived, in the order in which it arrives: a guess at the decision, and no more. */
-class Arrivals<Action> {
-  readonly #onLeader: NonNullable<VoteContext['onLeader']>;
-  readonly #votes = new Map<string, number>();
-  #leader: { readonly key: string; readonly action: Action } | undefined;
-  #isTied = false;
+class StepVote<Action> {
+  readonly #question: Question<Action>;
+  readonly #context: VoteContext;
+  readonly #recorded: readonly SampleEntry[];
+  /** Of the draws of the step, those of its verifier included. */
+  readonly #numbers: { next: number };
+  readonly #startMs: number;
+  readonly #race: Race;
+  readonly #counts: VoteCounts;
+  readonly #ladder: Ladder;
+  readonly #draws: Draws<Action>;
+  readonly #queue: DrawQueue<Action>;
+  readonly #arrivals: Arrivals<Action> | undefined;
+  readonly #actions = new Map<string, Action>();
 
-  constructor(onLeader: NonNullable<VoteContext['onLeader']>) {
-    this.#onLeader = onLeader;
+  constructor(
+    question: Question<Action>,
+    context: VoteContext,
+    recorded: readonly SampleEntry[],
+    numbers: { next: number },
+  ) {
+    this.#question = question;
+    this.#context = context;
+    this.#recorded = recorded;
+    this.#numbers = numbers;
+    this.#startMs = context.monotonicMs();
+    this.#race = context.settings.rule.start();
+    this.#counts = new VoteCounts(this.#race, context.voters.length);
+    this.#ladder = new Ladder(context, question.role);
+    this.#draws = new Draws(question, context, recorded);
+    this.#queue = new DrawQueue(this.#race, this.#ladder, numbers);
+    this.#arrivals = context.onLeader && new Arrivals(context.onLeader);
   }
 
-  add(landed: Landed<Action> | Failed): void {
-    if ('failure' in landed || landed.verdict instanceof RedFlag) return;
-    const { key, action } = landed.verdict;
-    this.#votes.set(key, (this.#votes.get(key) ?? 0) + 1);
-    const most = Math.max(...this.#votes.values());
-    const strongest = [...this.#votes].flatMap(([candidate, votes]) => (votes === most ? [candidate] : []));
-    const isTied = strongest.length > 1;
-    // While it is tied the one that led before stays the leader; only the candidate that has just come can take the lead.
-    const leader = isTied || strongest[0] === this.#leader?.key ? this.#leader! : { key, action };
-    if (leader === this.#leader && isTied === this.#isTied) return;
-    this.#leader = leader;
-    this.#isTied = isTied;
-    this.#onLeader(leader.key, leader.action, isTied);
+  /** The loop: ask, count what comes next, until the rule decides or nobody is left to ask. */
+  async decide(): Promise<Decision<Action> | Undecided> {
+    const [counts, queue] = [this.#counts, this.#queue];
+    try {
+      for (;;) {
+        const reason = this.#ask();
+        if (reason !== undefined) {
+          const outcome = this.#climb(reason) ? await this.#judge() : this.#undecided(reason);
+          if (outcome !== undefined) return outcome;
+          continue;
+        }
+        const landed = await queue.shift();
+        if ('failure' in landed) throw landed.failure;
+        const { sample, verdict, voter } = landed;
+        counts.addSample(sample);
+        if (verdict instanceof RedFlag) counts.addFlag(verdict.code);
+        else {
+          const { verify } = this.#question;
+          const decision = verify === undefined ? this.#count(verdict, voter) : await this.#verify(verdict, voter);
+          if (decision !== undefined) return decision;
+        }
+      }
+    } finally {
+      if (queue.length > 0) {
+        this.#draws.abort();
+        await queue.settled();
+      }
+    }
+  }
+
+  /** Brings as many draws in flight as are needed; or says why the present rung is to give way. */
+  #ask(): EscalationReason | undefined {
+    const { firstDraws = 0, settings } = this.#context;
+    const [race, counts, ladder, queue] = [this.#race, this.#counts, this.#ladder, this.#queue];
+    queue.forgetVoters();
+    const needed = this.#question.verify === undefined ? race.needed(queue.voterAt, ladder.votesAllowed) : 1;
+    const reason = ladder.escalationReason(race.tally, needed, counts);
+    if (reason !== undefined) {
+      // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
+      return ladder.isVerifierNext && queue.length > 0 ? undefined : reason;
+    }
+    const isFirstRound = counts.samples === 0 && ladder.name === undefined;
+    const wanted = Math.min(isFirstRound ? Math.max(needed, firstDraws) : needed, settings.maxConcurrency);
+    while (queue.length < wanted) {
+      const voter = queue.voterAt(queue.length);
+      const landing = this.#draws.land(this.#numbers.next++, voter);
+      queue.push(voter, landing);
+      if (this.#arrivals !== undefined) void landing.then((landed) => this.#arrivals!.add(landed));
+    }
+    return undefined;
+  }
+
+  /** Counts a vote. @returns the decision, if it makes one */
+  #count({ key, action }: Valid<Action>, voter: number): Decision<Action> | undefined {
+    if (!this.#actions.has(key)) this.#actions.set(key, action);
+    this.#counts.addVote(key, voter);
+    const winner = this.#race.decided();
+    return winner === undefined ? undefined : this.#decided(winner);
+  }
+
+  /** The first action that is found right is the decision; a wrong one is no vote. */
+  async #verify(valid: Valid<Action>, voter: number): Promise<Decision<Action> | undefined> {
+    if (!(await this.#question.verify!(valid.action))) {
+      this.#counts.addFlag('refuted');
+      return undefined;
+    }
+    this.#counts.addVote(valid.key, voter);
+    return { type: 'decided', action: valid.action, ...this.#record(), settledBy: 'verify' };
+  }
+
+  /** Hands the step on to the next rung. @returns whether there is one */
+  #climb(reason: EscalationReason): boolean {
+    const ladder = this.#ladder;
+    if (!ladder.climb(this.#numbers.next)) return false;
+    this.#counts.flagsInRow = 0;
+    const { stepIndex } = this.#question;
+    this.#context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: this.#race.tally.entries() });
+    return true;
+  }
+
+  /** On the rung of a verifier: the decision, if it accepts one candidate alone. */
+  async #judge(): Promise<Decision<Action> | undefined> {
+    if (!this.#ladder.isVerifying) return undefined;
+    const candidates = this.#race.tally.entries().map(([key]) => ({ key, action: this.#actions.get(key)! }));
+    const accepted = await acceptedAlone(candidates, this.#question, this.#context, async (question, context) => {
+      const outcome = await new StepVote(question, context, this.#recorded, this.#numbers).decide();
+      this.#counts.addJudgement(outcome);
+      return outcome;
+    });
+    return accepted === undefined ? undefined : this.#decided(accepted);
+  }
+
+  #decided(winner: string): Decision<Action> {
+    return { type: 'decided', action: this.#actions.get(winner)!, ...this.#record(winner) };
+  }
+
+  #undecided(reason: EscalationReason): Undecided {
+    // The last rung gives way at a limit alone.
+    return { type: 'undecided', code: reason === 'flag-limit' ? reason : 'vote-limit', ...this.#record() };
+  }
+
+  #record(winner?: string): VoteRecord {
+    const latencyMs = this.#context.monotonicMs() - this.#startMs;
+    return this.#counts.record({ winner, settledBy: this.#ladder.name, latencyMs });
   }
 }

@@ -1,0 +1,34 @@
+import { RedFlag } from '../core/red-flags.ts';
+import type { Failed, Landed } from './draws.ts';
+import type { VoteContext } from './question.ts';
+
+/**
+ * Who leads by what has arrived, in the order in which it arrives: a guess at the decision, and no more. In a tie the one that
+ * led before stays the leader.
+ */
+export class Arrivals<Action> {
+  readonly #onLeader: NonNullable<VoteContext['onLeader']>;
+  readonly #votes = new Map<string, number>();
+  #leader: { readonly key: string; readonly action: Action } | undefined;
+  #isTied = false;
+
+  /** @param onLeader called when another candidate leads, and when a tie begins or ends */
+  constructor(onLeader: NonNullable<VoteContext['onLeader']>) {
+    this.#onLeader = onLeader;
+  }
+
+  add(landed: Landed<Action> | Failed): void {
+    if ('failure' in landed || landed.verdict instanceof RedFlag) return;
+    const { key, action } = landed.verdict;
+    this.#votes.set(key, (this.#votes.get(key) ?? 0) + 1);
+    const most = Math.max(...this.#votes.values());
+    const strongest = [...this.#votes].flatMap(([candidate, votes]) => (votes === most ? [candidate] : []));
+    const isTied = strongest.length > 1;
+    // While it is tied the one that led before stays the leader; only the candidate that has just come can take the lead.
+    const leader = isTied || strongest[0] === this.#leader?.key ? this.#leader! : { key, action };
+    if (leader === this.#leader && isTied === this.#isTied) return;
+    this.#leader = leader;
+    this.#isTied = isTied;
+    this.#onLeader(leader.key, leader.action, isTied);
+  }
+}

@@ -1,0 +1,50 @@
+import type { ModelRequest } from '../core/model.ts';
+import type { Prompt, StepSubject } from '../core/process.ts';
+import type { InFlight } from './in-flight.ts';
+import type { AskedForm } from './question.ts';
+
+/** What a model is asked with one draw. Its abort signal is made when somebody first asks for it: few models do. */
+export class DrawRequest implements ModelRequest {
+  readonly prompt: Prompt;
+  readonly subject: StepSubject | undefined;
+  readonly draw: number;
+  readonly temperature: number;
+  readonly maxOutputTokens: number;
+  readonly #inFlight: InFlight;
+  #controller: AbortController | undefined;
+  #abortReason: unknown;
+  #isSettled = false;
+
+  constructor(
+    asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
+    number: number,
+    temperature: number,
+    maxOutputTokens: number,
+    inFlight: InFlight,
+  ) {
+    this.prompt = asked.prompt;
+    this.subject = asked.subject;
+    this.draw = number;
+    this.temperature = temperature;
+    this.maxOutputTokens = maxOutputTokens;
+    this.#inFlight = inFlight;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+      this.#inFlight.add(this.#controller);
+    }
+    return this.#controller.signal;
+  }
+  abort(reason: Error): void {
+    if (this.#isSettled) return;
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+  settle(): void {
+    this.#isSettled = true;
+    if (this.#controller !== undefined) this.#inFlight.delete(this.#controller);
+  }
+}

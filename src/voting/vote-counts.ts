@@ -1,0 +1,99 @@
+import type { SampleEntry } from '../core/journal.ts';
+import { addUsd } from '../core/model.ts';
+import { addFlags, type FlagCounts, type RedFlagCode } from '../core/red-flags.ts';
+import type { Race } from '../statistics/stop-rules.ts';
+import type { VoteRecord } from './question.ts';
+
+/** What a vote has counted so far: samples with their usage, red flags, and votes by candidate and voter class. */
+export class VoteCounts {
+  samples = 0;
+  flagged = 0;
+  /** Red flags since the last vote, or since the last escalation. */
+  flagsInRow = 0;
+  readonly #race: Race;
+  readonly #voterCount: number;
+  #flags: FlagCounts | undefined;
+  #firstVote: string | undefined;
+  /** Made when a second class votes: mostly one class decides a step, and a map a step is dear. */
+  #classVotes: Map<string, number[]> | undefined;
+  #inputTokens = 0;
+  #outputTokens = 0;
+  #costUsd: number | null = 0;
+
+  /** @param voterCount number of voter classes */
+  constructor(race: Race, voterCount: number) {
+    this.#race = race;
+    this.#voterCount = voterCount;
+  }
+
+  addSample({ inputTokens, outputTokens, costUsd }: SampleEntry): void {
+    this.samples++;
+    this.#addUsage(inputTokens ?? 0, outputTokens ?? 0, costUsd);
+  }
+
+  addFlag(code: RedFlagCode): void {
+    this.flagged++;
+    this.flagsInRow++;
+    this.#flags ??= {};
+    this.#flags[code] = (this.#flags[code] ?? 0) + 1;
+  }
+
+  addVote(candidate: string, voter: number): void {
+    this.flagsInRow = 0;
+    if (this.samples === 1) this.#firstVote = candidate;
+    this.#addClassVote(candidate, voter);
+    this.#race.record(candidate, voter);
+  }
+
+  /** A verifier's vote on one candidate: it is paid for, and its flags are told, but it adds no vote. */
+  addJudgement({ samples, flags, inputTokens, outputTokens, costUsd }: VoteRecord): void {
+    this.samples += samples;
+    this.#addUsage(inputTokens, outputTokens, costUsd);
+    if (flags === undefined) return;
+    this.#flags ??= {};
+    addFlags(this.#flags, flags);
+  }
+
+  /** @param winner the candidate that stands first, also where others have as many votes or more */
+  record({
+    winner,
+    settledBy,
+    latencyMs,
+  }: Pick<VoteRecord, 'settledBy' | 'latencyMs'> & { winner?: string }): VoteRecord {
+    const tally = this.#race.tally.entries();
+    const place = tally.findIndex(([candidate]) => candidate === winner);
+    if (place > 0) tally.unshift(...tally.splice(place, 1));
+    const classVotes = this.#classVotes;
+    return {
+      tally,
+      classVotes: classVotes && tally.map(([candidate]) => classVotes.get(candidate)!),
+      settledBy,
+      firstVote: this.#firstVote,
+      samples: this.samples,
+      votes: this.#race.tally.total,
+      flags: this.#flags,
+      inputTokens: this.#inputTokens,
+      outputTokens: this.#outputTokens,
+      costUsd: this.#costUsd,
+      latencyMs,
+    };
+  }
+
+  #addUsage(inputTokens: number, outputTokens: number, costUsd: number | null): void {
+    this.#inputTokens += inputTokens;
+    this.#outputTokens += outputTokens;
+    this.#costUsd = addUsd(this.#costUsd, costUsd);
+  }
+
+  /** To be called before the race has counted the vote. */
+  #addClassVote(candidate: string, voter: number): void {
+    if (this.#classVotes === undefined) {
+      if (voter === 0) return;
+      this.#classVotes = new Map(this.#race.tally.entries().map(([known, votes]) => [known, [votes]]));
+    }
+    const votes = this.#classVotes.get(candidate) ?? [];
+    this.#classVotes.set(candidate, votes);
+    while (votes.length < this.#voterCount) votes.push(0);
+    votes[voter]!++;
+  }
+}
