@@ -162,7 +162,7 @@ function replySource(
   },
 ): () => Sample {
   const { random, votes, flags, wrongIfUnreliable } = source;
-  const { reference, mistakes, reply } = HANOI;
+  const { reference, simulation, reply } = HANOI;
   const reliable = betaDraw(flags, random);
   const right = betaDraw(votes, random);
   const action = reference!(state);
@@ -174,7 +174,7 @@ function replySource(
     latencyMs: 0,
   });
   return () => {
-    if (random() < reliable) return said(reply!(random() < right ? action : mistakes!(state)[0]!, state));
+    if (random() < reliable) return said(reply!(random() < right ? action : simulation!.mistakes!(state)[0]!, state));
     const text = reply!(random() < wrongIfUnreliable ? misplaced(action) : action, state);
     return random() < 0.5 ? said(text, 1_000) : said(text.slice(0, -1));
   };

@@ -112,7 +112,7 @@ function createVoter(state: HanoiState, user: string, promptChars: number): (dra
     const isVote = random() < VOTER.v;
     const isRight = random() < VOTER.p;
     right ??= reply(chain.reference!(state));
-    const full = isRight ? right : reply(chain.mistakes!(state)[0]!);
+    const full = isRight ? right : reply(chain.simulation!.mistakes!(state)[0]!);
     const text = isVote ? full : full.slice(0, full.length / 2);
     const outputTokens = Math.ceil(text.length / CHARS_PER_TOKEN);
     return { text, finishReason: 'stop', inputTokens, outputTokens, latencyMs: 0 };

@@ -27,7 +27,7 @@ const PARITY = defineProcess<number, { item: number; isOdd?: boolean }, boolean>
   apply: ({ item }, isOdd) => ({ item, isOdd }),
   reference: ({ item }) => item % 2 === 1,
   reply: String,
-  mistakes: ({ item }) => [item % 2 === 0],
+  simulation: { mistakes: ({ item }) => [item % 2 === 0] },
 });
 
 interface Setting {

@@ -1,6 +1,7 @@
 import { UsageError } from './core/errors.ts';
 import type { Model } from './core/model.ts';
-import { type AnyProcess, parseInput } from './core/process.ts';
+import type { AnyProcess } from './core/process.ts';
+import { parseInput } from './core/schema.ts';
 import type { OpenedModels } from './defaults.ts';
 import { openCalibrationFor } from './open-calibration.ts';
 import { checkOption } from './options/check.ts';

@@ -120,7 +120,7 @@ describe('a comparison', () => {
           const { process, state } = subject!;
           const right = process.reference!(state);
           const steps = Array.isArray(right) && !isWhole ? right.length : 1;
-          const action = random() < p ** steps ? right : process.mistakes!(state)[0];
+          const action = random() < p ** steps ? right : process.simulation!.mistakes!(state)[0];
           const text = process.reply!(action, state);
           return { text, inputTokens: 300, outputTokens: text.length, finishReason: 'stop', latencyMs: 1 };
         },

@@ -1,6 +1,7 @@
 import { UsageError } from './core/errors.ts';
 import type { Model, Price } from './core/model.ts';
-import { type AnyProcess, parseInput } from './core/process.ts';
+import type { AnyProcess } from './core/process.ts';
+import { parseInput } from './core/schema.ts';
 import { openModel, systemClock } from './defaults.ts';
 import { catalogPrice } from './models/prices.ts';
 import { openCalibration } from './open-calibration.ts';

@@ -14,9 +14,10 @@ import fc from 'fast-check';
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { ModelRequest } from './core/model.ts';
-import { type AnyProcess, parseInput } from './core/process.ts';
+import type { AnyProcess } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { RedFlag, readReply } from './core/red-flags.ts';
+import { parseInput } from './core/schema.ts';
 import { nextTask } from './decomposition/tree.ts';
 import { memoryJournal } from './journals/memory.ts';
 import { scriptedModel } from './models/scripted.ts';
@@ -43,7 +44,7 @@ async function wander(seed: number, input: object): Promise<SolveState[]> {
   let state = products.start(await parseInput<SolveInput>(products as AnyProcess, input));
   while (!products.isDone(state)) {
     states.push(state);
-    const mistakes = products.mistakes!(state);
+    const mistakes = products.simulation!.mistakes!(state);
     const action = mistakes[Math.floor(2 * random() * mistakes.length)] ?? products.reference!(state);
     state = products.apply(state, action);
   }
@@ -57,7 +58,7 @@ describe('the process', () => {
       for (const [i, state] of states.entries()) {
         const guessed = nextTask(state);
         if (guessed === undefined || states[i + 1] === undefined) continue;
-        assert.deepEqual(products.focus!(guessed), products.focus!(states[i + 1]!));
+        assert.deepEqual(products.independence!.focus!(guessed), products.independence!.focus!(states[i + 1]!));
         const alone = { ...guessed, nodes: [], decisions: [] };
         for (const form of products.forms) assert.deepEqual(form.prompt(alone), form.prompt(states[i + 1]!));
         assert.throws(() => products.apply(guessed, products.reference!(guessed)), /guess/);
@@ -70,7 +71,7 @@ describe('the process', () => {
     const kinds = new Set<string>();
     for (const state of states) {
       kinds.add(`${state.tasks[0]!.phase} ${state.tasks[0]!.kind}`);
-      const actions = [products.reference!(state), ...products.mistakes!(state)];
+      const actions = [products.reference!(state), ...products.simulation!.mistakes!(state)];
       for (const form of products.forms) {
         for (const action of actions) {
           const read = readReply<SolveAction>(form.reply!(action, state), {
@@ -130,7 +131,7 @@ describe('with a simulated model', { timeout: 60_000 }, () => {
       generate: async (request: ModelRequest) => {
         const { state, form, process } = request.subject!;
         const { place } = (state as SolveState).tasks[0]!;
-        const mistakes = process.mistakes!(state);
+        const mistakes = process.simulation!.mistakes!(state);
         const wrong = mistakes[place % mistakes.length];
         const sample = await wrongAtFirst.generate(request);
         return place < 3 ? { ...sample, text: form.reply!(wrong, state) } : sample;

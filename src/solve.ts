@@ -30,7 +30,7 @@ export async function solve(problem: string, options: SolveOptions): Promise<Sol
     isPlanOnly: false,
   });
   const root = result.state.nodes[0]!;
-  const outline = process.outline!(result.state);
+  const outline = process.view!.outline!(result.state);
   return { ...result, solution: root.result, isAtomic: root.isAtomic && root.split === undefined, outline, refused };
 }
 

@@ -378,8 +378,10 @@ describe('the dashboard in a browser', { skip: noBrowser }, () => {
       start: ({ steps }) => ({ left: steps, said: '' }),
       isDone: ({ left }) => left === 0,
       apply: ({ left }, action) => ({ left: left - 1, said: action }),
-      render: ({ said }) =>
-        `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="${attack}"><text>${said}</text></svg>`,
+      view: {
+        render: ({ said }) =>
+          `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="${attack}"><text>${said}</text></svg>`,
+      },
     });
     const model = scriptedModel((_, call) => (call === 0 ? said : 'a & b'));
     const common = { journal: file, runId: 'r', processSource: 'drawing', k: 1 } as const;

@@ -5,7 +5,7 @@ import { methodByName, USUAL_METHODS } from '../comparison/methods/index.ts';
 import type { Task } from '../comparison/suite.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
-import { parseInput } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { systemClock } from '../defaults.ts';
 import type { BenchOptions } from '../options.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';

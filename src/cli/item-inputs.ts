@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { endOfRecords, formatOf, type Row, readItems, requireFile } from './items.ts';
 import { readInput } from './options.ts';
 import type { LoadedProcess } from './process-source.ts';

@@ -1,6 +1,7 @@
 import { type DecisionEntry, isMap } from '../core/journal.ts';
 import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
-import { type OutlineRow, parseInput } from '../core/process.ts';
+import type { OutlineRow } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { loadProcess } from './process-source.ts';
 import { plural, printable, showCount, truncate } from './terminal.ts';
 
@@ -61,14 +62,14 @@ export async function outlineOfRun(reader: JournalReader, live: LiveRun) {
   if (processSource === null || isMap(live)) return undefined;
   try {
     const { process } = await loadProcess(processSource);
-    if (process.outline === undefined) return undefined;
+    if (process.view?.outline === undefined) return undefined;
     const { steps: toStep } = totals;
     let state: unknown = process.start(await parseInput(process, input));
     for (const { action, observation } of await reader.actions(runId, { fromStep: 0, toStep })) {
       state = process.apply(state, action, observation);
     }
     const decisions = await reader.decisions(runId, { toStep, maxActionChars: 0 });
-    return { rows: process.outline(state), decisions: new Map(decisions.map((one) => [one.stepIndex, one])) };
+    return { rows: process.view?.outline(state), decisions: new Map(decisions.map((one) => [one.stepIndex, one])) };
   } catch {
     // Its module is gone or has changed: the rest can be looked at all the same.
     return undefined;

@@ -103,7 +103,7 @@ async function pictureOfLast(reader: JournalReader, live: LiveRun, processes: Pr
   if (isMap(live)) return null;
   try {
     const definition = await processes.of(live);
-    if (definition.render === undefined) return null;
+    if (definition.view?.render === undefined) return null;
     const told = await new StatesCache(reader, systemClock).before(stepIndex, live, definition);
     if ('missing' in told) return null;
     return { stepIndex, svg: pictureOf(definition, { state: told.state, stepIndex }, 'system') };

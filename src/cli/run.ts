@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { isMap, type Json, unknownRun, type Waste } from '../core/journal.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import { flagTotal } from '../core/red-flags.ts';
+import { parseInput } from '../core/schema.ts';
 import { DEFAULT_JOURNAL_FILE, openJournal, systemClock } from '../defaults.ts';
 import type { RunResult } from '../engine/run-loop.ts';
 import { readCalibrationFile } from '../open-calibration.ts';

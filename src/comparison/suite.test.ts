@@ -290,7 +290,7 @@ describe('endings', () => {
 
 describe('tasks', () => {
   test('`verify` decides for nobody', async () => {
-    const process = defineProcess({ ...add(), verify: () => assert.fail('asked') });
+    const process = defineProcess({ ...add(), verification: { verify: () => assert.fail('asked') } });
     const task: Task = { name: 'add', process, sizes: [3], inputOf: (digits, seed) => ({ digits, seed }) };
     const { report } = await run({ tasks: [task], methods: ['mdap@k=2'], repeats: 1 });
     assert.equal(report.status, 'done');

@@ -1,11 +1,13 @@
 import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
 import type { Budget, Spending } from '../calls/budget.ts';
+import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
-import { type AnyProcess, callPart, defineProcess, parseInput } from '../core/process.ts';
+import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
+import { parseInput } from '../core/schema.ts';
 import type { RunDependencies } from '../engine/run-dependencies.ts';
 import { execute, type RunResult } from '../engine/run-loop.ts';
 import { judgeActions, voteAgreement } from '../statistics/accuracy.ts';
@@ -148,7 +150,10 @@ function plainProcess(process: AnyProcess): AnyProcess {
 }
 
 function withoutVerify(process: AnyProcess): AnyProcess {
-  return defineProcess({ ...process, verify: undefined, isVerifiable: undefined });
+  return defineProcess({
+    ...process,
+    verification: { ...process.verification, verify: undefined, isVerifiable: undefined },
+  });
 }
 
 /** `refused`: the prompt itself was, as one that is too long; only where the model has answered others. */

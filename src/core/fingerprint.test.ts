@@ -9,8 +9,8 @@ import { chainProcess } from '../../test/fixtures/chain-process.ts';
 import { BUILT_IN_PROCESSES, hanoi } from '../processes/index.ts';
 import { UsageError } from './errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from './fingerprint.ts';
-import { parseInput } from './process.ts';
 import { redFlag } from './red-flags.ts';
+import { parseInput } from './schema.ts';
 
 const START = { step: 0, steps: 9, digest: 1 };
 const before = fingerprintOf(chainProcess(), START);

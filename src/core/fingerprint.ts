@@ -1,4 +1,5 @@
-import { callPart, type Form, type Process, type Prompt } from './process.ts';
+import { callPart } from './call-part.ts';
+import type { Form, Process, Prompt } from './process.ts';
 import { RedFlag, readReply } from './red-flags.ts';
 
 /** What must not change under a run unasked: the journaled votes were given to these prompts. */

@@ -1,5 +1,6 @@
 // Proves of process definitions:
-//  1. What is missing or of the wrong type is named, with what was expected and what came.
+//  1. What is missing, of the wrong type or unknown is named, with what was expected and what came; a field that has moved,
+//     with where it is now.
 //  2. Defaults: the key is canonical JSON; with `schema` the reply is one JSON document, strictly, and nothing else.
 //  3. A schema that validates asynchronously is refused for actions, and accepted for the input.
 //  4. An input that does not fit is refused with every issue and its path.
@@ -19,11 +20,11 @@ import {
   defineProcess,
   inSubtasks,
   type ProcessDefinition,
-  parseInput,
   testVariants,
   type Variant,
 } from './process.ts';
 import { RedFlag, redFlag } from './red-flags.ts';
+import { parseInput } from './schema.ts';
 
 interface Move {
   readonly from: number;
@@ -84,10 +85,75 @@ test('each function that a process needs is asked for by name', () => {
 });
 
 test('a function that a process may have must be one', () => {
-  for (const field of ['steps', 'parse', 'check', 'key', 'effect', 'reference', 'reply', 'mistakes']) {
+  for (const field of [
+    'steps',
+    'parse',
+    'check',
+    'key',
+    'effect',
+    'result',
+    'role',
+    'reference',
+    'reply',
+    'subtasks',
+  ]) {
     assert.doesNotThrow(() => defined({ [field]: undefined }));
     refuses({ [field]: 3 }, new RegExp(`^process "test": expected \`${field}\` to be a function, got number\\.$`));
     refuses({ [field]: null }, new RegExp(`expected \`${field}\` to be a function, got object\\.$`));
+  }
+});
+
+const GROUPS = {
+  verification: ['verify', 'isVerifiable', 'verifyPrompt'],
+  independence: ['focus', 'next'],
+  simulation: ['mistakes', 'madeOf', 'errorShare'],
+  view: ['render', 'outline'],
+};
+
+test('a group of fields may be there or not, and each of its fields must be a function', () => {
+  for (const [group, fields] of Object.entries(GROUPS)) {
+    for (const value of [undefined, {}, ...fields.map((field) => ({ [field]: () => [] }))]) {
+      assert.doesNotThrow(() => defined({ [group]: value }));
+    }
+    refuses(
+      { [group]: null },
+      new RegExp(`^process "test": expected \`${group}\` to be an object with .*, got object\\.$`),
+    );
+    for (const field of fields) {
+      const message = `^process "test": \`${group}\`: expected \`${field}\` to be a function, got number\\.$`;
+      refuses({ [group]: { [field]: 3 } }, new RegExp(message));
+    }
+  }
+});
+
+test('a field under the name or in the place that it had before is refused, and the message says where it is now', () => {
+  for (const [group, fields] of Object.entries(GROUPS)) {
+    for (const field of fields) {
+      const message = `^process "test": \`${field}\` is now \`${group}: \\{ ${field} \\}\`: write it there\\.$`;
+      refuses({ [field]: () => [] }, new RegExp(message));
+    }
+  }
+  refuses({ schema: undefined, action: moveSchema }, /^process "test": `action` is now `schema`: write it there\.$/);
+});
+
+test('a field that is unknown is refused, with the nearest one that is known', () => {
+  refuses({ promt: () => 'go on' }, /^process "test": unknown field "promt": did you mean "prompt"\?$/);
+  refuses({ is_done: () => true }, /unknown field "is_done": did you mean "isDone"\?$/);
+  refuses({ anything: undefined }, /^process "test": unknown field "anything"\.$/);
+  refuses({ simulation: { mistake: () => [] } }, /: `simulation`: unknown field "mistake": did you mean "mistakes"\?$/);
+});
+
+test('a process may be defined again, with changes', () => {
+  const process = defineProcess({ ...defined({ view: { render: () => '<svg/>' } }), name: 'again' });
+  assert.deepEqual([process.name, process.forms.length, process.view?.render?.(0)], ['again', 1, '<svg/>']);
+});
+
+test('a schema must be one', () => {
+  for (const field of ['input', 'schema']) {
+    refuses(
+      { [field]: { type: 'object' } },
+      new RegExp(`expected \`${field}\` to be a Standard Schema, .*, got object\\.$`),
+    );
   }
 });
 
@@ -303,7 +369,7 @@ describe('the self-test of variants', () => {
   test('asks nothing of a process without reference, nor of a form without reply', () => {
     testVariants(withVariant({ parse: () => ({ from: 0, to: 0 }) }, { reference: undefined }), 0);
     const wrong = () => ({ from: 0, to: 0 });
-    testVariants(withVariant({ parse: wrong, reply: undefined }, { action: undefined, parse: wrong }), 0);
+    testVariants(withVariant({ parse: wrong, reply: undefined }, { schema: undefined, parse: wrong }), 0);
   });
 });
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf } from '../core/errors.ts';
-import { defineProcess, describeIssues, type Process, type Prompt } from '../core/process.ts';
+import { defineProcess, type Process, type Prompt } from '../core/process.ts';
 import { createRandom, hashText, shuffled } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
+import { describeIssues } from '../core/schema.ts';
 import { ANSWER_KINDS, type AnswerKind, checkSplit, readAnswer, SPLIT_SCHEMA, type Split } from './split.ts';
 import {
   decideTask,
@@ -81,20 +82,18 @@ export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<
     variants: others.map((wording) => ({ name: wording.name, ...form(wording) })),
     check: (action, state) => (action.type === 'split' ? checkSplit(action.split, taskOf(state).above) : undefined),
     // A proposal that is well-formed is one: which of them is right is the judges' to say.
-    verify: () => true,
-    isVerifiable: (state) => taskOf(state).phase === 'propose',
+    verification: { verify: () => true, isVerifiable: (state) => taskOf(state).phase === 'propose' },
     key: (action) => candidateKey(action.type === 'answer' ? { ...action, answer: plainly(action) } : action),
     apply: decideTask,
-    focus: taskOf,
-    next: nextTask,
+    independence: { focus: taskOf, next: nextTask },
     role: (state) => {
       const { phase, kind } = taskOf(state);
       return phase === 'judge' ? 'judge' : kind === 'split' ? 'decompose' : undefined;
     },
     result: ({ nodes }) => nodes[0]!.result,
-    outline: outlineOf,
+    view: { outline: outlineOf },
     reference: oracle && ((state) => rightAction(taskOf(state), oracle)),
-    mistakes: oracle && ((state) => mistakesAt(taskOf(state), oracle)),
+    simulation: { mistakes: oracle && ((state) => mistakesAt(taskOf(state), oracle)) },
   });
 }
 

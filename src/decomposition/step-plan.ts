@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UsageError } from '../core/errors.ts';
-import { defineProcess, describeIssues, type Process } from '../core/process.ts';
+import { defineProcess, type Process } from '../core/process.ts';
+import { describeIssues } from '../core/schema.ts';
 import { type SolveInput, solve } from './process.ts';
 import { PRODUCTS } from './products.ts';
 import { ANSWER_KINDS, type AnswerKind, bind, checkSplit, SPLIT_SHAPE, type Split, splitOf } from './split.ts';

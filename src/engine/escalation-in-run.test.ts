@@ -319,8 +319,8 @@ describe('a verifier', () => {
   test('may have a prompt of its own; a simulated one errs as often as it is told', async () => {
     const process = defineProcess({
       ...DEFINITION,
-      mistakes: (state: number) => [state + 2],
-      verifyPrompt: (action, state) => ({ user: `Does ${action} come after ${state}?` }),
+      simulation: { mistakes: (state: number) => [state + 2] },
+      verification: { verifyPrompt: (action, state) => ({ user: `Does ${action} come after ${state}?` }) },
     });
     const simulated = { model: 'simulated:p=0.6,seed=4', k: 2, verifier: 'simulated:p=0.999', escalate: ['verifier'] };
     const { result, journal } = await runCount(simulated as Partial<RunOptions>, process);
@@ -345,7 +345,7 @@ describe('a verifier', () => {
 
 describe('verify', () => {
   const verified = (verify: (action: number, state: number) => boolean | Promise<boolean>) =>
-    defineProcess({ ...DEFINITION, verify });
+    defineProcess({ ...DEFINITION, verification: { verify } });
 
   test('the first answer that it accepts is the decision: no vote, no further call', async () => {
     const model = wavering(['main']);

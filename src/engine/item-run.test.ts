@@ -47,7 +47,7 @@ const DOUBLE = defineProcess<{ value: number; steps: number }, { value: number; 
   apply: ({ left }, value) => ({ value, left: left - 1 }),
   reference: ({ value }) => 2 * value,
   reply: String,
-  mistakes: ({ value }) => [2 * value + 1, 2 * value - 1],
+  simulation: { mistakes: ({ value }) => [2 * value + 1, 2 * value - 1] },
 });
 
 function modelFor(options: { seed?: number; p?: number; onCall?: () => void; latencyMs?: number } = {}) {

@@ -2,7 +2,8 @@ import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import { addTally, type DecisionEntry, type ItemCounts, type ItemsRecord, settlesByVotes } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import { type AnyProcess, defineProcess, parseInput } from '../core/process.ts';
+import { type AnyProcess, defineProcess } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
 import { ItemCertainty } from '../statistics/item-certainty.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
@@ -316,7 +317,9 @@ export class Mapping implements ItemsOfRun<MapState> {
 
   #mapped(): AnyProcess {
     const of = this.#of;
-    const { check, verify, isVerifiable, verifyPrompt, role, effect, reference, reply, mistakes } = of;
+    const { check, role, effect, reference, reply } = of;
+    const { verify, isVerifiable, verifyPrompt } = of.verification ?? {};
+    const mistakes = of.simulation?.mistakes;
     const form = ({ prompt, parse, reply }: AnyProcess['forms'][number]) => ({
       prompt: ({ inner }: MapState) => prompt(inner),
       parse: (text: string, { inner }: MapState) => parse(text, inner),
@@ -330,18 +333,20 @@ export class Mapping implements ItemsOfRun<MapState> {
       ...form(of.forms[0]!),
       variants: of.forms.slice(1).map((one) => ({ name: one.name, ...form(one) })),
       check: check && ((action, { inner }) => check(action, inner)),
-      verify: verify && ((action, { inner }) => verify(action, inner)),
-      isVerifiable: isVerifiable && (({ inner }) => isVerifiable(inner)),
+      verification: {
+        verify: verify && ((action, { inner }) => verify(action, inner)),
+        isVerifiable: isVerifiable && (({ inner }) => isVerifiable(inner)),
+        verifyPrompt: verifyPrompt && ((action, { inner }) => verifyPrompt(action, inner)),
+      },
       role: role && (({ inner }) => role(inner)),
-      verifyPrompt: verifyPrompt && ((action, { inner }) => verifyPrompt(action, inner)),
       key: (action) => (isGivenUp(action) ? candidateKey(action) : of.key(action)),
       effect: effect && (async (action, context) => (isGivenUp(action) ? null : effect(action, context))),
       // What a verifier settles is not voted on ahead.
-      next: verify === undefined ? (state) => this.#next(state) : undefined,
+      independence: { next: verify === undefined ? (state) => this.#next(state) : undefined },
       apply: (state, action, observation) => this.#apply(state, action, observation),
       reference: reference && (({ inner }) => reference(inner)),
       reply: reply && ((action, { inner }) => reply(action, inner)),
-      mistakes: mistakes && (({ inner }) => mistakes(inner)),
+      simulation: { mistakes: mistakes && (({ inner }) => mistakes(inner)) },
     });
   }
 

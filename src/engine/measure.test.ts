@@ -47,7 +47,7 @@ const COUNT = defineProcess<{ to: number }, number, number>({
   apply: (_, action) => action,
   reference: (state) => state + 1,
   reply: (action) => String(action),
-  mistakes: (state) => [state + 2],
+  simulation: { mistakes: (state) => [state + 2] },
 });
 
 function readNumber(text: string): number {
@@ -398,7 +398,7 @@ describe('over many items', () => {
     prompt: ({ at }) => ({ user: `What comes after ${at}?` }),
     apply: (state, at) => ({ ...state, at }),
     reference: ({ at }) => at + 1,
-    mistakes: ({ at }) => [at + 2],
+    simulation: { mistakes: ({ at }) => [at + 2] },
   });
 
   async function* itemsOf(...inputs: readonly unknown[]) {

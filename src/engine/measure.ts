@@ -1,10 +1,12 @@
+import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { MdapError, messageOf, UsageError } from '../core/errors.ts';
 import { fingerprintOf } from '../core/fingerprint.ts';
 import type { Json, SampleEntry } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import { callPart, type Process, parseInput, testVariants } from '../core/process.ts';
+import { type Process, testVariants } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
+import { parseInput } from '../core/schema.ts';
 import {
   CALIBRATION_FORMAT,
   type Calibration,

@@ -1,8 +1,9 @@
+import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
 import { emptyTotals, type Journal, type RunRecord, type RunWriter } from '../core/journal.ts';
-import { callPart, type Process, testVariants } from '../core/process.ts';
+import { type Process, testVariants } from '../core/process.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
 /** Creates the run or checks that it is the same one, and takes its writer lock. */

@@ -305,7 +305,10 @@ describe('red flags', () => {
   });
 
   test('refuted: with verify the first right answer decides; off, it is the rule', async () => {
-    const process = defineProcess({ ...DEFINITION, verify: (action: number, state: number) => action === state + 1 });
+    const process = defineProcess({
+      ...DEFINITION,
+      verification: { verify: (action: number, state: number) => action === state + 1 },
+    });
     const { journal, decisions } = await flaggedOnce((state) => counted(state, 0), process);
     const on = await replayed(journal, { k: 5 }, process);
     assertSame(decisions, on.steps);

@@ -1,3 +1,4 @@
+import { callPart } from '../core/call-part.ts';
 import { ProcessError, UsageError } from '../core/errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
 import {
@@ -12,8 +13,9 @@ import {
   type SampleEntry,
 } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import { addFlags, RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
+import { parseInput } from '../core/schema.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import type { Question, VoteContext } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Budget } from '../calls/budget.ts';
 import { hedged } from '../calls/hedging.ts';
 import { createSampler } from '../calls/retrying-sampler.ts';
+import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import {
@@ -26,9 +27,10 @@ import {
   wasteOf,
 } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
-import { callPart, type Process, parseInput } from '../core/process.ts';
+import type { Process } from '../core/process.ts';
 import { flagTotal, RedFlag } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
+import { parseInput } from '../core/schema.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { DriftTest } from '../statistics/drift-test.ts';
 import { addToTimeline } from '../statistics/timeline.ts';
@@ -318,7 +320,8 @@ class Run<Input, State, Action> {
   /** @param limit steps of the run */
   #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
     const { speculation, onEvent } = this.#options;
-    const { effect, verify, isVerifiable, apply, isDone, focus, next } = this.#process;
+    const { effect, apply, isDone, verification: { verify, isVerifiable } = {}, independence = {} } = this.#process;
+    const { focus, next } = independence;
     const ahead = stillAhead(this.#writer.resumePoint);
     // An effect is a barrier: what it observes is part of the next state. What arrives where a verifier decides is no guess.
     if (speculation === undefined || effect !== undefined || (verify !== undefined && next === undefined))

@@ -43,7 +43,7 @@ const CHAIN = chainProcess({
     name,
     prompt: ({ step, digest }) => ({ system: name, user: `${step}: double ${digest}` }),
   })),
-  verifyPrompt: (action, { digest }) => ({ user: `Is ${action} twice ${digest}?` }),
+  verification: { verifyPrompt: (action, { digest }) => ({ user: `Is ${action} twice ${digest}?` }) },
 });
 
 describe('with the same samples as without', { timeout: 120_000 }, () => {
@@ -159,7 +159,7 @@ describe('a barrier (4)', () => {
     const clock = virtualClock();
     const model = calls.watch(simulatedModel({ ...LATENCY, p: 0.8, clock }));
     const verify = (action: number, { digest }: ChainState) => action === 2 * digest;
-    const result = await start({ process: chainProcess({ verify }), model, clock, speculate: 8 });
+    const result = await start({ process: chainProcess({ verification: { verify } }), model, clock, speculate: 8 });
     assert.deepEqual([result.status, result.wrongSteps, calls.mostAtOnce], ['done', 0, 1]);
   });
 });
@@ -377,7 +377,7 @@ describe('what stays behind (7)', () => {
         parse: Number,
         reply: String,
         reference: () => -1,
-        mistakes: () => [1],
+        simulation: { mistakes: () => [1] },
         apply: ({ left, at }, action) => ({ left: left + action, at: at + 1 }),
       });
       const options = { model, clock, journal, runId: RUN_ID, k: 3, speculate: 12, maxWaste: 1, maxConcurrency: 64 };

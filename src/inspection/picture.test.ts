@@ -37,7 +37,7 @@ async function served(
 }
 
 /** `echo` with pictures. */
-const drawing = (render: AnyProcess['render']) => defineProcess({ ...echo, render });
+const drawing = (render: NonNullable<AnyProcess['view']>['render']) => defineProcess({ ...echo, view: { render } });
 
 describe('the picture of a step', () => {
   it('is drawn of the state before it, in the colours asked for', async (t) => {
@@ -45,7 +45,7 @@ describe('the picture of a step', () => {
     const { ask } = await served(t, process, { disks: 5 }, { model: 'simulated', maxSteps: 20 });
     let state = process.start({ disks: 5 });
     for (let step = 0; step <= 20; step++) {
-      const drawn = process.render!(state);
+      const drawn = process.view!.render!(state);
       const [tag] = /^<svg [^>]*>/.exec(drawn)!;
       for (const [theme, text] of [
         ['light', PICTURE_COLORS.light.text],

@@ -1,5 +1,6 @@
+import { callPart } from '../core/call-part.ts';
 import type { Json } from '../core/journal.ts';
-import { type AnyProcess, callPart } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import { Refusal } from './refusal.ts';
 
 /** `system`: as whoever looks at it asks for. */
@@ -47,7 +48,7 @@ const NAMESPACE = 'http://www.w3.org/2000/svg';
 /**
  * A state as its process draws it, as an SVG document in the page's colours. States hold what models wrote, so it may hold
  * anything: to be shown as an image, or under a policy that runs nothing and loads nothing (`guard.ts`).
- * @throws {Refusal} `no-picture` where the process has no `render`, or gives something else.
+ * @throws {Refusal} `no-picture` where the process has no `view.render`, or gives something else.
  * @throws {ProcessError} `threw`
  */
 export function pictureOf(
@@ -55,13 +56,13 @@ export function pictureOf(
   { state, stepIndex }: { readonly state: Json; readonly stepIndex: number },
   theme: PictureTheme,
 ): string {
-  const { name, render } = process;
+  const { name, view: { render } = {} } = process;
   const where = `process ${JSON.stringify(name)}`;
   if (render === undefined) {
     throw new Refusal(
       404,
       'no-picture',
-      `${where} has no \`render\`, which would draw its states: add it for a picture.`,
+      `${where} has no \`view.render\`, which would draw its states: add it for a picture.`,
     );
   }
   const svg: unknown = callPart(process, 'render', stepIndex, () => render(state));

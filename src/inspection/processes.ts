@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import { isMap, type RunRecord } from '../core/journal.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { Refusal } from './refusal.ts';
 
 /** From a built-in name or the path of a module to the process; its failure says what was expected. */

@@ -1,6 +1,7 @@
 import { MdapError } from '../core/errors.ts';
 import { billOf, isMap, type RunRecord } from '../core/journal.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { isSimulated } from '../models/resolve.ts';
 import { openCalibration } from '../open-calibration.ts';
 import { DEFAULT_K, DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';

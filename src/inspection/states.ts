@@ -1,8 +1,10 @@
+import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
 import type { Json } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadAction } from '../core/journal-reader.ts';
-import { type AnyProcess, callPart, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
+import { parseInput } from '../core/schema.ts';
 import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
 

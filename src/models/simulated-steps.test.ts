@@ -36,7 +36,7 @@ function requestOf(process: AnyProcess, state: unknown, draw: number): ModelRequ
 
 /** The same with a history of this share of errors, as the process says. */
 function afterErrors(share: number): AnyProcess {
-  return defineProcess({ ...ADD, errorShare: () => share });
+  return defineProcess({ ...ADD, simulation: { errorShare: () => share } });
 }
 
 async function shareRight(options: SimulatedModelOptions, process: AnyProcess, draws: number): Promise<number> {
@@ -142,7 +142,9 @@ test('a step is as hard within an answer as alone', async () => {
   const start = HANOI.start({ disks: 1 });
   const one = defineProcess({
     ...HANOI,
-    madeOf: (state) => ({ process: HANOI, state, steps: 1, action: ([action]) => action as HanoiAction }),
+    simulation: {
+      madeOf: (state) => ({ process: HANOI, state, steps: 1, action: ([action]) => action as HanoiAction }),
+    },
   });
   // Its only mistake, and its right move, in a share that is the step's own.
   const rights = async (process: AnyProcess) => {
@@ -178,7 +180,7 @@ test('a verdict on a whole answer is one, not step by step', async () => {
   const request = requestOf(WHOLE, state, 0);
   for (const [action, verdict] of [
     [WHOLE.reference!(state), 'yes'],
-    [WHOLE.mistakes!(state)[0], 'no'],
+    [WHOLE.simulation!.mistakes!(state)[0], 'no'],
   ] as const) {
     const subject = { ...request.subject!, proposed: { action } };
     assert.equal((await model.generate({ ...request, subject })).text, verdict);
@@ -200,6 +202,6 @@ test('both are in the id, and refused out of their range', () => {
 
 test('an addition in parts is told apart from one in whole', async () => {
   const state: AddState = ADD.start({ digits: 3, seed: 1 });
-  assert.equal(ADD.madeOf?.(state), undefined);
-  assert.equal(WHOLE.madeOf?.(WHOLE.start({ disks: 2 }))?.steps, 3);
+  assert.equal(ADD.simulation?.madeOf?.(state), undefined);
+  assert.equal(WHOLE.simulation?.madeOf?.(WHOLE.start({ disks: 2 }))?.steps, 3);
 });

@@ -289,10 +289,10 @@ test('alternatives: as many wrong answers as asked for, if the process has so ma
     const steps = await readings({ p: 0, alternatives }, 16);
     for (const [i, step] of steps.entries()) {
       const different = new Set(step.map(({ key }) => key)).size;
-      assert.ok(different <= Math.min(alternatives, HANOI.mistakes!(STATES[i]!).length));
+      assert.ok(different <= Math.min(alternatives, HANOI.simulation!.mistakes!(STATES[i]!).length));
     }
     const inAll = steps.filter((step, i) => {
-      const possible = Math.min(alternatives, HANOI.mistakes!(STATES[i]!).length);
+      const possible = Math.min(alternatives, HANOI.simulation!.mistakes!(STATES[i]!).length);
       return new Set(step.map(({ key }) => key)).size === possible;
     });
     // 16 draws miss one of two equally likely answers with chance 3e-5.
@@ -302,10 +302,12 @@ test('alternatives: as many wrong answers as asked for, if the process has so ma
 
 for (const concentration of [0.5, 0.7, 0.95, 1]) {
   test(`concentration ${concentration}: that share of the wrong answers agrees on the commonest one`, async () => {
-    const two = STATES.map((state, i) => ({ state, i })).filter(({ state }) => HANOI.mistakes!(state).length >= 2);
+    const two = STATES.map((state, i) => ({ state, i })).filter(
+      ({ state }) => HANOI.simulation!.mistakes!(state).length >= 2,
+    );
     assert.ok(two.length > 3_000);
     const steps = await readings({ p: 0, alternatives: 2, concentration }, 2, 2);
-    const pairs = steps.filter((_, i) => HANOI.mistakes!(STATES[i % STATES.length]!).length >= 2);
+    const pairs = steps.filter((_, i) => HANOI.simulation!.mistakes!(STATES[i % STATES.length]!).length >= 2);
     const agreeing = pairs.filter(([a, b]) => a!.key === b!.key).length;
     // Both on the commonest, or both on the other.
     const expected = concentration ** 2 + (1 - concentration) ** 2;
@@ -316,7 +318,7 @@ for (const concentration of [0.5, 0.7, 0.95, 1]) {
 
 test('which mistake is the commonest differs from step to step', async () => {
   const steps = await readings({ p: 0, alternatives: 2, concentration: 1 }, 1);
-  const states = STATES.map((state, i) => ({ mistakes: HANOI.mistakes!(state), key: steps[i]![0]!.key }));
+  const states = STATES.map((state, i) => ({ mistakes: HANOI.simulation!.mistakes!(state), key: steps[i]![0]!.key }));
   const withTwo = states.filter(({ mistakes }) => mistakes.length >= 2);
   const first = withTwo.filter(({ mistakes, key }) => HANOI.key(mistakes[0]!) === key).length;
   assertShare(first, withTwo.length, 0.5, 'the first mistake of the process');
@@ -404,7 +406,7 @@ test('a process without reference or reply is refused, with what to do', async (
 
 test('a process without mistakes is refused once the model is to err, not before', async () => {
   for (const mistakes of [undefined, () => []]) {
-    const request = requestOf(STATES[0], 0, { ...HANOI, mistakes });
+    const request = requestOf(STATES[0], 0, { ...HANOI, simulation: { mistakes } });
     assert.equal((await modelOf({ p: 1 }).generate(request)).finishReason, 'stop');
     await assert.rejects(modelOf({ p: 0 }).generate(request), (thrown) => {
       assert.ok(thrown instanceof UsageError);

@@ -31,7 +31,7 @@ export interface SimulatedModelOptions {
    * that those before it made; and a step is as hard there as alone. 0 by default: p is that of the whole answer.
    */
   readonly perStep?: number;
-  /** Most different wrong answers to a step; bounded by the process's own `mistakes`. 1 by default, the worst case. */
+  /** Most different wrong answers to a step; bounded by the process's own `simulation.mistakes`. 1 by default, the worst case. */
   readonly alternatives?: number;
   /** Share of the wrong answers that agree on the commonest one, from 1 / alternatives (the default) to 1. */
   readonly concentration?: number;
@@ -67,7 +67,7 @@ export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens',
 /**
  * A model that answers in text as a real one would, with chosen error rates. A sample is a function of seed, prompt and
  * draw number alone, so concurrency, resuming and replaying see the same samples. The process must have `reference` and
- * `reply`, and `mistakes` where p < 1.
+ * `reply`, and `simulation.mistakes` where p < 1.
  * @throws {UsageError} for options outside their range.
  */
 export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model {
@@ -201,9 +201,9 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
       subject,
       seed: turns.length === 0 ? seeds.asked : mix(seeds.asked, hashText(earlier)),
       mistakeSeed: seeds.mistake,
-      p: conditioned(stepP, process.errorShare?.(state) ?? 0),
+      p: conditioned(stepP, process.simulation?.errorShare?.(state) ?? 0),
       v: stepV,
-      parts: settings.perStep === 1 && proposed === undefined ? process.madeOf?.(state) : undefined,
+      parts: settings.perStep === 1 && proposed === undefined ? process.simulation?.madeOf?.(state) : undefined,
       inputTokens: Math.ceil((system.length + earlier.length + user.length) / TYPICAL_CHARS_PER_TOKEN),
       right: undefined,
     };
@@ -218,10 +218,10 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
 
   function mistakeOf(step: { process: AnyProcess; state: unknown; seed: number }, random: Random): unknown {
     const { process, state, seed } = step;
-    const mistakes = (process.mistakes?.(state) ?? []).slice(0, alternatives);
+    const mistakes = (process.simulation?.mistakes?.(state) ?? []).slice(0, alternatives);
     if (mistakes.length === 0) {
       throw new UsageError(
-        `the simulated model is to err, but process ${JSON.stringify(process.name)} gives no \`mistakes\` for a step: ` +
+        `the simulated model is to err, but process ${JSON.stringify(process.name)} gives no \`simulation.mistakes\` for a step: ` +
           'add them, or simulate with p=1.',
       );
     }

@@ -1,7 +1,8 @@
 import { MdapError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
+import { parseInput } from '../core/schema.ts';
 
 /** What is known before a run. Equation numbers below are those of arXiv 2511.09030. */
 export interface PlanInput {

@@ -11,8 +11,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../core/errors.ts';
-import { type AnyProcess, parseInput } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import { RedFlag, readReply } from '../core/red-flags.ts';
+import { parseInput } from '../core/schema.ts';
 import { type ExtractState, extract } from './extract.ts';
 import { type Fields, type Json, readSchema } from './record-schema.ts';
 

@@ -77,7 +77,7 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
     apply: (state, answer) => ({ ...state, answer }),
     reference: isChecked ? ({ expected }) => expected! : undefined,
     reply: (answer) => JSON.stringify(answer),
-    mistakes: ({ expected = {}, schema }) => mistakesIn(expected, schemas.of(schema)),
+    simulation: { mistakes: ({ expected = {}, schema }) => mistakesIn(expected, schemas.of(schema)) },
   });
 }
 

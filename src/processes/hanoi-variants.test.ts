@@ -32,7 +32,7 @@ const legalStates = fc
   .tuple(fc.integer({ min: 1, max: 12 }), fc.array(fc.nat(2), { maxLength: 60 }))
   .map(([disks, choices]) =>
     choices.reduce((state, choice) => {
-      const actions = [HANOI.reference!(state), ...HANOI.mistakes!(state)];
+      const actions = [HANOI.reference!(state), ...HANOI.simulation!.mistakes!(state)];
       return HANOI.apply(state, actions[choice % actions.length]!);
     }, HANOI.start({ disks })),
   )
@@ -295,7 +295,7 @@ for (const form of VARIANTS) {
   describe(`the parser of "${form.name}"`, () => {
     test('reads the inverse of the reply', () => assert.equal(form.reply!(RIGHT, FOUR), right));
 
-    const wrong = HANOI.mistakes!(FOUR).map((action) => form.reply!(action, FOUR));
+    const wrong = HANOI.simulation!.mistakes!(FOUR).map((action) => form.reply!(action, FOUR));
     const accepted = {
       ...readings.accepted,
       'the asked lines': right,

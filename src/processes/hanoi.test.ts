@@ -61,7 +61,7 @@ const legalStates = fc
   .tuple(towers, fc.array(fc.nat(2), { maxLength: 40 }))
   .map(([start, choices]) =>
     choices.reduce((state, choice) => {
-      const actions = [STRICT.reference!(state), ...STRICT.mistakes!(state)];
+      const actions = [STRICT.reference!(state), ...STRICT.simulation!.mistakes!(state)];
       return STRICT.apply(state, actions[choice % actions.length]!);
     }, start),
   )
@@ -107,7 +107,7 @@ describe('after a wrong decision', () => {
     fc.assert(
       fc.property(legalStates, (state) => {
         assert.ok(STRICT.prompt(state).user.length > 0);
-        const actions = [STRICT.reference!(state), ...STRICT.mistakes!(state)];
+        const actions = [STRICT.reference!(state), ...STRICT.simulation!.mistakes!(state)];
         assert.ok(actions.length >= 2);
         for (const action of actions) assert.equal(STRICT.check!(action, state), undefined);
         assert.equal(new Set(actions.map(STRICT.key)).size, actions.length);
@@ -151,7 +151,7 @@ describe('after a wrong decision', () => {
         fc.property(states, (state) => {
           assert.ok(process.prompt(state).user.length > 0);
           if (process.isDone(state)) return;
-          for (const action of [process.reference!(state), ...process.mistakes!(state)]) {
+          for (const action of [process.reference!(state), ...process.simulation!.mistakes!(state)]) {
             accepts(parser, process.reply!(action, state), state, action);
           }
         }),
@@ -373,7 +373,7 @@ test('on well-formed replies the three parsers agree', () => {
   const before = fc.constantFrom('', 'Disk 1 moved last.\n', `${lines([1, 0, 1], [[], [], []])}\nNo.\n`);
   fc.assert(
     fc.property(legalStates, before, fc.constantFrom('', '\n', ' \n'), fc.boolean(), (state, start, end, isTight) => {
-      for (const action of [STRICT.reference!(state), ...STRICT.mistakes!(state)]) {
+      for (const action of [STRICT.reference!(state), ...STRICT.simulation!.mistakes!(state)]) {
         const reply = STRICT.reply!(action, state);
         const text = start + (isTight ? reply.replaceAll(', ', ',') : reply) + end;
         for (const parser of ['strict', 'flag', 'repair'] as const) accepts(parser, text, state, action);
@@ -469,7 +469,7 @@ next_state = [[4, 1], [3], [2]]`;
     const actions = process.reference!(last) as readonly HanoiAction[];
     assert.equal(actions.length, 2);
     assert.ok(process.isDone(process.apply(last, actions)));
-    const beyond = STRICT.mistakes!(process.apply(last, actions))[0]!;
+    const beyond = STRICT.simulation!.mistakes!(process.apply(last, actions))[0]!;
     const text = process.reply!([...actions, beyond], last);
     const verdict = readMoves(text, last, process);
     assert.ok(verdict instanceof RedFlag && /expected no more than 2 of these steps, got 3/.test(verdict.detail));

@@ -55,8 +55,8 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
     apply: (_, { move, nextState }) => ({ pegs: nextState, previousMove: move }),
     reference: (state) => moved(state, referenceMove(state)),
     reply: ({ move, nextState }) => `move = ${showMove(move)}\nnext_state = ${showPegs(nextState)}`,
-    mistakes: wrongMoves,
-    render: drawHanoi,
+    simulation: { mistakes: wrongMoves },
+    view: { render: drawHanoi },
     // Of moves that nothing checks it is not known where the next one starts.
     subtasks: parser === 'strict' ? hanoiBy : undefined,
   });

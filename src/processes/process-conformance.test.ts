@@ -16,9 +16,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../core/errors.ts';
-import { type AnyProcess, type Form, inSubtasks, parseInput, testVariants } from '../core/process.ts';
+import { type AnyProcess, type Form, inSubtasks, testVariants } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { RedFlag, readReply, type Valid } from '../core/red-flags.ts';
+import { parseInput } from '../core/schema.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { run } from '../run.ts';
 import { BUILT_IN_PROCESSES, builtInProcess } from './index.ts';
@@ -113,7 +114,7 @@ function wander(process: AnyProcess, input: unknown, most: number): unknown[] {
   let state: unknown = stored(process.start(input));
   while (states.length < most) {
     states.push(state);
-    const mistakes = process.mistakes!(state);
+    const mistakes = process.simulation!.mistakes!(state);
     const wrong = mistakes[Math.floor(random() * mistakes.length * 2)];
     state = stored(process.apply(state, frozen(wrong ?? process.reference!(state))));
     if (process.isDone(state)) state = stored(process.start(input));
@@ -178,9 +179,10 @@ for (const { create, given, size } of CASES) {
       ];
 
       test('has all that the simulated model needs', () => {
-        for (const field of ['reference', 'reply', 'mistakes', 'steps'] as const) {
+        for (const field of ['reference', 'reply', 'steps'] as const) {
           assert.equal(typeof process[field], 'function', field);
         }
+        assert.equal(typeof process.simulation?.mistakes, 'function');
       });
 
       test('the input survives being checked again', async () => {
@@ -198,9 +200,9 @@ for (const { create, given, size } of CASES) {
         assert.deepEqual(other.start(input), process.start(input));
         for (const state of visited) {
           const reference = frozen(process.reference!(state));
-          for (const { reference: again, mistakes, apply, isDone, forms } of [process, other]) {
+          for (const { reference: again, simulation, apply, isDone, forms } of [process, other]) {
             assert.deepEqual(again!(state), reference);
-            assert.deepEqual(mistakes!(state), process.mistakes!(state));
+            assert.deepEqual(simulation!.mistakes!(state), process.simulation!.mistakes!(state));
             assert.deepEqual(apply(state, reference), process.apply(state, reference));
             assert.equal(isDone(state), false);
             for (const [i, { name, prompt, reply }] of forms.entries()) {
@@ -214,7 +216,7 @@ for (const { create, given, size } of CASES) {
 
       test('replies in every form are read back; reference and mistakes pass the check under different keys', () => {
         for (const state of visited) {
-          const actions = [process.reference!(state), ...process.mistakes!(state)];
+          const actions = [process.reference!(state), ...process.simulation!.mistakes!(state)];
           assert.ok(actions.length >= 2, 'every step can go wrong');
           assert.equal(new Set(actions.map(process.key)).size, actions.length, JSON.stringify(actions));
           for (const action of actions.map(stored)) {
@@ -231,7 +233,7 @@ for (const { create, given, size } of CASES) {
 
       test('a reply in one form is never another action in another form', () => {
         for (const state of visited) {
-          for (const action of [process.reference!(state), ...process.mistakes!(state)]) {
+          for (const action of [process.reference!(state), ...process.simulation!.mistakes!(state)]) {
             for (const form of process.forms) {
               const text = form.reply!(action, state);
               for (const other of process.forms) {
@@ -255,7 +257,7 @@ for (const { create, given, size } of CASES) {
       test('the variants pass their self-test, and a wrong parser does not, under its name', () => {
         for (const state of visited) testVariants(process, state);
         const [state] = visited;
-        const [mistake] = process.mistakes!(state);
+        const [mistake] = process.simulation!.mistakes!(state);
         for (const wrong of process.forms) {
           const forms = process.forms.map((form) => (form === wrong ? { ...form, parse: () => mistake } : form));
           assert.throws(
@@ -267,7 +269,7 @@ for (const { create, given, size } of CASES) {
 
       test('a step after a mistake can be asked and answered', () => {
         for (const state of sparse(states)) {
-          for (const mistake of process.mistakes!(state)) {
+          for (const mistake of process.simulation!.mistakes!(state)) {
             const next = stored(process.apply(state, frozen(mistake)));
             if (process.isDone(next)) continue;
             assert.ok(process.prompt(next).user.length > 0);
@@ -316,7 +318,7 @@ for (const { create, given, size } of CASES) {
           assert.deepEqual(result.state, states[steps] ?? end);
           const { contestedSteps, flags } = result;
           // Where answers are verified, a wrong one is no vote.
-          const isSeen = process.verify === undefined ? contestedSteps > 0 : (flags.refuted ?? 0) > 0;
+          const isSeen = process.verification?.verify === undefined ? contestedSteps > 0 : (flags.refuted ?? 0) > 0;
           assert.ok(isSeen && result.flagged > 0, 'the model did err');
         });
       }
@@ -347,7 +349,7 @@ for (const { create, given, size } of CASES) {
           }
         }
         // The first right answer is the decision of a verified step: few are asked for in other forms than the first.
-        const leastWrong = process.verify === undefined ? names.length : 1;
+        const leastWrong = process.verification?.verify === undefined ? names.length : 1;
         assert.ok(voted.size === names.length && dissented.size >= leastWrong, 'each form votes, right and wrong');
       });
     });

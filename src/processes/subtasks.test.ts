@@ -153,13 +153,13 @@ test('a mistake is one wrong step, with what is right after it', () => {
     fc.property(jobs, sizes, fc.nat(), ({ single, input }, size, which) => {
       const { process, state: start, right } = placeIn(single, input, size, which);
       const places = new Set<number>();
-      for (const list of process.mistakes!(start) as unknown[][]) {
+      for (const list of process.simulation!.mistakes!(start) as unknown[][]) {
         const place = keysOf(single, list).findIndex((key, i) => key !== keysOf(single, right)[i]);
         places.add(place);
         let state = start;
         for (const [i, action] of list.entries()) {
           const key = single.key(action);
-          if (i === place) assert.ok(keysOf(single, single.mistakes!(state)).includes(key));
+          if (i === place) assert.ok(keysOf(single, single.simulation!.mistakes!(state)).includes(key));
           else assert.equal(key, single.key(single.reference!(state)));
           state = single.apply(state, action);
         }
@@ -176,7 +176,7 @@ test('of many places 32 have mistakes, the first and others spread evenly', () =
       const process = inSubtasks(single, steps);
       const state = process.start(input);
       const right = keysOf(single, process.reference!(state));
-      const lists = process.mistakes!(state) as unknown[][];
+      const lists = process.simulation!.mistakes!(state) as unknown[][];
       const placeOf = (list: unknown[]) => keysOf(single, list).findIndex((key, i) => key !== right[i]);
       const places = [...new Set(lists.map(placeOf))].toSorted((a, b) => a - b);
       assert.deepEqual(

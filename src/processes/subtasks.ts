@@ -36,7 +36,8 @@ export function subtasksOf<Input, State, Action>(
   stepsPerSubtask: number,
   parts: SubtaskParts<Input, State, Action>,
 ): Process<Input, State, readonly Action[]> {
-  const { start, isDone, input, version, apply, check, verify, isVerifiable, key, render } = single;
+  const { start, isDone, input, version, apply, check, key } = single;
+  const { verify, isVerifiable } = single.verification ?? {};
   /** The right actions from here on, at most so many. */
   const follow = (state: State, most: number): Action[] => {
     const actions: Action[] = [];
@@ -79,42 +80,46 @@ export function subtasksOf<Input, State, Action>(
       return redFlag('illegal', `expected ${count} steps, got ${actions.length}`);
     },
     // A list is right where each of its actions is, which can be told only where each of them can.
-    verify:
-      verify === undefined || isVerifiable !== undefined
-        ? undefined
-        : async (actions, state) => {
-            let reached = state;
-            for (const action of actions) {
-              if (!(await verify(action, reached))) return false;
-              reached = apply(reached, action);
-            }
-            return true;
-          },
-    madeOf: (state) => ({
-      process: single,
-      state,
-      steps: countSteps(state),
-      action: (actions) => actions as readonly Action[],
-    }),
+    verification: {
+      verify:
+        verify === undefined || isVerifiable !== undefined
+          ? undefined
+          : async (actions, state) => {
+              let reached = state;
+              for (const action of actions) {
+                if (!(await verify(action, reached))) return false;
+                reached = apply(reached, action);
+              }
+              return true;
+            },
+    },
     key: (actions) => actions.map(key).join(' '),
     apply: (state, actions) => actions.reduce<State>((reached, action) => apply(reached, action), state),
     reference: rightActions,
     reply: parts.reply,
-    render,
-    mistakes: (state) => {
-      const right = rightActions(state);
-      const found: { readonly rank: number; readonly actions: readonly Action[] }[] = [];
-      const places = spread(Math.min(MAX_WRONG_STEPS, right.length), right.length);
-      let reached = state;
-      for (const [place, action] of right.entries()) {
-        const mistakes = places.has(place) ? single.mistakes!(reached) : [];
-        for (const [rank, mistake] of mistakes.entries()) {
-          const after = follow(apply(reached, mistake), right.length - place - 1);
-          found.push({ rank, actions: [...right.slice(0, place), mistake, ...after] });
+    view: { render: single.view?.render },
+    simulation: {
+      madeOf: (state) => ({
+        process: single,
+        state,
+        steps: countSteps(state),
+        action: (actions) => actions as readonly Action[],
+      }),
+      mistakes: (state) => {
+        const right = rightActions(state);
+        const found: { readonly rank: number; readonly actions: readonly Action[] }[] = [];
+        const places = spread(Math.min(MAX_WRONG_STEPS, right.length), right.length);
+        let reached = state;
+        for (const [place, action] of right.entries()) {
+          const mistakes = places.has(place) ? single.simulation!.mistakes!(reached) : [];
+          for (const [rank, mistake] of mistakes.entries()) {
+            const after = follow(apply(reached, mistake), right.length - place - 1);
+            found.push({ rank, actions: [...right.slice(0, place), mistake, ...after] });
+          }
+          reached = apply(reached, action);
         }
-        reached = apply(reached, action);
-      }
-      return found.toSorted((a, b) => a.rank - b.rank).map(({ actions }) => actions);
+        return found.toSorted((a, b) => a.rank - b.rank).map(({ actions }) => actions);
+      },
     },
   });
 }

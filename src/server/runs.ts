@@ -97,7 +97,7 @@ export class Runs {
   async #shownBy(live: LiveRun): Promise<Pick<RunDetail, 'hasPicture' | 'hasOutline'>> {
     if (isMap(live)) return { hasPicture: false, hasOutline: false };
     const process = await this.#processes.of(live).catch(() => undefined);
-    return { hasPicture: process?.render !== undefined, hasOutline: process?.outline !== undefined };
+    return { hasPicture: process?.view?.render !== undefined, hasOutline: process?.view?.outline !== undefined };
   }
 
   async charts(runId: string): Promise<RunCharts> {

@@ -1,3 +1,4 @@
+import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { isMap, type Journal, type Json, unknownRun } from '../core/journal.ts';
 import {
@@ -7,7 +8,7 @@ import {
   type ReadDecision,
   requireRun,
 } from '../core/journal-reader.ts';
-import { type AnyProcess, callPart } from '../core/process.ts';
+import { type AnyProcess } from '../core/process.ts';
 import type {
   DecideAnswer,
   DecideRequest,
@@ -151,7 +152,7 @@ export class Steps {
       return { stepIndex: step, state: null, prompts: [], reference: null, hasPicture: false, ...found };
     }
     const { state, process } = found;
-    const { reference, forms, render } = process;
+    const { reference, forms } = process;
     return {
       stepIndex: step,
       state,
@@ -160,7 +161,7 @@ export class Steps {
         return { variant: name, system: system ?? null, user };
       }),
       reference: reference ? { action: callPart(process, 'reference', step, () => reference(state)) } : null,
-      hasPicture: render !== undefined,
+      hasPicture: process.view?.render !== undefined,
       missing: null,
       isPending: false,
     };
@@ -188,11 +189,11 @@ export class Steps {
     const found = await this.#before(runId, step);
     if ('missing' in found) return { rows: [], ...found };
     const { process, state } = found;
-    if (process.outline === undefined) {
+    if (process.view?.outline === undefined) {
       const missing = `process ${JSON.stringify(process.name)} has no \`outline\`, which would make a tree of its states.`;
       return { rows: [], missing, isPending: false };
     }
-    const rows = callPart(process, 'outline', step, () => process.outline!(state));
+    const rows = callPart(process, 'outline', step, () => process.view!.outline!(state));
     const decisions = await this.#reader.decisions(runId, { toStep: step, maxActionChars: 0 });
     return { rows: outlineView(rows, decisions), missing: null, isPending: false };
   }

@@ -1,4 +1,5 @@
-import { type AnyProcess, callPart } from '../core/process.ts';
+import { callPart } from '../core/call-part.ts';
+import type { AnyProcess } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
 import type { Interval } from './special-functions.ts';
 

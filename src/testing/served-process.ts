@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import { callPart } from '../core/call-part.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model, Sample } from '../core/model.ts';
-import { type AnyProcess, callPart, type Prompt, type StepSubject } from '../core/process.ts';
+import type { AnyProcess, Prompt, StepSubject } from '../core/process.ts';
 import { RedFlag, readReply } from '../core/red-flags.ts';
 import type { ServedRequest } from './openai-server.ts';
 

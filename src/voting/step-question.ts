@@ -1,4 +1,5 @@
-import { callPart, callPartAsync, type Process } from '../core/process.ts';
+import { callPart, callPartAsync } from '../core/call-part.ts';
+import type { Process } from '../core/process.ts';
 import type { Question } from './question.ts';
 import { judgeForm } from './verifier.ts';
 
@@ -8,7 +9,8 @@ export function questionOf<Input, State, Action>(
   state: State,
   stepIndex: number,
 ): Question<Action> {
-  const { check, verify, isVerifiable, role, key, forms } = process;
+  const { check, verification, role, key, forms } = process;
+  const { verify, isVerifiable } = verification ?? {};
   const isVerified =
     verify !== undefined &&
     (isVerifiable === undefined || callPart(process, 'isVerifiable', stepIndex, () => isVerifiable(state)));

@@ -12,7 +12,7 @@ const VERIFIER_MARGIN = 3;
 /** A model is asked whether this action is right: yes or no, nothing else. */
 export function judgeForm(process: AnyProcess, state: unknown, action: unknown): AskedForm<boolean> {
   const form = process.forms[0]!;
-  const prompt = process.verifyPrompt?.(action, state) ?? defaultPrompt(process, state, action);
+  const prompt = process.verification?.verifyPrompt?.(action, state) ?? defaultPrompt(process, state, action);
   return { prompt, subject: { process, state, form, proposed: { action } }, parse: parseVerdict };
 }
 

@@ -1,5 +1,6 @@
+import { callPart } from '../../core/call-part.ts';
 import { candidateKey } from '../../core/candidate.ts';
-import { type AnyProcess, callPart, defineProcess, type Parts, type Prompt } from '../../core/process.ts';
+import { type AnyProcess, defineProcess, type Parts, type Prompt } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import type { Arrangement, Method, Outcome } from '../method.ts';
 import { UNVOTED, type WholeJob, wholeJob } from './sized.ts';
@@ -67,11 +68,11 @@ class Writer {
   }
 
   get mistakes(): readonly Written[] {
-    return (this.#whole.mistakes?.(this.#start) ?? []).map((action: unknown) => this.#written(action));
+    return (this.#whole.simulation?.mistakes?.(this.#start) ?? []).map((action: unknown) => this.#written(action));
   }
 
   get parts(): Parts<Written> | undefined {
-    const parts = this.#whole.madeOf?.(this.#start);
+    const parts = this.#whole.simulation?.madeOf?.(this.#start);
     return parts && { ...parts, action: (actions) => this.#written(parts.action(actions)) };
   }
 
@@ -141,12 +142,16 @@ function arrangeCalls(
     },
     key: keyOf,
     apply: ({ replies }, reply) => ({ replies: [...replies, reply] }),
-    focus: (state) => at(state).dependsOn,
-    next: ({ replies }) => (call(replies)!.isAwaited ? undefined : { replies: [...replies, UNKNOWN] }),
+    independence: {
+      focus: (state) => at(state).dependsOn,
+      next: ({ replies }) => (call(replies)!.isAwaited ? undefined : { replies: [...replies, UNKNOWN] }),
+    },
     reference: (state) => at(state).notes?.[0] ?? writer.right,
     reply: ({ text }) => text,
-    mistakes: (state) => at(state).notes?.slice(1) ?? writer.mistakes,
-    madeOf: (state) => (at(state).kind === 'notes' ? undefined : writer.parts),
+    simulation: {
+      mistakes: (state) => at(state).notes?.slice(1) ?? writer.mistakes,
+      madeOf: (state) => (at(state).kind === 'notes' ? undefined : writer.parts),
+    },
   });
   return {
     process: calls,

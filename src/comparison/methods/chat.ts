@@ -54,10 +54,11 @@ export function chat(name: string, options: ChatOptions & { readonly k?: number 
  */
 export function inChat(process: AnyProcess, options: ChatOptions): AnyProcess {
   const { window = Number.POSITIVE_INFINITY, errors } = options;
-  const { reference, reply, mistakes, key, check } = process;
+  const { reference, reply, key, check } = process;
+  const mistakes = process.simulation?.mistakes;
   if (errors !== undefined && (reply === undefined || mistakes === undefined)) {
     throw new UsageError(
-      `process ${JSON.stringify(process.name)}: expected \`reply\` and \`mistakes\`, from which an artificial history is written: add them.`,
+      `process ${JSON.stringify(process.name)}: expected \`reply\` and \`simulation.mistakes\`, from which an artificial history is written: add them.`,
     );
   }
   const isRight = (action: unknown, state: unknown) => key(action) === key(reference!(state));
@@ -93,8 +94,10 @@ export function inChat(process: AnyProcess, options: ChatOptions): AnyProcess {
     }),
     reference: ({ state }) => saidOf(reference!(state), state),
     reply: reply && (({ action }, { state }) => reply(action, state)),
-    mistakes: mistakes && (({ state }) => mistakes(state).map((action) => saidOf(action, state))),
-    errorShare: ({ turns }) => (turns.length === 0 ? 0 : turns.filter((turn) => !turn.isRight).length / turns.length),
+    simulation: {
+      mistakes: mistakes && (({ state }) => mistakes(state).map((action) => saidOf(action, state))),
+      errorShare: ({ turns }) => (turns.length === 0 ? 0 : turns.filter((turn) => !turn.isRight).length / turns.length),
+    },
   });
 }
 

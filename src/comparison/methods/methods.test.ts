@@ -46,7 +46,7 @@ const count: Process<{ to: number }, Count, number> = defineProcess({
   reference: ({ at }) => at + 1,
   reply: String,
   // Right again from there on, as far as counting goes: 100 too much.
-  mistakes: ({ at }) => (at < 100 ? [at + 101] : []),
+  simulation: { mistakes: ({ at }) => (at < 100 ? [at + 101] : []) },
   subtasks: (m): AnyProcess =>
     subtasksOf(count, m, {
       prompt: ({ at }, wanted) => ({ system: 'Count on.', user: `${wanted} from ${at}` }),
@@ -175,7 +175,7 @@ describe('a chat', () => {
         }
         const seen = rights.slice(-window);
         const share = seen.length === 0 ? 0 : seen.filter((isRight) => !isRight).length / seen.length;
-        assert.equal(process.errorShare!(state), share);
+        assert.equal(process.simulation!.errorShare!(state), share);
       }),
     );
   });
@@ -185,7 +185,7 @@ describe('a chat', () => {
       const process = inChat(count, { errors });
       let state = process.start({ to: 99 });
       for (let at = 0; at < 2_000; at++) state = process.apply(state, { action: at % 99, text: '' });
-      return process.errorShare!(state);
+      return process.simulation!.errorShare!(state);
     };
     assert.equal(shareOf(0), 0);
     assert.equal(shareOf(100), 1);
@@ -194,7 +194,10 @@ describe('a chat', () => {
   });
 
   test('needs to know mistakes for an artificial history', () => {
-    assert.throws(() => inChat({ ...count, mistakes: undefined }, { errors: 10 }), /expected `reply` and `mistakes`/);
+    assert.throws(
+      () => inChat({ ...count, simulation: { mistakes: undefined } }, { errors: 10 }),
+      /expected `reply` and `simulation.mistakes`/,
+    );
   });
 });
 

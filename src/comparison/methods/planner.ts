@@ -35,7 +35,7 @@ export function planner(name: string): Method {
 }
 
 function planned(process: AnyProcess, steps: number): AnyProcess {
-  const { reference, reply, mistakes, key, check } = process;
+  const { reference, reply, simulation, key, check } = process;
   return defineProcess<unknown, PlannedState, PlannedAction>({
     name: `${process.name}-planned`,
     version: process.version,
@@ -55,8 +55,12 @@ function planned(process: AnyProcess, steps: number): AnyProcess {
       'action' in one ? { state: process.apply(state, one.action), plan } : { state, plan: one.plan },
     reference: ({ state, plan }) => (plan === null ? { plan: SIMULATED_PLANS[0] } : { action: reference!(state) }),
     reply: reply && ((one, { state }) => ('action' in one ? reply(one.action, state) : one.plan)),
-    mistakes: ({ state, plan }) =>
-      plan === null ? [{ plan: SIMULATED_PLANS[1] }] : (mistakes?.(state) ?? []).map((action) => ({ action })),
+    simulation: {
+      mistakes: ({ state, plan }) =>
+        plan === null
+          ? [{ plan: SIMULATED_PLANS[1] }]
+          : (simulation?.mistakes?.(state) ?? []).map((action) => ({ action })),
+    },
   });
 }
 

@@ -1,5 +1,6 @@
+import { callPart } from '../../core/call-part.ts';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, callPart, inSubtasks } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { firstToK, type StopRule } from '../../statistics/stop-rules.ts';
 
 /** A reply that cannot be read, or is flagged, is asked for again so often by methods that do not vote. */

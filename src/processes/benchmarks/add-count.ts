@@ -46,7 +46,9 @@ export function addCount(): Process<AddInput, AddCountState, number> {
     reference: ({ count }) => count + 1,
     reply: (action) => `${SENTENCE}${action}.`,
     // Stuck, one too many, gone back.
-    mistakes: ({ count, left }) => [count, count + 2, count - 1].filter((wrong) => wrong >= 0 && wrong <= 20 - left),
+    simulation: {
+      mistakes: ({ count, left }) => [count, count + 2, count - 1].filter((wrong) => wrong >= 0 && wrong <= 20 - left),
+    },
     subtasks: countBy,
   });
 }

@@ -12,8 +12,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, type Form, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, type Form, inSubtasks } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { type AddAction, type AddInput, type AddState, add, isRightSum, NUMBER_WORDS } from './add.ts';
 import { type AddCountState, addCount } from './add-count.ts';
 import { assertFlagged, assertRefused } from './suite.ts';
@@ -89,7 +90,7 @@ for (const process of [ADD, COUNT] as readonly AnyProcess[]) {
           const { end } = walk<AddState>(process, process.start(input), (state, step) => {
             const right = process.reference!(state);
             if (step !== at % steps) return right;
-            const mistakes = process.mistakes!(state);
+            const mistakes = process.simulation!.mistakes!(state);
             const wrong = mistakes[which % mistakes.length];
             difference = BigInt(totalOf(wrong) - totalOf(right)) * 10n ** BigInt(state.column);
             return wrong;
@@ -103,7 +104,7 @@ for (const process of [ADD, COUNT] as readonly AnyProcess[]) {
 
     test('replies are read back; the right action and every mistake pass the check, and are different', () => {
       for (const state of process === ADD ? COLUMNS : COUNTS) {
-        const actions = [process.reference!(state), ...process.mistakes!(state)];
+        const actions = [process.reference!(state), ...process.simulation!.mistakes!(state)];
         assert.ok(actions.length >= 2, JSON.stringify(state));
         assert.equal(new Set(actions.map(process.key)).size, actions.length);
         for (const action of actions) {

@@ -97,14 +97,16 @@ export function add(): Process<AddInput, AddState, AddAction> {
     apply: (state, { digit, carry }) => closeColumn(state, digit, carry),
     reference: (state) => actionOf(totalOf(state)),
     reply: ({ digit, carry }) => `digit = ${digit}, carry = ${carry}`,
-    mistakes: (state) => {
-      const right = totalOf(state);
-      // The carry forgotten or made up; miscounted by one or two; the carry not passed on, or passed on for nothing.
-      const wrong = [state.carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2];
-      return [...new Set([...wrong, right - 10, right + 10])]
-        .filter((total) => total >= 0 && total <= 19)
-        .map(actionOf)
-        .filter((action) => checkOrder(action, columnOf(state)) === undefined);
+    simulation: {
+      mistakes: (state) => {
+        const right = totalOf(state);
+        // The carry forgotten or made up; miscounted by one or two; the carry not passed on, or passed on for nothing.
+        const wrong = [state.carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2];
+        return [...new Set([...wrong, right - 10, right + 10])]
+          .filter((total) => total >= 0 && total <= 19)
+          .map(actionOf)
+          .filter((action) => checkOrder(action, columnOf(state)) === undefined);
+      },
     },
     subtasks: addBy,
   });

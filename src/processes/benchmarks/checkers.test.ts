@@ -10,8 +10,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { type CheckersAction, type CheckersState, checkers, isCheckersSolved } from './checkers.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
 
@@ -54,7 +55,7 @@ const anyStates = fc
     let state = PROCESS.start({ checkers: count });
     for (const choice of choices) {
       // Mostly right, or the game is over soon.
-      const actions = [PROCESS.reference!(state), PROCESS.reference!(state), ...PROCESS.mistakes!(state)];
+      const actions = [PROCESS.reference!(state), PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)];
       const next = PROCESS.apply(state, actions[choice % actions.length]!);
       if (PROCESS.isDone(next)) return state;
       state = next;
@@ -69,7 +70,7 @@ describe('the benchmark', () => {
     isRight: isCheckersSolved,
     // Where the turn goes wrong without a move to make by it, nothing is lost. By the first move the mirror image begins.
     isFatal: (state: CheckersState) =>
-      PROCESS.mistakes!(state).every(({ board, next }) => {
+      PROCESS.simulation!.mistakes!(state).every(({ board, next }) => {
         const isOver = boardsAfter(board).length === 0;
         return !canBeSolved(isOver ? board : PROCESS.reference!({ board, turn: next }).board);
       }),
@@ -108,7 +109,7 @@ describe('the solution', () => {
 test('after any wrong turn the game goes on to its end, within the steps predicted', () => {
   fc.assert(
     fc.property(anyStates, fc.nat(), (start, which) => {
-      const mistakes = PROCESS.mistakes!(start);
+      const mistakes = PROCESS.simulation!.mistakes!(start);
       assert.ok(mistakes.length > 0);
       let state = PROCESS.apply(start, mistakes[which % mistakes.length]!);
       const isDeadEnd = !canBeSolved(state.board);
@@ -128,7 +129,7 @@ test('a mistake is the turn passed on wrongly, then other legal moves', () => {
   // Red has jumped, and can again; blue could slide.
   const state: CheckersState = { board: 'RB_BR', turn: 'R' };
   assert.deepEqual(PROCESS.reference!(state), { from: 0, to: 2, board: '_BRBR', next: 'B' });
-  assert.deepEqual(PROCESS.mistakes!(state), [
+  assert.deepEqual(PROCESS.simulation!.mistakes!(state), [
     { from: 0, to: 2, board: '_BRBR', next: 'R' },
     { from: 3, to: 2, board: 'RBB_R', next: 'R' },
   ]);

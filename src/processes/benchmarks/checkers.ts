@@ -60,11 +60,13 @@ export function checkers(): Process<CheckersInput, CheckersState, CheckersAction
     apply: (_, { board, next }) => ({ board, turn: next }),
     reference: referenceMove,
     reply: replyOf,
-    mistakes: (state) => {
-      const right = referenceMove(state);
-      const others = legalMoves(state.board).filter(({ from }) => from !== right.from);
-      const passedOn = { ...right, next: otherThan(right.next) };
-      return [passedOn, ...others.map((move) => moved(state.board, move))];
+    simulation: {
+      mistakes: (state) => {
+        const right = referenceMove(state);
+        const others = legalMoves(state.board).filter(({ from }) => from !== right.from);
+        const passedOn = { ...right, next: otherThan(right.next) };
+        return [passedOn, ...others.map((move) => moved(state.board, move))];
+      },
     },
     subtasks: checkersBy,
   });

@@ -13,8 +13,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { createDictionary, type DictSumInput, type DictSumState, dictSum, wordsOfTurn } from './dict-sum.ts';
 import { assertFlagged, readWith } from './suite.ts';
 
@@ -249,7 +250,7 @@ describe('the reply', () => {
   test('mistakes are different wrong sums that pass the check; there always are some', () => {
     fc.assert(
       fc.property(states, (any) => {
-        const sums = [PROCESS.reference!(any), ...PROCESS.mistakes!(any)];
+        const sums = [PROCESS.reference!(any), ...PROCESS.simulation!.mistakes!(any)];
         assert.ok(sums.length >= 3);
         assert.equal(new Set(sums).size, sums.length);
         for (const sum of sums) assert.equal(PROCESS.check!(sum, any), undefined);

@@ -96,14 +96,16 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
     apply: (state, action) => ({ ...state, turn: state.turn + 1, sum: action }),
     reference,
     reply: MAIN.reply,
-    mistakes: (state) => {
-      const numbers = numbersOf(state);
-      const last = numbers.at(-1)!;
-      const right = total(state.sum, numbers);
-      // A carry lost or made up; the last number subtracted, forgotten, or added twice; miscounted by one.
-      const wrong = [right + 10, right - 10, right - 2 * last, right - last, right + last, right + 1, right - 1];
-      const reach = MOST * state.keysPerTurn;
-      return [...new Set(wrong)].filter((sum) => sum !== right && checkReach(sum - state.sum, reach) === undefined);
+    simulation: {
+      mistakes: (state) => {
+        const numbers = numbersOf(state);
+        const last = numbers.at(-1)!;
+        const right = total(state.sum, numbers);
+        // A carry lost or made up; the last number subtracted, forgotten, or added twice; miscounted by one.
+        const wrong = [right + 10, right - 10, right - 2 * last, right - last, right + last, right + 1, right - 1];
+        const reach = MOST * state.keysPerTurn;
+        return [...new Set(wrong)].filter((sum) => sum !== right && checkReach(sum - state.sum, reach) === undefined);
+      },
     },
     subtasks: (turns) => {
       const formOf = (wording: Wording) => ({

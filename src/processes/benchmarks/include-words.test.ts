@@ -12,8 +12,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { memoryJournal } from '../../journals/memory.ts';
 import { scriptedModel } from '../../models/scripted.ts';
 import { run } from '../../run.ts';
@@ -73,7 +74,7 @@ describe('the report', () => {
         assert.equal(asked.length, input.words);
         assert.equal(new Set(asked).size, input.words);
         for (const [i, state] of states.entries()) {
-          assert.equal(PROCESS.verify!(PROCESS.reference!(state), state), true);
+          assert.equal(PROCESS.verification!.verify!(PROCESS.reference!(state), state), true);
           for (const word of wordsAsked(state)) assert.match(end.report[i]!, new RegExp(`\\b${word}\\b`));
         }
         assert.equal(includesAllWords(end), true);
@@ -86,7 +87,7 @@ describe('the report', () => {
       fc.property(inputs, fc.nat(), fc.nat(), (input, at, which) => {
         const { states, end } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
-        const mistakes = PROCESS.mistakes!(state);
+        const mistakes = PROCESS.simulation!.mistakes!(state);
         const { text } = mistakes[which % mistakes.length]!;
         assert.equal(includesAllWords({ ...end, report: end.report.with(state.section, text) }), false);
         assert.equal(includesAllWords({ ...end, report: end.report.slice(1) }), false);
@@ -133,7 +134,7 @@ describe('a candidate', () => {
     const texts = ['Our lawyer sold the garden last week.', 'The garden now belongs to a lawyer.'];
     assert.deepEqual(texts.map(included), ['garden lawyer', 'garden lawyer']);
     assert.deepEqual(
-      texts.map((text) => PROCESS.verify!(PROCESS.parse(`Section: ${text}`, START), START)),
+      texts.map((text) => PROCESS.verification!.verify!(PROCESS.parse(`Section: ${text}`, START), START)),
       [true, true],
     );
     assert.equal(included('Nothing of it was to be found.'), '');
@@ -145,12 +146,12 @@ describe('a candidate', () => {
         const { states } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
         const words = wordsAsked(state);
-        const mistakes = PROCESS.mistakes!(state);
+        const mistakes = PROCESS.simulation!.mistakes!(state);
         assert.equal(mistakes.length, words.length);
         assert.equal(new Set(mistakes.map(PROCESS.key)).size, words.length);
         for (const mistake of mistakes) {
           assert.equal(PROCESS.check!(mistake, state), undefined);
-          assert.equal(PROCESS.verify!(mistake, state), false);
+          assert.equal(PROCESS.verification!.verify!(mistake, state), false);
           assert.equal(mistake.included.length, words.length - 1);
         }
         assert.ok(!mistakes[0]!.included.includes(words.at(-1)!), 'the last one is forgotten first');
@@ -184,7 +185,7 @@ describe('a run', () => {
         const state = oneCall.start(input);
         const actions = oneCall.reference!(state) as IncludeWordsAction[];
         const last = walk<IncludeWordsState>(ANY, input).states.at(-1)!;
-        return oneCall.reply!(wrong ? actions.with(-1, PROCESS.mistakes!(last)[0]!) : actions, state);
+        return oneCall.reply!(wrong ? actions.with(-1, PROCESS.simulation!.mistakes!(last)[0]!) : actions, state);
       });
     const options = { k: 1, maxVotes: 4, maxOutputTokens: 10_000 };
     const right = await run(oneCall, input, { ...options, model: answer(false), journal: memoryJournal() });
@@ -320,14 +321,14 @@ test('a section does not depend on those before it', () => {
     fc.property(inputs, fc.nat(), (input, at) => {
       const { states } = walk<IncludeWordsState>(ANY, input);
       const state = states[at % states.length]!;
-      const ahead = PROCESS.next!(state);
+      const ahead = PROCESS.independence!.next!(state);
       assert.equal(ahead === undefined, state.section === states.length - 1);
       if (ahead === undefined) return;
-      for (const action of [PROCESS.reference!(state), ...PROCESS.mistakes!(state)]) {
+      for (const action of [PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)]) {
         const real = PROCESS.apply(state, action);
-        assert.deepEqual(PROCESS.focus!(ahead), PROCESS.focus!(real));
+        assert.deepEqual(PROCESS.independence!.focus!(ahead), PROCESS.independence!.focus!(real));
         for (const { prompt } of PROCESS.forms) assert.deepEqual(prompt(ahead), prompt(real));
-        assert.deepEqual(PROCESS.mistakes!(ahead), PROCESS.mistakes!(real));
+        assert.deepEqual(PROCESS.simulation!.mistakes!(ahead), PROCESS.simulation!.mistakes!(real));
       }
       assert.throws(() => PROCESS.apply(ahead, PROCESS.reference!(ahead)), /all known/);
     }),
@@ -376,9 +377,12 @@ describe('several sections a sample', () => {
     const process = inSubtasks(ANY, 3);
     const { states } = walk<IncludeWordsState>(ANY, { words: 6, wordsPerStep: 2, seed: 9 });
     const right = states.map((state) => PROCESS.reference!(state));
-    assert.equal(await process.verify!(right, states[0]), true);
+    assert.equal(await process.verification!.verify!(right, states[0]), true);
     for (const [i, state] of states.entries()) {
-      assert.equal(await process.verify!(right.with(i, PROCESS.mistakes!(state)[0]!), states[0]), false);
+      assert.equal(
+        await process.verification!.verify!(right.with(i, PROCESS.simulation!.mistakes!(state)[0]!), states[0]),
+        false,
+      );
     }
   });
 

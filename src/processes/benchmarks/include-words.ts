@@ -73,24 +73,28 @@ export function includeWords(): Process<IncludeWordsInput, IncludeWordsState, In
       return read(sentence!, state);
     },
     check: (action, state) => checkSentence(action, wordsOf(state).length),
-    verify: (action, state) => action.included.length === wordsOf(state).length,
+    verification: { verify: (action, state) => action.included.length === wordsOf(state).length },
     key: ({ included }) => included.join(' '),
     apply: (state, { text }) => {
       if (state.isAhead) throw new Error('expected a state whose sections are all known');
       return { ...state, section: state.section + 1, report: [...state.report, text] };
     },
-    focus: ({ words, wordsPerStep, seed, section }) => ({ words, wordsPerStep, seed, section }),
-    next: (state) =>
-      state.section + 1 < sectionsOf(state) ? { ...state, section: state.section + 1, isAhead: true } : undefined,
+    independence: {
+      focus: ({ words, wordsPerStep, seed, section }) => ({ words, wordsPerStep, seed, section }),
+      next: (state) =>
+        state.section + 1 < sectionsOf(state) ? { ...state, section: state.section + 1, isAhead: true } : undefined,
+    },
     reference: (state) => read(sentenceOf(wordsOf(state)), state),
     reply: ({ text }) => `Section: ${text}`,
-    mistakes: (state) => {
-      const words = wordsOf(state);
-      // From the last word on, which is forgotten most; every other one is there, but in another form.
-      const slips = words.map((word, i) =>
-        words.toSpliced(i, 1, ...((words.length - i) % 2 === 0 ? [`${word}'s`] : [])),
-      );
-      return slips.toReversed().map((slip) => read(sentenceOf(slip), state));
+    simulation: {
+      mistakes: (state) => {
+        const words = wordsOf(state);
+        // From the last word on, which is forgotten most; every other one is there, but in another form.
+        const slips = words.map((word, i) =>
+          words.toSpliced(i, 1, ...((words.length - i) % 2 === 0 ? [`${word}'s`] : [])),
+        );
+        return slips.toReversed().map((slip) => read(sentenceOf(slip), state));
+      },
     },
     subtasks: (sections) =>
       subtasksOf(process, sections, {

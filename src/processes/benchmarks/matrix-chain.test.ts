@@ -13,7 +13,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, type Prompt, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks, type Prompt } from '../../core/process.ts';
+import { parseInput } from '../../core/schema.ts';
 import {
   createMatrices,
   isRightChain,
@@ -129,7 +130,7 @@ describe('the chain', () => {
   test('of different orders has different ends, and no mistake is made good', () => {
     const { states, end } = walk<MatrixChainState>(ANY, INPUT);
     for (const state of states) {
-      for (const mistake of PROCESS.mistakes!(state)) {
+      for (const mistake of PROCESS.simulation!.mistakes!(state)) {
         let reached = PROCESS.apply(state, mistake);
         while (!PROCESS.isDone(reached)) reached = PROCESS.apply(reached, PROCESS.reference!(reached));
         assert.notDeepEqual(reached.product, end.product);
@@ -256,7 +257,7 @@ describe('the check', () => {
     for (const state of states) {
       const right = PROCESS.reference!(state);
       assert.equal(PROCESS.check!(right, state), undefined);
-      for (const mistake of PROCESS.mistakes!(state)) {
+      for (const mistake of PROCESS.simulation!.mistakes!(state)) {
         assert.equal((determinant(mistake) - determinant(right)) % 97n, 0n);
       }
       for (let place = 0; place < 4; place++) {

@@ -109,10 +109,12 @@ export function matrixChain(): Process<MatrixChainInput, MatrixChainState, Matri
     apply: (state, product) => ({ ...state, turn: state.turn + 1, product }),
     reference,
     reply: MAIN.reply,
-    mistakes: (state) => {
-      const wrong = new Map(wrongProducts(state, matrixOf(state)).map((product) => [showMatrix(product), product]));
-      wrong.delete(showMatrix(reference(state)));
-      return [...wrong.values()].filter((product) => check(product, state) === undefined);
+    simulation: {
+      mistakes: (state) => {
+        const wrong = new Map(wrongProducts(state, matrixOf(state)).map((product) => [showMatrix(product), product]));
+        wrong.delete(showMatrix(reference(state)));
+        return [...wrong.values()].filter((product) => check(product, state) === undefined);
+      },
     },
     subtasks: (turns) =>
       subtasksOf(single, turns, {

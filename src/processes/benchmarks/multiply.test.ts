@@ -11,7 +11,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { parseInput } from '../../core/schema.ts';
 import { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './suite.ts';
 
@@ -94,7 +95,7 @@ test('one mistake makes its own difference to the product, in its place', () => 
       const steps = PROCESS.steps!(input);
       const { end } = walk<MultiplyState>(ANY, input, (state) => {
         if (++step !== at % steps) return undefined;
-        const mistakes = PROCESS.mistakes!(state);
+        const mistakes = PROCESS.simulation!.mistakes!(state);
         const wrong = mistakes[which % mistakes.length]!;
         difference = BigInt(wrong - PROCESS.reference!(state)) * 10n ** BigInt(state.row + state.column);
         return wrong;
@@ -110,7 +111,7 @@ describe('a product or a sum of two digits', () => {
     // Each carry below the lower digit; every addition with both carries; last columns, where the upper digit is 0.
     assert.equal(QUESTIONS.length, 10 * (1 + 45) + 200 + 18);
     for (const state of QUESTIONS) {
-      const actions = [PROCESS.reference!(state), ...PROCESS.mistakes!(state)];
+      const actions = [PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)];
       assert.ok(actions.length >= 2, JSON.stringify(state));
       assert.equal(new Set(actions).size, actions.length);
       for (const form of PROCESS.forms) {

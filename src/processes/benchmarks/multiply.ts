@@ -70,20 +70,22 @@ export function multiply(): Process<MultiplyInput, MultiplyState, number> {
     apply: writeDigit,
     reference: rightTotal,
     reply: (total) => `The result is ${total}.`,
-    mistakes: (state) => {
-      const { upper, lower, carry } = questionOf(state);
-      const right = rightTotal(state);
-      const wrong = state.isAdding
-        ? // The carry forgotten or made up; the column miscounted; the carry not passed on, or passed on for nothing.
-          [carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2, right - 10, right + 10]
-        : // The carry forgotten; the neighbours in the table; added instead; miscounted by one, or by ten.
-          [
-            ...[right - carry, right + lower, right - lower, right + upper, right - upper, upper + lower + carry],
-            ...[right + 1, right - 1, right + 10, right - 10],
-          ];
-      return [...new Set(wrong)].filter(
-        (total) => total !== right && total >= 0 && checkTotal(total, state) === undefined,
-      );
+    simulation: {
+      mistakes: (state) => {
+        const { upper, lower, carry } = questionOf(state);
+        const right = rightTotal(state);
+        const wrong = state.isAdding
+          ? // The carry forgotten or made up; the column miscounted; the carry not passed on, or passed on for nothing.
+            [carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2, right - 10, right + 10]
+          : // The carry forgotten; the neighbours in the table; added instead; miscounted by one, or by ten.
+            [
+              ...[right - carry, right + lower, right - lower, right + upper, right - upper, upper + lower + carry],
+              ...[right + 1, right - 1, right + 10, right - 10],
+            ];
+        return [...new Set(wrong)].filter(
+          (total) => total !== right && total >= 0 && checkTotal(total, state) === undefined,
+        );
+      },
     },
     subtasks: multiplyBy,
   });

@@ -11,8 +11,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 import { createDocument, type Edit, edited, FIELDS, type KindName, type Slice } from './round-trip-edits.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
@@ -34,7 +35,7 @@ const inputs: fc.Arbitrary<RoundTripInput> = fc.record({
 const anyStates = fc.tuple(inputs, fc.array(fc.nat(9), { maxLength: 100 })).map(([input, choices]) => {
   let state = PROCESS.start(input);
   for (const choice of choices) {
-    const actions = [PROCESS.reference!(state), ...PROCESS.mistakes!(state)];
+    const actions = [PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)];
     const next = PROCESS.apply(state, actions[choice % actions.length]!);
     if (PROCESS.isDone(next)) break;
     state = next;
@@ -80,7 +81,7 @@ describe('the trip', () => {
         const start = PROCESS.start(input);
         const wrong = at % PROCESS.steps!(input);
         const { end } = walk<RoundTripState>(ANY, input, (state) => {
-          const mistakes = PROCESS.mistakes!(state);
+          const mistakes = PROCESS.simulation!.mistakes!(state);
           return state.step === wrong ? mistakes[which % mistakes.length] : undefined;
         });
         assert.equal(isRightRoundTrip(end), false);
@@ -414,10 +415,11 @@ describe('what a step depends on', () => {
           ...state,
           document: state.document.map((slice) => (slice === sliceOf(state) ? slice : RECORD)),
         };
-        for (const part of ['focus', 'reference', 'mistakes', 'prompt'] as const) {
-          assert.deepEqual(PROCESS[part]!(other), PROCESS[part]!(state), part);
+        const { reference, prompt, independence, simulation } = PROCESS;
+        for (const part of [reference, prompt, independence?.focus, simulation?.mistakes]) {
+          assert.deepEqual(part!(other), part!(state));
         }
-        assert.equal(JSON.stringify(PROCESS.focus!(state)).includes('document'), false);
+        assert.equal(JSON.stringify(PROCESS.independence!.focus!(state)).includes('document'), false);
       }),
     );
   });
@@ -425,12 +427,12 @@ describe('what a step depends on', () => {
   test('is known before this step is decided, but at the last record', () => {
     fc.assert(
       fc.property(anyStates, (state) => {
-        const ahead = PROCESS.next!(state);
+        const ahead = PROCESS.independence!.next!(state);
         assert.equal(ahead === undefined, state.step % state.records === state.records - 1);
         if (ahead === undefined) return;
-        for (const action of [PROCESS.reference!(state), ...PROCESS.mistakes!(state)]) {
+        for (const action of [PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)]) {
           const real = PROCESS.apply(state, action);
-          assert.deepEqual(PROCESS.focus!(ahead), PROCESS.focus!(real));
+          assert.deepEqual(PROCESS.independence!.focus!(ahead), PROCESS.independence!.focus!(real));
           assert.deepEqual(PROCESS.prompt(ahead), PROCESS.prompt(real));
         }
         assert.throws(() => PROCESS.apply(ahead, PROCESS.reference!(ahead)), /all known/);

@@ -85,20 +85,24 @@ export function roundTrip(): Process<RoundTripInput, RoundTripState, Slice> {
       if (state.isAhead) throw new Error('expected a state whose records are all known');
       return { ...state, step: state.step + 1, document: state.document.with(placeOf(state).record, action) };
     },
-    focus: ({ document, isAhead: _, ...state }) => ({ ...state, slice: sliceOf({ document, ...state }) }),
-    // The next record; the first one waits until all have had their edit.
-    next: (state) =>
-      placeOf(state).record + 1 < state.records ? { ...state, step: state.step + 1, isAhead: true } : undefined,
+    independence: {
+      focus: ({ document, isAhead: _, ...state }) => ({ ...state, slice: sliceOf({ document, ...state }) }),
+      // The next record; the first one waits until all have had their edit.
+      next: (state) =>
+        placeOf(state).record + 1 < state.records ? { ...state, step: state.step + 1, isAhead: true } : undefined,
+    },
     reference,
     reply: MAIN.reply,
-    mistakes: (state) => {
-      const right = keyOf(reference(state));
-      const found = new Map(
-        slipsOf(sliceOf(state), passOf(state).edit)
-          .filter((slip) => check(slip, state) === undefined)
-          .map((slip) => [keyOf(slip), slip]),
-      );
-      return [...found].flatMap(([key, slip]) => (key === right ? [] : [slip]));
+    simulation: {
+      mistakes: (state) => {
+        const right = keyOf(reference(state));
+        const found = new Map(
+          slipsOf(sliceOf(state), passOf(state).edit)
+            .filter((slip) => check(slip, state) === undefined)
+            .map((slip) => [keyOf(slip), slip]),
+        );
+        return [...found].flatMap(([key, slip]) => (key === right ? [] : [slip]));
+      },
     },
     subtasks: (edits) =>
       subtasksOf(process, edits, {

@@ -10,8 +10,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './suite.ts';
 
@@ -26,7 +27,7 @@ const bits = fc.infiniteStream(fc.boolean());
 
 /** What is compared in a state. */
 function pairOf(state: SortState): [number, number] {
-  return [PROCESS.reference!(state), ...PROCESS.mistakes!(state)] as [number, number];
+  return [PROCESS.reference!(state), ...PROCESS.simulation!.mistakes!(state)] as [number, number];
 }
 
 describe('sort', () => {
@@ -221,7 +222,7 @@ describe('several comparisons a sample', () => {
         const process = inSubtasks(PROCESS, size);
         const { states } = walk<SortState>(process, input);
         const state = states[which % states.length]!;
-        const { steps, action } = process.madeOf!(state)!;
+        const { steps, action } = process.simulation!.madeOf!(state)!;
         const actions: number[] = [];
         for (let reached = state; actions.length < steps && !PROCESS.isDone(reached); ) {
           actions.push(pairOf(reached)[wrong.next().value! ? 1 : 0]);

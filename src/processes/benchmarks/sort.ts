@@ -67,7 +67,7 @@ export function sort(): Process<SortInput, SortState, number> {
     apply: takeNumber,
     reference: (state) => smallerOf(headsOf(state)),
     reply: (smaller) => `The smaller number is ${smaller}.`,
-    mistakes: (state) => [largerOf(headsOf(state))],
+    simulation: { mistakes: (state) => [largerOf(headsOf(state))] },
     subtasks: sortBy,
   });
 }
@@ -193,32 +193,34 @@ function sortBy(comparisons: number): Process<SortInput, SortState, readonly num
     reference,
     reply: (actions, state) => `ascending: ${orderOf(state, taskOf(state), actions).join(', ')}`,
     // Of the numbers that are closest together, the closest first. Of all comparisons of a long list they would be too many.
-    mistakes: (state) => {
-      const task = taskOf(state);
-      const gaps: number[] = [];
-      comparisonsOf(state, task, (heads) => {
-        gaps.push(Math.abs(heads.left - heads.right));
-        return smallerOf(heads);
-      });
-      const places = Array.from(gaps.keys()).toSorted((a, b) => gaps[a]! - gaps[b]!);
-      return places.slice(0, MAX_MISTAKES).map((wrong) => {
-        let place = 0;
-        return comparisonsOf(state, task, (heads) => (place++ === wrong ? largerOf(heads) : smallerOf(heads)));
-      });
-    },
-    madeOf: (state) => ({
-      process: single,
-      state,
-      steps: reference(state).length,
-      // Wrong ones may make a merge longer, or shorter.
-      action: (actions) => {
-        let place = 0;
-        return comparisonsOf(state, taskOf(state), (heads) => {
-          const action = actions[place++];
-          return action === heads.left || action === heads.right ? action : smallerOf(heads);
+    simulation: {
+      mistakes: (state) => {
+        const task = taskOf(state);
+        const gaps: number[] = [];
+        comparisonsOf(state, task, (heads) => {
+          gaps.push(Math.abs(heads.left - heads.right));
+          return smallerOf(heads);
+        });
+        const places = Array.from(gaps.keys()).toSorted((a, b) => gaps[a]! - gaps[b]!);
+        return places.slice(0, MAX_MISTAKES).map((wrong) => {
+          let place = 0;
+          return comparisonsOf(state, task, (heads) => (place++ === wrong ? largerOf(heads) : smallerOf(heads)));
         });
       },
-    }),
+      madeOf: (state) => ({
+        process: single,
+        state,
+        steps: reference(state).length,
+        // Wrong ones may make a merge longer, or shorter.
+        action: (actions) => {
+          let place = 0;
+          return comparisonsOf(state, taskOf(state), (heads) => {
+            const action = actions[place++];
+            return action === heads.left || action === heads.right ? action : smallerOf(heads);
+          });
+        },
+      }),
+    },
   });
 }
 

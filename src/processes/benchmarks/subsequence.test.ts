@@ -8,7 +8,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { parseInput } from '../../core/schema.ts';
 import { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './suite.ts';
 
@@ -41,7 +42,7 @@ const STATES: readonly SubsequenceState[] = fc
   .sample(fc.tuple(inputs, fc.array(fc.nat(7), { minLength: 30, maxLength: 30 })), { numRuns: 60, seed: 4 })
   .flatMap(([input, choices]) => {
     let step = 0;
-    return walk<SubsequenceState>(ANY, input, (state) => PROCESS.mistakes!(state)[choices[step++]!]).states;
+    return walk<SubsequenceState>(ANY, input, (state) => PROCESS.simulation!.mistakes!(state)[choices[step++]!]).states;
   });
 const isChoice = ({ numbers, sums }: SubsequenceState) => sums.length === numbers.length;
 

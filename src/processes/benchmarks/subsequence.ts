@@ -62,7 +62,7 @@ export function subsequence(): Process<SubsequenceInput, SubsequenceState, numbe
     apply: takeAnswer,
     reference: rightAnswer,
     reply: MAIN.reply,
-    mistakes: wrongAnswers,
+    simulation: { mistakes: wrongAnswers },
     subtasks: subsequenceBy,
   });
 }

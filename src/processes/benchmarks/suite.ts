@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, type Form, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, type Form, inSubtasks } from '../../core/process.ts';
 import { RedFlag, readReply, type Valid } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 
 /** What every benchmark with an exact checker must prove, on inputs of all kinds. Beside it stands process-conformance.test.ts. */
 export function proveBenchmark(benchmark: {
@@ -34,7 +35,7 @@ export function proveBenchmark(benchmark: {
         const wrongAt = fatal[at % fatal.length];
         const { end } = walk(process, input, (state) => {
           if (state !== wrongAt && JSON.stringify(state) !== JSON.stringify(wrongAt)) return undefined;
-          const mistakes = process.mistakes!(state);
+          const mistakes = process.simulation!.mistakes!(state);
           return mistakes[which % mistakes.length];
         });
         assert.equal(isRight(end), false, JSON.stringify(end));
@@ -46,11 +47,11 @@ export function proveBenchmark(benchmark: {
     fc.assert(
       fc.property(inputs, fc.infiniteStream(fc.nat(11)), (input, choices) => {
         const { states } = walk(process, input, (state) => {
-          const mistakes = process.mistakes!(state);
+          const mistakes = process.simulation!.mistakes!(state);
           return mistakes[choices.next().value! % (mistakes.length + 4)];
         });
         for (const state of states.slice(-40)) {
-          const actions = [process.reference!(state), ...process.mistakes!(state)];
+          const actions = [process.reference!(state), ...process.simulation!.mistakes!(state)];
           assert.ok(actions.length >= 2, `nothing can go wrong in ${JSON.stringify(state)}`);
           assert.equal(new Set(actions.map(process.key)).size, actions.length);
           for (const form of process.forms) {

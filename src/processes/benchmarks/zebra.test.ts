@@ -13,8 +13,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, inSubtasks, parseInput } from '../../core/process.ts';
+import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
+import { parseInput } from '../../core/schema.ts';
 import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
 import { isZebraSolved, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
 import {
@@ -53,7 +54,7 @@ const anyStates = fc.tuple(inputs, fc.array(fc.nat(9), { maxLength: 60 })).map((
   let state = PROCESS.start(input);
   for (const choice of choices) {
     const right = PROCESS.reference!(state);
-    const actions = [right, right, right, ...PROCESS.mistakes!(state)];
+    const actions = [right, right, right, ...PROCESS.simulation!.mistakes!(state)];
     const next = PROCESS.apply(state, actions[choice % actions.length]!);
     if (PROCESS.isDone(next)) break;
     state = next;
@@ -248,7 +249,7 @@ describe('after any decisions', () => {
       fc.property(inputs, fc.nat(), fc.nat(), (input, at, which) => {
         const { states, end } = walk<ZebraState>(ANY, input);
         const start = states[at % states.length]!;
-        const mistakes = PROCESS.mistakes!(start);
+        const mistakes = PROCESS.simulation!.mistakes!(start);
         let state = PROCESS.apply(start, mistakes[which % mistakes.length]!);
         const isLost = state.places.some((list, thing) => !list.includes(end.places[thing]![0]!));
         while (!PROCESS.isDone(state)) {

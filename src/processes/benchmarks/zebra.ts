@@ -95,7 +95,7 @@ export function zebra(): Process<ZebraInput, ZebraState, ZebraAction> {
     }),
     reference: (state) => appliedTo(state.places, ruleOf(state), state),
     reply: (action, state) => MAIN.reply(action, shown(state)),
-    mistakes: (state) => wrongLists(state, ruleOf(state), shown(state).lists),
+    simulation: { mistakes: (state) => wrongLists(state, ruleOf(state), shown(state).lists) },
     subtasks: (steps) => {
       const stepAfter = (count: number, state: ZebraState) => ({ ...state, step: state.step + count });
       const lines = stepLines<ZebraState, string>(

@@ -1,0 +1,131 @@
+import { UsageError } from './errors.ts';
+import { describeUnknown } from './nearest-name.ts';
+
+/** The name of a process's own `prompt` among its variants. */
+export const MAIN_VARIANT = 'main';
+
+const REQUIRED_FUNCTIONS = ['start', 'isDone', 'prompt', 'apply'];
+const OPTIONAL_FUNCTIONS = [
+  'steps',
+  'parse',
+  'check',
+  'key',
+  'effect',
+  'result',
+  'role',
+  'reference',
+  'reply',
+  'subtasks',
+];
+/** Fields that only some processes need stand together, all of them functions. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  verification: ['verify', 'isVerifiable', 'verifyPrompt'],
+  independence: ['focus', 'next'],
+  simulation: ['mistakes', 'madeOf', 'errorShare'],
+  view: ['render', 'outline'],
+};
+const FIELDS = [
+  ...['name', 'version', 'input', 'schema', 'variants'],
+  ...REQUIRED_FUNCTIONS,
+  ...OPTIONAL_FUNCTIONS,
+  ...Object.keys(GROUPS),
+];
+/** A process may be defined again, with changes: this is what `defineProcess` adds. */
+const DERIVED_FIELDS = ['forms'];
+/** Where a field of earlier versions is now. */
+const MOVED: ReadonlyMap<string, string> = new Map([
+  ['action', 'schema'],
+  ...Object.entries(GROUPS).flatMap(([group, names]) => names.map((name) => [name, `${group}: { ${name} }`] as const)),
+]);
+
+/**
+ * Checks that a definition has all that a process needs, and nothing that is unknown.
+ * @throws {UsageError} naming the field, what was expected and what came.
+ */
+export function checkDefinition(definition: object): void {
+  const given = definition as Readonly<Record<string, unknown>>;
+  const where = `process ${JSON.stringify(given.name ?? '(unnamed)')}`;
+  for (const field of ['name', 'version']) {
+    const value = given[field];
+    if (typeof value !== 'string' || value === '') {
+      throw new UsageError(`${where}: expected \`${field}\` to be a non-empty string, got ${typeof value}.`);
+    }
+  }
+  for (const field of Object.keys(given)) {
+    if (FIELDS.includes(field) || DERIVED_FIELDS.includes(field)) continue;
+    const place = MOVED.get(field);
+    throw new UsageError(
+      `${where}: ${place === undefined ? describeUnknown('field', field, FIELDS) : `\`${field}\` is now \`${place}\`: write it there.`}`,
+    );
+  }
+  requireFunctions(where, given, REQUIRED_FUNCTIONS);
+  requireFunctions(where, given, OPTIONAL_FUNCTIONS, { isOptional: true });
+  for (const [name, fields] of Object.entries(GROUPS)) checkGroup(where, name, given[name], fields);
+  if (given.parse === undefined && given.schema === undefined) {
+    throw new UsageError(
+      `${where}: expected \`parse\` (a function) or \`schema\` (a schema of the reply), got neither.`,
+    );
+  }
+  for (const field of ['input', 'schema']) requireSchema(where, field, given[field]);
+  checkVariants(where, given.variants);
+}
+
+function requireFunctions(
+  where: string,
+  given: Readonly<Record<string, unknown>>,
+  fields: readonly string[],
+  { isOptional = false } = {},
+): void {
+  for (const field of fields) {
+    const value = given[field];
+    if (typeof value === 'function' || (value === undefined && isOptional)) continue;
+    throw new UsageError(`${where}: expected \`${field}\` to be a function, got ${typeof value}.`);
+  }
+}
+
+function checkGroup(where: string, name: string, group: unknown, fields: readonly string[]): void {
+  if (group === undefined) return;
+  if (typeof group !== 'object' || group === null) {
+    throw new UsageError(
+      `${where}: expected \`${name}\` to be an object with ${fields.join(', ')}, got ${typeof group}.`,
+    );
+  }
+  for (const field of Object.keys(group)) {
+    if (!fields.includes(field)) {
+      throw new UsageError(`${where}: \`${name}\`: ${describeUnknown('field', field, fields)}`);
+    }
+  }
+  requireFunctions(`${where}: \`${name}\``, group as Readonly<Record<string, unknown>>, fields, { isOptional: true });
+}
+
+function requireSchema(where: string, field: string, schema: unknown): void {
+  if (schema === undefined) return;
+  const isSchema =
+    (typeof schema === 'object' || typeof schema === 'function') && schema !== null && '~standard' in schema;
+  if (isSchema) return;
+  throw new UsageError(
+    `${where}: expected \`${field}\` to be a Standard Schema, as zod, valibot or arktype make them, got ${typeof schema}.`,
+  );
+}
+
+function checkVariants(where: string, variants: unknown): void {
+  if (variants === undefined) return;
+  if (!Array.isArray(variants)) {
+    throw new UsageError(`${where}: expected \`variants\` to be a list, got ${typeof variants}.`);
+  }
+  const names = new Set([MAIN_VARIANT]);
+  for (const { name, prompt, parse, reply } of variants) {
+    if (typeof name !== 'string' || name === '' || names.has(name)) {
+      throw new UsageError(
+        `${where}: expected each variant to have a name of its own, not ${JSON.stringify(MAIN_VARIANT)}, got ${JSON.stringify(name)}.`,
+      );
+    }
+    for (const [field, value] of Object.entries({ prompt, parse, reply })) {
+      if (typeof value === 'function' || (value === undefined && field !== 'prompt')) continue;
+      throw new UsageError(
+        `${where}: expected \`${field}\` of variant ${JSON.stringify(name)} to be a function, got ${typeof value}.`,
+      );
+    }
+    names.add(name);
+  }
+}

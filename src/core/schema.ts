@@ -1,0 +1,51 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { UsageError } from './errors.ts';
+import { RedFlag } from './red-flags.ts';
+
+/**
+ * Reads a reply that must be one JSON document which fits the schema, and nothing else.
+ * @throws {RedFlag} `malformed` for any other reply.
+ * @throws {UsageError} for a schema that validates asynchronously.
+ */
+export function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Action>): Action {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RedFlag('malformed', `expected one JSON document and nothing else: ${(error as Error).message}`);
+  }
+  const result = schema['~standard'].validate(value);
+  if (result instanceof Promise) {
+    throw new UsageError('expected a synchronous schema in `schema`, got one that validates asynchronously.');
+  }
+  if (result.issues) throw new RedFlag('malformed', describeIssues(result.issues));
+  return result.value;
+}
+
+/**
+ * Checks an input against the schema of its process.
+ * @throws {UsageError} with every issue and its path.
+ */
+export async function parseInput<Input>(
+  process: { readonly name: string; readonly input?: StandardSchemaV1<unknown, Input> },
+  input: unknown,
+): Promise<Input> {
+  if (process.input === undefined) return input as Input;
+  const result = await process.input['~standard'].validate(input);
+  if (result.issues) {
+    throw new UsageError(
+      `the input does not fit process ${JSON.stringify(process.name)}: ${describeIssues(result.issues)}`,
+    );
+  }
+  return result.value;
+}
+
+/** What does not fit a schema, and where in it. */
+export function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
+  return issues
+    .map((issue) => {
+      const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+      return path === '' ? issue.message : `${path}: ${issue.message}`;
+    })
+    .join('; ');
+}
