@@ -1,7 +1,7 @@
 // Proves:
 //  1. The picture of a step is what the process makes of the state before it, in the colours asked for, of a run that goes on
 //     too; it comes under a policy that runs and loads nothing.
-//  2. Where there is none, the answer says why: no `render`, one that throws or gives something else, no state, no process.
+//  2. Where there is none, the answer says why: no `view.render`, one that throws or gives something else, no state, no process.
 //  3. A state that the action alone makes is told without the steps before; all others are worked out, whatever tricks
 //     `apply` plays with the state before.
 //  4. The colours are those of the pages.
@@ -122,7 +122,7 @@ describe('the picture of a step', () => {
     assert.deepEqual(await refused(throwing), [409, 'threw', 'process "echo": `render` threw at step 2: too few']);
     const [status, code, message] = await refused(echo);
     assert.deepEqual([status, code], [404, 'no-picture']);
-    assert.match(message, /^process "echo" has no `render`/);
+    assert.match(message, /^process "echo" has no `view\.render`/);
     for (const [given, got] of [
       ['<p>no</p>', '"<p>no</p>"'],
       ['<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', '"<!DOCTYPE svg'],

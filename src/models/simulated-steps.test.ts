@@ -36,7 +36,7 @@ function requestOf(process: AnyProcess, state: unknown, draw: number): ModelRequ
 
 /** The same with a history of this share of errors, as the process says. */
 function afterErrors(share: number): AnyProcess {
-  return defineProcess({ ...ADD, simulation: { errorShare: () => share } });
+  return defineProcess({ ...ADD, simulation: { ...ADD.simulation, errorShare: () => share } });
 }
 
 async function shareRight(options: SimulatedModelOptions, process: AnyProcess, draws: number): Promise<number> {
