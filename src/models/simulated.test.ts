@@ -410,7 +410,9 @@ test('a process without mistakes is refused once the model is to err, not before
     assert.equal((await modelOf({ p: 1 }).generate(request)).finishReason, 'stop');
     await assert.rejects(modelOf({ p: 0 }).generate(request), (thrown) => {
       assert.ok(thrown instanceof UsageError);
-      return /process "hanoi" gives no `simulation.mistakes` for a step: add them, or simulate with p=1/.test(thrown.message);
+      return /process "hanoi" gives no `simulation.mistakes` for a step: add them, or simulate with p=1/.test(
+        thrown.message,
+      );
     });
   }
 });
