@@ -8,7 +8,7 @@ import {
   type ReadDecision,
   requireRun,
 } from '../core/journal-reader.ts';
-import { type AnyProcess } from '../core/process.ts';
+import type { AnyProcess } from '../core/process.ts';
 import type {
   DecideAnswer,
   DecideRequest,
