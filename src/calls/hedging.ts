@@ -37,12 +37,12 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
   }
 
   /** A call that can be aborted by itself. */
-  function start({ prompt, subject, temperature, maxOutputTokens, signal }: ModelRequest, draw: number) {
+  function start({ prompt, stepIndex, subject, temperature, maxOutputTokens, signal }: ModelRequest, draw: number) {
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    const request = { prompt, subject, temperature, maxOutputTokens, draw, signal: controller.signal };
+    const request = { prompt, stepIndex, subject, temperature, maxOutputTokens, draw, signal: controller.signal };
     return {
       reply: sampler.sample(request),
       end: () => {

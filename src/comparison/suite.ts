@@ -2,6 +2,7 @@ import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
 import type { Budget, Spending } from '../calls/budget.ts';
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
+import { DelegatingModel } from '../core/delegating-model.ts';
 import { UsageError } from '../core/errors.ts';
 import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
@@ -170,7 +171,7 @@ async function runTrial(
   const result = await execute(arranged.process, input, {
     runId,
     // A model that has answered need not be tried by a single call first.
-    voters: [{ model: { ...withDrawsOf(model, salt), isBatched: state.hasLanded }, form: 0 }],
+    voters: [{ model: withDrawsOf(model, salt, { isProven: state.hasLanded }), form: 0 }],
     journal,
     clock,
     random: createRandom(salt),
@@ -307,10 +308,9 @@ async function firstVote(journal: Journal, runId: string, stepIndex: number): Pr
  * The model with draws of its own for each attempt and each step in it: a simulated model, and one on this machine, would say
  * the same in all attempts at one input, and wherever a state comes again.
  */
-function withDrawsOf(model: Model, salt: number): Model {
-  const generate = (request: ModelRequest) =>
-    model.generate(new OwnDraw(request, mix(salt, request.subject?.stepIndex ?? 0)));
-  return { ...model, generate };
+function withDrawsOf(model: Model, salt: number, parts: Partial<Model>): Model {
+  const generate = (request: ModelRequest) => model.generate(new OwnDraw(request, mix(salt, request.stepIndex ?? 0)));
+  return new DelegatingModel(model, { ...parts, generate });
 }
 
 class OwnDraw implements ModelRequest {
@@ -318,6 +318,7 @@ class OwnDraw implements ModelRequest {
   readonly temperature: number;
   readonly maxOutputTokens: number;
   readonly draw: number;
+  readonly stepIndex: number | undefined;
   readonly subject: ModelRequest['subject'];
   readonly #request: ModelRequest;
 
@@ -326,6 +327,7 @@ class OwnDraw implements ModelRequest {
     this.temperature = request.temperature;
     this.maxOutputTokens = request.maxOutputTokens;
     this.draw = (first + request.draw) >>> 0;
+    this.stepIndex = request.stepIndex;
     this.subject = request.subject;
     this.#request = request;
   }

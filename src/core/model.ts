@@ -22,7 +22,9 @@ export interface ModelRequest {
    * than a whole step of a fast model.
    */
   readonly signal: AbortSignal;
-  /** What the step is about; only for models that compute their reply (simulated). A real model reads the prompt alone. */
+  /** Number of the step within its run; undefined where a draw belongs to none. */
+  readonly stepIndex?: number;
+  /** What the step is about; handed to models with `readsSubject` alone. */
   readonly subject?: StepSubject;
 }
 
@@ -62,6 +64,13 @@ export interface Model {
   readonly temperature?: number;
   /** It gathers what it is asked, and answers all together: nobody must wait for another's answer before asking. */
   readonly isBatched?: boolean;
+  /** It has answered already: its first call need not be waited for before others are made. */
+  readonly isProven?: boolean;
+  /**
+   * It computes its replies from the process itself, whose reference knows what is right: a simulated model. All others are
+   * handed the prompt, and never see the `subject` of a request.
+   */
+  readonly readsSubject?: boolean;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };
   /**

@@ -396,7 +396,7 @@ class Run<Input, State, Action> {
         clock,
         random,
         maxRetries,
-        startsWithOneCall: !model.isBatched,
+        startsWithOneCall: !model.isBatched && !model.isProven,
         accounts,
         limits,
         budget,

@@ -267,6 +267,7 @@ describe('a guess (6)', () => {
     const model: Model = {
       id: 'scripted',
       price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 },
+      readsSubject: true,
       async generate(request) {
         const state = request.subject!.state as ChainState;
         const right = String(2 * state.digest);
@@ -343,6 +344,7 @@ describe('a guess (6)', () => {
     const model = calls.watch({
       id: 'scripted',
       price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 },
+      readsSubject: true,
       async generate(request) {
         const { step, digest } = request.subject!.state as ChainState;
         await clock.sleep(step === 0 ? 100 * (request.draw + 1) : 10, request.signal);
@@ -403,6 +405,7 @@ describe('what stays behind (7)', () => {
     const simulated = simulatedModel({ ...LATENCY, p: 0.9, clock });
     const model: Model = {
       ...simulated,
+      readsSubject: true,
       async generate(request) {
         const state = request.subject!.state as ChainState;
         if (state.step > 0 && state.step < 200) made.push(new WeakRef(request.prompt), new WeakRef(state));

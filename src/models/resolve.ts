@@ -1,5 +1,6 @@
 import type { Experimental_BatchV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Clock } from '../core/clock.ts';
+import { DelegatingModel } from '../core/delegating-model.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
 import { accountOf, aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
@@ -127,15 +128,7 @@ const BATCH_PRICE = 0.5;
 const TEMPERATURE = /^(.*)@t=(\d+(?:\.\d+)?)$/;
 
 function atTemperature(model: Model, temperature: number): Model {
-  return {
-    id: `${model.id}@t=${temperature}`,
-    price: model.price,
-    account: model.account,
-    rates: model.rates,
-    temperature,
-    generate: (request) => model.generate(request),
-    close: async () => model.close?.(),
-  };
+  return new DelegatingModel(model, { id: `${model.id}@t=${temperature}`, temperature });
 }
 
 /** The parts before and after the first separator. */

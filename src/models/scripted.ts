@@ -16,6 +16,7 @@ export function scriptedModel(
   return {
     id: 'scripted',
     price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 },
+    readsSubject: true,
     requests,
     async generate(request) {
       const call = requests.push(request) - 1;

@@ -251,6 +251,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   return {
     id: describe(options),
     price: { inputUsdPerMTok: settings.inputUsdPerMTok, outputUsdPerMTok: settings.outputUsdPerMTok },
+    readsSubject: true,
     rates: { p, v },
     generate: latencyMs > 0 ? answerLater : answerNow,
   };

@@ -6,6 +6,7 @@ import type { AskedForm } from './question.ts';
 /** What a model is asked with one draw. Its abort signal is made when somebody first asks for it: few models do. */
 export class DrawRequest implements ModelRequest {
   readonly prompt: Prompt;
+  readonly stepIndex: number | undefined;
   readonly subject: StepSubject | undefined;
   readonly draw: number;
   readonly temperature: number;
@@ -17,13 +18,15 @@ export class DrawRequest implements ModelRequest {
 
   constructor(
     asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
+    isSubjectRead: boolean,
     number: number,
     temperature: number,
     maxOutputTokens: number,
     inFlight: InFlight,
   ) {
     this.prompt = asked.prompt;
-    this.subject = asked.subject;
+    this.stepIndex = asked.subject?.stepIndex;
+    this.subject = isSubjectRead ? asked.subject : undefined;
     this.draw = number;
     this.temperature = temperature;
     this.maxOutputTokens = maxOutputTokens;

@@ -55,7 +55,14 @@ export class Draws<Action> {
       const own = this.#asked.has(voter) ? laterTemperature : firstTemperature;
       const temperature = sampler.model.temperature ?? own;
       this.#asked.add(voter);
-      const draw = new DrawRequest(reader.asked, number, temperature, maxOutputTokens, inFlight);
+      const draw = new DrawRequest(
+        reader.asked,
+        sampler.model.readsSubject === true,
+        number,
+        temperature,
+        maxOutputTokens,
+        inFlight,
+      );
       this.#open.push(draw);
       let reply: Sample;
       let release: (() => void) | undefined;
