@@ -294,6 +294,8 @@ async function runChain(
 function drawingAnew(model: Model, set = 0): Model {
   return {
     ...model,
+    // For the place within the sum alone.
+    readsSubject: true,
     generate: ({ prompt, temperature, maxOutputTokens, draw, signal, subject }: ModelRequest) => {
       const { column, left } = subject!.state as AddCountState;
       const step = set * STEPS_PER_SET + column * 32 + left;

@@ -14,6 +14,7 @@ import { candidateKey } from '../core/candidate.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { SampleEntry } from '../core/journal.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { StepSubject } from '../core/process.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
@@ -542,3 +543,41 @@ function sample(draw: number, reply: string): SampleEntry {
   } as const;
   return { ...entry, text: text(reply), candidate: text(reply), flag: undefined };
 }
+
+describe('what a model is told', () => {
+  const subject = { process: {}, state: 'secret', form: {} } as unknown as StepSubject;
+  const asked: Question<string> = {
+    stepIndex: 3,
+    ask: () => ({ prompt: { user: 'x' }, subject: { ...subject, stepIndex: 3 }, parse: (text) => text }),
+    formNamed: () => 0,
+    key: (action) => action,
+  };
+
+  for (const readsSubject of [undefined, true]) {
+    test(`is the subject of a step only where it asks for it: ${readsSubject}`, async () => {
+      const requests: ModelRequest[] = [];
+      const generate = async (request: ModelRequest): Promise<Sample> => {
+        requests.push(request);
+        return { text: 'a', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 0 };
+      };
+      const model: Model = { id: 'm', price: undefined, readsSubject, generate };
+      const sampler = createSampler({ model, clock: virtualClock(), random: createRandom(1), maxRetries: 0 });
+      await vote(asked, {
+        settings: {
+          rule: aheadByK({ margin: 1 }),
+          firstTemperature: 0,
+          temperature: 0,
+          maxOutputTokens: 9,
+          maxConcurrency: 1,
+        },
+        voters: [{ sampler, form: 0, variant: 'main' }],
+        inFlight: new InFlight(),
+        monotonicMs: () => 0,
+        onSample: () => {},
+      });
+      assert.equal(requests.length, 1);
+      assert.equal(requests[0]!.stepIndex, 3);
+      assert.equal(requests[0]!.subject?.state, readsSubject ? 'secret' : undefined);
+    });
+  }
+});
