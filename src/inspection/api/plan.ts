@@ -1,30 +1,27 @@
 import type { Calibration, ClassFigures } from '../../planning/calibration.ts';
 import type { Forecast } from '../../planning/forecast.ts';
+import type { Plan } from '../../planning/scaling-laws.ts';
 
 export interface PlanQuery {
   readonly steps: number;
   readonly p: number;
-  /** 1 by default. */
+  /** @default 1 */
   readonly v?: number;
-  /** 0 by default: errors are independent. */
+  /** How alike the errors of a step are. @default 0 */
   readonly rho?: number;
-  /** 0.95 by default. */
+  /** @default 0.95 */
   readonly target?: number;
-  /** By default the least that reaches the target. */
+  /** @default the least that reaches the target */
   readonly k?: number;
-  /** Steps per subtask, 1 by default; with `rho` 0 alone. */
+  /** Steps per subtask; with `rho` 0 alone. @default 1 */
   readonly m?: number;
-  /** Price of the sample of one step. */
+  /** Price of the sample of one step. @default not known */
   readonly sampleCostUsd?: number;
 }
 
 /** A margin with what comes of it. */
-export interface PlanPoint {
+export interface PlanPoint extends Pick<Plan, 'success' | 'votesPerStep' | 'samples' | 'costUsd'> {
   readonly k: number;
-  readonly success: number;
-  readonly votesPerStep: number;
-  readonly samples: number;
-  readonly costUsd: number | null;
 }
 
 /** Exact figures of ahead-by-k, wrong votes agreeing with each other. */
@@ -57,12 +54,11 @@ export interface PlanAnswer {
   readonly undecidedAfter: readonly number[];
 }
 
+/** One place of a curve: the least margin there and what comes of it, null where no margin is enough. */
 export type PlanCurvePoint<Axis extends string> = { readonly [axis in Axis]: number } & {
+  readonly [figure in keyof Omit<PlanPoint, 'k'>]: PlanPoint[figure] | null;
+} & {
   readonly margin: number | null;
-  readonly success: number | null;
-  readonly votesPerStep: number | null;
-  readonly samples: number | null;
-  readonly costUsd: number | null;
   /** Success at the margin of `plan`; null without one. */
   readonly successAtPlan: number | null;
 };

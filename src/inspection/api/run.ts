@@ -3,6 +3,7 @@ import type { ReadNote } from '../../core/journal-reader.ts';
 import type { DriftAlarm, TimelinePoint } from '../../core/run-memory.ts';
 import type { DoubtfulItem } from '../../engine/item-run.ts';
 import type { RuleForecast } from '../../planning/forecast.ts';
+import type { Plan } from '../../planning/scaling-laws.ts';
 import type { Certificate } from '../../statistics/certificate.ts';
 import type { RunSummary } from './runs.ts';
 import type { StepRow } from './steps.ts';
@@ -15,20 +16,13 @@ export interface DriftAlarmView extends DriftAlarm {
 export type NoteView = Omit<ReadNote, 'type'>;
 
 /** What was to be expected of the run before it began. */
-export interface RunPlanView {
+export interface RunPlanView
+  extends Pick<Plan, 'target' | 'p' | 'v' | 'steps' | 'success' | 'votesPerStep' | 'samples' | 'costUsd'> {
   /** `rates`: p and v as given or as the simulated model knows them. */
   readonly source: 'rates' | 'calibration';
   readonly rule: RuleForecast['rule'];
   readonly margin: number | null;
-  readonly target: number;
-  readonly p: number;
-  readonly v: number;
   readonly rho: number;
-  readonly steps: number;
-  readonly success: number;
-  readonly votesPerStep: number;
-  readonly samples: number;
-  readonly costUsd: number | null;
   /**
    * Share of the steps that is undecided after n votes, from n = 0; empty for a rule that it is not computed for. The share
    * that takes n votes is `undecidedAfter[n - 1] - undecidedAfter[n]`.
