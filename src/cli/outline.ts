@@ -6,7 +6,7 @@ import { loadProcess } from './process-source.ts';
 import { plural, printable, showCount, truncate } from './terminal.ts';
 
 const WIDEST = 100;
-/** Of a row; a tree deeper than this is indented no further. */
+/** Deeper rows are indented no further. */
 const MAX_INDENT = 20;
 
 /** A tree in lines, indented, each with what came out; with the votes of its steps where they are known. */
@@ -34,14 +34,14 @@ export function showOutline(
   return lines;
 }
 
-/** Of a decision that is wrong by the reference, by what it was to decide. */
+/** What a wrong decision is called, by the label of its step. */
 const FAILURES: Readonly<Record<string, string>> = {
   answer: 'atomic-miscalc',
   compose: 'composed-miscalc',
   'judge split': 'wrong-decomposition',
 };
 
-/** As `answer 7 : 4 (step 120)`; those that no vote decided are only counted. */
+/** Steps with their votes, such as `answer 7 : 4 (step 120)`. Steps that no vote decided are only counted. */
 function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number, DecisionEntry>): string {
   const isVoted = ({ stepIndex }: OutlineRow['steps'][number]) => decisions.get(stepIndex)?.settledBy !== 'verify';
   const proposals = steps.filter((step) => !isVoted(step));
@@ -56,7 +56,7 @@ function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number
   ].join(', ');
 }
 
-/** The tree of a run as its decisions make it; undefined for a process that has none, or cannot be found any more. */
+/** The tree that a run's decisions make; undefined if its process has no tree, or can no longer be loaded. */
 export async function outlineOfRun(reader: JournalReader, live: LiveRun) {
   const { runId, processSource, input, totals } = live;
   if (processSource === null || isMap(live)) return undefined;
@@ -71,7 +71,7 @@ export async function outlineOfRun(reader: JournalReader, live: LiveRun) {
     const decisions = await reader.decisions(runId, { toStep, maxActionChars: 0 });
     return { rows: process.view?.outline(state), decisions: new Map(decisions.map((one) => [one.stepIndex, one])) };
   } catch {
-    // Its module is gone or has changed: the rest can be looked at all the same.
+    // The module is gone or has changed. The rest of the run can be shown all the same.
     return undefined;
   }
 }

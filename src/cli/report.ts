@@ -48,13 +48,13 @@ const MAX_NOTES = 100;
 const MAX_STEPS = 20;
 const MAX_SAMPLES = 40;
 const MAX_TEXT_BYTES = 16_000;
-/** Of the samples of one step. */
+/** The samples of one step have at most so many characters together. */
 const MAX_STEP_CHARS = 500_000;
 const MAX_ACTION_CHARS = 4_000;
 /** Contested steps that are read at once. */
 const STEPS_AT_ONCE = 2_000;
 
-/** @throws {JournalError} where there is no such run, or no journal that can be read. */
+/** @throws {JournalError} `unknown-run`, or what is wrong with the journal. */
 export async function makeReport(
   runId: string,
   options: {
@@ -97,7 +97,7 @@ async function planOf(live: LiveRun, processes: Processes): Promise<RunForecast>
   }
 }
 
-/** Of the state after the last decision; null where the process draws none, or this one cannot be told or drawn. */
+/** The state after the last decision; null if the process draws none, or if it is not known or cannot be drawn. */
 async function pictureOfLast(reader: JournalReader, live: LiveRun, processes: Processes): Promise<Report['picture']> {
   const { steps: stepIndex } = live.totals;
   if (isMap(live)) return null;
@@ -113,7 +113,7 @@ async function pictureOfLast(reader: JournalReader, live: LiveRun, processes: Pr
   }
 }
 
-/** Over all steps that are decided now. */
+/** Charts over all steps that are decided now. */
 async function chartsOf(reader: JournalReader, live: LiveRun): Promise<RunCharts> {
   const figures = new FiguresCache(reader, systemClock);
   let charts = await figures.chartsOf(live);
@@ -121,7 +121,7 @@ async function chartsOf(reader: JournalReader, live: LiveRun): Promise<RunCharts
   return charts;
 }
 
-/** The step that is not decided, where somebody was asked about it, then those whose decision is likeliest to be wrong. */
+/** The undecided step, if it has samples, then the steps whose decision is likeliest to be wrong. */
 async function reportedSteps(
   reader: JournalReader,
   live: LiveRun,
@@ -156,7 +156,7 @@ async function reportedSteps(
   return shown;
 }
 
-/** Wrong decisions first, then by the certificate, then the closest races. Of a long run no more than a page is held at once. */
+/** Wrong decisions first, then by the certificate, then the closest races. Reads page by page, so a long run takes no more memory. */
 async function leastCertain(
   reader: JournalReader,
   { runId, totals }: LiveRun,

@@ -11,33 +11,33 @@ import type { FlagCounts } from './red-flags.ts';
 /** A run with its totals up to its last decision, not only up to its last checkpoint. */
 export interface LiveRun extends RunRecord {
   /**
-   * Tells this run from every other one that the reader may come to read, also where another journal takes the place of the
-   * one that was read before: what was worked out for a key holds for it.
+   * Tells this run from every other one that the reader may come to read, also if another journal takes the place of this one.
+   * So a cache by keys never gives one run's figures to another.
    */
   readonly key: string;
   /** Steps up to the last checkpoint, which knows how long they took (`totals.activeMs`). */
   readonly checkpointSteps: number;
-  /** The state before step `checkpointSteps`; undefined unless it was asked for. */
+  /** The state before step `checkpointSteps`; undefined unless the read asked for it (`withState`). */
   readonly state?: Json;
 }
 
 /** Some runs of a journal, the newest first. */
 export interface RunPage {
   readonly runs: readonly LiveRun[];
-  /** Gives the next page; null behind the oldest run. */
+  /** Pass it to read the next page; null if the oldest run is on this one. */
   readonly cursor: string | null;
 }
 
 /** A decision, its action cut where it was longer than asked for. */
 export interface ReadDecision extends DecisionEntry {
-  /** Whether `action` is the beginning of the action's JSON, as a text, in place of the action. */
+  /** If so, `action` is a text: the beginning of the action's JSON. */
   readonly isActionCut: boolean;
 }
 
 /** What a step was decided to do, and what its effect returned. */
 export interface ReadAction {
   readonly action: Json;
-  /** Undefined where the step had no effect, or it has not happened yet. */
+  /** Undefined if the step has no effect, or its effect has not happened yet. */
   readonly observation: Json | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface ReadNote extends NoteEntry {
   readonly id: number;
 }
 
-/** What a decision took: its latency, its price, its tokens in and out. */
+/** What is measured of a decision: its latency, its price, or its tokens, in and out together. */
 export type DecisionMeasure = 'latencyMs' | 'usd' | 'tokens';
 
 /** Which decisions: `contested` with a dissenting vote, `flagged` with a flagged sample, `wrong` against the reference. */
@@ -62,15 +62,15 @@ export type DecisionFilter =
   | 'contested'
   | 'flagged'
   | 'wrong'
-  /** Those that took more than `above`; none where it is not known what they took. */
+  /** Decisions that took more than `above`. A decision without the measure is not among them. */
   | { readonly measure: DecisionMeasure; readonly above: number }
-  /** Those of these steps. */
+  /** The decisions of these steps. */
   | { readonly steps: readonly number[] };
 
 export interface DecisionQuery {
   /** @default 0 */
   readonly fromStep?: number;
-  /** Up to, not including, this step. @default all */
+  /** The first step behind the range. @default all */
   readonly toStep?: number;
   /** Most decisions to return. @default all */
   readonly limit?: number;
@@ -87,7 +87,10 @@ export interface SampleQuery {
   readonly limit?: number;
   /** Texts that are longer in UTF-8 are cut. @default whole */
   readonly maxTextBytes?: number;
-  /** Samples end once their texts and candidates have so many characters; the first is returned in any case. @default all */
+  /**
+   * Most characters of all texts and candidates together: the first sample beyond it and those behind it are omitted, but
+   * never the very first. @default all
+   */
   readonly maxChars?: number;
 }
 
@@ -103,56 +106,59 @@ export interface NoteQuery {
 /** A range of steps in stretches of `width` steps; each stretch begins at a multiple of it. */
 export interface StretchQuery {
   readonly fromStep: number;
-  /** Up to, not including, this step. */
+  /** The first step behind the range. */
   readonly toStep: number;
   readonly width: number;
 }
 
-/** Sums over those decisions of one stretch that took as many votes and samples as each other, and have the same flags. */
+/** Sums over the decisions of one stretch that took the same number of votes and of samples, and have the same flags. */
 export interface StretchSums {
-  /** First step of the stretch, whether or not it is one of the range. */
+  /** First step of the stretch, which may lie before the range. */
   readonly start: number;
-  /** How many decisions these are. */
+  /** Number of these decisions. */
   readonly steps: number;
-  /** Of each of them, as are samples and flags. */
+  /** Votes of each decision. */
   readonly votes: number;
+  /** Samples of each decision. */
   readonly samples: number;
+  /** Flagged samples of each decision, by code. */
   readonly flags: Readonly<FlagCounts>;
-  /** How many of them have a dissenting vote. */
+  /** Number of decisions with a dissenting vote. */
   readonly contested: number;
-  /** How many of them differ from the reference. */
+  /** Number of decisions that differ from the reference. */
   readonly wrong: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Of those whose price is known. */
+  /** Cost of the decisions whose price is known. */
   readonly costUsd: number;
-  /** How many of them have a known price. */
+  /** Number of decisions whose price is known. */
   readonly priced: number;
 }
 
 /**
  * PORT: reads a journal beside its writers, and cannot write. Every adapter passes `testing/journal-reader-conformance.ts`.
  *
- * Each answer is of one moment, and what comes back stays as it is. A journal need not be there when its reader is opened: each
+ * Each answer is of one moment, and does not change afterwards. The journal need not exist when its reader is opened: every
  * read looks again, and fails with a `JournalError` that says what is wrong now (`no-journal`, `not-readable`, `damaged`,
- * `newer-schema`). An answer over n steps takes time in proportion to n, during which nobody else may be answered: ask for a
- * few thousand at once, and let others have their turn in between.
+ * `newer-schema`). Reading n steps takes time in proportion to n, and may block the event loop for so long: read a few thousand
+ * steps at once, and let other work run in between.
  */
 export interface JournalReader {
   /** Where the journal is, for people: the path of its file. */
   readonly location: string;
   /**
-   * Runs, the newest first, at most `limit` of them. Pages over one chain of cursors have every run once that was there when
-   * the first was read. Cheap to ask for again and again: a run that nobody writes is not read a second time.
+   * At most `limit` runs, the newest first. Pages that follow each other by their cursors have every run exactly once that was
+   * there when the first page was read. A run that has not been written since is not read a second time, so it is cheap to ask
+   * again and again.
    */
   runs(page: { readonly limit: number; readonly cursor?: string | null }): Promise<RunPage>;
-  /** One run; undefined where there is none of this id. */
+  /** The run with this id; undefined if there is none. */
   find(runId: string, options?: { readonly withState?: boolean }): Promise<LiveRun | undefined>;
-  /** Decisions in the order of their steps, which have no gaps from 0 on. @throws {JournalError} `unknown-run` */
+  /** Decisions in the order of their steps. @throws {JournalError} `unknown-run` */
   decisions(runId: string, query?: DecisionQuery): Promise<ReadDecision[]>;
-  /** What the steps from `fromStep` up to, not including, `toStep` were decided to do, in order. @throws {JournalError} `unknown-run` */
+  /** What a range of steps was decided to do, in order; `toStep` is the first step behind it. @throws {JournalError} `unknown-run` */
   actions(runId: string, range: { readonly fromStep: number; readonly toStep: number }): Promise<ReadAction[]>;
-  /** Samples of a step in the order of their draws, and how many the journal has of it. @throws {JournalError} `unknown-run` */
+  /** Samples of a step in the order of their draws, and their number in the journal. @throws {JournalError} `unknown-run` */
   samples(
     runId: string,
     stepIndex: number,
@@ -160,12 +166,12 @@ export interface JournalReader {
   ): Promise<{ readonly samples: ReadSample[]; readonly total: number }>;
   /** Notes, the oldest first. @throws {JournalError} `unknown-run` */
   notes(runId: string, query?: NoteQuery): Promise<ReadNote[]>;
-  /** Sums by stretches of steps, in any order; none of a stretch without a decision. @throws {JournalError} `unknown-run` */
+  /** Sums over stretches of steps, in any order. @throws {JournalError} `unknown-run` */
   sums(runId: string, query: StretchQuery): Promise<StretchSums[]>;
   close(): Promise<void>;
 }
 
-/** @throws {JournalError} `unknown-run` where there is none of this id. */
+/** The run with this id. @throws {JournalError} `unknown-run` */
 export async function requireRun(
   reader: JournalReader,
   runId: string,
@@ -176,10 +182,10 @@ export async function requireRun(
   return found;
 }
 
-/** Some ten milliseconds at first. */
+/** A page of so many runs takes some ten milliseconds when it is read for the first time. */
 const RUNS_AT_ONCE = 20;
 
-/** All runs, the newest first; others have their turn between some and the next. */
+/** All runs, the newest first. Lets other work run between pages. */
 export async function allRuns(reader: JournalReader): Promise<LiveRun[]> {
   const runs: LiveRun[] = [];
   let cursor: string | null = null;

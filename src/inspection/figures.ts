@@ -3,9 +3,9 @@ import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
 import type { Bucket, RunCharts, Stretch } from './api.ts';
 
 const MAX_BUCKETS = 200;
-/** Read at once: a millisecond or two, between which other requests are answered. */
+/** So many steps are read at once, which takes a millisecond or two. Other requests are answered in between. */
 const STEPS_AT_ONCE = 2_500;
-/** How long an answer waits for figures over all steps. */
+/** An answer waits so long for figures over all steps. */
 const PATIENCE_MS = 100;
 const MAX_RUNS_KEPT = 20;
 
@@ -19,7 +19,7 @@ class RunFigures {
   readonly #reader: JournalReader;
   readonly #runId: string;
   #covered = 0;
-  /** How many there are to be read. */
+  /** How many steps are to be read. */
   #steps = 0;
   /** Steps in a bucket: a power of two, so that two of them make one of the next width. */
   #width = 1;
@@ -34,7 +34,7 @@ class RunFigures {
     this.#runId = runId;
   }
 
-  /** Reads on to so many steps; all who ask meanwhile wait for the same. */
+  /** Reads up to so many steps. Calls made meanwhile share the work. */
   catchUp(steps: number): Promise<void> {
     this.#steps = Math.max(this.#steps, steps);
     this.#reading ??= this.#readAll().finally(() => {
@@ -172,7 +172,7 @@ export class FiguresCache {
     this.#clock = clock;
   }
 
-  /** Over as many steps as can be read in a moment; the rest is read meanwhile. */
+  /** Covers the steps that can be read in a moment, and continues to read the others in the background. */
   async chartsOf({ key, runId, totals }: LiveRun): Promise<RunCharts> {
     const figures = this.#kept.get(key) ?? new RunFigures(this.#reader, runId);
     this.#kept.delete(key);
@@ -184,10 +184,10 @@ export class FiguresCache {
   }
 }
 
-/** Waits for work that goes on, but not long. Its failure is told to whoever waits. */
+/** Waits for work, but not long: it continues in the background. Its failure is thrown to those who still wait. */
 export async function waitBriefly(work: Promise<void>, clock: Clock): Promise<void> {
   const enough = new AbortController();
-  // Nobody may wait for it any more when it fails.
+  // If it fails when nobody waits for it any more, the failure is not unhandled.
   work.catch(() => {});
   try {
     await Promise.race([work, clock.sleep(PATIENCE_MS, enough.signal).catch(() => {})]);

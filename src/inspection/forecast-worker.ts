@@ -5,7 +5,7 @@ import { evidenceBoundary, type Forecast, type ForecastInput, forecast } from '.
 import { stepError } from '../planning/scaling-laws.ts';
 import { aheadBy, MAX_VOTES, undecidedAfter } from './plan-curves.ts';
 
-/** What takes a second and more, as fits and simulated steps do, and would hold up every other answer. */
+/** Work that takes a second or more, such as fits and simulated steps, and would delay every other answer. */
 const TASKS = {
   figures: (calibration: Calibration) => figuresOf(calibration),
   forecast: (input: ForecastInput) => forecast(input),

@@ -7,7 +7,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Has forecasts made in a thread of their own, one after the other; the thread is there once something was asked. */
+/** Makes forecasts in a thread of their own, one after the other. The thread starts with the first request. */
 export class Forecaster {
   #worker: Worker | undefined;
   #calls = 0;

@@ -11,7 +11,7 @@ import {
 } from '../planning/varying-rates.ts';
 import type { PlanAnswer, PlanCurvePoint, PlanPoint, PlanQuery } from './api.ts';
 
-/** Beyond it the curve of undecided steps is cut. */
+/** The curve of undecided steps ends at so many votes. */
 export const MAX_VOTES = 200;
 
 /** Share of the steps that is undecided after n votes, from n = 0, as long as that is more than a thousandth of a step. */

@@ -4,21 +4,21 @@ import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
 import { Refusal } from './refusal.ts';
 
-/** From a built-in name or the path of a module to the process; its failure says what was expected. */
+/** Loads a process by its built-in name or the path of its module. Its error says what was expected. */
 export type LoadProcess = (source: string) => Promise<AnyProcess>;
 
 /** The processes of the journal's runs, each loaded once. */
 export class Processes {
   readonly #load: LoadProcess;
   readonly #loaded = new Map<string, Promise<AnyProcess>>();
-  /** By run; `steps` is null while it is being found out, too. */
+  /** Lengths by run. `steps` is null if it is not known, or not yet. */
   readonly #totals = new Map<string, { steps: number | null; found: Promise<number | null> }>();
 
   constructor(load: LoadProcess) {
     this.#load = load;
   }
 
-  /** @throws {Refusal} for a run of code, and for a process that cannot be loaded. */
+  /** @throws {Refusal} `no-process` for a run that was started from code, and for a process that cannot be loaded. */
   async of({ runId, processSource }: Pick<RunRecord, 'runId' | 'processSource'>): Promise<AnyProcess> {
     if (processSource === null) {
       throw new Refusal(
@@ -31,7 +31,7 @@ export class Processes {
     if (loaded === undefined) {
       loaded = this.#load(processSource);
       this.#loaded.set(processSource, loaded);
-      // It may be mended while this goes on.
+      // The module may be repaired while this program runs.
       loaded.catch(() => this.#loaded.delete(processSource));
     }
     try {
@@ -41,12 +41,12 @@ export class Processes {
     }
   }
 
-  /** Steps of the whole run, as far as it is known now; found out meanwhile. */
+  /** Steps of the whole run; null if that is not known, or not yet. The first call starts to find it out. */
   knownSteps(record: RunRecord): number | null {
     return this.#total(record).steps;
   }
 
-  /** The same, once it has been found out. */
+  /** Steps of the whole run, once that has been found out; null if it is not known. */
   steps(record: RunRecord): Promise<number | null> {
     return this.#total(record).found;
   }

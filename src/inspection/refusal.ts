@@ -19,7 +19,7 @@ export class Refusal extends Error {
 export interface RefusedAnswer {
   readonly status: RefusalStatus;
   readonly body: ApiError;
-  /** Not foreseen: the server's own fault. */
+  /** Whether no refusal was made for it: then it is the server's own fault. */
   readonly isUnexpected: boolean;
 }
 

@@ -11,10 +11,10 @@ import type { RunPlanView } from './api.ts';
 import type { Forecaster } from './forecaster.ts';
 import { aheadBy, undecidedAfter } from './plan-curves.ts';
 
-/** What was to be expected of a run, or why that cannot be told. */
+/** What was to be expected of a run, or why there is no forecast. */
 export type RunForecast = { readonly plan: RunPlanView } | { readonly missing: string };
 
-/** Predicts a run from what it was started with, a map for as many steps as it came to; asks no model. */
+/** Predicts a run from its input and settings, a map for as many steps as it took. No model is called. */
 export async function forecastRun(
   record: RunRecord,
   process: AnyProcess,
@@ -44,7 +44,7 @@ async function forecastByRates(
 ): Promise<RunForecast> {
   const { settings, input, totals } = record;
   const { model, baseUrl, k = DEFAULT_K, p, v, price, seed, rule, target } = settings;
-  // Others would be opened, or loaded, for rates that they do not know.
+  // Only a simulated model knows its rates; any other would be opened or loaded in vain.
   const knowsRates = isSimulated(String(model), baseUrl);
   if (!knowsRates && p === undefined) {
     return {
@@ -61,7 +61,7 @@ async function forecastByRates(
     rule,
     target,
     steps,
-    // The journal does not keep the items of a map, from which it would be estimated.
+    // The price of a sample is estimated from the input, but the journal does not keep the items of a map.
     ...(isMap(record) ? { sampleCostUsd: bill && bill / totals.samples } : {}),
     ...(knowsRates ? { model } : {}),
   });

@@ -8,9 +8,9 @@ import { parseInput } from '../core/schema.ts';
 import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
 
-/** Applied at once: some 15 ms, between which other requests are answered. */
+/** So many decisions are applied at once, which takes some 15 ms. Other requests are answered in between. */
 const STEPS_AT_ONCE = 1_000;
-/** Of all states that are kept of a run, as JSON. */
+/** The states kept of a run have at most so many characters together, as JSON. */
 const MAX_CHARS_KEPT = 32 * 2 ** 20;
 const MAX_RUNS_KEPT = 4;
 
@@ -20,7 +20,7 @@ class RunStates {
   readonly #process: AnyProcess;
   readonly #runId: string;
   readonly #start: Json;
-  /** As JSON, every `#spacing` steps. */
+  /** Every `#spacing`th state, as JSON. */
   #kept: string[];
   #keptChars: number;
   #spacing = STEPS_AT_ONCE;
@@ -42,7 +42,7 @@ class RunStates {
     return this.#frontier.step;
   }
 
-  /** Where no other states are needed for it. */
+  /** The state before a step, if no others have to be worked out for it. */
   async near(step: number, { checkpointSteps, state }: LiveRun): Promise<{ readonly state: Json } | undefined> {
     // Behind a checkpoint there are no more steps than up to the next one.
     if (state !== undefined && step >= checkpointSteps) return this.#apply({ step: checkpointSteps, state }, step);
@@ -50,7 +50,7 @@ class RunStates {
     return decision && madeByActionAlone(this.#process, this.#start, decision);
   }
 
-  /** Works on until the state before this step can be told. */
+  /** Works until the state before this step is known. */
   reach(step: number): Promise<void> {
     this.#target = Math.max(this.#target, step);
     this.#working ??= this.#work().finally(() => {
@@ -59,7 +59,7 @@ class RunStates {
     return this.#working;
   }
 
-  /** Of a step within reach. */
+  /** The state before a step that has been reached. */
   async before(step: number): Promise<Json> {
     const index = Math.floor(step / this.#spacing);
     const from = index * this.#spacing;
@@ -68,7 +68,7 @@ class RunStates {
 
   async #work(): Promise<void> {
     while (this.#frontier.step < this.#target) {
-      // To the next multiple, so that every state that is to be kept is come by.
+      // Up to the next multiple at most, so that no state that is to be kept is skipped.
       const { step } = this.#frontier;
       const to = Math.min(this.#target, (Math.floor(step / STEPS_AT_ONCE) + 1) * STEPS_AT_ONCE);
       this.#frontier = await this.#apply(this.#frontier, to);
@@ -103,8 +103,8 @@ class RunStates {
 }
 
 /**
- * The state behind a decision, where `apply` makes it of the action alone: then it can be told at once, anywhere in a run.
- * Undefined where `apply` so much as looks at the state before.
+ * The state after a decision, if `apply` makes it from the action alone: then it is known at once, anywhere in a run.
+ * Undefined if `apply` reads anything of the state before.
  */
 function madeByActionAlone(
   process: AnyProcess,
@@ -117,7 +117,7 @@ function madeByActionAlone(
     isSeen = true;
     throw new Error('the state before is not known');
   };
-  // What no trap sees, `typeof` and `Array.isArray`, is as of the states of this process.
+  // No trap sees `typeof` and `Array.isArray`: they give what they give for the states of this process.
   const unknown = new Proxy(Array.isArray(start) ? [] : {}, {
     get: look,
     has: look,
@@ -130,7 +130,7 @@ function madeByActionAlone(
     deleteProperty: look,
   });
   try {
-    // Looks at the state before where that has become a part of this one.
+    // If the state before has become a part of this one, this reads it.
     const text = JSON.stringify(process.apply(unknown, action, observation));
     return isSeen ? undefined : { state: JSON.parse(text) };
   } catch {
@@ -139,18 +139,18 @@ function madeByActionAlone(
 }
 
 interface Opened {
-  /** What changed about the process since the run was started: its states are then not to be told. */
+  /** What has changed in the process since the run was started. Its states cannot be worked out then. */
   readonly changes: readonly string[];
   readonly states: RunStates;
 }
 
-/** Why a state cannot be told; `isPending`: yet, as it is being worked out. */
+/** Why a state is not known; `isPending`: not yet, because it is being worked out. */
 export interface NotTold {
   readonly missing: string;
   readonly isPending: boolean;
 }
 
-/** What the steps of a run saw. */
+/** The states that steps saw, for the runs that were looked at last. */
 export class StatesCache {
   readonly #reader: JournalReader;
   readonly #clock: Clock;
@@ -162,7 +162,7 @@ export class StatesCache {
   }
 
   /**
-   * @param record with the state of its checkpoint, or else states near the end of a long run take long
+   * @param record with the state of its checkpoint: without it, states near the end of a long run take long
    * @throws {Refusal} `unknown-step` for one that the run has not come to.
    * @throws {ProcessError} where the process throws.
    */
@@ -185,7 +185,7 @@ export class StatesCache {
     const opened = this.#kept.get(key) ?? this.#start(record, process);
     this.#kept.delete(key);
     this.#kept.set(key, opened);
-    // A change may be accepted yet.
+    // The change may be accepted later.
     const forget = () => this.#kept.delete(key);
     opened.then(({ changes }) => changes.length > 0 && forget(), forget);
     const [oldest] = this.#kept.keys();

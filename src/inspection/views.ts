@@ -18,11 +18,11 @@ import type {
 } from './api.ts';
 import type { RunForecast } from './run-plan.ts';
 
-/** Of candidates and of actions in lists. */
+/** Candidates, and actions in lists, are cut to so many characters. */
 export const MAX_CHARS = 2_000;
 const MAX_CANDIDATES = 10;
 
-/** @param known.certificate of a run that nobody writes, once it has been worked out */
+/** @param known.certificate null while the run is written, and until it has been worked out */
 export function summaryOf(
   live: LiveRun,
   known: { readonly totalSteps: number | null; readonly certificate: Certificate | null },
@@ -62,14 +62,14 @@ export function summaryOf(
 }
 
 /**
- * How many samples a step had when it came to its limit; undefined where none has, and of a run that goes on. What was in
- * flight then, and landed later, is in the journal too.
+ * How many samples a step had when it reached its limit; undefined if it has not, or if the run is being written. The journal
+ * also has the samples that were in flight then and landed later.
  */
 export async function countedAtLimit(reader: JournalReader, live: LiveRun, step: number): Promise<number | undefined> {
   if (live.isWriting || step !== live.totals.steps) return undefined;
   const [note] = await reader.notes(live.runId, { limit: 1, code: 'step-undecided' });
   const { stepIndex, samples } = note?.detail ?? {};
-  // Resumed since, it may have paused at the same step for another reason.
+  // The run may have been resumed since, and have paused at the same step for another reason.
   const isReason = live.reason?.startsWith(`step ${step} is undecided after ${samples} samples`) ?? false;
   return isReason && stepIndex === step ? samples : undefined;
 }
@@ -82,7 +82,7 @@ export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<
   return { stepIndex, samples, isDecidable: whyNotDecidable(live, stepIndex) === null };
 }
 
-/** Null where a person may decide this step now. */
+/** Why a person cannot decide this step now; null if one can. */
 export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null {
   const { status, isWriting, processSource, totals } = live;
   if (stepIndex < totals.steps) return 'the step is decided.';
@@ -130,7 +130,7 @@ export function recordedRun(
   };
 }
 
-/** What became of a map's items by its last checkpoint, without what it keeps for itself; null for another run. */
+/** What became of a map's items by its last checkpoint, without what only a resumed map needs; null if the run is no map. */
 function itemsView({ totals }: Pick<RunRecord, 'totals'>): ItemsView | null {
   if (totals.items === undefined) return null;
   const { done, undecided, invalid, leastCertain = [] } = totals.items;
@@ -184,7 +184,7 @@ export function outlineView(rows: readonly OutlineRow[], decisions: readonly Rea
   }));
 }
 
-/** Of an outline. */
+/** An outline is cut to so many rows. */
 const MAX_ROWS = 5_000;
 
 function outlineStep({ stepIndex, tally, votes, settledBy, wrong }: ReadDecision, label: string): OutlineStep {

@@ -3,11 +3,11 @@ import type { ReadDecision } from '../core/journal-reader.ts';
 
 /** A text from its first bytes in UTF-8; a character that was cut in two is omitted. */
 export function decodeBeginning(bytes: Uint8Array, isCut: boolean): string {
-  // With `stream`, an unfinished character waits for bytes that do not come.
+  // With `stream`, an unfinished character at the end is held back for bytes that never come.
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: isCut });
 }
 
-/** An action from its JSON, or the beginning of that. @param json at least one character more than `maxChars`, or all of it */
+/** An action from its JSON, or the beginning of that JSON. @param json whole, or longer than `maxChars` */
 export function cutAction(json: string, maxChars: number): Pick<ReadDecision, 'action' | 'isActionCut'> {
   const isActionCut = json.length > maxChars;
   const action: Json = isActionCut ? json.slice(0, maxChars).toWellFormed() : JSON.parse(json);

@@ -10,7 +10,7 @@ import type {
 import { cutAction, decodeBeginning } from './cut.ts';
 import { liveTotals, type MemoryRun, sortedDecisions, sortedSamples, toRecord } from './memory-run.ts';
 
-/** Reads a memory journal while it is written; of no use to another process. @param runs by id, the oldest first */
+/** Reads a memory journal while it is written. @param runs by id, the oldest first */
 export function memoryJournalReader(runs: ReadonlyMap<string, MemoryRun>): JournalReader {
   function stored(runId: string): MemoryRun {
     const run = runs.get(runId);

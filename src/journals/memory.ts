@@ -38,7 +38,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         run.checkpoint = structuredClone(entry);
         break;
       case 'effect':
-        // As JSON has it, like everything that comes back from a journal.
+        // JSON has no undefined, and everything that comes back from a journal went through JSON.
         run.observations.set(entry.stepIndex, entry.observation ?? null);
         break;
       case 'note':

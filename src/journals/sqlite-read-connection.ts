@@ -3,13 +3,13 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../core/errors.ts';
 import { schemaOf } from './sqlite-file.ts';
 
-/** Waiting holds up whoever else is to be answered. */
+/** Kept short: while a read waits for a lock, no other request is answered. */
 const BUSY_TIMEOUT_MS = 200;
 
 /** The file as it is open now. */
 export interface OpenFile {
   readonly db: DatabaseSync;
-  /** Which file it is: changes where another one has taken its place. */
+  /** Tells this file from another one that takes its place. */
   readonly identity: string;
   /** A statement, prepared once. */
   sql(text: string): StatementSync;
@@ -35,13 +35,13 @@ export class ReadConnection {
       try {
         this.close();
       } catch {
-        // What is wrong with it is told already.
+        // The first failure is the one to report.
       }
       throw toReadError(thrown, this.file);
     }
   }
 
-  /** The same with all reads of one moment. @throws {JournalError} */
+  /** As `read`, with all reads of one moment. @throws {JournalError} */
   readAtOnce<T>(work: (open: OpenFile) => T): T {
     return this.read((open) => {
       open.db.exec('BEGIN');
@@ -59,7 +59,7 @@ export class ReadConnection {
     open?.db.close();
   }
 
-  /** Opened again where the file is another one, or has shrunk, which journals never do. */
+  /** Opens the file again if it is another one, or has shrunk, which a journal never does. */
   #opened(): OpenFile {
     const { dev, ino, size } = statSync(this.file);
     const identity = `${dev}.${ino}`;
@@ -73,7 +73,7 @@ export class ReadConnection {
       this.close();
     }
     const db = new DatabaseSync(this.file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    // Kept at once, so that whatever fails now closes it.
+    // Kept before it is checked, so that a failure closes it.
     const open = { db, identity, size, sql: preparing(db) };
     this.#open = open;
     if (schemaOf(db, this.file).isEmpty) {

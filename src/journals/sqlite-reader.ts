@@ -32,14 +32,14 @@ export function sqliteJournalReader(options: SqliteReaderOptions): JournalReader
   return new SqliteReader(options);
 }
 
-/** More than SQLite lets a value have. */
+/** SQLite's values are smaller. */
 const ALL_BYTES = 2 ** 31;
 
 class SqliteReader implements JournalReader {
   readonly location: string;
   readonly #now: () => number;
   readonly #connection: ReadConnection;
-  /** Runs of one file that nobody writes, by their number: they stay as they are until somebody does. */
+  /** Runs that nobody writes, by their number in the file: they do not change until somebody does. */
   readonly #atRest = new Map<number, { readonly updatedAtMs: number; readonly live: LiveRun }>();
   #atRestIn = '';
 
@@ -53,7 +53,7 @@ class SqliteReader implements JournalReader {
     return this.#connection.readAtOnce((open) => {
       const before = cursor == null ? Number.MAX_SAFE_INTEGER : Number(cursor);
       const select = open.sql('SELECT * FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?');
-      // One more, to know whether it is the last page.
+      // One row more tells whether this is the last page.
       const rows = select.all(before, limit + 1) as unknown as RunRow[];
       const page = rows.slice(0, limit);
       const runs = page.map((row) => this.#liveUnlessKnown(open, row));
@@ -203,10 +203,10 @@ interface NoteRow {
 
 type SumsRow = Omit<StretchSums, 'flags'> & { readonly flags: string | null };
 
-/** A sample with the beginning of its text as bytes; no bytes come as null. */
+/** A sample with the beginning of its text as bytes; SQLite gives null if there are none. */
 type BytesRow = Omit<SampleRow, 'text'> & { readonly text: Uint8Array | null; readonly text_bytes: number };
 
-// As bytes: SQLite's functions on texts end at a NUL.
+// Texts are cut as bytes, because SQLite's functions on texts stop at a NUL.
 const SELECT_SAMPLES = `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
   octet_length(text) AS text_bytes, finish_reason, candidate, flag_code, flag_detail, input_tokens, output_tokens, cost_usd,
   latency_ms FROM samples`;

@@ -44,11 +44,11 @@ export interface AppOptions extends Feed {
   readonly version: string;
   /** The folder with the pages, as built. */
   readonly pages: string;
-  /** What was not foreseen. */
+  /** Called with an exception that no refusal was made for. */
   readonly onError: (thrown: unknown) => void;
 }
 
-/** Of a decision that is sent: actions may be as large as replies. */
+/** Limits the body of a person's decision: an action may be as large as a reply. */
 const MAX_BODY_BYTES = 16 * 2 ** 20;
 
 /** All that the dashboard's server answers, as JSON (`inspection/api.ts` has its types), as events and as the pages. */
@@ -56,7 +56,7 @@ export function createApp(options: AppOptions) {
   const { reader, runs, steps, calibrations, clock } = options;
   const app = new Hono();
   app.onError((thrown, c) => {
-    // Of a body that is no JSON, by the validator of Hono.
+    // Hono's validator throws it for a body that is not JSON.
     const known = thrown instanceof HTTPException ? new UsageError(`body: expected JSON: ${thrown.message}.`) : thrown;
     const { status, body, isUnexpected } = refusedAnswer(known);
     if (isUnexpected) options.onError(thrown);
@@ -126,7 +126,7 @@ export function createApp(options: AppOptions) {
   });
   if (existsSync(options.pages)) {
     app.use('*', serveStatic({ root: options.pages }));
-    // The pages know their addresses themselves; of files that are gone they are no substitute.
+    // Every other address is one of the pages, which route themselves. They are no substitute for a missing file.
     const first = serveStatic({ root: options.pages, path: 'index.html' });
     app.use('*', (c, next) => (c.req.path.startsWith('/assets/') ? next() : first(c, next)));
   }
@@ -139,7 +139,7 @@ export function createApp(options: AppOptions) {
   return routes;
 }
 
-/** For `hc` of hono/client. */
+/** The routes as a type, for `hc` of hono/client. */
 export type AppType = ReturnType<typeof createApp>;
 
 async function troubleOf(read: () => Promise<unknown>): Promise<ServerInfo['trouble']> {

@@ -11,9 +11,9 @@ import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
 import type { Forecast } from '../planning/forecast.ts';
 
-/** As `mdap calibrate` and `mdap compare` name them. */
+/** Calibration files are named so by `mdap calibrate` and `mdap compare`. */
 const NAME = /^calibration-[\w.-]+\.json$/;
-/** Forecasts of one file that are kept. */
+/** So many forecasts are kept for each file. */
 const MAX_FORECASTS = 50;
 
 interface Known {
@@ -23,7 +23,7 @@ interface Known {
 }
 
 export interface ForecastQuery {
-  /** By default those of the run that it was sampled from. */
+  /** @default the steps of the run that the calibration was sampled from */
   readonly steps?: number;
   readonly target?: number;
   readonly k?: number;
@@ -97,7 +97,7 @@ export class Calibrations {
         .filter((name) => NAME.test(name))
         .sort();
     } catch {
-      // No folder yet: the journal says so.
+      // The folder does not exist yet. Reading the journal reports that.
       return [];
     }
   }

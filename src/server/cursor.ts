@@ -11,7 +11,7 @@ export function writeCursor(from: number, threshold: At['threshold']): string {
   return threshold === null ? String(from) : `${from}~${threshold.measure}~${threshold.above}`;
 }
 
-/** @throws {UsageError} for what is none of this filter */
+/** @throws {UsageError} for a text that is not a cursor of this filter. */
 export function parseCursor(cursor: string, filter: StepFilter): At {
   const isMeasured = filter === 'slow' || filter === 'costly';
   const [from = '', measure, above = ''] = cursor.split('~');

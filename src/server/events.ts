@@ -8,9 +8,9 @@ import { refusedAnswer } from '../inspection/refusal.ts';
 import { MAX_CHARS, noteView, openStepOf, stepRow } from '../inspection/views.ts';
 import type { Runs } from './runs.ts';
 
-/** How often the journal is looked at. */
+/** The journal is read so often. */
 const POLL_MS = 1_000;
-/** Without an event for so many looks, a comment finds out whether anybody listens. */
+/** After so many reads without news a comment is sent, which fails if nobody listens any more. */
 const LOOKS_BETWEEN_COMMENTS = 15;
 const MAX_STEPS_SENT = 50;
 const MAX_NOTES_SENT = 1_000;
@@ -27,11 +27,11 @@ interface Message {
   readonly event: string;
   readonly data: unknown;
   readonly id?: string;
-  /** Messages of the same news are sent once. */
+  /** A message is sent only if this differs from the last one sent. */
   readonly news: string;
 }
 
-/** The list of runs, at first and whenever it has changed. */
+/** Sends the list of runs at first, and whenever it has changed. */
 export function streamRuns(c: Context, feed: Feed): Response {
   return streamOf(c, feed, async () => {
     const data = await feed.runs.list();
@@ -40,8 +40,8 @@ export function streamRuns(c: Context, feed: Feed): Response {
 }
 
 /**
- * What happens in a run. An event's id says up to where its reader knows the run, by the journal alone: so it holds over
- * connections and over restarts of this server.
+ * Sends what happens in a run. An event's id is a place in the journal up to which its reader knows the run, so it stays valid
+ * when the connection breaks and when this server is restarted.
  */
 export async function streamRun(c: Context, feed: Feed, runId: string): Promise<Response> {
   const { reader, runs, clock } = feed;
@@ -56,7 +56,7 @@ export async function streamRun(c: Context, feed: Feed, runId: string): Promise<
     before = { steps, atMs };
     const from = at ?? (await endOf(live, reader));
     const notes = await reader.notes(runId, { afterId: from.note, limit: MAX_NOTES_SENT });
-    // Another journal may have taken the place of the one that the reader knew.
+    // The journal may have been replaced by one that is not as far.
     const fromStep = Math.min(from.step, steps);
     const range = { fromStep: Math.max(fromStep, steps - MAX_STEPS_SENT), toStep: steps };
     const decisions = await reader.decisions(runId, { ...range, maxActionChars: MAX_CHARS });
@@ -76,8 +76,8 @@ export async function streamRun(c: Context, feed: Feed, runId: string): Promise<
 }
 
 /**
- * A reader of events does not come back after a refusal: it is for a run that does not exist, not for a journal that cannot
- * be read now.
+ * Refuses a run that does not exist. A journal that cannot be read now is no reason: a browser does not reconnect after a
+ * refusal.
  */
 async function refuseUnknown(reader: JournalReader, runId: string): Promise<void> {
   try {
@@ -87,7 +87,7 @@ async function refuseUnknown(reader: JournalReader, runId: string): Promise<void
   }
 }
 
-/** A message at first, and then whenever there are news; also that the journal cannot be read, for as long as that is so. */
+/** Sends a message at first and whenever there is news, or `trouble` while the journal cannot be read. */
 function streamOf(c: Context, { clock, signal }: Feed, look: () => Promise<Message>): Response {
   return streamSSE(c, async (stream) => {
     const ended = new AbortController();
@@ -121,7 +121,7 @@ interface Position {
   readonly note: number;
 }
 
-/** Undefined for none, and for what this server never sent. */
+/** Undefined if there is no id, or one that this server cannot have sent. */
 function parseId(id: string | undefined): Position | undefined {
   const [, step, note] = /^(\d{1,15})\.(\d{1,15})$/.exec(id ?? '') ?? [];
   return step === undefined ? undefined : { step: Number(step), note: Number(note) };

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { UsageError } from '../core/errors.ts';
 import type { DecideRequest } from '../inspection/api.ts';
 
-// What may be asked, in words that go behind "expected".
+// Schemas of requests. Their messages complete the sentence "expected ...".
 
-/** A text that is valid, or not what was expected. */
+/** A text that passes a test. */
 const text = (expected: string, isValid: (given: string) => boolean) =>
   z.string({ error: expected }).refine(isValid, { error: expected });
 
@@ -20,7 +20,7 @@ const NUMBER = number('a number', Number.isFinite);
 const COUNT = number('a whole number of at least 1', isCount);
 const INDEX = text('a whole number of at least 0', (given) => /^\d{1,15}$/.test(given)).transform(Number);
 
-/** What may stand behind a path, each once. */
+/** The query of a request: these names and no others, each at most once. */
 function query<Shape extends z.ZodRawShape>(shape: Shape) {
   return checked('query', z.strictObject(shape, { error: `some of ${Object.keys(shape).join(', ')}, each once` }));
 }

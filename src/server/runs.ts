@@ -10,14 +10,14 @@ import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { openStepOf, recordedRun, summaryOf } from '../inspection/views.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 
-/** What to do next with a run on the command line, in its own words. */
+/** Tells how to continue with a run on the command line. */
 export type CommandsOf = (live: LiveRun) => RunCommands;
 
 const MAX_NOTES = 200;
 
 const PLAN_PENDING: RunForecast = { missing: 'the plan is being worked out: ask again.' };
 
-/** What is asked of the runs of a journal. */
+/** Answers what is asked about the runs of a journal. */
 export class Runs {
   readonly #reader: JournalReader;
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class Runs {
     return { runs: runs.map((live) => this.#summaryOf(live, this.#knownCertificate(live))) };
   }
 
-  /** Lengths and certificates: some ten milliseconds a run, between which others are answered. */
+  /** Works out lengths and certificates: some ten milliseconds a run. Other requests are answered in between. */
   async #findOut(runs: readonly LiveRun[]): Promise<void> {
     for (const live of runs) await this.#processes.steps(live);
     for (const live of runs) {
@@ -76,7 +76,7 @@ export class Runs {
     const totalSteps = await this.#processes.steps(found);
     const predicted = await this.#forecast(found);
     const shown = await this.#shownBy(found);
-    // Not older than what it is sent with.
+    // Read again: the work above may have taken long, and all parts of the answer are to be of one moment.
     const live = await requireRun(this.#reader, runId);
     return {
       ...recordedRun(live, {
@@ -93,7 +93,7 @@ export class Runs {
     };
   }
 
-  /** What its process makes of states. */
+  /** Whether the run's process shows its states, and how. */
   async #shownBy(live: LiveRun): Promise<Pick<RunDetail, 'hasPicture' | 'hasOutline'>> {
     if (isMap(live)) return { hasPicture: false, hasOutline: false };
     const process = await this.#processes.of(live).catch(() => undefined);
@@ -113,13 +113,13 @@ export class Runs {
     return certificate;
   }
 
-  /** Undefined where it has not been worked out. */
+  /** Undefined if it has not been worked out for these steps. */
   #knownCertificate({ key, totals }: LiveRun): Certificate | null | undefined {
     const known = this.#certificates.get(key);
     return known?.steps === totals.steps ? known.certificate : undefined;
   }
 
-  /** Where it takes long, an answer comes without it, and a later one has it. */
+  /** If the forecast takes long, this answer omits it, and a later one has it. */
   async #forecast(live: LiveRun): Promise<RunForecast> {
     const { settings, totals, isWriting } = live;
     const stepsSoFar = isMap(live) && !isWriting ? totals.steps : null;

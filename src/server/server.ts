@@ -15,33 +15,33 @@ import { type CommandsOf, Runs } from './runs.ts';
 import { Steps } from './steps.ts';
 
 export interface ServerOptions {
-  /** Of the journal, which may not be there yet; its opener closes it, after the server. */
+  /** Reads the journal, which need not exist yet. Whoever opened the reader closes it, after the server. */
   readonly reader: JournalReader;
-  /** The same journal, opened to write a person's decision, and closed again. */
+  /** Opens the same journal to write a person's decision. The server closes it. */
   readonly openJournal: () => Journal;
-  /** The folder with the calibrations to be compared. */
+  /** The folder with the calibration files. */
   readonly calibrations: string;
   readonly clock: Clock;
-  /** An address of this machine; 127.0.0.1 by default. */
+  /** An address of this machine to listen on. @default 127.0.0.1 */
   readonly host?: string;
-  /** Where it is in use, the next free one is taken; 0 for any. */
+  /** If it is in use, the next free port is taken; 0 takes any free port. */
   readonly port: number;
-  /** Asked of everybody. Needed where others than this machine can ask. */
+  /** Every client must present it. Required if other machines can reach the server. */
   readonly token?: string;
   readonly version: string;
   /** The folder with the pages, as built. */
   readonly pages: string;
   readonly loadProcess: LoadProcess;
   readonly commandsOf: CommandsOf;
-  /** What was not foreseen; the request was answered with 500. */
+  /** Called with an unexpected exception; the request was answered with status 500. */
   readonly onError: (thrown: unknown) => void;
 }
 
 export interface RunningServer {
-  /** To be opened in a browser; without the token. */
+  /** The address to open in a browser, without the token. */
   readonly url: string;
   readonly port: number;
-  /** Ends all answers that go on, and frees the port. */
+  /** Ends open event streams and frees the port. */
   close(): Promise<void>;
 }
 

@@ -37,9 +37,9 @@ import { run } from '../run.ts';
 import { type At, parseCursor, writeCursor } from './cursor.ts';
 import type { CommandsOf } from './runs.ts';
 
-/** Searched for one page, where no index helps: some 50 ms. */
+/** So many steps are searched for one page if no index helps, which takes some 50 ms. */
 const STEPS_SEARCHED = 200_000;
-/** From which the threshold of slow and costly steps is taken. */
+/** The thresholds of slow and costly steps are taken from a sample of so many steps. */
 const STEPS_MEASURED = 1_000;
 const MEASURES: Readonly<Record<DecisionMeasure, (decision: ReadDecision) => number | null>> = {
   latencyMs: ({ latencyMs }) => latencyMs,
@@ -48,7 +48,7 @@ const MEASURES: Readonly<Record<DecisionMeasure, (decision: ReadDecision) => num
 };
 const MAX_SAMPLES = 1_000;
 const MAX_TEXT_BYTES = 100_000;
-/** Of the samples in one answer. */
+/** The samples in one answer have at most so many characters together. */
 const MAX_ANSWER_CHARS = 16 * 2 ** 20;
 const MAX_ACTION_CHARS = 100_000;
 
@@ -58,7 +58,7 @@ export interface StepQuery {
   readonly limit: number;
 }
 
-/** What is asked of the steps of a run. */
+/** Answers what is asked about the steps of a run. */
 export class Steps {
   readonly #reader: JournalReader;
   readonly #openJournal: () => Journal;
@@ -69,7 +69,7 @@ export class Steps {
 
   constructor(options: {
     readonly reader: JournalReader;
-    /** The same journal, to write a person's decision. */
+    /** Opens the same journal to write a person's decision. */
     readonly openJournal: () => Journal;
     readonly clock: Clock;
     readonly processes: Processes;
@@ -92,7 +92,7 @@ export class Steps {
     const isIndexed = filter === 'all' || filter === 'contested';
     const toStep = isIndexed ? steps : Math.min(steps, fromStep + STEPS_SEARCHED);
     const wanted: DecisionFilter = filter === 'slow' || filter === 'costly' ? (threshold ?? 'all') : filter;
-    // Nothing is above what was not measured.
+    // Without a measurement there is no threshold, and no step above it.
     const isEmpty = (filter === 'slow' || filter === 'costly') && threshold === null;
     const range = { fromStep, toStep, filter: wanted, limit, maxActionChars: MAX_CHARS };
     const decisions = isEmpty ? [] : await this.#reader.decisions(runId, range);
@@ -215,7 +215,7 @@ export class Steps {
   }
 
   /**
-   * A person's decision, as `mdap decide` makes it. Nothing is asked or paid.
+   * Takes a person's decision, as `mdap decide` does. No model is called.
    * @throws {Refusal} where a person cannot decide this step now.
    */
   async decide(runId: string, step: number, request: DecideRequest): Promise<DecideAnswer> {
