@@ -9,18 +9,26 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
-import { createSampler } from '../calls/retrying-sampler.ts';
-import { candidateKey } from '../core/candidate.ts';
+import {
+  FLAGGED,
+  heldModel,
+  jsonQuestion,
+  sampleEntry,
+  samplerOf,
+  tallyOf,
+  textOf,
+  voteContext,
+  voterOf,
+  voteSettings,
+} from '../../test/fixtures/voting.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { SampleEntry } from '../core/journal.ts';
-import type { Model, ModelRequest, Sample } from '../core/model.ts';
-import type { StepSubject } from '../core/process.ts';
+import type { Model } from '../core/model.ts';
 import { createRandom, type Random } from '../core/random.ts';
-import { redFlag } from '../core/red-flags.ts';
-import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
+import { scriptedModel } from '../models/scripted.ts';
 import { aheadByK, firstToK, fixedMajority, RULE_NAMES, ruleByName, type StopRule } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { InFlight } from './in-flight.ts';
+import type { InFlight } from './in-flight.ts';
 import type { Question, VoteContext, VoteSettings } from './question.ts';
 import { vote } from './vote.ts';
 
@@ -39,7 +47,7 @@ describe('draws in flight', () => {
           if (race.tally.total + race.needed() > rule.limit || flagged >= (rule.flagLimit ?? rule.limit)) break;
           assert.equal(model.held.size, race.needed());
           const isFlagged = random() < 0.2;
-          const reply = isFlagged ? 'flag me' : randomReply(random);
+          const reply = isFlagged ? FLAGGED : randomReply(random);
           if (isFlagged) flagged++;
           else race.record(JSON.stringify(reply));
           model.answer(draw, reply);
@@ -63,7 +71,7 @@ describe('draws in flight', () => {
       }
       const outcome = await voting.outcome;
       assert.equal(most, Math.min(5, maxConcurrency));
-      assert.deepEqual([outcome.type, outcome.tally], ['decided', tally({ a: 6, b: 1 })]);
+      assert.deepEqual([outcome.type, outcome.tally], ['decided', tallyOf({ a: 6, b: 1 })]);
     }
   });
 
@@ -88,7 +96,7 @@ describe('draws in flight', () => {
     assert.equal(model.requests[1]!.signal.aborted, true);
     answers[1]!('"b"');
     const outcome = await voting.outcome;
-    assert.deepEqual(outcome.tally, tally({ a: 1 }), 'too late to count');
+    assert.deepEqual(outcome.tally, tallyOf({ a: 1 }), 'too late to count');
     assert.deepEqual(
       voting.reported.map(({ draw, candidate }) => [draw, candidate]),
       [
@@ -131,10 +139,10 @@ describe('counting', () => {
   test('fast answers are not favoured: any order of arrival gives the same decision', async () => {
     const random = createRandom(2);
     for (let round = 0; round < 60; round++) {
-      const replies = Array.from({ length: 150 }, () => (random() < 0.2 ? 'flag me' : randomReply(random)));
+      const replies = Array.from({ length: 150 }, () => (random() < 0.2 ? FLAGGED : randomReply(random)));
       const rule = ruleByName(RULE_NAMES[round % RULE_NAMES.length]!, { k: 3 });
       const inOrder = startVote(
-        scriptedModel(({ draw }) => text(replies[draw]!)),
+        scriptedModel(({ draw }) => textOf(replies[draw]!)),
         { rule },
       );
       const expected = await inOrder.outcome;
@@ -166,7 +174,7 @@ describe('counting', () => {
       await idle();
     }
     const outcome = await voting.outcome;
-    assert.deepEqual(outcome.tally, tally({ right: 3, wrong: 2 }));
+    assert.deepEqual(outcome.tally, tallyOf({ right: 3, wrong: 2 }));
   });
 
   test('flagged samples never vote, and are counted by code', async () => {
@@ -185,7 +193,7 @@ describe('counting', () => {
       ]),
     );
     const decided = await outcome;
-    assert.deepEqual(decided.tally, tally({ a: 3 }));
+    assert.deepEqual(decided.tally, tallyOf({ a: 3 }));
     assert.deepEqual([decided.samples, decided.votes], [10, 3]);
     assert.deepEqual(decided.flags, { malformed: 2, truncated: 1, refused: 1, 'too-long': 1, empty: 1, illegal: 1 });
     for (const { flag, candidate } of reported) assert.equal(flag === undefined, candidate !== undefined);
@@ -199,7 +207,7 @@ describe('counting', () => {
   });
 
   test('tokens, cost and time are summed over all samples; an unknown price makes the cost unknown', async () => {
-    const replies = ['"a"', 'flag me', '"a"', '"a"'].map((text) => ({ text, inputTokens: 1000, outputTokens: 10 }));
+    const replies = ['"a"', FLAGGED, '"a"', '"a"'].map((text) => ({ text, inputTokens: 1000, outputTokens: 10 }));
     const clock = virtualClock();
     const priced: Model = { ...scriptedModel(replies), price: { inputUsdPerMTok: 2, outputUsdPerMTok: 50 } };
     const slow: Model = {
@@ -221,7 +229,7 @@ describe('counting', () => {
 
 describe('undecided', () => {
   test('at the vote limit, even for a leader by a plurality', async () => {
-    const model = scriptedModel(['a', 'a', 'b', 'a', 'b', 'a', 'a', 'b', 'b', 'a'].map(text));
+    const model = scriptedModel(['a', 'a', 'b', 'a', 'b', 'a', 'a', 'b', 'b', 'a'].map(textOf));
     const outcome = await startVote(model, { rule: aheadByK({ margin: 4, maxVotes: 10 }) }).outcome;
     assert.ok(outcome.type === 'undecided');
     assert.equal(outcome.code, 'vote-limit');
@@ -239,19 +247,19 @@ describe('undecided', () => {
     }
     const outcome = await voting.outcome;
     // At 2 : 2 three more would be needed, and only two are left.
-    assert.deepEqual([outcome.type, outcome.samples, outcome.tally], ['undecided', 4, tally({ a: 2, b: 2 })]);
+    assert.deepEqual([outcome.type, outcome.samples, outcome.tally], ['undecided', 4, tallyOf({ a: 2, b: 2 })]);
     assert.deepEqual(model.aborted, [4]);
   });
 
   test('a tie of a fixed majority', async () => {
-    const outcome = await startVote(scriptedModel(['a', 'b', 'b', 'a'].map(text)), {
+    const outcome = await startVote(scriptedModel(['a', 'b', 'b', 'a'].map(textOf)), {
       rule: fixedMajority({ votes: 4 }),
     }).outcome;
     assert.deepEqual([outcome.type, outcome.votes], ['undecided', 4]);
   });
 
   test('at the limit of flags, when no sample can be used', async () => {
-    const model = scriptedModel(() => 'flag me');
+    const model = scriptedModel(() => FLAGGED);
     const outcome = await startVote(model, { rule: aheadByK({ margin: 3, maxVotes: 8 }) }).outcome;
     assert.ok(outcome.type === 'undecided');
     assert.deepEqual([outcome.code, outcome.votes, outcome.flags], ['flag-limit', 0, { malformed: outcome.samples }]);
@@ -259,7 +267,7 @@ describe('undecided', () => {
   });
 
   test('a leading vote does not decide when the rest is flagged', async () => {
-    const model = scriptedModel((_, call) => (call < 2 ? '"a"' : 'flag me'));
+    const model = scriptedModel((_, call) => (call < 2 ? '"a"' : FLAGGED));
     const outcome = await startVote(model, { rule: aheadByK({ margin: 3, maxVotes: 8 }) }).outcome;
     assert.deepEqual([outcome.type, outcome.votes], ['undecided', 2]);
   });
@@ -321,7 +329,7 @@ describe('a model that fails', () => {
 
 describe('recorded draws', () => {
   test('are counted, not drawn again', async () => {
-    const first = startVote(scriptedModel(['"a"', '"b"', 'flag me', '"a"', '"a"', '"a"']));
+    const first = startVote(scriptedModel(['"a"', '"b"', FLAGGED, '"a"', '"a"', '"a"']));
     const whole = await first.outcome;
     for (let kept = 0; kept <= first.reported.length; kept++) {
       const model = scriptedModel(({ draw }) => first.reported[draw]!.text);
@@ -334,10 +342,10 @@ describe('recorded draws', () => {
   });
 
   test('may have gaps, because answers land in any order', async () => {
-    const recorded = [sample(0, 'a'), sample(2, 'b'), sample(3, 'a')];
-    const model = scriptedModel(({ draw }) => text(draw === 1 ? 'a' : 'c'));
+    const recorded = [sampleEntry(0, 'a'), sampleEntry(2, 'b'), sampleEntry(3, 'a')];
+    const model = scriptedModel(({ draw }) => textOf(draw === 1 ? 'a' : 'c'));
     const outcome = await startVote(model, { rule: firstToK({ votes: 3 }) }, {}, {}, recorded).outcome;
-    assert.deepEqual(outcome.tally, tally({ a: 3, b: 1 }));
+    assert.deepEqual(outcome.tally, tallyOf({ a: 3, b: 1 }));
     assert.deepEqual(
       model.requests.map(({ draw }) => draw),
       [1],
@@ -352,8 +360,8 @@ describe('recorded draws', () => {
     };
     const formNamed = (variant: string) => ['main', 'other'].indexOf(variant) + 1 || undefined;
     const recorded = [
-      { ...sample(0, 'a'), variant: 'other' },
-      { ...sample(1, 'a'), variant: 'gone' },
+      { ...sampleEntry(0, 'a'), variant: 'other' },
+      { ...sampleEntry(1, 'a'), variant: 'gone' },
     ];
     const model = scriptedModel(() => '"a"');
     const outcome = await startVote(model, { rule: firstToK({ votes: 3 }) }, {}, { ask, formNamed }, recorded).outcome;
@@ -366,10 +374,187 @@ describe('recorded draws', () => {
   });
 
   test('that were flagged stay flagged, whatever their text says', async () => {
-    const recorded = [{ ...sample(0, 'b'), candidate: undefined, flag: { code: 'too-long', detail: 'x' } as const }];
+    const recorded = [
+      { ...sampleEntry(0, 'b'), candidate: undefined, flag: { code: 'too-long', detail: 'x' } as const },
+    ];
     const model = scriptedModel(() => '"a"');
     const outcome = await startVote(model, {}, {}, {}, recorded).outcome;
-    assert.deepEqual([outcome.tally, outcome.flags], [tally({ a: 3 }), { 'too-long': 1 }]);
+    assert.deepEqual([outcome.tally, outcome.flags], [tallyOf({ a: 3 }), { 'too-long': 1 }]);
+  });
+});
+
+describe('escalation', () => {
+  const RUNGS = [
+    { name: 'votes', voters: [0] },
+    { name: 'panel', voters: [1, 2] },
+    { name: 'verifier', voters: [1, 2] },
+  ];
+  /** Each voter says what its list says, the last of it for ever. */
+  function panelOf(...replies: (readonly string[])[]) {
+    const models = replies.map((list, i) => ({
+      ...scriptedModel((_, call) => textOf(list[Math.min(call, list.length - 1)]!)),
+      id: `model ${i}`,
+    }));
+    return { models, voters: models.map((model) => voterOf(model)) };
+  }
+  const judge = (action: unknown) => ({
+    prompt: { user: String(action) },
+    parse: (reply: string) => reply === '"yes"',
+  });
+
+  test('a contested step is handed on; what was voted so far counts on, and the decision says what settled it', async () => {
+    const { models, voters } = panelOf(['a', 'b'], ['b'], ['b']);
+    const told: unknown[] = [];
+    const onEscalation = (escalation: unknown) => told.push(escalation);
+    const { outcome, reported } = startVote(models[0]!, {}, { voters, rungs: RUNGS.slice(0, 2), onEscalation });
+    const decided = await outcome;
+    assert.deepEqual([decided.type, decided.settledBy, decided.firstVote], ['decided', 'panel', '"a"']);
+    assert.deepEqual(decided.tally, tallyOf({ b: 4, a: 1 }));
+    assert.deepEqual(decided.classVotes, [[2, 1, 1], [1]]);
+    assert.deepEqual(told, [{ stepIndex: 7, to: 'panel', reason: 'dissent', tally: tallyOf({ a: 1, b: 1 }) }]);
+    assert.deepEqual(
+      reported.map(({ model }) => model),
+      // The third draw of the first voter was in flight when the second was counted.
+      ['model 0', 'model 0', 'model 0', 'model 1', 'model 2'],
+    );
+  });
+
+  test('five flags in a row hand a step on, and are counted anew there', async () => {
+    const { models, voters } = panelOf([FLAGGED], [FLAGGED, FLAGGED, 'a'], ['a']);
+    const told: string[] = [];
+    const onEscalation = ({ reason }: { reason: string }) => told.push(reason);
+    const decided = await startVote(models[0]!, {}, { voters, rungs: RUNGS.slice(0, 2), onEscalation }).outcome;
+    assert.deepEqual([decided.type, decided.settledBy, decided.votes], ['decided', 'panel', 3]);
+    assert.ok(decided.flags!.malformed! >= 7);
+    assert.deepEqual(told, ['flags']);
+  });
+
+  test('undecided at the limits of the last rung, with the code of the limit', async () => {
+    const rule = aheadByK({ margin: 3, maxVotes: 4 });
+    const contested = panelOf(['a', 'b'], ['a'], ['b']);
+    const outcome = await startVote(
+      contested.models[0]!,
+      { rule },
+      { voters: contested.voters, rungs: RUNGS.slice(0, 2) },
+    ).outcome;
+    assert.ok(outcome.type === 'undecided');
+    assert.deepEqual([outcome.code, outcome.settledBy], ['vote-limit', 'panel']);
+    const mute = panelOf([FLAGGED], [FLAGGED], [FLAGGED]);
+    const flagged = await startVote(mute.models[0]!, { rule }, { voters: mute.voters, rungs: RUNGS.slice(0, 2) })
+      .outcome;
+    assert.ok(flagged.type === 'undecided');
+    assert.deepEqual([flagged.code, flagged.samples, flagged.votes], ['flag-limit', 8, 0]);
+  });
+
+  test('a verifier is asked of each candidate; the one that it accepts alone is the decision', async () => {
+    const { models, voters } = panelOf(['a', 'a', 'b']);
+    const rungs = [RUNGS[0]!, { name: 'verifier', voters: [0] }];
+    const checker = { ...scriptedModel(({ prompt }) => textOf(prompt.user === 'b' ? 'yes' : 'no')), id: 'checker' };
+    const verifier = samplerOf({ ...checker, price: { inputUsdPerMTok: 1e6, outputUsdPerMTok: 0 } });
+    const { outcome, reported } = startVote(models[0]!, {}, { voters, rungs, verifier }, { judge });
+    const decided = await outcome;
+    assert.ok(decided.type === 'decided');
+    assert.deepEqual([decided.action, decided.settledBy], ['b', 'verifier']);
+    assert.deepEqual(decided.tally, [
+      ['"b"', 1],
+      ['"a"', 2],
+    ]);
+    // One token each of six judgements; all nine samples have a number of their own.
+    assert.deepEqual([decided.samples, decided.votes, decided.costUsd], [9, 3, 6]);
+    assert.deepEqual(
+      reported.map(({ draw }) => draw),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    assert.deepEqual(
+      checker.requests.map(({ prompt }) => prompt.user),
+      ['a', 'a', 'a', 'b', 'b', 'b'],
+    );
+  });
+
+  test('where it accepts none alone the votes go on, on the rung of the verifier', async () => {
+    const { models, voters } = panelOf(['a', 'b', 'a']);
+    const rungs = [RUNGS[0]!, { name: 'verifier', voters: [0] }];
+    const verifier = samplerOf({ ...scriptedModel(() => '"no"'), id: 'checker' });
+    const decided = await startVote(models[0]!, {}, { voters, rungs, verifier }, { judge }).outcome;
+    assert.deepEqual([decided.type, decided.settledBy, decided.votes], ['decided', 'verifier', 5]);
+    assert.deepEqual(decided.tally, tallyOf({ a: 4, b: 1 }));
+  });
+
+  test('what is in flight is counted before a verifier is asked, and may make that needless', async () => {
+    const model = heldModel();
+    const checker = scriptedModel([]);
+    const voting = startVote(
+      model,
+      {
+        isSuspicious: ({ runnerUpVotes, leaderVotes }) => runnerUpVotes > 0 && leaderVotes < 3,
+        rule: firstToK({ votes: 3 }),
+      },
+      { rungs: [RUNGS[0]!, { name: 'verifier', voters: [0] }], verifier: samplerOf(checker), firstDraws: 4 },
+      { judge },
+    );
+    for (const [draw, reply] of ['a', 'b', 'a', 'a'].entries()) {
+      await idle();
+      model.answer(draw, reply);
+    }
+    const decided = await voting.outcome;
+    assert.deepEqual([decided.type, decided.settledBy, decided.tally], ['decided', undefined, tallyOf({ a: 3, b: 1 })]);
+    assert.equal(checker.requests.length, 0);
+  });
+});
+
+describe('answers that can be verified', () => {
+  test('the first one that is right is the decision; wrong ones are red flags', async () => {
+    const model = scriptedModel(['a', 'b', FLAGGED, 'c', 'c'].map(textOf));
+    const verified: unknown[] = [];
+    const verify = async (action: unknown) => {
+      verified.push(action);
+      return action === 'c';
+    };
+    const decided = await startVote(model, {}, {}, { verify }).outcome;
+    assert.ok(decided.type === 'decided');
+    assert.deepEqual([decided.action, decided.settledBy, decided.samples], ['c', 'verify', 4]);
+    assert.deepEqual([decided.flags, decided.tally], [{ refuted: 2, malformed: 1 }, tallyOf({ c: 1 })]);
+    assert.deepEqual(verified, ['a', 'b', 'c']);
+    assert.equal(model.requests.length, 4, 'one at a time');
+  });
+
+  test('undecided at the limit of flags, when none is right', async () => {
+    const rule = aheadByK({ margin: 3, maxVotes: 6 });
+    const outcome = await startVote(
+      scriptedModel(() => '"a"'),
+      { rule },
+      {},
+      { verify: () => false },
+    ).outcome;
+    assert.ok(outcome.type === 'undecided');
+    assert.deepEqual([outcome.code, outcome.flags], ['flag-limit', { refuted: 6 }]);
+  });
+});
+
+describe('a guess at the decision', () => {
+  test('follows what arrives, in whatever order; a wider first round is asked for once', async () => {
+    const model = heldModel();
+    const told: unknown[] = [];
+    const voting = startVote(model, {}, { firstDraws: 5, onLeader: (...leader) => told.push(leader) });
+    await idle();
+    assert.equal(model.held.size, 5);
+    for (const [draw, reply] of [
+      [4, 'b'],
+      [2, 'a'],
+      [0, 'a'],
+      [1, 'a'],
+    ] as const) {
+      model.answer(draw, reply);
+      await idle();
+    }
+    assert.deepEqual(told, [
+      ['"b"', 'b', false],
+      ['"b"', 'b', true],
+      ['"a"', 'a', false],
+    ]);
+    const outcome = await voting.outcome;
+    assert.deepEqual([outcome.type, outcome.samples], ['decided', 3]);
+    assert.deepEqual(model.aborted, [3]);
   });
 });
 
@@ -387,7 +572,7 @@ describe('any reply', { timeout: 30_000 }, () => {
     test(`${name}: a red flag`, async () => {
       const { outcome, reported } = startVote(scriptedModel([reply, '"a"', '"a"', '"a"']));
       const decided = await outcome;
-      assert.deepEqual(decided.tally, tally({ a: 3 }));
+      assert.deepEqual(decided.tally, tallyOf({ a: 3 }));
       assert.equal(decided.samples, 4);
       assert.ok(reported[0]!.text.length <= 65_536, 'the journal does not keep five megabytes of nonsense');
       assert.ok(reported[0]!.flag!.detail.length < 1_000);
@@ -402,7 +587,7 @@ describe('any reply', { timeout: 30_000 }, () => {
     assert.equal(Object.getPrototypeOf(decided.action), Object.prototype);
     assert.equal('polluted' in {}, false);
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
-    const model = scriptedModel((_, call) => text(names[call % names.length]!));
+    const model = scriptedModel((_, call) => textOf(names[call % names.length]!));
     const outcome = await startVote(model, { rule: aheadByK({ margin: 3, maxVotes: 8 }) }).outcome;
     assert.ok(
       outcome.tally.every(([, votes]) => votes <= 2),
@@ -432,72 +617,16 @@ interface Voting {
 function startVote(
   model: Model,
   settings: Partial<VoteSettings> = {},
-  context: Partial<VoteContext> = {},
+  changes: Partial<VoteContext> = {},
   question: Partial<Question<unknown>> = {},
   paid: readonly SampleEntry[] = [],
 ): Voting {
-  const reported: SampleEntry[] = [];
-  const recorded: SampleEntry[] = [];
-  const inFlight = context.inFlight ?? new InFlight();
-  const outcome = vote<unknown>(
-    {
-      stepIndex: 7,
-      ask: () => ({ prompt: { user: 'What comes next?' }, parse: (text) => JSON.parse(text) }),
-      formNamed: (variant) => (variant === 'main' ? 0 : undefined),
-      check: (action) => (action === 'illegal' ? redFlag('illegal', 'not allowed') : undefined),
-      key: candidateKey,
-      ...question,
-    },
-    {
-      settings: {
-        rule: aheadByK({ margin: 3 }),
-        firstTemperature: 0,
-        temperature: 0.1,
-        maxOutputTokens: 750,
-        maxConcurrency: 100,
-        ...settings,
-      },
-      voters: [
-        {
-          sampler: createSampler({ model, clock: virtualClock(), random: createRandom(0), maxRetries: 2 }),
-          form: 0,
-          variant: 'main',
-        },
-      ],
-      monotonicMs: () => 0,
-      onSample: (sample, isRecorded) => (isRecorded ? recorded : reported).push(sample),
-      ...context,
-      inFlight,
-    },
-    paid,
-  );
-  return { outcome, reported, recorded, inFlight };
-}
-
-/** A model whose answers come when the test says so. */
-function heldModel() {
-  const held = new Map<number, { resolve: (reply: string) => void; reject: (reason: unknown) => void }>();
-  const aborted: number[] = [];
-  const model = scriptedModel(
-    ({ draw, signal }: ModelRequest) =>
-      new Promise<ScriptedReply>((resolve, reject) => {
-        const onAbort = () => {
-          held.delete(draw);
-          aborted.push(draw);
-          reject(signal.reason);
-        };
-        held.set(draw, { resolve, reject });
-        if (signal.aborted) onAbort();
-        else signal.addEventListener('abort', onAbort, { once: true });
-      }),
-  );
-  const answer = (draw: number, reply: string | Error) => {
-    const { resolve, reject } = held.get(draw)!;
-    held.delete(draw);
-    if (reply instanceof Error) reject(reply);
-    else resolve(text(reply));
-  };
-  return { ...model, held, aborted, answer };
+  const { context, reported, recorded } = voteContext({
+    settings: voteSettings(settings),
+    voters: [voterOf(model)],
+    ...changes,
+  });
+  return { outcome: vote(jsonQuestion(question), context, paid), reported, recorded, inFlight: context.inFlight };
 }
 
 /** Decides on its first vote, although it asked for more. */
@@ -517,67 +646,6 @@ function decidesEarly(needed: number): StopRule {
   };
 }
 
-function text(reply: string): string {
-  return reply === 'flag me' ? reply : JSON.stringify(reply);
-}
-
 function randomReply(random: Random): string {
   return random() < 0.6 ? 'a' : random() < 0.6 ? 'b' : 'c';
 }
-
-function tally(votes: Record<string, number>): [string, number][] {
-  return Object.entries(votes).map(([reply, count]) => [JSON.stringify(reply), count]);
-}
-
-function sample(draw: number, reply: string): SampleEntry {
-  const usage: Omit<Sample, 'text'> = { finishReason: 'stop', inputTokens: 4, outputTokens: 1, latencyMs: 0 };
-  const entry = {
-    ...usage,
-    type: 'sample',
-    stepIndex: 7,
-    draw,
-    model: 'scripted',
-    variant: 'main',
-    temperature: 0,
-    costUsd: 0,
-  } as const;
-  return { ...entry, text: text(reply), candidate: text(reply), flag: undefined };
-}
-
-describe('what a model is told', () => {
-  const subject = { process: {}, state: 'secret', form: {} } as unknown as StepSubject;
-  const asked: Question<string> = {
-    stepIndex: 3,
-    ask: () => ({ prompt: { user: 'x' }, subject: { ...subject, stepIndex: 3 }, parse: (text) => text }),
-    formNamed: () => 0,
-    key: (action) => action,
-  };
-
-  for (const readsSubject of [undefined, true]) {
-    test(`is the subject of a step only where it asks for it: ${readsSubject}`, async () => {
-      const requests: ModelRequest[] = [];
-      const generate = async (request: ModelRequest): Promise<Sample> => {
-        requests.push(request);
-        return { text: 'a', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 0 };
-      };
-      const model: Model = { id: 'm', price: undefined, readsSubject, generate };
-      const sampler = createSampler({ model, clock: virtualClock(), random: createRandom(1), maxRetries: 0 });
-      await vote(asked, {
-        settings: {
-          rule: aheadByK({ margin: 1 }),
-          firstTemperature: 0,
-          temperature: 0,
-          maxOutputTokens: 9,
-          maxConcurrency: 1,
-        },
-        voters: [{ sampler, form: 0, variant: 'main' }],
-        inFlight: new InFlight(),
-        monotonicMs: () => 0,
-        onSample: () => {},
-      });
-      assert.equal(requests.length, 1);
-      assert.equal(requests[0]!.stepIndex, 3);
-      assert.equal(requests[0]!.subject?.state, readsSubject ? 'secret' : undefined);
-    });
-  }
-});

@@ -1,0 +1,54 @@
+// Proves of a request: its signal is made when it is first asked for; an abort before that, or after, reaches it; one that has
+// settled is aborted no more, and a pause of everything reaches those alone that are in flight.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DrawRequest } from './draw-request.ts';
+import { InFlight } from './in-flight.ts';
+
+function request(inFlight = new InFlight()) {
+  return new DrawRequest({ prompt: { user: 'What?' }, subject: undefined }, false, 3, 0.1, 750, inFlight);
+}
+
+test('it says what is asked', () => {
+  const { prompt, subject, draw, temperature, maxOutputTokens } = request();
+  assert.deepEqual([prompt, subject, draw, temperature, maxOutputTokens], [{ user: 'What?' }, undefined, 3, 0.1, 750]);
+});
+
+test('an abort reaches its signal, whichever comes first', () => {
+  const reason = new Error('not needed');
+  const before = request();
+  before.abort(reason);
+  assert.equal(before.signal.reason, reason);
+  const after = request();
+  const { signal } = after;
+  assert.equal(signal.aborted, false);
+  after.abort(reason);
+  assert.equal(signal.reason, reason);
+  assert.equal(after.signal, signal);
+});
+
+test('once settled it is aborted no more', () => {
+  const settled = request();
+  const { signal } = settled;
+  settled.settle();
+  settled.abort(new Error('too late'));
+  assert.equal(signal.aborted, false);
+  const unasked = request();
+  unasked.settle();
+  unasked.abort(new Error('too late'));
+  assert.equal(unasked.signal.aborted, false);
+});
+
+test('a pause of everything reaches those in flight', () => {
+  const inFlight = new InFlight();
+  const [open, done] = [request(inFlight), request(inFlight)];
+  const signals = [open.signal, done.signal];
+  done.settle();
+  const reason = new Error('paused');
+  inFlight.abort(reason);
+  assert.deepEqual(
+    signals.map((signal) => signal.reason),
+    [reason, undefined],
+  );
+  assert.equal(request(inFlight).signal.reason, reason, 'also those made later');
+});
