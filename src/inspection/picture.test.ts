@@ -225,7 +225,7 @@ describe('states', () => {
 
 describe('colours', () => {
   it('are those of the pages', () => {
-    const css = readFileSync(join(ROOT, 'web', 'src', 'style.css'), 'utf8');
+    const css = readFileSync(join(ROOT, 'web', 'src', 'base.css'), 'utf8');
     const blocks = {
       light: /:root \{([^}]*)\}/.exec(css)![1]!,
       dark: /\[data-theme="dark"\] \{([^}]*)\}/.exec(css)![1]!,

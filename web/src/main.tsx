@@ -1,5 +1,11 @@
 import 'uplot/dist/uPlot.min.css';
-import './style.css';
+import './base.css';
+import './parts.css';
+import './chart.css';
+import './runs-page.css';
+import './run-page.css';
+import './step-page.css';
+import './plan-page.css';
 import { render } from 'preact';
 import { ComparePage } from './compare-page.tsx';
 import { connection, trouble } from './events.ts';
