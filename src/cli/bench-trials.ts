@@ -4,7 +4,7 @@ import type { Trial } from '../comparison/figures.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { JournalError, messageOf, UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
-import { endOfRecords } from './items.ts';
+import { endOfRecords } from './record-file.ts';
 
 /** What must be the same for attempts to stand side by side. */
 export type BenchIdentity = Readonly<Record<string, Json>>;

@@ -19,7 +19,9 @@ import { tempFolder } from '../../test/fixtures/cli-child.ts';
 import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import type { Item, ItemResult } from '../engine/item-run.ts';
-import { endOfRecords, fileSink, type Row, readItems } from './items.ts';
+import { fileSink } from './item-results.ts';
+import { type Row, readItems } from './item-rows.ts';
+import { endOfRecords } from './record-file.ts';
 
 async function read(file: string): Promise<Item[]> {
   const items: Item[] = [];

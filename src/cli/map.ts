@@ -8,10 +8,12 @@ import { resolveBatchModel } from '../models/resolve.ts';
 import type { MapOptions } from '../options.ts';
 import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
-import { fileSink, fileSource, formatOf, readItems, requireFile } from './items.ts';
+import { fileSink } from './item-results.ts';
+import { fileSource, readItems, requireFile } from './item-rows.ts';
 import { fileBeside, type RunFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
+import { formatOf } from './record-file.ts';
 import {
   DOUBTFUL_STEPS_NAMED,
   decidingCalibration,

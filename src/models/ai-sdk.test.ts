@@ -20,7 +20,8 @@ import { memoryJournal } from '../journals/memory.ts';
 import { type HanoiState, hanoi } from '../processes/hanoi.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { aiSdkModel, type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './ai-sdk.ts';
+import { aiSdkModel } from './ai-sdk.ts';
+import { type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './openai-compatible.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 

@@ -7,7 +7,8 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { ModelError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
-import { Failures, promptOf, toSample } from './ai-sdk.ts';
+import { promptOf, toSample } from './ai-sdk.ts';
+import { Failures } from './call-failures.ts';
 
 /** A batch that a provider works on, or has done. */
 export interface OpenBatch {

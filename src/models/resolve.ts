@@ -3,9 +3,10 @@ import type { Clock } from '../core/clock.ts';
 import { DelegatingModel } from '../core/delegating-model.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
-import { accountOf, aiSdkModel, openAiCompatibleModel } from './ai-sdk.ts';
+import { aiSdkModel } from './ai-sdk.ts';
 import { type BatchModelOptions, batchModel } from './batch.ts';
 import { importPackage } from './import-package.ts';
+import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
 import { catalogPrice } from './prices.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
