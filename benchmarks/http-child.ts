@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { growHeapFor, keepHeapSmall } from '../src/cli/heap.ts';
-import type { ItemSink } from '../src/engine/item-run.ts';
+import type { ItemSink } from '../src/engine/item.ts';
 import type { HttpReport, HttpSide } from './http.ts';
 
 const [role, ...rest] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { defineProcess, type Model, memoryJournal, simulatedModel } from 'mdap';
 import { createRandom, mix } from '../src/core/random.ts';
-import type { ItemSink } from '../src/engine/item-run.ts';
+import type { ItemSink } from '../src/engine/item.ts';
 import { map } from '../src/map.ts';
 import { virtualClock } from '../src/testing/virtual-clock.ts';
 import { printTable } from './table.ts';

@@ -42,7 +42,7 @@ export {
 export { RED_FLAG_CODES, type RedFlag, type RedFlagCode, redFlag } from './core/red-flags.ts';
 export { type DecideQuestion, decide } from './decide.ts';
 export { openJournal, openJournalReader, systemClock } from './defaults.ts';
-export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item-run.ts';
+export type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item.ts';
 export type { ReplayCost, ReplayedStep, ReplayResult } from './engine/replay-loop.ts';
 export type { RecordPolicy } from './engine/run-dependencies.ts';
 export type { RunResult } from './engine/run-loop.ts';

@@ -18,9 +18,9 @@ import { openTelemetry } from './telemetry.ts';
  * @throws {JournalError} when the journal cannot be opened.
  * @throws {ProcessError} `changed`, when the process is not the one that the run was started with.
  */
-export async function run<Input, State, Action>(
-  process: Process<Input, State, Action>,
-  input: unknown,
+export async function run<Input, State, Action, Given, Result>(
+  process: Process<Input, State, Action, Given, Result>,
+  input: NoInfer<Given>,
   options: RunOptions,
 ): Promise<RunResult<State>> {
   return runOver(process, input, checkOptions('run', options), undefined);
@@ -49,6 +49,7 @@ export async function runOver<Input, State, Action>(
       new Budget({ limits, clock, owner: 'run' }).requirePrices(asked);
     }
     const journal = openJournal(options.journal, clock);
+    items?.remember((fromStep) => journal.decisions(runId, { fromStep, limit: HISTORY_PAGE }));
     try {
       return await execute(process, input, {
         runId,
@@ -85,6 +86,8 @@ export async function runOver<Input, State, Action>(
   });
 }
 
+const HISTORY_PAGE = 1_000;
+
 /** Who is told what happens: the caller, and OpenTelemetry where something of it is registered. */
 async function listeners(processName: string, options: RunOptions): Promise<OnEvent | undefined> {
   const { onEvent, telemetry = {}, baseUrl, clock = systemClock } = options;
@@ -97,6 +100,6 @@ async function listeners(processName: string, options: RunOptions): Promise<OnEv
   };
 }
 
-function newRunId(processName: string): string {
+export function newRunId(processName: string): string {
   return `${processName}-${randomBytes(4).toString('hex')}`;
 }

@@ -1,5 +1,5 @@
 import type { ItemCounts } from '../core/journal.ts';
-import type { ItemResult, ItemSink } from '../engine/item-run.ts';
+import type { ItemResult, ItemSink } from '../engine/item.ts';
 import type { Row } from './item-rows.ts';
 import { type Fields, formatOf, RecordFile } from './record-file.ts';
 

@@ -3,7 +3,7 @@ import { closeSync, createReadStream, existsSync, openSync, readSync, statSync }
 import type { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { messageOf, UsageError } from '../core/errors.ts';
-import type { Item } from '../engine/item-run.ts';
+import type { Item } from '../engine/item.ts';
 import { type Fields, formatOf } from './record-file.ts';
 
 /** A row of a CSV file, or the value of a line of JSON. */

@@ -18,7 +18,7 @@ import fc from 'fast-check';
 import { tempFolder } from '../../test/fixtures/cli-child.ts';
 import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
-import type { Item, ItemResult } from '../engine/item-run.ts';
+import type { Item, ItemResult } from '../engine/item.ts';
 import { fileSink } from './item-results.ts';
 import { type Row, readItems } from './item-rows.ts';
 import { endOfRecords } from './record-file.ts';
@@ -138,12 +138,13 @@ test('what is no file is refused (2)', async (t) => {
 });
 
 function resultOf(index: number, status: ItemResult['status'], source: Row): ItemResult {
-  const isDone = status === 'done';
+  const outcome =
+    status === 'done'
+      ? { status, result: { total: index, note: 'a "b",\n c' }, reason: undefined }
+      : { status, result: undefined, reason: 'why, "not"' };
   return {
     index,
-    status,
-    result: isDone ? { total: index, note: 'a "b",\n c' } : undefined,
-    reason: isDone ? undefined : 'why, "not"',
+    ...outcome,
     steps: 1,
     samples: 3,
     votes: 3,

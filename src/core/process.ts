@@ -111,7 +111,7 @@ export interface View<State> {
  * `schema`) and `apply`. `State` and `Action` must be plain JSON values. No function may change the values that it is given.
  * See ARCHITECTURE.md for the words.
  */
-export interface ProcessDefinition<Input, State, Action, Observation = unknown, Given = unknown> {
+export interface ProcessDefinition<Input, State, Action, Observation = unknown, Given = unknown, Result = Action> {
   readonly name: string;
   /** Change it when prompts, parser or transition change: a run is not resumed under another version unasked. */
   readonly version: string;
@@ -144,7 +144,7 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
    */
   readonly apply: (state: State, action: Action, observation?: Observation) => State;
   /** The result of the job, read from its last state; for an item of `map`. Not used with an `effect`. @default the last action */
-  readonly result?: (state: State) => unknown;
+  readonly result?: (state: State) => Result;
   /** Who is asked at a step, by a name that the option `roles` gives a model; undefined: the model of the run. Pure. */
   readonly role?: (state: State) => string | undefined;
   /** Oracle for benchmarks, simulation and calibration. */
@@ -165,8 +165,8 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
 /**
  * A definition with its defaults filled in. `Given` is the type of an input before its schema has read it: what callers pass.
  */
-export interface Process<Input = unknown, State = unknown, Action = unknown, Given = unknown>
-  extends ProcessDefinition<Input, State, Action, unknown, Given> {
+export interface Process<Input = unknown, State = unknown, Action = unknown, Given = unknown, Result = unknown>
+  extends ProcessDefinition<Input, State, Action, unknown, Given, Result> {
   readonly parse: (text: string, state: State) => Action;
   readonly key: (action: Action) => string;
   /** All forms of a step, `main` first. */
@@ -180,7 +180,7 @@ export interface Form<State, Action> extends Variant<State, Action> {
 
 // A process whose type parameters do not matter to the holder. `any` because State and Action stand in both positions.
 // biome-ignore lint/suspicious/noExplicitAny: see above
-export type AnyProcess = Process<any, any, any, any>;
+export type AnyProcess = Process<any, any, any, any, any>;
 
 /** The step a draw belongs to. */
 export interface StepSubject {
@@ -199,16 +199,16 @@ export interface StepSubject {
  * Checks a definition and fills in its defaults.
  * @throws {UsageError} naming the field, what was expected and what came.
  */
-export function defineProcess<Input, State, Action, Observation = unknown, Given = Input>(
-  definition: ProcessDefinition<Input, State, Action, Observation, Given>,
-): Process<Input, State, Action, Given> {
+export function defineProcess<Input, State, Action, Observation = unknown, Given = Input, Result = Action>(
+  definition: ProcessDefinition<Input, State, Action, Observation, Given, Result>,
+): Process<Input, State, Action, Given, Result> {
   checkDefinition(definition);
   const { schema, variants = [] } = definition;
   const parse = definition.parse ?? ((text) => parseJson(text, schema as StandardSchemaV1<unknown, Action>));
   const reply = definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined);
   const main: Form<State, Action> = { name: MAIN_VARIANT, prompt: definition.prompt, parse, reply };
   return {
-    ...(definition as ProcessDefinition<Input, State, Action, unknown, Given>),
+    ...(definition as ProcessDefinition<Input, State, Action, unknown, Given, Result>),
     parse,
     key: definition.key ?? candidateKey,
     reply,

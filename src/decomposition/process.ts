@@ -71,7 +71,7 @@ export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<
     reply: (action: SolveAction, state: SolveState) => replyOf(action, taskOf(state), wording),
   });
   const [main, ...others] = WORDINGS;
-  return defineProcess<SolveInput, SolveState, SolveAction>({
+  return defineProcess<SolveInput, SolveState, SolveAction, unknown, SolveInput, unknown>({
     name: oracle === undefined ? 'solve' : `solve-${oracle.name}`,
     version: '1',
     input: inputSchema(oracle),

@@ -43,7 +43,7 @@ export function stepPlanProcess(value: unknown): Process<SolveInput, SolveState,
   const split = splitOf(plan);
   const wanted = Object.fromEntries(parameters.map((parameter) => [parameter, z.union([z.string(), z.number()])]));
   const process = solve({ oracle: plan.process === 'solve-products' ? PRODUCTS : undefined });
-  return defineProcess<SolveInput, SolveState, SolveAction>({
+  return defineProcess<SolveInput, SolveState, SolveAction, unknown, SolveInput, unknown>({
     ...process,
     name,
     input: z.strictObject(wanted).transform((input: StepPlanInput): SolveInput => {

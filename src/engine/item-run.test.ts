@@ -29,7 +29,7 @@ import { simulatedModel } from '../models/simulated.ts';
 import type { MapOptions } from '../options.ts';
 import { stepPlanProcess } from '../processes/index.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import type { Item, ItemResult, ItemSink } from './item-run.ts';
+import type { Item, ItemResult, ItemSink } from './item.ts';
 
 /** Doubles a number so many times. Calls of the model on a number that ends in 7 never agree. */
 const DOUBLE = defineProcess<{ value: number; steps: number }, { value: number; left: number }, number>({

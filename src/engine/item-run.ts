@@ -1,72 +1,18 @@
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
-import { addTally, type DecisionEntry, type ItemCounts, type ItemsRecord, settlesByVotes } from '../core/journal.ts';
-import { addUsd } from '../core/model.ts';
+import type { DecisionEntry, ItemCounts, ItemsRecord } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
 import { ItemCertainty } from '../statistics/item-certainty.ts';
+import type { DoubtfulItem, Item, ItemSink } from './item.ts';
+import { emptySums, type Sums, withDecision } from './item-sums.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
-
-/** One of many inputs. */
-export interface Item {
-  readonly input: unknown;
-  /** Why it cannot be one, where it could not be read. */
-  readonly refusal?: string;
-  /** Where it comes from, for whoever writes its result. */
-  readonly source?: unknown;
-}
-
-/** What became of an item. */
-export interface ItemResult {
-  /** From 0, in the order of the inputs. */
-  readonly index: number;
-  /** `undecided`: the votes could not settle it. `invalid`: the input does not fit the process. */
-  readonly status: 'done' | 'undecided' | 'invalid';
-  /** The action of its last step, or what its process says has come of all; undefined unless it is done. */
-  readonly result: unknown;
-  /** Why, unless it is done. */
-  readonly reason: string | undefined;
-  readonly steps: number;
-  readonly samples: number;
-  readonly votes: number;
-  /** Votes contradicted each other at one of its steps. */
-  readonly isContested: boolean;
-  readonly settledBy: string | undefined;
-  /**
-   * Chance that the result is right, by its votes and those on the items before it; null unless it is done, where too few
-   * votes dissented so far to tell, and where something else than votes settled one of its steps.
-   */
-  readonly certainty: number | null;
-  /** Null where a price is not known. */
-  readonly costUsd: number | null;
-  /** Whether it differs from the reference; undefined without one. */
-  readonly isWrong: boolean | undefined;
-  readonly item: Item;
-}
-
-/** A result whose votes leave most doubt. */
-export interface DoubtfulItem {
-  readonly index: number;
-  /** As it was written with the result. */
-  readonly certainty: number;
-  /** Of its steps in the run, to look at their samples. */
-  readonly firstStep: number;
-}
 
 /** Where a map starts. */
 export const FIRST_ITEM = { index: 0, step: 0, inner: null };
 
 const MAX_DOUBTFUL_ITEMS = 10;
-
-/** Where results go: each item once, in order. */
-export interface ItemSink {
-  /** Takes back what was written beyond so many results: a run goes on from its last checkpoint. */
-  restore(counts: ItemCounts): void;
-  write(result: ItemResult): void;
-  /** Makes what was written durable. */
-  flush(): void;
-}
 
 /** Where a run over many inputs stands. Not what became of the items: what comes next must not depend on it. */
 export interface MapState {
@@ -77,6 +23,9 @@ export interface MapState {
   /** Its own state; null behind the last item. */
   readonly inner: unknown;
 }
+
+/** Decisions from a step on, in order: some of them, none behind the last. */
+type History = (fromStep: number) => Promise<readonly DecisionEntry[]>;
 
 /** In place of an action, for an item that the votes could not settle. */
 interface GivenUp {
@@ -100,6 +49,8 @@ export class Mapping implements ItemsOfRun<MapState> {
   readonly #items: AsyncIterator<Item>;
   readonly #sink: ItemSink;
   readonly #readAhead: number;
+  readonly #isRetold: boolean;
+  #history: History | undefined;
   /** Read, and not yet behind the present one. */
   readonly #ahead = new Map<number, Prepared>();
   #read = 0;
@@ -117,17 +68,23 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** Of the present item, over its steps. */
   #sums: Sums = emptySums();
 
-  /** @param options.readAhead items that are known beyond the present one: as many may be voted on at once */
+  /**
+   * @param options.readAhead items that are known beyond the present one: as many may be voted on at once
+   * @param options.isRetold a resumed run gives all its results to the sink again, from the first on; by default those behind
+   * its last checkpoint. Those of a process with an effect are not told again: what the effect observed is not kept.
+   */
   constructor(options: {
     readonly process: AnyProcess;
     readonly items: AsyncIterable<Item>;
     readonly sink: ItemSink;
     readonly readAhead: number;
+    readonly isRetold?: boolean;
   }) {
     this.#of = options.process;
     this.#items = options.items[Symbol.asyncIterator]();
     this.#sink = options.sink;
     this.#readAhead = options.readAhead;
+    this.#isRetold = options.isRetold === true && options.process.effect === undefined;
     this.process = this.#mapped();
   }
 
@@ -149,6 +106,11 @@ export class Mapping implements ItemsOfRun<MapState> {
   /** What a calibration says of the voters: how sure a result is, is computed from it. */
   calibrate(rates: VoterModel): void {
     this.#certainty.calibrate(rates);
+  }
+
+  /** Where the decisions of earlier executions are, from a step on. */
+  remember(history: History): void {
+    this.#history = history;
   }
 
   /**
@@ -186,19 +148,43 @@ export class Mapping implements ItemsOfRun<MapState> {
   }
 
   /** @param record of what was reported before this state; undefined at the first checkpoint of early versions */
-  begin(state: MapState, record: ItemsRecord | undefined): void {
+  async begin(state: MapState, record: ItemsRecord | undefined): Promise<void> {
     this.#begunWith = record;
     const { done = 0, undecided = 0, invalid = 0, begun, certainty, leastCertain = [] } = record ?? {};
     const counts = { done, undecided, invalid };
-    this.#sink.restore(counts);
-    // Those before the first that can start, where a run begins; later all before the present one are reported.
-    this.#pass(done + undecided + invalid, state.index, counts);
-    this.#counts = counts;
-    // Of an early version, which did not keep them, nothing is known.
-    this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
+    const isResumed = done + undecided + invalid > 0 || begun !== undefined;
+    if (this.#isRetold && isResumed && this.#history !== undefined) {
+      await this.#retell(state, this.#history);
+    } else {
+      this.#sink.restore(counts);
+      // Those before the first that can start, where a run begins; later all before the present one are reported.
+      this.#pass(done + undecided + invalid, state.index, counts);
+      this.#counts = counts;
+      // Of an early version, which did not keep them, nothing is known.
+      this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
+    }
     if (certainty !== undefined) this.#certainty.restore(certainty);
     this.#leastCertain = leastCertain;
     this.#hasBegun = true;
+  }
+
+  /** Gives the results of all items before this state to the sink once more, as they follow from the decisions on them. */
+  async #retell(to: MapState, history: History): Promise<void> {
+    this.#sink.restore({ done: 0, undecided: 0, invalid: 0 });
+    let at = this.#requireStateFrom(0);
+    this.#pass(0, at.index, this.#counts);
+    for (let stepIndex = 0; at.index < to.index || at.step < to.step; ) {
+      const decisions = await history(stepIndex);
+      if (decisions.length === 0) throw new Error(`the decision on step ${stepIndex} is missing`);
+      for (const decision of decisions) {
+        if (at.index === to.index && at.step === to.step) break;
+        await this.read(at);
+        const next = this.#apply(at, decision.action, undefined);
+        this.applied(decision, at, next);
+        at = next;
+        stepIndex++;
+      }
+    }
   }
 
   flush(): void {
@@ -218,13 +204,15 @@ export class Mapping implements ItemsOfRun<MapState> {
     }
     const { item } = this.#ahead.get(before.index)!;
     const reason = this.#whyUndecided(decision, before);
-    const status = reason === undefined ? 'done' : 'undecided';
-    const result = reason === undefined ? this.#resultOf(before, decision.action) : undefined;
+    const outcome =
+      reason === undefined
+        ? { status: 'done' as const, result: this.#resultOf(before, decision.action), reason }
+        : { status: 'undecided' as const, result: undefined, reason };
     const counts = this.counts;
-    counts[status]++;
+    counts[outcome.status]++;
     const { tallies, ...taken } = sums;
-    const certainty = status === 'done' && tallies !== null ? this.#certainty.of(tallies) : null;
-    this.#sink.write({ index: before.index, status, result, reason, certainty, ...taken, item });
+    const certainty = reason === undefined && tallies !== null ? this.#certainty.of(tallies) : null;
+    this.#sink.write({ index: before.index, ...outcome, certainty, ...taken, item });
     this.#pass(before.index + 1, after.index, counts);
     // What was written is taken back where it is not counted.
     this.#counts = counts;
@@ -371,42 +359,6 @@ const MIN_STARTABLE = 4;
 const MAX_UNDECIDED_AT_START = 20;
 /** They wait in memory for what comes before them to be decided. */
 const MAX_REFUSED_IN_ROW = 100_000;
-
-type Taken = Pick<ItemResult, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
-
-interface Sums extends Taken {
-  /** Its steps by tally; null where one was settled without votes. */
-  readonly tallies: Record<string, number> | null;
-}
-
-function emptySums(): Sums {
-  return {
-    steps: 0,
-    samples: 0,
-    votes: 0,
-    costUsd: 0,
-    isContested: false,
-    settledBy: undefined,
-    isWrong: undefined,
-    tallies: {},
-  };
-}
-
-function withDecision(sums: Sums, decision: DecisionEntry): Sums {
-  const { samples, votes, costUsd, tally, settledBy, wrong } = decision;
-  const tallies = sums.tallies !== null && settlesByVotes(decision) ? { ...sums.tallies } : null;
-  if (tallies !== null) addTally(tallies, decision);
-  return {
-    steps: sums.steps + 1,
-    samples: sums.samples + samples,
-    votes: sums.votes + votes,
-    costUsd: addUsd(sums.costUsd, costUsd),
-    isContested: sums.isContested || tally !== undefined,
-    settledBy: settledBy ?? sums.settledBy,
-    isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),
-    tallies,
-  };
-}
 
 function isGivenUp(action: unknown): action is GivenUp {
   return typeof action === 'object' && action !== null && 'givenUp' in action;

@@ -31,7 +31,7 @@ export interface ItemsOfRun<State> {
   /** The action of a step that the votes could not decide: it does not stop the others. */
   giveUp(outcome: Undecided): unknown;
   /** From where the run goes on. */
-  begin(state: State, record: ItemsRecord | undefined): void;
+  begin(state: State, record: ItemsRecord | undefined): Promise<void>;
   /** Of a decision once it is durable or on its way there. Whole or, where it throws, not at all. */
   applied(decision: DecisionEntry, before: State, after: State): void;
   flush(): void;

@@ -188,7 +188,7 @@ class Run<Input, State, Action> {
     this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
     const { items } = this.#options;
-    items?.begin(this.#state, this.#totals.items);
+    await items?.begin(this.#state, this.#totals.items);
     for (const decision of decisions) {
       await items?.read(this.#state);
       await this.#transit(decision);

@@ -13,7 +13,7 @@ import type { AnyProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { parseInput } from '../core/schema.ts';
 import { systemClock } from '../defaults.ts';
-import type { ItemResult, ItemSink } from '../engine/item-run.ts';
+import type { ItemResult, ItemSink } from '../engine/item.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { map } from '../map.ts';
 import type { RunOptions } from '../options.ts';

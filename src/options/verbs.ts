@@ -4,7 +4,7 @@ import type { SuiteOptions, Task } from '../comparison/suite.ts';
 import type { Json } from '../core/journal.ts';
 import { RED_FLAG_CODES } from '../core/red-flags.ts';
 import type { AnswerKind } from '../decomposition/split.ts';
-import type { Item, ItemSink } from '../engine/item-run.ts';
+import type { Item, ItemSink } from '../engine/item.ts';
 import type { ReplayedStep } from '../engine/replay-loop.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { ANSWER, CONTROL, JOURNAL, LISTENING, RECORDING, SOURCE } from './journal.ts';
@@ -80,10 +80,10 @@ export const MAP_OPTIONS = {
     ),
     {
       group: 'Input and output',
-      about: 'Takes the results, in the order of the items, each once.',
+      about:
+        'Takes the results, in the order of the items, each once. Without one the call returns them, to be iterated.',
       flag: null,
       isJournaled: false,
-      isRequired: true,
     },
   ),
 };

@@ -1,7 +1,7 @@
 import type { ItemCounts, Json, Waste } from '../../core/journal.ts';
 import type { ReadNote } from '../../core/journal-reader.ts';
 import type { DriftAlarm, TimelinePoint } from '../../core/run-memory.ts';
-import type { DoubtfulItem } from '../../engine/item-run.ts';
+import type { DoubtfulItem } from '../../engine/item.ts';
 import type { RuleForecast } from '../../planning/forecast.ts';
 import type { Plan } from '../../planning/scaling-laws.ts';
 import type { Certificate } from '../../statistics/certificate.ts';

@@ -1,0 +1,66 @@
+import type { Item, ItemResult, ItemSink } from './item.ts';
+
+/**
+ * Hands the results of a map to a reader who takes them one by one. While the reader is behind by `limit` results, no further
+ * item is read, so that memory does not grow with the number of items.
+ */
+export class ItemDelivery<Result> implements ItemSink {
+  readonly #limit: number;
+  #waiting: ItemResult<Result>[] = [];
+  #isOver = false;
+  #onResult: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  restore(): void {}
+
+  write(result: ItemResult): void {
+    this.#waiting.push(result as ItemResult<Result>);
+    this.#onResult?.();
+  }
+
+  flush(): void {}
+
+  /** No result comes any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#onResult?.();
+  }
+
+  /** The results so far that nobody has taken; undefined where no more will come. */
+  async take(): Promise<readonly ItemResult<Result>[] | undefined> {
+    while (this.#waiting.length === 0) {
+      if (this.#isOver) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#onResult = resolve;
+      });
+    }
+    const taken = this.#waiting;
+    this.#waiting = [];
+    this.#onRoom?.();
+    return taken;
+  }
+
+  /** Items with these inputs, read only while there is room for their results. @throws the signal's reason. */
+  async *items(inputs: Iterable<unknown> | AsyncIterable<unknown>, signal: AbortSignal): AsyncGenerator<Item> {
+    for await (const input of inputs) {
+      while (this.#waiting.length >= this.#limit) await this.#room(signal);
+      yield { input };
+    }
+  }
+
+  async #room(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#onRoom = () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      };
+    });
+  }
+}

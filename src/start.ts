@@ -1,0 +1,90 @@
+import type { RunEvent } from './core/events.ts';
+import type { Process } from './core/process.ts';
+import type { RunResult } from './engine/run-loop.ts';
+import type { RunOptions } from './options/verbs.ts';
+import { run } from './run.ts';
+
+/** Stands in a stream of events for those that its reader was too slow for. */
+export interface EventsMissed {
+  readonly type: 'events-missed';
+  readonly count: number;
+}
+
+/** A run that is under way. */
+export interface StartedRun<State> {
+  readonly id: string;
+  /**
+   * What happens in the run, from its start to its end, in order; for one reader. While nobody reads, or the reader is slow,
+   * the newest 1,000 events are kept, and `events-missed` stands for those before them.
+   */
+  readonly events: AsyncIterable<RunEvent | EventsMissed>;
+  readonly result: Promise<RunResult<State>>;
+  /** Pauses the run as Ctrl-C does; `result` has it as paused. It is resumed by its id. */
+  pause(): void;
+}
+
+/**
+ * Starts a run, or resumes one, and returns while it is under way.
+ * @throws as `run` does, for what keeps the run from starting; what comes later ends in `result`.
+ */
+export async function start<Input, State, Action, Given, Result>(
+  process: Process<Input, State, Action, Given, Result>,
+  input: NoInfer<Given>,
+  options: RunOptions,
+): Promise<StartedRun<State>> {
+  const controller = new AbortController();
+  const signal =
+    options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
+  const events = new EventStream();
+  const { promise: started, resolve: onStarted } = Promise.withResolvers<string>();
+  const onEvent = (event: RunEvent) => {
+    options.onEvent?.(event);
+    events.push(event);
+    if (event.type === 'run-started') onStarted(event.runId);
+  };
+  const result = run(process, input, { ...options, signal, onEvent }).finally(() => events.end());
+  const id = await Promise.race([started, result.then(({ runId }) => runId)]);
+  return { id, events, result, pause: () => controller.abort(new Error('the run was paused')) };
+}
+
+const MAX_KEPT_EVENTS = 1_000;
+
+class EventStream implements AsyncIterable<RunEvent | EventsMissed> {
+  readonly #kept: RunEvent[] = [];
+  #missed = 0;
+  #isOver = false;
+  #onEvent: (() => void) | undefined;
+
+  push(event: RunEvent): void {
+    this.#kept.push(event);
+    if (this.#kept.length > 2 * MAX_KEPT_EVENTS) {
+      // Half at once: taking one from the front of a long array each time would cost more than the run.
+      this.#kept.splice(0, MAX_KEPT_EVENTS);
+      this.#missed += MAX_KEPT_EVENTS;
+    }
+    this.#onEvent?.();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#onEvent?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent | EventsMissed> {
+    for (;;) {
+      if (this.#missed > 0) {
+        const count = this.#missed;
+        this.#missed = 0;
+        yield { type: 'events-missed', count };
+      } else if (this.#kept.length > 0) {
+        yield* this.#kept.splice(0);
+      } else if (this.#isOver) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#onEvent = resolve;
+        });
+      }
+    }
+  }
+}
