@@ -115,6 +115,7 @@ describe('a comparison', () => {
       const random = createRandom(4);
       return {
         id: isWhole ? 'whole' : 'stepwise',
+        readsSubject: true,
         price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 },
         generate: async ({ subject }) => {
           const { process, state } = subject!;

@@ -1,12 +1,12 @@
 import { calibrate } from './calibrate.ts';
 import { messageOf, UsageError } from './core/errors.ts';
-import type { Model } from './core/model.ts';
 import { type AnyProcess, inSubtasks } from './core/process.ts';
+import { type GivenModel, nameOfModel } from './models/given-model.ts';
 import { catalogName } from './models/prices.ts';
 import { openCalibration, readCalibrationFile } from './open-calibration.ts';
 import { checkOptions, optionsIn } from './options/check.ts';
 import { CALIBRATE_OPTIONS, type CompareOptions } from './options/verbs.ts';
-import { aheadOf, forecastContext, isOf, modelOf, nameOf, type SampleUse } from './plan.ts';
+import { aheadOf, forecastContext, isOf, modelOf, type SampleUse } from './plan.ts';
 import { type Forecast, forecast, sampleUse } from './planning/forecast.ts';
 import type { Interval } from './statistics/special-functions.ts';
 
@@ -80,7 +80,7 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
         'number as --steps.',
     );
   }
-  const names = models.map(nameOf);
+  const names = models.map(nameOfModel);
   requireOnce('models', names);
   requireOnce('stepsPerSubtask', sizes);
   const jobs = sizes.map((size) => ({ size, process: inSubtasks(process, size) }));
@@ -97,13 +97,13 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
     );
   }
   const how = optionsIn(CALIBRATE_OPTIONS, { ...shared, signal });
-  const measure = (job: AnyProcess, model: string | Model) =>
+  const measure = (job: AnyProcess, model: GivenModel) =>
     calibrate(job, items === undefined ? input : items(), { ...how, model });
   // Before anything is paid
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];
   for (const model of models) {
-    const name = nameOf(model);
+    const name = nameOfModel(model);
     for (const job of jobs) {
       const reused = known.find((one) => one.job === job && isOf(one.calibration, name, shared.baseUrl));
       const row = {

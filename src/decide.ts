@@ -1,4 +1,6 @@
 import { createSampler } from './calls/retrying-sampler.ts';
+import { UsageError } from './core/errors.ts';
+import { describeUnknown } from './core/nearest-name.ts';
 import { defineProcess, type ProcessDefinition, type Prompt } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
@@ -10,13 +12,21 @@ import type { Decision, Undecided } from './voting/question.ts';
 import { questionOf } from './voting/step-question.ts';
 import { vote } from './voting/vote.ts';
 
-/** What a single voted call is about: a prompt, and how its reply is read. */
-export type DecideQuestion<Action> = Pick<
-  ProcessDefinition<never, null, Action>,
-  'parse' | 'schema' | 'check' | 'key'
-> & {
+/** What a single voted call is about: a prompt, and how its reply is read, by exactly one of `parse` and `schema`. */
+export type DecideQuestion<Action> = Pick<ProcessDefinition<never, null, Action>, 'check' | 'key'> & {
   readonly prompt: string | Prompt;
-};
+} & (
+    | {
+        /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. */
+        readonly parse: (text: string) => Action;
+        readonly schema?: undefined;
+      }
+    | {
+        /** Any Standard Schema, for a reply that is one JSON document and nothing else. */
+        readonly schema: NonNullable<ProcessDefinition<never, null, Action>['schema']>;
+        readonly parse?: undefined;
+      }
+  );
 
 /**
  * One voted call, without a journal.
@@ -30,6 +40,7 @@ export async function decide<Action>(
   const options = checkOptions('decide', given);
   const { clock = systemClock, signal } = options;
   const settings = voteSettings(plainRule(options), options);
+  checkQuestion(question);
   const { prompt } = question;
   const process = defineProcess<never, null, Action>({
     ...question,
@@ -60,4 +71,22 @@ export async function decide<Action>(
       }),
     );
   });
+}
+
+const FIELDS = ['prompt', 'parse', 'schema', 'check', 'key'];
+
+/** In words of its own: who asks a single question has never heard of a process. */
+function checkQuestion(question: object): void {
+  const { prompt, parse, schema }: { prompt?: unknown; parse?: unknown; schema?: unknown } = question ?? {};
+  const unknown = Object.keys(question ?? {}).find((field) => !FIELDS.includes(field));
+  if (unknown !== undefined) throw new UsageError(`question: ${describeUnknown('field', unknown, FIELDS)}`);
+  if (typeof prompt !== 'string' && typeof (prompt as Prompt | undefined)?.user !== 'string') {
+    throw new UsageError('question: expected `prompt`, a text or { system, user }.');
+  }
+  if ((parse === undefined) === (schema === undefined)) {
+    const got = parse === undefined ? 'neither' : 'both';
+    throw new UsageError(
+      `question: expected one of \`parse\` (a function that reads the reply) and \`schema\` (of a reply that is JSON), got ${got}.`,
+    );
+  }
 }

@@ -7,7 +7,7 @@ import type { JournalReader } from './core/journal-reader.ts';
 import type { Model } from './core/model.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import { sqliteJournalReader } from './journals/sqlite-reader.ts';
-import { resolveModel } from './models/resolve.ts';
+import { openGivenModel } from './models/resolve.ts';
 import { checkOption } from './options/check.ts';
 import { JOURNAL } from './options/journal.ts';
 import type { RunOptions } from './options/verbs.ts';
@@ -46,8 +46,7 @@ export function openJournalReader(file: string = DEFAULT_JOURNAL_FILE, clock: Cl
 /** By its name, or as it is given; one opened by name is the caller's to close. */
 export async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
-  if (typeof model !== 'string') return model;
-  return resolveModel(model, {
+  return openGivenModel(model, {
     clock,
     baseUrl,
     price,

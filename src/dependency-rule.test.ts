@@ -34,7 +34,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   inspection: { sees: USED, packages: 'none', nodeModules: 'any' },
   '.': { sees: VERBS.slice(1), packages: { typesOf: ['@opentelemetry/api'] }, nodeModules: 'any' },
   options: {
-    sees: ['comparison', 'engine', 'voting', 'calls', 'planning', 'decomposition', ...GROUND],
+    sees: ['models', 'comparison', 'engine', 'voting', 'calls', 'planning', 'decomposition', ...GROUND],
     packages: 'none',
     nodeModules: 'none',
   },

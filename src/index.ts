@@ -50,7 +50,7 @@ export { type MemoryJournal, memoryJournal } from './journals/memory.ts';
 export { sqliteJournal } from './journals/sqlite.ts';
 export type { SqliteJournalOptions } from './journals/sqlite-file.ts';
 export { type SqliteReaderOptions, sqliteJournalReader } from './journals/sqlite-reader.ts';
-export { type MapResult, map } from './map.ts';
+export { MapEndedError, type MappedItems, type MapResult, map } from './map.ts';
 export { aiSdkModel } from './models/ai-sdk.ts';
 export { openAiCompatibleModel } from './models/openai-compatible.ts';
 export { resolveModel } from './models/resolve.ts';
@@ -78,6 +78,7 @@ export { type Plan, type PlanInput, scalingLaws } from './planning/scaling-laws.
 export { replay } from './replay.ts';
 export { run } from './run.ts';
 export { decompose, type SolveResult, solve } from './solve.ts';
+export { type EventsMissed, type StartedRun, start } from './start.ts';
 export type { VoterModel } from './statistics/evidence.ts';
 export { evidenceRule } from './statistics/evidence-rule.ts';
 // Stop rules

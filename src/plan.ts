@@ -1,8 +1,9 @@
 import { UsageError } from './core/errors.ts';
-import type { Model, Price } from './core/model.ts';
+import type { Price } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
 import { parseInput } from './core/schema.ts';
 import { openModel, systemClock } from './defaults.ts';
+import { nameOfModel } from './models/given-model.ts';
 import { catalogPrice } from './models/prices.ts';
 import { openCalibration } from './open-calibration.ts';
 import { checkOption, checkOptions } from './options/check.ts';
@@ -145,10 +146,6 @@ async function listPrice(model = '', baseUrl: string | undefined, on: Date): Pro
   return catalogPrice(provider!, rest.join('/'), on);
 }
 
-export function nameOf(model: string | Model): string {
-  return typeof model === 'string' ? model : model.id;
-}
-
 export function modelOf({ settings, classes }: Calibration): string {
   return typeof settings.model === 'string' ? settings.model : classes[0]!.model;
 }
@@ -161,9 +158,9 @@ function requireSameModel(
   calibration: Calibration,
   { model, baseUrl, acceptCalibration = false }: Pick<PlanOptions, 'model' | 'baseUrl' | 'acceptCalibration'>,
 ): void {
-  if (model === undefined || acceptCalibration || isOf(calibration, nameOf(model), baseUrl)) return;
+  if (model === undefined || acceptCalibration || isOf(calibration, nameOfModel(model), baseUrl)) return;
   throw new UsageError(
-    `calibration: it was made with model ${modelOf(calibration)}, this is ${nameOf(model)}: calibrate this model, or use it ` +
+    `calibration: it was made with model ${modelOf(calibration)}, this is ${nameOfModel(model)}: calibrate this model, or use it ` +
       'all the same with --accept-calibration.',
   );
 }

@@ -7,6 +7,7 @@ import { RED_FLAG_CODES } from './core/red-flags.ts';
 import { openJournal, openModel } from './defaults.ts';
 import { outOfSamples } from './engine/recount.ts';
 import { type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
+import type { GivenModel } from './models/given-model.ts';
 import { isSimulated } from './models/resolve.ts';
 import { checkOptions, optionsIn } from './options/check.ts';
 import { REPLAY_OPTIONS, type ReplayOptions, type RunOptions } from './options/verbs.ts';
@@ -103,8 +104,8 @@ function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
 }
 
 /** Only for its name, and for the rates of a simulated one: nothing is loaded or asked. */
-async function namedModel(model: string | Model, options: RunOptions): Promise<Model> {
-  if (typeof model !== 'string') return model;
+async function namedModel(model: GivenModel, options: RunOptions): Promise<Model> {
+  if (typeof model !== 'string') return openModel({ ...options, model });
   if (isSimulated(model, options.baseUrl)) return openModel({ ...options, model });
   return { id: model, price: options.price, generate: outOfSamples };
 }

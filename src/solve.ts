@@ -5,6 +5,7 @@ import { PRODUCTS } from './decomposition/products.ts';
 import type { Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
 import type { RunResult } from './engine/run-loop.ts';
+import { nameOfModel } from './models/given-model.ts';
 import { isSimulated } from './models/resolve.ts';
 import { checkOptions } from './options/check.ts';
 import type { DecomposeOptions, SolveOptions } from './options/verbs.ts';
@@ -50,7 +51,7 @@ export async function decompose(
 async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
   // A simulated model must know what is right: it knows products.
-  const isKnowing = isSimulated(typeof model === 'string' ? model : model.id, rest.baseUrl);
+  const isKnowing = isSimulated(nameOfModel(model), rest.baseUrl);
   const process: AnyProcess = solveProcess({ oracle: isKnowing ? PRODUCTS : undefined });
   if (isKnowing) requireProduct(problem);
   const roles = {

@@ -5,6 +5,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
 import { aiSdkModel } from './ai-sdk.ts';
 import { type BatchModelOptions, batchModel } from './batch.ts';
+import { type GivenModel, isAiSdkModel, nameOfModel, providerOf } from './given-model.ts';
 import { importPackage } from './import-package.ts';
 import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
 import { catalogPrice } from './prices.ts';
@@ -77,6 +78,25 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
+}
+
+/**
+ * Opens what is given by a name or as a model of the AI SDK; a `Model` is returned as it is. The price of a model of the AI
+ * SDK is looked up by its name, unless one is given.
+ * @throws {UsageError} as `resolveModel`, and for a model of another version of the AI SDK.
+ */
+export async function openGivenModel(given: GivenModel, options: ResolveModelOptions): Promise<Model> {
+  if (typeof given === 'string') return resolveModel(given, options);
+  if (!isAiSdkModel(given)) return given;
+  const { clock, price, timeoutMs, environment } = options;
+  return aiSdkModel({
+    model: given,
+    id: nameOfModel(given),
+    price: price ?? (await catalogPrice(providerOf(given), given.modelId, new Date(clock.now()))),
+    timeoutMs,
+    clock,
+    secrets: secretsOf(environment),
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
-import type { Model, Price } from '../core/model.ts';
+import type { Price } from '../core/model.ts';
+import { type GivenModel, isAiSdkModel, nameOfModel } from '../models/given-model.ts';
 import {
   aboveZero,
   anyWholeNumber,
@@ -16,16 +17,23 @@ import {
 import { option } from './option.ts';
 
 /** A model by its name, or as an object. The journal keeps its name. */
-export const model: Kind<string | Model> = {
+export const model: Kind<GivenModel> = {
   hint: 'id',
   parse: (name) => name,
   problem: (value) => {
     if (typeof value === 'string' && value !== '') return undefined;
-    if (typeof (value as Model | undefined)?.generate === 'function') return undefined;
-    return `expected a name or an object with \`generate\`, got ${showGot(value)}.`;
+    if (isAiSdkModel(value)) {
+      if (value.specificationVersion === 'v4') return undefined;
+      return (
+        `expected an AI SDK model of version v4, got ${String(value.specificationVersion)}: ` +
+        'install the current version of its provider package.'
+      );
+    }
+    if (typeof (value as { generate?: unknown } | undefined)?.generate === 'function') return undefined;
+    return `expected a name, a model of the AI SDK or an object with \`generate\`, got ${showGot(value)}.`;
   },
-  show: (value) => (typeof value === 'string' ? value : value.id),
-  toJson: (value) => (typeof value === 'string' ? value : value.id),
+  show: nameOfModel,
+  toJson: nameOfModel,
 };
 
 export const models = listOf(model, { split: splitNames });

@@ -1,6 +1,6 @@
 import type { Json } from '../core/journal.ts';
-import type { Model } from '../core/model.ts';
 import { DRIFT_POLICIES } from '../engine/run-dependencies.ts';
+import type { GivenModel } from '../models/given-model.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import { fileOr, flag, type Kind, number, oneOf, openShare, orWord, showGot, someOf, wholeNumber } from './kinds.ts';
@@ -11,7 +11,7 @@ import { option } from './option.ts';
 export const ESCALATIONS = ['variants', 'panel', 'verifier'] as const;
 export type Escalation = (typeof ESCALATIONS)[number];
 
-const roles: Kind<Readonly<Record<string, string | Model>>> = {
+const roles: Kind<Readonly<Record<string, GivenModel>>> = {
   problem: (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return `expected an object with a model for each role, got ${showGot(value)}.`;
