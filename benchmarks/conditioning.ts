@@ -1,4 +1,4 @@
-import { bench, type Cell, type Task, type Trial } from 'mdap';
+import { bench, type Cell, type Task, type Trial } from 'mdap/bench';
 import { dictSum } from 'mdap/processes';
 import { createRandom } from '../src/core/random.ts';
 import { bootstrap } from '../src/statistics/accuracy.ts';

@@ -1,5 +1,6 @@
-import { evidenceRule, type Sample } from 'mdap';
+import type { Sample } from 'mdap';
 import { type HanoiAction, type HanoiState, hanoi } from 'mdap/processes';
+import { evidenceRule } from 'mdap/rules';
 import { betaDraw, createRandom, type Random } from '../src/core/random.ts';
 import { RedFlag, readReply } from '../src/core/red-flags.ts';
 import { flagSample } from '../src/core/sample-flags.ts';

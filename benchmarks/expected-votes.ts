@@ -1,4 +1,4 @@
-import { aheadByK, earlyStoppingWindows, evidenceRule, firstToK, fixedMajority, type StopRule } from 'mdap';
+import { aheadByK, earlyStoppingWindows, evidenceRule, firstToK, fixedMajority, type StopRule } from 'mdap/rules';
 import { createRandom, mix } from '../src/core/random.ts';
 import { decisionSuccess, expectedVotes } from '../src/planning/scaling-laws.ts';
 import { type Exact, loosestConfidence, MAX_VOTES, thresholds, walk } from '../test/fixtures/exact-rules.ts';

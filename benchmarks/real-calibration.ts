@@ -1,15 +1,6 @@
-import {
-  aheadByK,
-  type Calibration,
-  type CalibrationFigures,
-  calibrate,
-  evidenceRule,
-  figuresOf,
-  type Model,
-  type Outlook,
-  type StopRule,
-  systemClock,
-} from 'mdap';
+import { calibrate, type Model, systemClock } from 'mdap';
+import { type Calibration, type CalibrationFigures, figuresOf, type Outlook } from 'mdap/planning';
+import { aheadByK, evidenceRule, type StopRule } from 'mdap/rules';
 import { createSampler } from '../src/calls/retrying-sampler.ts';
 import { createRandom } from '../src/core/random.ts';
 import { voterModelOf } from '../src/planning/calibration.ts';

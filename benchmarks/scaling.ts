@@ -1,4 +1,4 @@
-import { scalingLaws } from 'mdap';
+import { scalingLaws } from 'mdap/planning';
 import { simulatedRace } from './statistics.ts';
 import { printTable } from './table.ts';
 

@@ -1,4 +1,11 @@
-import { adaptiveConsistency, aheadByK, earlyStoppingWindows, firstToK, fixedMajority, type StopRule } from 'mdap';
+import {
+  adaptiveConsistency,
+  aheadByK,
+  earlyStoppingWindows,
+  firstToK,
+  fixedMajority,
+  type StopRule,
+} from 'mdap/rules';
 import { createRandom } from '../src/core/random.ts';
 import { decisionSuccess, expectedVotes } from '../src/planning/scaling-laws.ts';
 import { createVotedStep, start } from './workload.ts';

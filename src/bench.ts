@@ -211,3 +211,9 @@ async function stepsAt(process: AnyProcess, input: Json): Promise<number | undef
     throw thrown;
   }
 }
+
+// The rest of `mdap/bench`.
+export type { Cell, Measure, Trial } from './comparison/figures.ts';
+export type { Arrangement, Method, Outcome } from './comparison/method.ts';
+export { METHODS, methodByName } from './comparison/methods/index.ts';
+export type { Task } from './comparison/suite.ts';

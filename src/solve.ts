@@ -1,7 +1,6 @@
 import { UsageError } from './core/errors.ts';
 import type { AnyProcess, OutlineRow } from './core/process.ts';
-import { solve as solveProcess } from './decomposition/process.ts';
-import { PRODUCTS } from './decomposition/products.ts';
+import type { SolveOracle } from './decomposition/process.ts';
 import type { Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
 import type { RunResult } from './engine/run-loop.ts';
@@ -50,10 +49,15 @@ export async function decompose(
 
 async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
+  // Loaded by itself: who does not solve needs neither it nor the library that checks its inputs.
+  const [{ solve: solveProcess }, { PRODUCTS }] = await Promise.all([
+    import('./decomposition/process.ts'),
+    import('./decomposition/products.ts'),
+  ]);
   // A simulated model must know what is right: it knows products.
   const isKnowing = isSimulated(nameOfModel(model), rest.baseUrl);
   const process: AnyProcess = solveProcess({ oracle: isKnowing ? PRODUCTS : undefined });
-  if (isKnowing) requireProduct(problem);
+  if (isKnowing) requireProduct(problem, PRODUCTS);
   const roles = {
     ...(decomposer === undefined ? {} : { decompose: decomposer }),
     ...(judge === undefined ? {} : { judge }),
@@ -78,9 +82,9 @@ async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: 
   return { process, result, refused };
 }
 
-function requireProduct(problem: string): void {
+function requireProduct(problem: string, { answer }: Pick<SolveOracle, 'answer'>): void {
   try {
-    PRODUCTS.answer(problem);
+    answer(problem);
   } catch {
     throw new UsageError(
       'problem: a simulated model can solve products alone, as in "Multiply 12345 by 67890.": ask a real one.',

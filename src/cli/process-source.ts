@@ -105,19 +105,27 @@ let isShared = false;
 function shareThisPackage(): void {
   if (isShared) return;
   isShared = true;
-  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-  const entries: Record<string, string> = {
-    mdap: `../index.${extension}`,
-    'mdap/processes': `../processes/index.${extension}`,
-    'mdap/testing': `../testing/index.${extension}`,
-  };
+  const entries = ownEntries();
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      const entry = entries[specifier];
-      if (entry !== undefined) return { url: new URL(entry, import.meta.url).href, shortCircuit: true };
+      const url = entries.get(specifier);
+      if (url !== undefined) return { url, shortCircuit: true };
       const found = nextResolve(specifier, context);
       // `npm init` writes "type": "commonjs", under which Node would refuse the first `import` in a .ts file.
       return found.format === 'commonjs-typescript' ? { ...found, format: 'module-typescript' } : found;
     },
   });
+}
+
+/** What this package exports, by the names that others import it by: its sources in a checkout, else what was built of them. */
+function ownEntries(): ReadonlyMap<string, string> {
+  const root = new URL('../../', import.meta.url);
+  const { name, exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  const condition = import.meta.filename.endsWith('.ts') ? 'mdap-source' : 'default';
+  return new Map(
+    Object.entries<string | Record<string, string>>(exports).map(([path, target]) => [
+      `${name}${path.slice(1)}`,
+      new URL(typeof target === 'string' ? target : target[condition]!, root).href,
+    ]),
+  );
 }

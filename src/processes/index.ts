@@ -15,6 +15,7 @@ import { zebra } from './benchmarks/zebra.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
 
+export { inSubtasks } from '../core/process.ts';
 export { type SolveInput, type SolveOracle, solve } from '../decomposition/process.ts';
 export { PRODUCTS } from '../decomposition/products.ts';
 export {
