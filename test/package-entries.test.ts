@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { mdap, ROOT, tempFolder } from './fixtures/cli-child.ts';
 
@@ -61,13 +61,12 @@ test('the main entry loads no schemas and no decomposition', async () => {
   assert.equal(stdout.trim(), '');
 });
 
-describe('a process module', () => {
-  it('finds each of them', async () => {
-    const cwd = tempFolder();
-    const imports = ENTRIES.map((entry, i) => `import * as e${i} from '${entry}';`).join('\n');
-    writeFileSync(
-      join(cwd, 'all.ts'),
-      `${imports}
+test('a process module finds each of them', async (t) => {
+  const cwd = tempFolder(t);
+  const imports = ENTRIES.map((entry, i) => `import * as e${i} from '${entry}';`).join('\n');
+  writeFileSync(
+    join(cwd, 'all.ts'),
+    `${imports}
 import { defineProcess } from 'mdap';
 export default defineProcess({
   name: [${ENTRIES.map((_, i) => `e${i}`).join(', ')}].every((entry) => Object.keys(entry).length > 0) ? 'all' : '',
@@ -81,8 +80,7 @@ export default defineProcess({
   apply: (left) => left - 1,
 });
 `,
-    );
-    const { code, stderr } = await mdap(['run', 'all.ts', '--input', 'null', '--model', 'simulated:p=1'], { cwd });
-    assert.equal(code, 0, stderr);
-  });
+  );
+  const { code, stderr } = await mdap(['run', 'all.ts', '--input', 'null', '--model', 'simulated:p=1'], { cwd });
+  assert.equal(code, 0, stderr);
 });
