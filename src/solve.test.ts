@@ -10,7 +10,7 @@
 // 7. A plan is a file that runs, with parameters and answers in their places.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../test/properties.ts';
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { ModelRequest } from './core/model.ts';

@@ -3,8 +3,8 @@
 //  2. Equal texts have none; what is marked is no more than what was put in.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { differenceFrom, type Stretch } from '../web/src/difference.ts';
+import * as fc from './properties.ts';
 
 const words = fc.array(fc.constantFrom('move', '=', '[1, 0, 2]', '\n', 'é', '👩‍🚀', '1', ' '), { maxLength: 30 });
 const text = fc.oneof(
@@ -29,15 +29,11 @@ describe('the difference from another text', () => {
           }
         }
       }),
-      { seed: 1 },
     );
   });
 
   it('is none between equal texts', () => {
-    fc.assert(
-      fc.property(text, (own) => assert.deepEqual(told(differenceFrom(own, own), true), [])),
-      { seed: 1 },
-    );
+    fc.assert(fc.property(text, (own) => assert.deepEqual(told(differenceFrom(own, own), true), [])));
   });
 
   it('marks the words that differ, and what was put in', () => {

@@ -10,7 +10,7 @@
 //  6. Tasks are made from examples: which number is the size, and which sizes take so many steps.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';

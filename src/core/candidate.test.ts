@@ -6,7 +6,7 @@
 //  5. Hostile actions (`__proto__`, deep nesting, cycles, half surrogates) neither crash, pollute nor merge.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { candidateKey } from './candidate.ts';
 
 function assertSame(...actions: unknown[]): void {

@@ -2,7 +2,7 @@
 // finds none; a single slip in any name of some length finds that name again.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { describeUnknown, nearestName } from './nearest-name.ts';
 
 const KNOWN = ['k', 'p', 'v', 'rule', 'maxVotes', 'maxSteps', 'maxConcurrency', 'temperature', 'budgetUsd', 'onEvent'];
@@ -49,7 +49,6 @@ describe('the nearest name', () => {
         }[slip];
         assert.equal(nearestName(slipped, KNOWN), name, slipped);
       }),
-      { seed: 14 },
     );
   });
 

@@ -6,7 +6,7 @@
 //  5. The Beta draw has the mean and the intra-class correlation that were asked for, also at the ends of their ranges.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { betaDraw, createRandom, hashText, mix, pick, shuffled, standardNormal } from './random.ts';
 
 const SIGMAS = 4.5;

@@ -7,7 +7,7 @@
 //  5. A reply of 5 MB is flagged without being parsed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { type HanoiAction, hanoi } from '../processes/hanoi.ts';
 import { candidateKey } from './candidate.ts';
 import { UsageError } from './errors.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { parseFormula, readNumber } from './formula.ts';
 
 const at = (text: string, values: Record<string, string> = {}) => parseFormula(text).evaluate((name) => values[name]!);

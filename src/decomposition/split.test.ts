@@ -1,7 +1,7 @@
 // Decompositions as data: what is refused, by name; what is not; and what code makes of their answers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { RedFlag } from '../core/red-flags.ts';
 import { bind, checkSplit, composeByCode, readAnswer, SPLIT_SCHEMA, type Split } from './split.ts';
 

@@ -1,7 +1,7 @@
 // The context rule: own statement's ancestors, answers of finished problems beside them, decisions; never what is below those.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { type ContextNode, MAX_QUOTED_CHARS, visibleContext } from './visible-context.ts';
 
 /** A tree from a list of parents: node i + 1 hangs under one of those before it. Each statement names its node alone. */

@@ -9,9 +9,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import fc from 'fast-check';
 import { ROOT } from '../../test/fixtures/cli-child.ts';
 import { echo, eventually, startDashboard, tempJournal } from '../../test/fixtures/dashboard.ts';
+import * as fc from '../../test/properties.ts';
 import type { Json } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { scriptedModel } from '../models/scripted.ts';
@@ -19,8 +19,6 @@ import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { run } from '../run.ts';
 import { PICTURE_COLORS, pictureOf } from './picture.ts';
-
-fc.configureGlobal({ seed: 22 });
 
 const SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>';
 

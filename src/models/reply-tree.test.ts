@@ -4,11 +4,9 @@
 //  3. Memory is bounded: the prompts asked for the longest time ago are forgotten, the one that is being answered never.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { createRandom } from '../core/random.ts';
 import { type NextTokens, pickToken, type ReplyNode, ReplyTrees } from './reply-tree.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const NEXT: NextTokens = [
   [11, 3.5],

@@ -7,7 +7,7 @@
 //  4. Both are part of the model's id and refused out of their range.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';

@@ -9,7 +9,7 @@
 //  6. Processes and options that cannot be simulated are refused, with what to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';

@@ -7,7 +7,7 @@
 //  6. p <= 1/2 and numbers outside their range are refused; the message says why and what to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { decisionSuccess, expectedVotes, type PlanInput, scalingLaws } from './scaling-laws.ts';
 

@@ -8,7 +8,7 @@
 //  6. The range of a plan holds what any mean and rho within the intervals give.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import { betaBelow } from '../statistics/special-functions.ts';

@@ -6,11 +6,9 @@
 //  4. Whatever the paper's parsers let through is drawn: well-formed, and with every disk.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { drawHanoi } from './hanoi-picture.ts';
 import type { HanoiState, Move, Pegs } from './hanoi-state.ts';
-
-fc.configureGlobal({ seed: 21 });
 
 /** Width of a phone's page, in its pixels. */
 const PHONE_WIDTH = 350;

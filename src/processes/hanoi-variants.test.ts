@@ -8,13 +8,11 @@
 //  5. The paper's ablations have no variants.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import type { Form, Prompt } from '../core/process.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState } from './hanoi-state.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const HANOI = hanoi();
 type HanoiForm = Form<HanoiState, HanoiAction>;

@@ -10,13 +10,11 @@
 //     check wants, at the end of the job too.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { inSubtasks } from '../core/process.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { type HanoiParser, hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState, Move, Pegs } from './hanoi-state.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const STRICT = hanoi();
 const FLAG = hanoi('flag');

@@ -9,7 +9,7 @@
 //  5. Forms with several steps a sample have the names of those with one.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../core/process.ts';
 import { RedFlag, type RedFlagCode, readReply } from '../core/red-flags.ts';
@@ -17,8 +17,6 @@ import { type AddInput, add, isRightSum } from './benchmarks/add.ts';
 import { addCount } from './benchmarks/add-count.ts';
 import { dictSum } from './benchmarks/dict-sum.ts';
 import { hanoi } from './hanoi.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const HANOI = hanoi();
 const COUNT = addCount();

@@ -8,7 +8,7 @@
 //  5. Amplification, overhead and agreement by numbers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { createRandom } from '../core/random.ts';
 import { dictSum } from '../processes/benchmarks/dict-sum.ts';
 import {

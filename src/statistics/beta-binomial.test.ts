@@ -11,7 +11,7 @@
 //  8. Further votes where one was wrong bias neither what is shared nor collisions nor the shares of steps.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom, mix, type Random } from '../core/random.ts';
 import { stepOutcome } from '../planning/varying-rates.ts';

@@ -6,7 +6,7 @@
 //  4. It stops and goes on from its state as if it had not stopped.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { createRandom, mix, type Random } from '../core/random.ts';
 import { type DriftAlarm, type DriftState, DriftTest, logEvidence } from './drift-test.ts';

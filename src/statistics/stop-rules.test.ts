@@ -9,7 +9,7 @@
 //  7. Bad sizes and limits are refused with what was expected and what came.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import {
   adaptiveConsistency,

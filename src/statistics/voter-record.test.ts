@@ -7,7 +7,7 @@
 //     decisions keep to the error allowed. A panel costs less than the better of its members alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import type { DecisionEntry } from '../core/journal.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import { betaShape } from './beta-binomial.ts';

@@ -5,8 +5,8 @@
 //  3. Flagged and failed draws change nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { sampleEntry } from '../../test/fixtures/voting.ts';
+import * as fc from '../../test/properties.ts';
 import { RedFlag } from '../core/red-flags.ts';
 import { Arrivals } from './arrivals.ts';
 

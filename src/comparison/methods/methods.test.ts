@@ -9,7 +9,7 @@
 //  6. Names and sizes that are none are refused, with those that there are.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../../test/properties.ts';
 import { type BenchReport, bench } from '../../bench.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Model, ModelRequest } from '../../core/model.ts';

@@ -11,15 +11,13 @@
 //  7. Input: numerals as given, or drawn by seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, assertRefused } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { type AnyProcess, type Form, inSubtasks } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { type AddAction, type AddInput, type AddState, add, isRightSum, NUMBER_WORDS } from './add.ts';
 import { type AddCountState, addCount } from './add-count.ts';
-import { assertFlagged, assertRefused } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const ADD = add();
 const COUNT = addCount();

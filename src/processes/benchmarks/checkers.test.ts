@@ -8,15 +8,13 @@
 //  6. Several moves a sample, all of them too, are the same moves to the same end.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { type CheckersAction, type CheckersState, checkers, isCheckersSolved } from './checkers.ts';
-import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = checkers();
 const ANY: AnyProcess = PROCESS;

@@ -6,13 +6,11 @@
 //     reply's end. No change of one character makes another number than the one that is then written.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from '../../../test/properties.ts';
 import { inSubtasks, type Prompt } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import { type DictSumState, dictSum } from './dict-sum.ts';
 import { MAIN, VARIANTS } from './dict-sum-wordings.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = dictSum();
 const WORDINGS = [MAIN, ...VARIANTS];

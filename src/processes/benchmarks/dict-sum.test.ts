@@ -11,15 +11,13 @@
 //  6. The state is small however many turns, and the prompt has the entries that the step needs, or all of them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, readWith } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { createDictionary, type DictSumInput, type DictSumState, dictSum, wordsOfTurn } from './dict-sum.ts';
-import { assertFlagged, readWith } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = dictSum();
 const INPUT: DictSumInput = { turns: 300, keysPerTurn: 1, seed: 1, fullDictionary: false };

@@ -10,7 +10,8 @@
 //  8. Several sections a sample, all of them too, are the same sections.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
@@ -25,10 +26,7 @@ import {
   includesAllWords,
   includeWords,
 } from './include-words.ts';
-import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
 import { PLAIN_WORDS } from './word-list.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = includeWords();
 const ANY: AnyProcess = PROCESS;

@@ -11,7 +11,8 @@
 //  7. Input: turns, with a default for all else; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks, type Prompt } from '../../core/process.ts';
 import { parseInput } from '../../core/schema.ts';
@@ -23,9 +24,6 @@ import {
   type MatrixChainState,
   matrixChain,
 } from './matrix-chain.ts';
-import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = matrixChain();
 const ANY: AnyProcess = PROCESS;

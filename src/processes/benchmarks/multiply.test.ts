@@ -10,13 +10,11 @@
 //  6. Input: numerals, or their lengths and a seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
-import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = multiply();
 const ANY: AnyProcess = PROCESS;

@@ -9,16 +9,14 @@
 //  7. Several edits a sample, all of them too, are the same edits to the same end.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
 import { createDocument, type Edit, edited, FIELDS, type KindName, type Slice } from './round-trip-edits.ts';
-import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = roundTrip();
 const ANY: AnyProcess = PROCESS;

@@ -9,14 +9,12 @@
 //  5. Input: different numbers, or how many and a seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightOrder, type SortInput, type SortState, sort } from './sort.ts';
-import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from './suite.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = sort();
 const ANY: AnyProcess = PROCESS;

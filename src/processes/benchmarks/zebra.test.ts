@@ -11,12 +11,12 @@
 //  8. Several steps a sample, all of them too, are the same steps to the same end.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
+import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
-import { assertFlagged, proveBenchmark, readWith, walk } from './suite.ts';
 import { isZebraSolved, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
 import {
   allPlaces,
@@ -28,8 +28,6 @@ import {
   type Rule,
   solvedBy,
 } from './zebra-puzzle.ts';
-
-fc.configureGlobal({ seed: 20 });
 
 const PROCESS = zebra();
 const ANY: AnyProcess = PROCESS;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { UsageError } from '../../core/errors.ts';
-import { type AnyProcess, type Form, inSubtasks } from '../../core/process.ts';
-import { RedFlag, readReply, type Valid } from '../../core/red-flags.ts';
-import { parseInput } from '../../core/schema.ts';
+import { UsageError } from '../src/core/errors.ts';
+import { type AnyProcess, type Form, inSubtasks } from '../src/core/process.ts';
+import { RedFlag, readReply, type Valid } from '../src/core/red-flags.ts';
+import { parseInput } from '../src/core/schema.ts';
+import * as fc from './properties.ts';
 
 /** What every benchmark with an exact checker must prove, on inputs of all kinds. Beside it stands process-conformance.test.ts. */
 export function proveBenchmark(benchmark: {
