@@ -6,6 +6,7 @@ import { callPart } from './core/call-part.ts';
 import { UsageError } from './core/errors.ts';
 import type { Journal, Json } from './core/journal.ts';
 import type { AnyProcess, Prompt } from './core/process.ts';
+import { type RecordedEnd, recordedEnd } from './core/run-end.ts';
 import { parseInput } from './core/schema.ts';
 import { accountsOf, openJournal, openModel, systemClock } from './defaults.ts';
 import { memoryJournal } from './journals/memory.ts';
@@ -30,6 +31,8 @@ export interface BenchReport {
   }[];
   readonly methods: readonly string[];
   readonly status: SuiteResult['status'];
+  /** `done` where all was tried; otherwise why it is paused, as a run ends. */
+  readonly end: RecordedEnd;
   readonly reason: string | null;
   readonly attempts: number;
   readonly spent: {
@@ -106,6 +109,7 @@ export async function bench(given: BenchOptions): Promise<BenchReport> {
       })),
       methods: methods.map(({ name }) => name),
       status: result.status,
+      end: recordedEnd(result.end),
       reason: result.reason,
       attempts: result.trials.length,
       spent: await spentOn(result.trials, journal),

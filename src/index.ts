@@ -21,6 +21,7 @@ export type { Model, ModelRequest, Price, Sample } from './core/model.ts';
 // What a user writes
 export { defineProcess, type Process, type ProcessDefinition, type Prompt } from './core/process.ts';
 export { type RedFlag, redFlag } from './core/red-flags.ts';
+export type { RunEnd } from './core/run-end.ts';
 export { type DecideQuestion, decide } from './decide.ts';
 export { systemClock } from './defaults.ts';
 export type { Item, ItemResult, ItemSink } from './engine/item.ts';

@@ -265,8 +265,9 @@ describe('with providers', () => {
     assert.deepEqual(await told('q', 'http://127.0.0.1:8080/v1'), ['openai', 'q', '127.0.0.1:8080', CLIENT]);
     assert.deepEqual(await told('gguf:models/q.gguf', url), ['llama.cpp', 'gguf:models/q.gguf', undefined, INTERNAL]);
     assert.deepEqual(await told('simulated:p=0.9'), ['mdap', 'simulated:p=0.9', undefined, INTERNAL]);
-    await told('q', undefined, { variant: 'verifier of secret' });
+    await told('q', undefined, { kind: 'judgement', judged: 'secret', variant: 'verifier' });
     const [judged] = named(/^chat/);
     assert.equal(judged!.attributes['mdap.sample.variant'], 'verifier');
+    assert.doesNotMatch(JSON.stringify(judged!.attributes), /secret/);
   });
 });

@@ -2,7 +2,7 @@ import type * as OpenTelemetry from '@opentelemetry/api';
 import type { Attributes, Context, HrTime, Span } from '@opentelemetry/api';
 import type { Clock } from './core/clock.ts';
 import type { OnEvent, RunEvent } from './core/events.ts';
-import { type DecisionEntry, isJudgement, type SampleEntry } from './core/journal.ts';
+import type { DecisionEntry, SampleEntry } from './core/journal.ts';
 import { importPackage } from './models/import-package.ts';
 import type { TelemetryOptions } from './options/journal.ts';
 
@@ -119,8 +119,6 @@ class RunTelemetry {
     const { flag, latencyMs, costUsd, inputTokens, outputTokens, temperature, finishReason, draw } = sample;
     const model = this.#modelOf(sample.model);
     const { context } = this.#stepAt(sample.stepIndex, latencyMs);
-    // In place of the variant's name a verifier's sample has the candidate that it judges.
-    const variant = isJudgement(sample) ? 'verifier' : sample.variant;
     const span = this.#tracer.startSpan(
       model.spanName,
       {
@@ -134,7 +132,7 @@ class RunTelemetry {
           ...(outputTokens === undefined ? {} : { 'gen_ai.usage.output_tokens': outputTokens }),
           'mdap.step.index': sample.stepIndex,
           'mdap.sample.draw': draw,
-          'mdap.sample.variant': variant,
+          'mdap.sample.variant': sample.variant,
           ...(flag === undefined ? {} : { 'mdap.sample.flag': flag.code }),
           ...(costUsd === null ? {} : { 'mdap.cost_usd': costUsd }),
           ...(this.#hasContent ? contentOf(sample) : {}),

@@ -61,6 +61,7 @@ function reportOf(trials: readonly Trial[], changes: Partial<BenchReport> = {}):
     tasks: [{ name: 'add', process: 'add', version: '1', sizes: [{ size: STEPS, input: { digits: STEPS, seed: 1 } }] }],
     methods: [...new Set(trials.map(({ method }) => method))],
     status: 'done',
+    end: { code: 'done', message: 'done', error: null },
     reason: null,
     attempts: trials.length,
     spent: { usd: 320, tokens: 35e6, calls: 1e5, wallMs: 1e7 },

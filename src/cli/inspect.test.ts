@@ -8,6 +8,8 @@ import { byCloseness, describeStep } from './inspect.ts';
 function sample(draw: number, candidate: string | undefined, change: Partial<SampleEntry> = {}): SampleEntry {
   return {
     type: 'sample',
+    kind: 'vote',
+    judged: undefined,
     stepIndex: 7,
     draw,
     model: 'm',

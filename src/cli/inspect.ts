@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import { billOf, type DecisionEntry, type NoteEntry, type SampleEntry, statusOf } from '../core/journal.ts';
 import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
+import { reasonOf } from '../core/run-end.ts';
 import { openJournalReader } from '../defaults.ts';
 import { certificateOf } from '../statistics/certificate.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
@@ -89,9 +90,10 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
     return 0;
   }
   const status = statusOf(live);
+  const reason = reasonOf(live.end);
   const run = `${shellWord(runId)}${journalFlag(flags.journal)}`;
   const lines = [
-    `run ${printable(runId)} of ${printable(live.process)}: ${status}${live.reason === null ? '' : `: ${printable(live.reason)}`}`,
+    `run ${printable(runId)} of ${printable(live.process)}: ${status}${reason === null ? '' : `: ${printable(reason)}`}`,
     `  input      ${printable(truncate(JSON.stringify(live.input), 100))}`,
     `  settings   ${printable(truncate(JSON.stringify(live.settings), 100))}`,
     `  steps      ${showCount(totals.steps)}${describeWrongSteps(totals)}`,
@@ -189,9 +191,11 @@ export function describeStep(
   const tally = new Map<string, number>();
   for (const sample of samples) {
     const verdict =
-      sample.flag === undefined
-        ? leadAfter(tally, sample.candidate ?? '')
-        : `red flag ${sample.flag.code}: ${printable(sample.flag.detail)}`;
+      sample.flag !== undefined
+        ? `red flag ${sample.flag.code}: ${printable(sample.flag.detail)}`
+        : sample.kind === 'judgement'
+          ? `says ${sample.candidate} to ${nameOfCandidate(sample.judged ?? '')}`
+          : leadAfter(tally, sample.candidate ?? '');
     const asked = [
       ...(differ('model') ? [printable(sample.model)] : []),
       ...(differ('variant') ? [`variant ${printable(sample.variant)}`] : []),
@@ -210,8 +214,12 @@ function leadAfter(tally: Map<string, number>, candidate: string): string {
   tally.set(candidate, (tally.get(candidate) ?? 0) + 1);
   const [first, second] = [...tally].sort(([, a], [, b]) => b - a);
   const lead = first![1] - (second?.[1] ?? 0);
-  const name = (key: string) => printable(truncate(key, 40));
-  return `votes ${name(candidate)}; ${lead === 0 ? `tie at ${first![1]}` : `${name(first![0])} leads by ${lead}`}`;
+  const leader = lead === 0 ? `tie at ${first![1]}` : `${nameOfCandidate(first![0])} leads by ${lead}`;
+  return `votes ${nameOfCandidate(candidate)}; ${leader}`;
+}
+
+function nameOfCandidate(key: string): string {
+  return printable(truncate(key, 40));
 }
 
 /** Wrong decisions first, then the closest races; among equals the longer one. */
@@ -227,5 +235,5 @@ function rivalShare({ tally, votes }: Race): number {
 
 /** A run as it is printed. */
 function summaryOf({ fingerprint: _, key: __, checkpointSteps: ___, ...run }: LiveRun) {
-  return run;
+  return { ...run, reason: reasonOf(run.end) };
 }

@@ -172,7 +172,7 @@ describe('on a terminal', () => {
   it('leaves nothing behind', () => {
     const { start, onEvent, written } = watch({ isTTY: true });
     start();
-    onEvent({ type: 'run-ended', status: 'done', reason: null });
+    onEvent({ type: 'run-ended', status: 'done', end: { code: 'done', message: 'done' } });
     assert.equal(written.at(-1), ERASE);
   });
 });
@@ -240,7 +240,7 @@ describe('in a log', () => {
         await clock.sleep(1_000);
         step();
       }
-      onEvent({ type: 'run-ended', status: 'done', reason: null });
+      onEvent({ type: 'run-ended', status: 'done', end: { code: 'done', message: 'done' } });
       assert.deepEqual(written, [
         'resuming at step 5\n',
         '15 of 1,000 steps · 1.5 % · 16 min 25 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
@@ -255,7 +255,7 @@ describe('in a log', () => {
       await clock.sleep(1_000);
       step();
     }
-    onEvent({ type: 'run-ended', status: 'done', reason: null });
+    onEvent({ type: 'run-ended', status: 'done', end: { code: 'done', message: 'done' } });
     assert.deepEqual(written, [
       '10 of 1,000 steps · 1.0 % · 16 min 30 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
       '20 of 1,000 steps · 2.0 % · 16 min 20 s left · 1.0 steps/s · 0 contested · 3.00 votes/step\n',
@@ -265,7 +265,7 @@ describe('in a log', () => {
 
 describe('a failed call', () => {
   const failed = (message: string, retryInMs: number | null) =>
-    ({ type: 'call-failed', stepIndex: 7, message, retryInMs }) as const;
+    ({ type: 'call-failed', stepIndex: 7, code: 'unavailable', message, retryInMs }) as const;
 
   it('is said once for draws that fail together, and again later', async () => {
     const { clock, start, onEvent, written } = watch({ isTTY: false });

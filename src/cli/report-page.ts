@@ -229,17 +229,17 @@ ${moreSamples > 0 ? html`<p class="quiet">and ${plural(moreSamples, 'further sam
 }
 
 function sampleShown(sample: SampleView, winner: string | null, isOneModel: boolean): Markup {
-  const { draw, model, variant, temperature, text, textBytes, isTextCut, candidate, flag, isJudgement, race } = sample;
+  const { draw, model, variant, temperature, text, textBytes, isTextCut, candidate, flag, kind, judged, race } = sample;
   const verdict =
     flag !== null
       ? html`<span class="verdict flag">red flag ${flag.code}</span> ${cut(flag.detail, MAX_KEY_CHARS)}`
-      : isJudgement
-        ? html`<span class="verdict">opinion</span> ${cut(candidate ?? '', MAX_KEY_CHARS)}`
+      : kind === 'judgement'
+        ? html`<span class="verdict">opinion</span> ${candidate ?? ''} to ${cut(judged ?? '', MAX_KEY_CHARS)}`
         : html`<span class="verdict ${winner === null || candidate === winner ? 'for' : 'against'}">votes</span> ${cut(candidate ?? '', MAX_KEY_CHARS)}`;
   const after = race === null ? '' : ` – ${race.leaderVotes} : ${race.runnerUpVotes}`;
   const shown = text.length > MAX_TEXT_CHARS || isTextCut;
   return html`<div class="sample"><p>${verdict}<span class="quiet">${after}</span></p>
-<p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${isJudgement ? 'verifier' : variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
+<p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
 <pre>${shown ? text.slice(0, MAX_TEXT_CHARS).toWellFormed() : text}</pre>${shown ? html`<p class="quiet">cut: the whole text has ${showCount(textBytes)} bytes</p>` : ''}</div>`;
 }
 

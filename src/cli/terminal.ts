@@ -1,3 +1,5 @@
+import { recordedError } from '../core/run-end.ts';
+
 /** Control and format characters, which turn or hide text: a model's reply must not command the terminal. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
@@ -13,9 +15,10 @@ export function printableLines(text: string): string {
     .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : escapeCharacter(character)));
 }
 
-/** One JSON document that can be shown on a terminal; reads back as the same value. */
+/** One JSON document that can be shown on a terminal; reads back as the same value. An error is shown as the journal keeps it. */
 export function printableJson(value: unknown): string {
-  return printableLines(JSON.stringify(value, null, 2));
+  const shown = (_: string, part: unknown) => (part instanceof Error ? recordedError(part) : part);
+  return printableLines(JSON.stringify(value, shown, 2));
 }
 
 // The same form in JSON and elsewhere: one or two UTF-16 code units.

@@ -3,11 +3,12 @@ import type { Budget, Spending } from '../calls/budget.ts';
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { DelegatingModel } from '../core/delegating-model.ts';
-import { UsageError } from '../core/errors.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
 import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
+import { INTERRUPTED, type RunEnd, reasonOf } from '../core/run-end.ts';
 import { parseInput } from '../core/schema.ts';
 import type { RunDependencies } from '../engine/run-dependencies.ts';
 import { execute, type RunResult } from '../engine/run-loop.ts';
@@ -56,7 +57,9 @@ export interface SuiteOptions {
 
 export interface SuiteResult {
   readonly status: 'done' | 'paused';
-  /** Why it is paused. */
+  /** `done` where all was tried; otherwise why it is paused, as a run ends. */
+  readonly end: RunEnd;
+  /** The message of the end, where it is paused; null where it is done. */
   readonly reason: string | null;
   readonly trials: readonly Trial[];
   /** Methods that cannot do a task, and why. */
@@ -78,14 +81,14 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const { planned, unfit } = await planTrials(options);
   const found = new Map(known.map((trial) => [runIdOf(trial), trial]));
   const open = planned.filter((trial) => !found.has(runIdOf(trial)));
-  const state = { reason: null as string | null, hasLanded: known.length > 0 };
+  const state = { pause: undefined as RunEnd | undefined, hasLanded: known.length > 0 };
   const work = async () => {
     for (let next = open.shift(); next !== undefined; next = open.shift()) {
-      if (signal?.aborted) state.reason ??= 'interrupted';
-      if (state.reason !== null) return;
+      if (signal?.aborted) state.pause ??= INTERRUPTED.end;
+      if (state.pause !== undefined) return;
       const outcome = await runTrial(next, options, state);
       if ('pause' in outcome) {
-        state.reason ??= outcome.pause;
+        state.pause ??= outcome.pause;
         return;
       }
       found.set(runIdOf(next), outcome);
@@ -94,7 +97,8 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   };
   await Promise.all(Array.from({ length: concurrency }, work));
   const trials = planned.flatMap((trial) => found.get(runIdOf(trial)) ?? []);
-  return { status: state.reason === null ? 'done' : 'paused', reason: state.reason, trials, unfit };
+  const end = state.pause ?? { code: 'done', message: `done after ${trials.length} attempts` };
+  return { status: state.pause === undefined ? 'done' : 'paused', end, reason: reasonOf(end), trials, unfit };
 }
 
 interface PlannedTrial extends TrialName {
@@ -162,12 +166,11 @@ async function runTrial(
   trial: PlannedTrial,
   options: SuiteOptions,
   state: { hasLanded: boolean },
-): Promise<Trial | { readonly pause: string }> {
+): Promise<Trial | { readonly pause: RunEnd }> {
   const { journal, clock, model, vote, budget } = options;
   const { arranged, input } = trial;
   const runId = runIdOf(trial);
   const salt = mix(hashText(runId), options.seed);
-  let failure: string | undefined;
   const result = await execute(arranged.process, input, {
     runId,
     // A model that has answered need not be tried by a single call first.
@@ -193,11 +196,9 @@ async function runTrial(
     signal: options.signal,
     onEvent: (event) => {
       if (event.type === 'sample-landed') state.hasLanded = true;
-      if (event.type === 'call-failed' && event.retryInMs === null) failure = event.message;
     },
   });
-  const isRefused = failure !== undefined && state.hasLanded && (await wasRejected(journal, runId, failure));
-  const end = endOf(result, arranged, isRefused);
+  const end = endOf(result, arranged, state);
   if (typeof end !== 'string') return end;
   const decisions = await journal.decisions(runId);
   const { turns, tally } = arranged.outcome(decisions.map(({ action }) => action));
@@ -235,28 +236,24 @@ async function runTrial(
   };
 }
 
-/** Whether it was this call that the model would not take, not a key, a limit or the network. */
-async function wasRejected(journal: Journal, runId: string, message: string): Promise<boolean> {
-  const notes = await journal.notes(runId);
-  return notes.some(
-    ({ code, detail }) => code === 'call-failed' && detail.message === message && detail.code === 'rejected',
-  );
-}
-
 /** How an attempt ended, or why the whole must wait. */
 function endOf(
-  { status, reason, undecided, steps }: RunResult,
+  { status, end, undecided, steps }: RunResult,
   { process, mayBreak = false }: Arrangement,
-  isRefused: boolean,
-): TrialEnd | { readonly pause: string } {
+  { hasLanded }: { readonly hasLanded: boolean },
+): TrialEnd | { readonly pause: RunEnd } {
   if (status === 'done') return 'ended';
   if (undecided > 0) return 'undecided';
-  if (status === 'paused') return isRefused ? 'refused' : { pause: reason ?? status };
+  if (status === 'paused') return hasLanded && isRejection(end) ? 'refused' : { pause: end };
   // It went astray, and was not done after its last step.
-  const isAtEnd = steps > 0 && reason !== null && reason.startsWith('not done after');
-  if (isAtEnd) return 'ended';
+  if (steps > 0 && end.code === 'not-done') return 'ended';
   if (mayBreak) return 'broken';
-  throw new UsageError(`process ${JSON.stringify(process.name)}: ${reason ?? status}`);
+  throw new UsageError(`process ${JSON.stringify(process.name)}: ${end.message}`);
+}
+
+/** Whether it was the call itself that the model would not take, not a key, a limit or the network. */
+function isRejection({ error }: RunEnd): boolean {
+  return error instanceof ModelError && error.code === 'rejected';
 }
 
 /** Of the steps that were taken; what goes on beyond the last one that there should be is nobody's. */

@@ -1,4 +1,6 @@
-import type { DecisionEntry, RunStatus, SampleEntry } from './journal.ts';
+import type { ModelErrorCode } from './errors.ts';
+import type { DecisionEntry, SampleEntry } from './journal.ts';
+import type { Ended } from './run-end.ts';
 
 /** Why a step goes to its next rung: a dissent that is not to be expected, flags in a row, or the limits of its rule. */
 export type EscalationReason = 'dissent' | 'flags' | 'vote-limit' | 'flag-limit';
@@ -21,6 +23,8 @@ export type RunEvent =
   | {
       readonly type: 'call-failed';
       readonly stepIndex: number;
+      /** Of the error: `rate-limit`, `rejected` and so on. */
+      readonly code: ModelErrorCode;
       readonly message: string;
       readonly retryInMs: number | null;
     }
@@ -46,6 +50,6 @@ export type RunEvent =
   | { readonly type: 'effect-done'; readonly stepIndex: number }
   | { readonly type: 'step-applied'; readonly stepIndex: number }
   | { readonly type: 'checkpoint-taken'; readonly stepIndex: number }
-  | { readonly type: 'run-ended'; readonly status: RunStatus; readonly reason: string | null };
+  | ({ readonly type: 'run-ended' } & Ended);
 
 export type OnEvent = (event: RunEvent) => void;

@@ -1,12 +1,12 @@
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
+import type { RecordedEnd, RunStatus } from './run-end.ts';
 import type { RunTotals } from './run-totals.ts';
 import type { AheadEntry, DecisionEntry, Json, SampleEntry } from './step-entries.ts';
 
+export type * from './run-end.ts';
 export * from './run-totals.ts';
 export * from './step-entries.ts';
-
-export type RunStatus = 'running' | 'paused' | 'stopped' | 'done';
 
 /** What a run is, fixed when it is created. */
 export interface RunHeader {
@@ -47,8 +47,8 @@ export interface NoteEntry {
 export interface StatusEntry {
   readonly type: 'status';
   readonly status: RunStatus;
-  /** Why, where the status is paused or stopped. */
-  readonly reason: string | null;
+  /** How it ended; null where it begins, or goes on. */
+  readonly end: RecordedEnd | null;
   readonly settings: Json;
 }
 
@@ -63,7 +63,8 @@ export type JournalEntry =
 
 export interface RunRecord extends RunHeader {
   readonly status: RunStatus;
-  readonly reason: string | null;
+  /** How its last execution ended; null where it is running, or was interrupted without a word. */
+  readonly end: RecordedEnd | null;
   readonly updatedAtMs: number;
   /** As of the last checkpoint. */
   readonly totals: RunTotals;

@@ -1,7 +1,7 @@
 import { addUsd } from './model.ts';
 import { addFlags, type FlagCounts } from './red-flags.ts';
 import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
-import { type DecisionEntry, isJudgement, type Json, type SampleEntry } from './step-entries.ts';
+import type { DecisionEntry, Json, SampleEntry } from './step-entries.ts';
 
 /** Sums over a run so far. */
 export interface RunTotals {
@@ -158,7 +158,7 @@ export function billOf({ costUsd, wasted }: RunTotals): number | null {
 /** Adds a sample of a step that is not decided yet. */
 export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.samples++;
-  if (sample.flag === undefined) totals.votes += isJudgement(sample) ? 0 : 1;
+  if (sample.flag === undefined) totals.votes += sample.kind === 'vote' ? 1 : 0;
   else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
   totals.inputTokens += sample.inputTokens ?? 0;
   totals.outputTokens += sample.outputTokens ?? 0;

@@ -31,15 +31,19 @@ export interface DecisionEntry {
 /** A landed sample. Durable before its step is decided, so that a crash does not make it be paid again. */
 export interface SampleEntry {
   readonly type: 'sample';
+  /** `judgement`: a verifier's opinion on a candidate. It is no vote, and in no tally. */
+  readonly kind: 'vote' | 'judgement';
+  /** Key of the candidate that a judgement is about; undefined for a vote. */
+  readonly judged: string | undefined;
   readonly stepIndex: number;
   readonly draw: number;
   readonly model: string;
-  /** Name of the variant it was asked in. */
+  /** Name of the variant it was asked in; `verifier` for a judgement, which has a prompt of its own. */
   readonly variant: string;
   readonly temperature: number;
   readonly text: string;
   readonly finishReason: string;
-  /** Key of the candidate it votes for; undefined where it was flagged. */
+  /** Key of the candidate it votes for, of a judgement `yes` or `no`; undefined where it was flagged. */
   readonly candidate: string | undefined;
   readonly flag: { readonly code: RedFlagCode; readonly detail: string } | undefined;
   readonly inputTokens: number | undefined;
@@ -58,16 +62,4 @@ export interface AheadEntry {
   /** Hash of the state that was guessed. */
   readonly basis: string;
   readonly sample: SampleEntry;
-}
-
-const JUDGED = 'verifier of ';
-
-/** What a verifier's samples have in place of the name of a variant. */
-export function judgedVariant(candidate: string): string {
-  return `${JUDGED}${candidate}`;
-}
-
-/** Whether a sample is a verifier's opinion on a candidate, not a vote for one. */
-export function isJudgement({ variant }: Pick<SampleEntry, 'variant'>): boolean {
-  return variant.startsWith(JUDGED);
 }

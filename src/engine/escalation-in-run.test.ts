@@ -270,8 +270,11 @@ describe('a verifier', () => {
     // Three votes on each of two candidates.
     const opinions = samples.filter(({ model }) => model === 'judge');
     assert.deepEqual(
-      opinions.map(({ variant, candidate }) => [variant, candidate]),
-      [...Array(3).fill([`verifier of ${HARD + 2}`, 'no']), ...Array(3).fill([`verifier of ${HARD + 1}`, 'yes'])],
+      opinions.map(({ kind, variant, judged, candidate }) => [kind, variant, judged, candidate]),
+      [
+        ...Array(3).fill(['judgement', 'verifier', String(HARD + 2), 'no']),
+        ...Array(3).fill(['judgement', 'verifier', String(HARD + 1), 'yes']),
+      ],
     );
     assert.equal(decision?.votes, samples.length - opinions.length);
     assert.equal(decision?.samples, samples.length);
@@ -329,7 +332,7 @@ describe('a verifier', () => {
     const settled = (await journal.decisions('r')).filter(({ settledBy }) => settledBy === 'verifier');
     assert.ok(settled.every(({ wrong }) => wrong === false));
     const all = (await Promise.all(Array.from({ length: STEPS }, (_, step) => journal.samples('r', step)))).flat();
-    const opinions = all.filter(({ variant }) => variant.startsWith('verifier of '));
+    const opinions = all.filter(({ kind }) => kind === 'judgement');
     assert.ok(opinions.every(({ text }) => text === 'yes' || text === 'no'));
   });
 

@@ -1,11 +1,12 @@
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
-import { MdapError, messageOf, UsageError } from '../core/errors.ts';
+import { MdapError, UsageError } from '../core/errors.ts';
 import { fingerprintOf } from '../core/fingerprint.ts';
 import type { Json, SampleEntry } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import { type Process, testVariants } from '../core/process.ts';
 import type { Random } from '../core/random.ts';
+import { endedBy, INTERRUPTED, type RunEnd, reasonOf } from '../core/run-end.ts';
 import { parseInput } from '../core/schema.ts';
 import {
   CALIBRATION_FORMAT,
@@ -41,7 +42,9 @@ export interface MeasureDependencies<State> {
 
 export interface CalibrateResult {
   readonly calibration: Calibration;
-  /** Why fewer steps than wanted were seen; null where all were. */
+  /** `done` where all steps were seen that were wanted; otherwise what ended it before, as a run ends. */
+  readonly end: RunEnd;
+  /** The message of the end, where fewer steps than wanted were seen; null where all were. */
   readonly reason: string | null;
 }
 
@@ -70,7 +73,7 @@ export async function measure<Input, State, Action>(
   const { reference } = process;
   const observed: ObservedStep[] = [];
   const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
-  let reason: string | null = null;
+  let early: RunEnd | undefined;
   let runSteps = process.steps?.(input) ?? null;
   try {
     const sampled = reference && (await sampleReference(process, start, reference, dependencies));
@@ -92,7 +95,7 @@ export async function measure<Input, State, Action>(
     }
   } catch (thrown) {
     if (observed.length === 0 || (thrown instanceof MdapError && thrown.code === 'usage')) throw thrown;
-    reason = dependencies.signal?.aborted ? 'interrupted' : messageOf(thrown);
+    early = (dependencies.signal?.aborted ? INTERRUPTED : endedBy(thrown)).end;
   }
   const calibration: Calibration = {
     format: CALIBRATION_FORMAT,
@@ -109,7 +112,8 @@ export async function measure<Input, State, Action>(
     settings: dependencies.settings,
     createdAtMs: dependencies.clock.now(),
   };
-  return { calibration, reason };
+  const end = early ?? { code: 'done', message: `all ${observed.length} steps were seen` };
+  return { calibration, end, reason: reasonOf(end) };
 }
 
 interface Target<State> {

@@ -1,4 +1,4 @@
-import { addSample, emptyTotals, isJudgement, type Json, type SampleEntry } from '../core/journal.ts';
+import { addSample, emptyTotals, type Json, type SampleEntry } from '../core/journal.ts';
 import type { FinishReason } from '../core/model.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
@@ -44,7 +44,7 @@ export class Recounter {
   /** By `vote` itself, so that it counts, climbs and stops as a run does. What it reads has been judged before. */
   async recount(question: Question<Json>, recorded: readonly SampleEntry[]): Promise<Recount> {
     // A verifier is not asked again.
-    const samples = recorded.filter((sample) => !isJudgement(sample));
+    const samples = recorded.filter(({ kind }) => kind === 'vote');
     const verdicts = this.#judge(question, samples);
     const entries = samples.map((sample, i): SampleEntry => {
       const verdict = verdicts[i]!;

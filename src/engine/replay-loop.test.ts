@@ -134,6 +134,18 @@ describe('by the rule and the flags of the run', { timeout: 60_000 }, () => {
     const { steps } = await replayed(journal, {}, COUNT);
     assertSame(decisions, steps);
   });
+
+  test('a variant may be named as a journal of old named a verifier', async () => {
+    const form = { name: 'verifier of me', prompt: (state: number) => ({ system: 'Count on.', user: String(state) }) };
+    const process = defineProcess({ ...DEFINITION, variants: [form] });
+    const model = { ...scriptedModel(({ draw, prompt }) => counted(prompt.user, draw % 3 === 1 ? 2 : 1)), id: 'mine' };
+    const { journal, decisions } = await recorded({ model, variants: 'all', escalate: [] }, process, null);
+    const samples = await journal.samples(RUN, 0);
+    assert.ok(samples.some(({ variant, kind }) => variant === form.name && kind === 'vote'));
+    const { result, steps } = await replayed(journal, {}, process);
+    assertSame(decisions, steps);
+    assert.equal(result.outcomes.same, decisions.length);
+  });
 });
 
 function pick({

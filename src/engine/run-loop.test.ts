@@ -74,7 +74,7 @@ describe('paused and resumed (J3, J6)', { timeout: 60_000 }, () => {
     const journal = memoryJournal();
     const { model, calls } = watched(noisyModel(virtualClock()));
     const result = await start({ journal, model, signal: AbortSignal.abort() });
-    assert.deepEqual([result.status, result.reason, result.steps, calls], ['paused', 'interrupted', 0, []]);
+    assert.deepEqual([result.status, result.end.code, result.steps, calls], ['paused', 'interrupted', 0, []]);
     assert.equal((await start({ journal })).status, 'done');
   });
 
@@ -144,6 +144,7 @@ describe('effects (J1)', () => {
     });
     const failed = await start({ journal, process });
     assert.deepEqual([failed.status, failed.steps, failed.state.step], ['paused', 5, 4]);
+    assert.equal(failed.end.code, 'process');
     assert.match(failed.reason ?? '', /the effect of step 4 failed: the outside system is down.*"run\/4"/);
     assert.equal((await journal.decisions('run')).length, 5);
     const { model, calls } = watched(noisyModel(virtualClock()));
@@ -278,6 +279,7 @@ describe('limits (J7, J8)', () => {
     const options = { journal, input: { steps: STEPS } };
     const first = await start({ ...options, maxSteps: 5 });
     assert.deepEqual([first.status, first.steps, first.state.step], ['paused', 5, 5]);
+    assert.equal(first.end.code, 'max-steps');
     assert.match(first.reason ?? '', /limit of 5 steps \(--max-steps\)/);
     const { model, calls } = watched(noisyModel(virtualClock()));
     const again = await start({ ...options, maxSteps: 5, model });
@@ -289,6 +291,7 @@ describe('limits (J7, J8)', () => {
   test('--max-votes pauses at a step that does not come to a decision, with the evidence', async () => {
     const { journal, first, process, acted } = await tiedRun();
     assert.deepEqual([first.status, first.steps, first.state.step, first.undecided], ['paused', 3, 3, 1]);
+    assert.equal(first.end.code, 'undecided');
     assert.match(first.reason ?? '', /step 3 is undecided after 4 samples \(votes 2 : 2\).*--max-votes/);
     assert.equal((await journal.decisions('run')).length, 3, 'no plurality, no decision');
     assert.deepEqual(acted, [0, 1, 2], 'and no effect');
@@ -486,7 +489,8 @@ describe('a process that breaks its promises', () => {
       assert.equal(broken.status, 'stopped');
       assert.match(broken.reason ?? '', /expected the state before step 12 to be plain JSON/);
       assert.ok(JSON.stringify(broken).length > 0, 'the result is JSON all the same');
-      assert.equal((await journal.find('run'))?.reason, broken.reason);
+      const error = { name: 'ProcessError', code: 'not-json', recovery: 'stop' };
+      assert.deepEqual((await journal.find('run'))?.end, { code: 'process', message: broken.reason, error });
       const mended = await start({ journal });
       assert.deepEqual(withoutTime(mended), withoutTime(whole));
     }
@@ -503,6 +507,7 @@ describe('a process that breaks its promises', () => {
     const process = chainProcess({ isDone: () => false });
     const result = await start({ process });
     assert.deepEqual([result.status, result.steps], ['stopped', STEPS]);
+    assert.equal(result.end.code, 'not-done');
     assert.match(result.reason ?? '', /not done after the 12 steps that the process takes/);
   });
 
@@ -534,7 +539,14 @@ describe('a model that fails', () => {
     const { model, landed } = watched(flaky);
     const result = await start({ journal, model, onEvent: (event) => events.push(event) });
     assert.deepEqual([result.status, result.reason, result.steps, result.samples], ['paused', refused.message, 4, 14]);
-    const told = { type: 'call-failed', stepIndex: 4, message: refused.message, retryInMs: null };
+    assert.deepEqual([result.end.code, result.end.error], ['model', refused]);
+    const told = {
+      type: 'call-failed',
+      stepIndex: 4,
+      code: 'authentication',
+      message: refused.message,
+      retryInMs: null,
+    };
     assert.deepEqual(
       events.filter(({ type }) => type === 'call-failed'),
       [told],
@@ -587,7 +599,8 @@ describe('a journal that fails', () => {
         assert.equal(result.status, 'done');
         break;
       }
-      assert.deepEqual([result.status, result.reason], ['paused', 'the disk is full'], `operation ${operation}`);
+      const { status, end, reason } = result;
+      assert.deepEqual([status, end.code, reason], ['paused', 'journal', 'the disk is full'], `operation ${operation}`);
       assert.equal((await start({ ...options, journal })).status, 'done');
       assert.deepEqual(await readEnd(journal), whole);
     }
@@ -786,7 +799,7 @@ describe('events', () => {
       const result = await start({ journal, clock, model, process, maxSteps, onEvent: (event) => events.push(event) });
       const [first, ...rest] = events;
       assert.deepEqual(first, { type: 'run-started', runId: 'run', stepIndex: next, isResumed: next > 0 });
-      assert.deepEqual(rest.pop(), { type: 'run-ended', status: result.status, reason: result.reason });
+      assert.deepEqual(rest.pop(), { type: 'run-ended', status: result.status, end: result.end });
       assert.deepEqual(rest.pop(), { type: 'checkpoint-taken', stepIndex: result.steps });
       const words = rest.map(({ type }) => type).join(' ');
       const step = '(sample-landed )+step-decided decision-durable effect-done step-applied ?';
@@ -810,6 +823,7 @@ describe('events', () => {
       const options = { journal, clock, process: effectProcess(clock), model: noisyModel(clock, 1) };
       const stopped = await start({ ...options, onEvent: throwsOn(type) });
       assert.equal(stopped.status, 'stopped');
+      assert.equal(stopped.end.code, 'unexpected');
       assert.match(stopped.reason ?? '', /unexpected error at step \d+: the handler is broken/);
       const notes = await journal.notes('run');
       assert.ok(notes.some(({ code, detail }) => code === 'unexpected-error' && /brokenHandler/.test(detail.stack)));

@@ -6,7 +6,7 @@ import { hedged } from '../calls/hedging.ts';
 import { createSampler } from '../calls/retrying-sampler.ts';
 import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
-import { MdapError, type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import { type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import {
   type AheadEntry,
   addDecision,
@@ -16,10 +16,8 @@ import {
   type DecisionEntry,
   emptyTotals,
   type ItemCounts,
-  isJudgement,
   type Json,
   type ResumePoint,
-  type RunStatus,
   type RunTotals,
   type RunWriter,
   type SampleEntry,
@@ -29,6 +27,15 @@ import {
 import type { Model } from '../core/model.ts';
 import type { Process } from '../core/process.ts';
 import { flagTotal, RedFlag } from '../core/red-flags.ts';
+import {
+  type Ended,
+  endedBy,
+  INTERRUPTED,
+  type RunEnd,
+  type RunStatus,
+  reasonOf,
+  recordedEnd,
+} from '../core/run-end.ts';
 import type { Sampler } from '../core/sampler.ts';
 import { parseInput } from '../core/schema.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
@@ -47,8 +54,10 @@ import type { Answer, ItemsOfRun, RunDependencies } from './run-dependencies.ts'
 export interface RunResult<State = unknown> {
   readonly runId: string;
   readonly process: string;
-  readonly status: RunStatus;
-  /** Why, where the status is paused or stopped. */
+  readonly status: Exclude<RunStatus, 'running'>;
+  /** How it ended: a code for programs, a message for people, and the error where there is one. */
+  readonly end: RunEnd;
+  /** The message of the end, where the status is paused or stopped; null where it is done. */
   readonly reason: string | null;
   readonly steps: number;
   readonly samples: number;
@@ -163,20 +172,20 @@ class Run<Input, State, Action> {
     };
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    let end: End;
+    let ended: Ended;
     try {
       await this.#replay();
-      end = answer === undefined ? await this.#loop() : await this.#answer(answer);
+      ended = answer === undefined ? await this.#loop() : await this.#answer(answer);
     } catch (thrown) {
-      end = signal?.aborted ? INTERRUPTED : this.#endOf(thrown);
+      ended = signal?.aborted ? INTERRUPTED : this.#endedBy(thrown);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
-    await this.#stepVotes?.close({ isDone: end.status === 'done' });
-    end = await this.#close(end);
-    this.#options.onEvent?.({ type: 'run-ended', ...end });
+    await this.#stepVotes?.close({ isDone: ended.status === 'done' });
+    ended = await this.#close(ended);
+    this.#options.onEvent?.({ type: 'run-ended', ...ended });
     if (this.#refusal !== undefined) throw this.#refusal;
-    return this.#result(end);
+    return this.#result(ended);
   }
 
   /** J4: from the last checkpoint on, decided steps are applied again, never voted again. */
@@ -185,7 +194,7 @@ class Run<Input, State, Action> {
     const { runId, settings, onEvent } = this.#options;
     const stepIndex = this.#stepIndex + decisions.length;
     this.#open = [...samples];
-    this.#writer.append({ type: 'status', status: 'running', reason: null, settings });
+    this.#writer.append({ type: 'status', status: 'running', end: null, settings });
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
     const { items } = this.#options;
     await items?.begin(this.#state, this.#totals.items);
@@ -195,7 +204,7 @@ class Run<Input, State, Action> {
     }
   }
 
-  async #loop(): Promise<End> {
+  async #loop(): Promise<Ended> {
     const { maxSteps, items, signal, clock } = this.#options;
     const ownSteps = this.#call('steps', () => this.#process.steps?.(this.#input));
     const limit = maxSteps ?? ownSteps ?? Number.POSITIVE_INFINITY;
@@ -205,11 +214,8 @@ class Run<Input, State, Action> {
       if (signal?.aborted) return INTERRUPTED;
       if (this.#stepIndex >= limit) {
         return maxSteps === undefined
-          ? {
-              status: 'stopped',
-              reason: `not done after the ${limit} steps that the process takes: a decision was wrong`,
-            }
-          : { status: 'paused', reason: `reached the limit of ${limit} steps (--max-steps)` };
+          ? stopped('not-done', `not done after the ${limit} steps that the process takes: a decision was wrong`)
+          : paused('max-steps', `reached the limit of ${limit} steps (--max-steps)`);
       }
       if (items !== undefined) await items.read(this.#state);
       const voted = await this.#decide();
@@ -230,18 +236,22 @@ class Run<Input, State, Action> {
       }
       if (isDrifting && this.#options.drift?.onAlarm === 'pause') return DRIFTING;
     }
-    return DONE;
+    return this.#done();
+  }
+
+  #done(): Ended {
+    return { status: 'done', end: { code: 'done', message: `done after ${this.#stepIndex} steps` } };
   }
 
   /** A person decides the step that the vote could not, by the rules that hold for votes: it must be an action, and legal. */
-  async #answer(answer: Answer): Promise<End> {
+  async #answer(answer: Answer): Promise<Ended> {
     const { stepIndex } = answer;
     const process = this.#process;
-    const refuse = (message: string): End => {
+    const refuse = (message: string): Ended => {
       this.#refusal = new UsageError(message);
-      return { status: 'paused', reason: message };
+      return paused('usage', message);
     };
-    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
+    if (this.#call('isDone', () => process.isDone(this.#state))) return this.#done();
     if (stepIndex !== this.#stepIndex) {
       return refuse(
         `step: run ${JSON.stringify(this.#options.runId)} waits at step ${this.#stepIndex}, got ${stepIndex}.`,
@@ -264,7 +274,7 @@ class Run<Input, State, Action> {
     const sums = emptyTotals({ hasReference: false });
     for (const sample of this.#open) {
       addSample(sums, sample);
-      if (sample.candidate !== undefined && !isJudgement(sample))
+      if (sample.candidate !== undefined && sample.kind === 'vote')
         votes.set(sample.candidate, (votes.get(sample.candidate) ?? 0) + 1);
     }
     const tally = [...votes];
@@ -287,14 +297,15 @@ class Run<Input, State, Action> {
       latencyMs: 0,
     };
     await this.#transit(this.#commit(decision));
-    if (this.#call('isDone', () => process.isDone(this.#state))) return DONE;
-    return { status: 'paused', reason: `step ${stepIndex} was decided by a person` };
+    if (this.#call('isDone', () => process.isDone(this.#state))) return this.#done();
+    return paused('decided-by-person', `step ${stepIndex} was decided by a person`);
   }
 
   /** What a draw of the undecided step says. */
   #actionOf(draw: number): Action {
     const sample = this.#open.find((one) => one.draw === draw);
     if (sample === undefined) throw new UsageError(`the step has no draw ${draw}`);
+    if (sample.kind === 'judgement') throw new UsageError(`draw ${draw} is a verifier's opinion, no answer`);
     const question = questionOf(this.#process, this.#state, this.#stepIndex);
     try {
       return question.ask(question.formNamed(sample.variant) ?? 0).parse(sample.text);
@@ -455,7 +466,7 @@ class Run<Input, State, Action> {
   #noteFailure(error: ModelError, retryInMs: number | null): void {
     const { message, code, statusCode } = error;
     const stepIndex = this.#stepIndex;
-    this.#options.onEvent?.({ type: 'call-failed', stepIndex, message, retryInMs });
+    this.#options.onEvent?.({ type: 'call-failed', stepIndex, code, message, retryInMs });
     const detail = { stepIndex, message, code, statusCode, retryInMs };
     this.#note('call-failed', detail);
   }
@@ -540,7 +551,7 @@ class Run<Input, State, Action> {
     return { ...outcome, type: 'decided', action: items.giveUp(outcome) as Action, settledBy: 'nothing' };
   }
 
-  #pauseUndecided(outcome: Undecided): End {
+  #pauseUndecided(outcome: Undecided): Ended {
     this.#undecided = outcome;
     const stepIndex = this.#stepIndex;
     const { type: _, ...evidence } = outcome;
@@ -548,13 +559,12 @@ class Run<Input, State, Action> {
     this.#note('step-undecided', detail);
     const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
     const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
-    return {
-      status: 'paused',
-      reason:
-        `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
+    return paused(
+      'undecided',
+      `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
         `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
         'then resume with a higher --max-votes or another model',
-    };
+    );
   }
 
   #checkpoint(nowMs: number): void {
@@ -593,28 +603,28 @@ class Run<Input, State, Action> {
     return callPart(this.#process, part, this.#stepIndex, work);
   }
 
-  #endOf(thrown: unknown): End {
-    if (thrown instanceof MdapError) {
-      return { status: thrown.recovery === 'stop' ? 'stopped' : 'paused', reason: thrown.message };
-    }
+  #endedBy(thrown: unknown): Ended {
+    const ended = endedBy(thrown);
+    if (ended.end.code !== 'unexpected') return ended;
     const detail = { stepIndex: this.#stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) };
     try {
       this.#note('unexpected-error', detail);
     } catch {
       // A journal that fails says so when it is closed.
     }
-    return { status: 'stopped', reason: `unexpected error at step ${this.#stepIndex}: ${messageOf(thrown)}` };
+    const message = `unexpected error at step ${this.#stepIndex}: ${ended.end.message}`;
+    return { ...ended, end: { ...ended.end, message } };
   }
 
   /** J1: nothing is reported as done before it is durable. A journal that fails now has the last word. */
-  async #close(end: End): Promise<End> {
+  async #close(ended: Ended): Promise<Ended> {
     const { clock, settings } = this.#options;
-    let last = end;
+    let last = ended;
     const attempt = async (work: () => unknown) => {
       try {
         await work();
       } catch (thrown) {
-        last = this.#endOf(thrown);
+        last = this.#endedBy(thrown);
       }
     };
     await attempt(async () => {
@@ -622,12 +632,14 @@ class Run<Input, State, Action> {
       await this.#writer.flush();
       this.#checkpoint(clock.monotonicMs());
     });
-    await attempt(() => this.#writer.append({ type: 'status', ...last, settings }));
+    await attempt(() => {
+      this.#writer.append({ type: 'status', status: last.status, end: recordedEnd(last.end), settings });
+    });
     await attempt(() => this.#writer.close());
     return last;
   }
 
-  #result(end: End): RunResult<State> {
+  #result({ status, end }: Ended): RunResult<State> {
     const totals = structuredClone(this.#totals);
     if (this.#pending !== undefined) addDecision(totals, this.#pending);
     // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
@@ -638,8 +650,9 @@ class Run<Input, State, Action> {
     return {
       runId: this.#options.runId,
       process: this.#process.name,
-      status: end.status,
-      reason: end.reason,
+      status,
+      end,
+      reason: reasonOf(end),
       steps: totals.steps,
       samples: totals.samples,
       votes: totals.votes,
@@ -667,15 +680,15 @@ function stillAhead({ samples, ahead }: ResumePoint): AheadEntry[] {
   return ahead.filter(({ sample }) => !samples.some((one) => isDeepStrictEqual(one, sample)));
 }
 
-interface End {
-  readonly status: RunStatus;
-  readonly reason: string | null;
+function paused(code: RunEnd['code'], message: string): Ended {
+  return { status: 'paused', end: { code, message } };
 }
 
-const DONE: End = { status: 'done', reason: null };
-const DRIFTING: End = {
-  status: 'paused',
-  reason:
-    'votes dissent, or samples are flagged, more often than calibration found (drift): see the notes of `mdap inspect`',
-};
-const INTERRUPTED: End = { status: 'paused', reason: 'interrupted' };
+function stopped(code: RunEnd['code'], message: string): Ended {
+  return { status: 'stopped', end: { code, message } };
+}
+
+const DRIFTING = paused(
+  'drift',
+  'votes dissent, or samples are flagged, more often than calibration found (drift): see the notes of `mdap inspect`',
+);

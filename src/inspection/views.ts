@@ -1,7 +1,8 @@
-import { billOf, isJudgement, isMap, type RunRecord, statusOf } from '../core/journal.ts';
+import { billOf, isMap, type RunRecord, statusOf } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadDecision, ReadNote, ReadSample } from '../core/journal-reader.ts';
 import type { OutlineRow } from '../core/process.ts';
 import { flagTotal } from '../core/red-flags.ts';
+import { reasonOf } from '../core/run-end.ts';
 import type { Certificate } from '../statistics/certificate.ts';
 import type {
   DriftAlarmView,
@@ -36,7 +37,8 @@ export function summaryOf(
     runId: live.runId,
     process: live.process,
     status,
-    reason: live.reason,
+    reason: reasonOf(live.end),
+    end: live.end,
     model: String(live.settings?.model ?? ''),
     createdAtMs: live.createdAtMs,
     updatedAtMs: live.updatedAtMs,
@@ -70,8 +72,7 @@ export async function countedAtLimit(reader: JournalReader, live: LiveRun, step:
   const [note] = await reader.notes(live.runId, { limit: 1, code: 'step-undecided' });
   const { stepIndex, samples } = note?.detail ?? {};
   // The run may have been resumed since, and have paused at the same step for another reason.
-  const isReason = live.reason?.startsWith(`step ${step} is undecided after ${samples} samples`) ?? false;
-  return isReason && stepIndex === step ? samples : undefined;
+  return live.end?.code === 'undecided' && stepIndex === step ? samples : undefined;
 }
 
 export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<OpenStep | null> {
@@ -209,7 +210,7 @@ export function sampleViews(
   let leader: string | undefined;
   const samples = read.map((sample, index): SampleView => {
     const isLate = index >= counted;
-    const isVote = sample.candidate !== undefined && !isJudgement(sample) && !isLate;
+    const isVote = sample.candidate !== undefined && sample.kind === 'vote' && !isLate;
     if (isVote) {
       const count = (votes.get(sample.candidate) ?? 0) + 1;
       votes.set(sample.candidate, count);
@@ -233,7 +234,8 @@ export function sampleView(sample: ReadSample): SampleView {
     finishReason,
     candidate: candidate === undefined ? null : cut(candidate, MAX_CHARS),
     flag: flag ?? null,
-    isJudgement: isJudgement(sample),
+    kind: sample.kind,
+    judged: sample.judged === undefined ? null : cut(sample.judged, MAX_CHARS),
     isLate: false,
     inputTokens: sample.inputTokens ?? null,
     outputTokens: sample.outputTokens ?? null,

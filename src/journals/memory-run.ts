@@ -27,13 +27,13 @@ export interface MemoryRun {
 }
 
 export function toRecord({ header, status: entry, checkpoint, updatedAtMs, writer }: MemoryRun): RunRecord {
-  const { status, reason, settings } = entry;
+  const { status, end, settings } = entry;
   const { totals } = checkpoint;
   return structuredClone({
     ...header,
     settings,
     status,
-    reason,
+    end,
     totals,
     updatedAtMs,
     isWriting: writer !== undefined,

@@ -55,7 +55,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
       if (runs.has(header.runId)) throw runExists(header.runId);
       runs.set(header.runId, {
         header: structuredClone(header),
-        status: { type: 'status', status: 'running', reason: null, settings: header.settings },
+        status: { type: 'status', status: 'running', end: null, settings: header.settings },
         updatedAtMs: options.now(),
         checkpoint: structuredClone(start),
         decisions: new Map(),

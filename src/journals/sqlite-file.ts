@@ -2,7 +2,8 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statfsSy
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../core/errors.ts';
-import { AHEAD_TABLE, SCHEMA } from './sqlite-rows.ts';
+import { describeWriter, isHeld } from './sqlite-lock.ts';
+import { AHEAD_TABLE, COLUMNS_SINCE_3, type RunRow, SCHEMA } from './sqlite-rows.ts';
 
 export interface SqliteJournalOptions {
   /** Path of the database file; created with its folder, readable by its owner only. */
@@ -23,7 +24,7 @@ export interface SqliteJournalOptions {
   readonly synchronous?: 'full' | 'normal';
 }
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const APPLICATION_ID = 0x6d646170; // "mdap"
 const BUSY_TIMEOUT_MS = 5_000;
 
@@ -47,7 +48,7 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
   }
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
   try {
-    const { version, isEmpty } = schemaOf(db, file);
+    const { isEmpty } = schemaOf(db, file);
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous === 'normal' ? 'NORMAL' : 'FULL'}`);
     if (isEmpty) {
       inTransaction(db, () => {
@@ -56,18 +57,37 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
         db.exec(`${SCHEMA} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};`);
       });
     }
-    // A version behind, and nothing of it changed: a table more.
-    else if (version < SCHEMA_VERSION) {
-      inTransaction(db, () => {
-        if (pragma(db, 'user_version') < SCHEMA_VERSION)
-          db.exec(`${AHEAD_TABLE} PRAGMA user_version = ${SCHEMA_VERSION};`);
-      });
-    }
     return db;
   } catch (thrown) {
     db.close();
     throw thrown;
   }
+}
+
+/**
+ * Makes a file of an earlier version one of this, before it is written for the first time: who only reads leaves it as it is.
+ * @returns whether it was one of an earlier version.
+ * @throws {JournalError} `not-writable` while an earlier mdap writes it, which would not know the new columns.
+ */
+export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): boolean {
+  if (pragma(db, 'user_version') >= SCHEMA_VERSION) return false;
+  inTransaction(db, () => {
+    // Another process may have been faster.
+    const version = pragma(db, 'user_version');
+    if (version >= SCHEMA_VERSION) return;
+    const rows = db.prepare('SELECT * FROM runs WHERE writer IS NOT NULL').all() as unknown as RunRow[];
+    const held = rows.find((row) => isHeld(row, now()));
+    if (held !== undefined) {
+      throw new JournalError(
+        `journal ${file} was made by an earlier mdap, which still writes run ${JSON.stringify(held.run_id)} ` +
+          `(${describeWriter(held)}): wait until it ends, or end it, then try again; or choose another --journal.`,
+        { code: 'not-writable' },
+      );
+    }
+    if (version < 2) db.exec(AHEAD_TABLE);
+    db.exec(`${COLUMNS_SINCE_3} PRAGMA user_version = ${SCHEMA_VERSION};`);
+  });
+  return true;
 }
 
 /** @throws {JournalError} for a database that is no journal, and for a journal of a newer version. */

@@ -9,6 +9,8 @@ const BUSY_TIMEOUT_MS = 200;
 /** The file as it is open now. */
 export interface OpenFile {
   readonly db: DatabaseSync;
+  /** Of its schema: a file of an earlier version is read as it is. */
+  readonly version: number;
   /** Tells this file from another one that takes its place. */
   readonly identity: string;
   /** A statement, prepared once. */
@@ -21,7 +23,7 @@ export interface OpenFile {
  */
 export class ReadConnection {
   readonly file: string;
-  #open: (OpenFile & { size: number }) | undefined;
+  #open: (OpenFile & { size: number; version: number }) | undefined;
 
   constructor(file: string) {
     this.file = file;
@@ -67,16 +69,18 @@ export class ReadConnection {
     if (known !== undefined) {
       if (known.identity === identity && size >= known.size) {
         known.size = size;
-        schemaOf(known.db, this.file);
+        known.version = schemaOf(known.db, this.file).version;
         return known;
       }
       this.close();
     }
     const db = new DatabaseSync(this.file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     // Kept before it is checked, so that a failure closes it.
-    const open = { db, identity, size, sql: preparing(db) };
+    const open = { db, identity, size, version: 0, sql: preparing(db) };
     this.#open = open;
-    if (schemaOf(db, this.file).isEmpty) {
+    const { version, isEmpty } = schemaOf(db, this.file);
+    open.version = version;
+    if (isEmpty) {
       throw new JournalError(`journal ${this.file} is empty: \`mdap run\` fills it.`, { code: 'no-journal' });
     }
     return open;

@@ -16,9 +16,17 @@ import type {
   StretchSums,
 } from '../core/journal-reader.ts';
 import { cutAction, decodeBeginning } from './cut.ts';
-import { type RunRow, toRecord } from './sqlite.ts';
+import { isHeld } from './sqlite-lock.ts';
 import { type OpenFile, ReadConnection } from './sqlite-read-connection.ts';
-import { type CheckpointRow, type DecisionRow, type SampleRow, toDecision, toSample } from './sqlite-rows.ts';
+import {
+  type CheckpointRow,
+  type DecisionRow,
+  type RunRow,
+  type SampleRow,
+  toDecision,
+  toRecord,
+  toSample,
+} from './sqlite-rows.ts';
 
 export interface SqliteReaderOptions {
   /** Path of the database file, which may not be there yet. */
@@ -114,7 +122,7 @@ class SqliteReader implements JournalReader {
       const total = Number(count?.total);
       const samples: ReadSample[] = [];
       if (total === 0) return { samples, total };
-      const select = open.sql(`${SELECT_SAMPLES} WHERE run = ? AND step = ? AND draw >= ? ORDER BY draw LIMIT ?`);
+      const select = open.sql(`${selectSamples(open)} WHERE run = ? AND step = ? AND draw >= ? ORDER BY draw LIMIT ?`);
       let chars = 0;
       for (const row of select.iterate(maxTextBytes, run, stepIndex, fromDraw, limit) as Iterable<unknown>) {
         const sample = toReadSample(row as BytesRow);
@@ -186,7 +194,7 @@ class SqliteReader implements JournalReader {
       addDecision(totals, toDecision(decision as unknown as DecisionRow));
     }
     return {
-      ...toRecord(row, totals, this.#now()),
+      ...toRecord(row, totals, isHeld(row, this.#now())),
       key: `${open.identity}.${row.id}`,
       checkpointSteps: checkpoint.step,
       ...(withState ? { state: JSON.parse(checkpoint.state) } : {}),
@@ -207,9 +215,11 @@ type SumsRow = Omit<StretchSums, 'flags'> & { readonly flags: string | null };
 type BytesRow = Omit<SampleRow, 'text'> & { readonly text: Uint8Array | null; readonly text_bytes: number };
 
 // Texts are cut as bytes, because SQLite's functions on texts stop at a NUL.
-const SELECT_SAMPLES = `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
+const selectSamples = ({
+  version,
+}: OpenFile) => `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
   octet_length(text) AS text_bytes, finish_reason, candidate, flag_code, flag_detail, input_tokens, output_tokens, cost_usd,
-  latency_ms FROM samples`;
+  latency_ms${version < 3 ? '' : ', kind, judged'} FROM samples`;
 
 function toReadSample({ text, text_bytes: textBytes, ...row }: BytesRow): ReadSample {
   const bytes = text ?? new Uint8Array();

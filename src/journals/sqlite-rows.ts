@@ -1,4 +1,6 @@
-import type { AheadEntry, DecisionEntry, JournalEntry, SampleEntry } from '../core/journal.ts';
+import type { AheadEntry, DecisionEntry, JournalEntry, RunRecord, RunTotals, SampleEntry } from '../core/journal.ts';
+import type { RecordedEnd, RunStatus } from '../core/run-end.ts';
+import { askedOfOldRow, endOfOldRow } from './old-rows.ts';
 
 /** Samples of steps that may come, as JSON: they are few, and read only to resume. Since version 2. */
 export const AHEAD_TABLE = `
@@ -20,7 +22,9 @@ export const SCHEMA = `
     reason TEXT,
     updated_at_ms REAL NOT NULL,
     writer_token TEXT,
-    writer TEXT
+    writer TEXT,
+    end_code TEXT,
+    end_error TEXT
   ) STRICT;
   CREATE TABLE checkpoints (
     run INTEGER PRIMARY KEY REFERENCES runs(id),
@@ -63,6 +67,8 @@ export const SCHEMA = `
     output_tokens INTEGER,
     cost_usd REAL,
     latency_ms REAL NOT NULL,
+    kind TEXT,
+    judged TEXT,
     PRIMARY KEY (run, step, draw)
   ) STRICT, WITHOUT ROWID;
 ${AHEAD_TABLE}
@@ -80,17 +86,24 @@ ${AHEAD_TABLE}
     detail TEXT NOT NULL
   ) STRICT;
 `;
+/** From version 2: how a run ended, what a sample was asked for. Null in the rows that are there already. */
+export const COLUMNS_SINCE_3 = `
+  ALTER TABLE runs ADD COLUMN end_code TEXT;
+  ALTER TABLE runs ADD COLUMN end_error TEXT;
+  ALTER TABLE samples ADD COLUMN kind TEXT;
+  ALTER TABLE samples ADD COLUMN judged TEXT;
+`;
 /** What writers do. */
 export const WRITES = {
   decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   ahead: 'INSERT INTO ahead VALUES (?, ?, ?)',
   'drop-ahead': 'DELETE FROM ahead WHERE run = ? AND step <= ?',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
   checkpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)',
   effect: 'INSERT OR REPLACE INTO effects VALUES (?, ?, ?)',
   note: 'INSERT INTO notes (run, at_ms, code, detail) VALUES (?, ?, ?, ?)',
-  status: 'UPDATE runs SET status = ?, reason = ?, settings = ? WHERE id = ?',
+  status: 'UPDATE runs SET status = ?, reason = ?, end_code = ?, end_error = ?, settings = ? WHERE id = ?',
 };
 export type Row = readonly [write: keyof typeof WRITES, ...values: (string | number | null)[]];
 
@@ -134,6 +147,8 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.outputTokens ?? null,
         entry.costUsd,
         entry.latencyMs,
+        entry.kind,
+        entry.judged ?? null,
       ];
     case 'ahead':
       return [type, run, entry.sample.stepIndex, JSON.stringify({ ...entry.sample, basis: entry.basis })];
@@ -144,8 +159,49 @@ export function toRow(run: number, entry: JournalEntry): Row {
     case 'note':
       return [type, run, entry.atMs, entry.code, JSON.stringify(entry.detail)];
     case 'status':
-      return [type, entry.status, entry.reason, JSON.stringify(entry.settings), run];
+      return [type, entry.status, ...endValues(entry.end), JSON.stringify(entry.settings), run];
   }
+}
+
+function endValues(end: RecordedEnd | null): [reason: string | null, code: string | null, error: string | null] {
+  if (end === null) return [null, null, null];
+  const { code, message, error } = end;
+  return [message.toWellFormed(), code, error === null ? null : JSON.stringify(error)];
+}
+
+/** In files of before version 3, and in rows that were written by then, the columns that came with it are missing or null. */
+export interface RunRow {
+  id: number;
+  run_id: string;
+  header: string;
+  settings: string;
+  status: string;
+  /** What the end says for people. */
+  reason: string | null;
+  updated_at_ms: number;
+  writer_token: string | null;
+  writer: string | null;
+  end_code?: string | null;
+  end_error?: string | null;
+}
+
+export function toRecord(row: RunRow, totals: RunTotals, isWriting: boolean): RunRecord {
+  const status = row.status as RunStatus;
+  return {
+    ...JSON.parse(row.header),
+    runId: row.run_id,
+    settings: JSON.parse(row.settings),
+    status,
+    end: row.end_code == null ? endOfOldRow(status, row.reason) : toEnd(row),
+    updatedAtMs: row.updated_at_ms,
+    totals,
+    isWriting,
+  };
+}
+
+function toEnd({ end_code, reason, end_error }: RunRow): RecordedEnd {
+  const error = end_error == null ? null : JSON.parse(end_error);
+  return { code: end_code as RecordedEnd['code'], message: reason ?? '', error };
 }
 
 export interface CheckpointRow {
@@ -205,15 +261,18 @@ export interface SampleRow {
   output_tokens: number | null;
   cost_usd: number | null;
   latency_ms: number;
+  /** Missing or null where it was written before version 3. */
+  kind?: SampleEntry['kind'] | null;
+  judged?: string | null;
 }
 
 export function toSample(row: SampleRow): SampleEntry {
   return {
     type: 'sample',
+    ...askedOf(row),
     stepIndex: row.step,
     draw: row.draw,
     model: row.model,
-    variant: row.variant,
     temperature: row.temperature,
     text: row.text,
     finishReason: row.finish_reason,
@@ -226,9 +285,17 @@ export function toSample(row: SampleRow): SampleEntry {
   };
 }
 
+function askedOf({ kind, judged, variant }: Pick<SampleRow, 'kind' | 'judged' | 'variant'>) {
+  return kind == null ? askedOfOldRow(variant) : { kind, judged: judged ?? undefined, variant };
+}
+
 export function toAhead(text: string): AheadEntry {
   const { basis, ...sample } = JSON.parse(text);
   const { candidate, flag, inputTokens, outputTokens } = sample;
   // What JSON leaves out.
-  return { type: 'ahead', basis, sample: { ...sample, candidate, flag, inputTokens, outputTokens } };
+  return {
+    type: 'ahead',
+    basis,
+    sample: { ...sample, ...askedOf(sample), candidate, flag, inputTokens, outputTokens },
+  };
 }

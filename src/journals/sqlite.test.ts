@@ -341,7 +341,12 @@ describe('two programs', () => {
     await writeAll(writer, [sampleDecision(0)]);
     withDatabase(file, (db) => db.exec("UPDATE runs SET writer_token = 'another'"));
     writer.append(sampleDecision(1));
-    writer.append({ type: 'status', status: 'done', reason: null, settings: {} });
+    writer.append({
+      type: 'status',
+      status: 'done',
+      end: { code: 'done', message: 'done', error: null },
+      settings: {},
+    });
     const isLost = (thrown: unknown) =>
       journalError('writer-lost')(thrown) && (thrown as JournalError).recovery === 'stop';
     await assert.rejects(writer.flush(), isLost);
@@ -466,7 +471,12 @@ describe('texts', () => {
       writer.append(sampleSample(step, 0, { text, candidate: text, flag: { code: 'malformed', detail: text } }));
       writer.append(sampleDecision(step, { action: { text }, tally: [[text, 2]], keepSamples: true }));
       writer.append({ type: 'note', atMs: 0, code: 'text', detail: text });
-      writer.append({ type: 'status', status: 'paused', reason: text, settings: { text } });
+      writer.append({
+        type: 'status',
+        status: 'paused',
+        end: { code: 'unexpected', message: text, error: null },
+        settings: { text },
+      });
       writer.append({ type: 'checkpoint', stepIndex: 0, state: { text }, totals: startCheckpoint().totals });
     }
     await writer.close();
@@ -482,7 +492,7 @@ describe('texts', () => {
     }
     const last = texts.at(-1);
     const found = await again.find(runId);
-    assert.ok(found?.reason === last && found?.settings.text === last);
+    assert.ok(found?.end?.message === last && found?.settings.text === last);
     const next = await again.openWriter(runId);
     assert.ok(next.resumePoint.checkpoint.state.text === last);
     await next.close();

@@ -1,7 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { JournalError } from '../core/errors.ts';
 import {
@@ -12,8 +9,6 @@ import {
   type JournalEntry,
   type NoteEntry,
   type ResumePoint,
-  type RunRecord,
-  type RunTotals,
   type RunWriter,
   runExists,
   runLocked,
@@ -22,14 +17,17 @@ import {
 } from '../core/journal.ts';
 import { Backlog } from './backlog.ts';
 import type { SqliteJournalOptions } from './sqlite-file.ts';
-import { giveUpReserve, inTransaction, keepReserve, open, toJournalError } from './sqlite-file.ts';
+import { giveUpReserve, inTransaction, keepReserve, open, toJournalError, upgrade } from './sqlite-file.ts';
+import { describeWriter, isHeld, STALE_TOKENS, thisWriter } from './sqlite-lock.ts';
 import {
   type CheckpointRow,
   type DecisionRow,
   type Row,
+  type RunRow,
   type SampleRow,
   toAhead,
   toDecision,
+  toRecord,
   toRow,
   toSample,
   WRITES,
@@ -37,8 +35,6 @@ import {
 
 /** A commit is forced when entries of this size wait, so that memory stays bounded. */
 const MAX_WAITING_BYTES = 512 * 1024;
-/** A writer on another host that has not committed for so long is taken for dead. */
-const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
 
 /** The default journal: one SQLite file in WAL mode, many runs, one writer a run. */
 export function sqliteJournal(options: SqliteJournalOptions): Journal {
@@ -85,12 +81,13 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     return (rows as unknown as { entry: string }[]).map(({ entry }) => toAhead(entry));
   }
 
-  const recordOf = (row: RunRow) => toRecord(row, readCheckpoint(row.id).totals, now());
+  const recordOf = (row: RunRow) => toRecord(row, readCheckpoint(row.id).totals, isHeld(row, now()));
 
   return {
     create: async (header, start) =>
       guard(() => {
         const { runId, settings, ...rest } = header;
+        if (upgrade(db, options)) statements.clear();
         inTransaction(db, () => {
           if (sql('SELECT 1 FROM runs WHERE run_id = ?').get(runId) !== undefined) throw runExists(runId);
           const insert = sql(
@@ -111,6 +108,7 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     openWriter: async (runId) =>
       guard(() => {
         const token = randomUUID();
+        if (upgrade(db, options)) statements.clear();
         const row = inTransaction(db, () => {
           const found = requireRun(runId);
           if (isHeld(found, now())) throw runLocked(runId, describeWriter(found));
@@ -159,12 +157,6 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     close: async () => guard(() => db.close()),
   };
 }
-
-/**
- * Tokens of this program's writers that are closed while their rows may still name them: on a full disk no run can be
- * unlocked. Of the program, as the lock is, so that a journal opened anew knows them too.
- */
-const STALE_TOKENS = new Set<string>();
 
 type Sql = (text: string) => StatementSync;
 
@@ -311,82 +303,4 @@ class SqliteWriter implements RunWriter {
       );
     }
   }
-}
-interface Writer {
-  readonly host: string;
-  readonly pid: number;
-  /** Start of the process, so that a reused process id is not taken for the writer. Known only for our own process. */
-  readonly startedAtMs: number;
-  /** The same as the system has it, in its clock ticks since boot; where it tells that of any process, as Linux does. */
-  readonly startTicks?: number;
-}
-
-function thisWriter(): Writer {
-  const { pid } = process;
-  return { host: hostname(), pid, startedAtMs: performance.timeOrigin, startTicks: readProcess(pid)?.startTicks };
-}
-
-function isHeld(row: RunRow, nowMs: number): boolean {
-  return !STALE_TOKENS.has(row.writer_token ?? '') && isAlive(row, nowMs);
-}
-
-export function toRecord(row: RunRow, totals: RunTotals, nowMs: number): RunRecord {
-  return {
-    ...JSON.parse(row.header),
-    runId: row.run_id,
-    settings: JSON.parse(row.settings),
-    status: row.status,
-    reason: row.reason,
-    updatedAtMs: row.updated_at_ms,
-    totals,
-    isWriting: isHeld(row, nowMs),
-  };
-}
-
-function isAlive(row: RunRow, nowMs: number): boolean {
-  if (row.writer === null) return false;
-  const writer = JSON.parse(row.writer) as Writer;
-  if (writer.host !== hostname()) return nowMs - row.updated_at_ms < FOREIGN_WRITER_TIMEOUT_MS;
-  const found = readProcess(writer.pid);
-  if (found?.isDead) return false;
-  if (found !== undefined && writer.startTicks !== undefined) return writer.startTicks === found.startTicks;
-  if (writer.pid === process.pid) return writer.startedAtMs === performance.timeOrigin;
-  try {
-    process.kill(writer.pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** From /proc/PID/stat: proc_pid_stat(5). Undefined where there is none, or where other users' processes are hidden. */
-function readProcess(pid: number): { readonly isDead: boolean; readonly startTicks: number } | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined;
-  }
-  // The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const startTicks = Number(fields[22 - 3]);
-  // A zombie has ended, and waits for a parent that may never ask.
-  return Number.isSafeInteger(startTicks) ? { isDead: /^[ZX]/.test(fields[0]!), startTicks } : undefined;
-}
-
-function describeWriter(row: RunRow): string {
-  const writer = JSON.parse(row.writer ?? '{}') as Writer;
-  return `process ${writer.pid} on ${writer.host}`;
-}
-
-export interface RunRow {
-  id: number;
-  run_id: string;
-  header: string;
-  settings: string;
-  status: string;
-  reason: string | null;
-  updated_at_ms: number;
-  writer_token: string | null;
-  writer: string | null;
 }

@@ -20,6 +20,7 @@ import {
   type Journal,
   type JournalEntry,
   type NoteEntry,
+  type RecordedEnd,
   type RunHeader,
   type RunWriter,
   type SampleEntry,
@@ -67,6 +68,8 @@ export function sampleDecision(stepIndex: number, changes: Partial<DecisionEntry
 export function sampleSample(stepIndex: number, draw: number, changes: Partial<SampleEntry> = {}): SampleEntry {
   return {
     type: 'sample',
+    kind: 'vote',
+    judged: undefined,
     stepIndex,
     draw,
     model: 'scripted',
@@ -83,6 +86,13 @@ export function sampleSample(stepIndex: number, draw: number, changes: Partial<S
     ...changes,
   };
 }
+
+/** An end with all that a journal keeps of one. */
+export const FULL: RecordedEnd = {
+  code: 'journal',
+  message: 'the disk is full',
+  error: { name: 'JournalError', code: 'disk-full', recovery: 'pause' },
+};
 
 function sampleAhead(stepIndex: number, draw: number, basis: string): AheadEntry {
   return { type: 'ahead', basis, sample: sampleSample(stepIndex, draw, { inputTokens: undefined }) };
@@ -136,11 +146,11 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       await journal.create(sampleHeader, startCheckpoint());
       const found = await journal.find(sampleHeader.runId);
       assert.ok(found !== undefined);
-      const { status, reason, totals, isWriting, updatedAtMs, ...header } = found;
+      const { status, end, totals, isWriting, updatedAtMs, ...header } = found;
       assert.deepEqual(header, sampleHeader);
       assert.deepEqual(
-        { status, reason, isWriting, totals },
-        { status: 'running', reason: null, isWriting: false, totals: startCheckpoint().totals },
+        { status, end, isWriting, totals },
+        { status: 'running', end: null, isWriting: false, totals: startCheckpoint().totals },
       );
       assert.equal(typeof updatedAtMs, 'number');
       assert.deepEqual(await journal.list(), [found]);
@@ -312,17 +322,17 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       await writer.close();
     });
 
-    journalTest('status, reason and settings are those set last', async (journal) => {
+    journalTest('status, end and settings are those set last', async (journal) => {
       const writer = await createAndOpen(journal);
       await writeAll(writer, [
-        { type: 'status', status: 'stopped', reason: 'no', settings: {} },
-        { type: 'status', status: 'paused', reason: 'the disk is full', settings: { k: 4 } },
+        { type: 'status', status: 'stopped', end: { code: 'not-done', message: 'no', error: null }, settings: {} },
+        { type: 'status', status: 'paused', end: FULL, settings: { k: 4 } },
       ]);
       await writer.close();
       const found = await journal.find(sampleHeader.runId);
       assert.deepEqual(
-        [found?.status, found?.reason, found?.settings, found?.isWriting],
-        ['paused', 'the disk is full', { k: 4 }, false],
+        [found?.status, found?.end, found?.settings, found?.isWriting],
+        ['paused', FULL, { k: 4 }, false],
       );
       assert.deepEqual(await journal.list(), [found]);
     });
@@ -386,7 +396,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
           await writeAll(writer, [
             sampleDecision(0),
             sampleAhead(1, 0, 'b'),
-            { type: 'status', status, reason: null, settings: null },
+            { type: 'status', status, end: null, settings: null },
           ]);
           await writer.close();
           const next = await journal.openWriter(status);
@@ -502,7 +512,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         sampleSample(0, 0, { text: 'two' }),
         sampleDecision(0, { action: 'two' }),
         { type: 'note', atMs: 0, code: 'two', detail: null },
-        { type: 'status', status: 'done', reason: null, settings: null },
+        { type: 'status', status: 'done', end: { code: 'done', message: 'done', error: null }, settings: null },
       ]);
       assert.deepEqual(await journal.decisions('one'), [sampleDecision(0, CONTESTED)]);
       assert.deepEqual(await journal.decisions('two'), [sampleDecision(0, { action: 'two' })]);

@@ -20,6 +20,7 @@ import {
 import type { DecisionQuery, JournalReader, ReadSample, SampleQuery, StretchSums } from '../core/journal-reader.ts';
 import {
   createAndOpen,
+  FULL,
   journalError,
   sampleDecision,
   sampleHeader,
@@ -131,7 +132,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
       await writeAll(writer, [
         ...decisions,
         checkpointAfter(decisions, { at: 5 }),
-        { type: 'status', status: 'paused', reason: 'the disk is full', settings: { k: 4 } },
+        { type: 'status', status: 'paused', end: FULL, settings: { k: 4 } },
       ]);
       for (const isWriting of [true, false]) {
         if (!isWriting) await writer.close();

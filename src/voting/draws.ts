@@ -97,6 +97,8 @@ export class Draws<Action> {
     const isFlagged = verdict instanceof RedFlag;
     return {
       type: 'sample',
+      kind: this.#question.judged === undefined ? 'vote' : 'judgement',
+      judged: this.#question.judged,
       stepIndex: this.#question.stepIndex,
       draw: draw.draw,
       model: model.id,
@@ -124,6 +126,7 @@ export class Draws<Action> {
   /** Read again in the form that it answered, which may no longer vote. */
   #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
+    if (paid.judged !== this.#question.judged) return new RedFlag('malformed', 'it answers another question');
     const form = this.#question.formNamed(paid.variant);
     if (form !== undefined) return this.#reader(form).read(paid.text);
     return new RedFlag('malformed', `the process has no variant ${JSON.stringify(paid.variant)} any more`);

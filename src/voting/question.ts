@@ -23,6 +23,8 @@ export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly ask: (form: number) => AskedForm<Action>;
   /** Whether an action is right: then it is the decision, without a vote. */
   readonly verify?: (action: Action) => boolean | Promise<boolean>;
+  /** Key of the candidate that this asks a verifier about; undefined where it asks for votes. */
+  readonly judged?: string;
   /** What a verifier is asked about an action. */
   readonly judge?: (action: Action) => AskedForm<boolean>;
   /** Who is asked, by name; undefined: whoever votes on all steps. */

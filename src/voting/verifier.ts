@@ -1,7 +1,7 @@
 import type { AnyProcess, Prompt } from '../core/process.ts';
 import { redFlag, type Valid } from '../core/red-flags.ts';
-import { judgedVariant } from '../core/step-entries.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
+import { VERIFIER } from './escalation.ts';
 import type { AskedForm, Decision, Question, Undecided, VoteContext, VoterClass } from './question.ts';
 
 /** Most candidates of a step that a verifier is asked about; with more of them no opinion would be worth much. */
@@ -48,11 +48,8 @@ export async function acceptedAlone<Action>(
   if (verifier === undefined || judge === undefined || candidates.length > MAX_JUDGED) return undefined;
   let accepted: string | undefined;
   for (const { key, action } of candidates) {
-    const asked = judgement(question.stepIndex, () => judge(action));
-    const outcome = await decide(
-      asked,
-      judgementContext(context, { sampler: verifier, form: 0, variant: judgedVariant(key) }),
-    );
+    const asked = judgement(question.stepIndex, key, () => judge(action));
+    const outcome = await decide(asked, judgementContext(context, { sampler: verifier, form: 0, variant: VERIFIER }));
     if (outcome.type === 'undecided' || (outcome.action && accepted !== undefined)) return undefined;
     if (outcome.action) accepted = key;
   }
@@ -60,8 +57,8 @@ export async function acceptedAlone<Action>(
 }
 
 /** Whether one candidate is right, as a question of its own. */
-function judgement(stepIndex: number, ask: () => AskedForm<boolean>): Question<boolean> {
-  return { stepIndex, ask, formNamed: () => 0, key: (isRight) => (isRight ? 'yes' : 'no') };
+function judgement(stepIndex: number, judged: string, ask: () => AskedForm<boolean>): Question<boolean> {
+  return { stepIndex, judged, ask, formNamed: () => 0, key: (isRight) => (isRight ? 'yes' : 'no') };
 }
 
 /** The verifier votes alone, by a rule of its own. Nothing of it is a guess at the decision, and it is not escalated. */

@@ -26,7 +26,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
       </Card>
     );
   }
-  const candidates = [...Map.groupBy(samples, ({ isJudgement, candidate }) => (isJudgement ? null : candidate))]
+  const candidates = [...Map.groupBy(samples, ({ kind, candidate }) => (kind === 'judgement' ? null : candidate))]
     .flatMap(([candidate, own]) => {
       const votes = own.filter(({ race }) => race !== null).length;
       return candidate === null ? [] : [{ candidate, draw: own[0]!.draw, votes }];

@@ -13,7 +13,7 @@ export function Samples({ detail }: { detail: StepDetail }) {
   const [shown, setShown] = useState(SAMPLES_AT_FIRST);
   const isOneModel = samples.every(({ model }) => model === samples[0]!.model);
   const winners = samples.filter(
-    ({ candidate, isJudgement }) => !isJudgement && candidate !== null && candidate === leader,
+    ({ kind, candidate }) => kind === 'vote' && candidate !== null && candidate === leader,
   );
   return (
     <section>
@@ -68,7 +68,7 @@ function Sample({ sample, winner, detail, isOneModel }: SampleProps) {
       setError(thrown as Error);
     }
   };
-  const isWinner = !sample.isJudgement && candidate !== null && candidate === detail.leader;
+  const isWinner = sample.kind === 'vote' && candidate !== null && candidate === detail.leader;
   const kind = kindOf(sample, isWinner);
   const text = whole ?? sample.text;
   return (
@@ -87,15 +87,16 @@ function Sample({ sample, winner, detail, isOneModel }: SampleProps) {
         </p>
       ) : (
         candidate !== null && (
-          <p class="candidate" title={candidate}>
+          <p class="candidate" title={sample.judged ?? candidate}>
             {candidate}
+            {sample.judged !== null && ` to ${sample.judged}`}
           </p>
         )
       )}
       <pre>
         {text === '' ? (
           <i>an empty reply</i>
-        ) : isWinner || winner === undefined || sample.isJudgement ? (
+        ) : isWinner || winner === undefined || sample.kind === 'judgement' ? (
           text
         ) : (
           <Marked text={text} other={winner.text} />
@@ -130,10 +131,10 @@ const KINDS = {
   dissent: 'against',
 };
 
-function kindOf({ isLate, flag, isJudgement }: SampleView, isWinner: boolean): keyof typeof KINDS {
+function kindOf({ isLate, flag, kind }: SampleView, isWinner: boolean): keyof typeof KINDS {
   if (isLate) return 'late';
   if (flag !== null) return 'flagged';
-  if (isJudgement) return 'judgement';
+  if (kind === 'judgement') return kind;
   return isWinner ? 'winner' : 'dissent';
 }
 

@@ -1,4 +1,5 @@
 import type { statusOf } from '../../core/journal.ts';
+import type { RecordedEnd } from '../../core/run-end.ts';
 import type { Certificate } from '../../statistics/certificate.ts';
 
 /** `interrupted`: it says that it is running, and nobody writes it. */
@@ -16,6 +17,8 @@ export interface RunSummary {
   readonly status: ShownStatus;
   /** Why, where it is paused or stopped. */
   readonly reason: string | null;
+  /** How its last execution ended; null while it is running, and where it was interrupted without a word. */
+  readonly end: RecordedEnd | null;
   readonly model: string;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;

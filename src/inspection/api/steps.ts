@@ -87,8 +87,10 @@ export interface SampleView
   /** Key of the candidate that it votes for, cut at 2,000 characters; null where it was flagged. */
   readonly candidate: string | null;
   readonly flag: { readonly code: string; readonly detail: string } | null;
-  /** A verifier's opinion on a candidate, not a vote for one. */
-  readonly isJudgement: boolean;
+  /** `judgement`: a verifier's opinion on a candidate, not a vote for one. */
+  readonly kind: 'vote' | 'judgement';
+  /** Key of the candidate that is judged, cut at 2,000 characters; null for a vote. */
+  readonly judged: string | null;
   /** It landed when the step had come to its limit: it is not counted. */
   readonly isLate: boolean;
   readonly inputTokens: number | null;
