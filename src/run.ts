@@ -16,7 +16,8 @@ import { openTelemetry } from './telemetry.ts';
  * Runs a process to its end, or resumes it: the same call with the same `runId`.
  * @throws {UsageError} for options or input that cannot be used; nothing was started.
  * @throws {JournalError} when the journal cannot be opened.
- * @throws {ProcessError} `changed`, when the process is not the one that the run was started with.
+ * @throws {ProcessError} `changed`, when the process is not the one that the run was started with; `threw`, when a function of
+ * the process throws on the first states, before anything is asked. Whatever happens later ends in the result.
  */
 export async function run<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
