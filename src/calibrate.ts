@@ -1,9 +1,9 @@
 import { calibratedVoters } from './assemble-vote.ts';
 import { createSampler } from './calls/retrying-sampler.ts';
-import type { AnyProcess } from './core/process.ts';
+import type { AnyProcess, Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
-import type { Item, ItemSink } from './engine/item.ts';
+import { type ItemSink, itemsOf } from './engine/item.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import { type CalibrateResult, measure } from './engine/measure.ts';
 import { checkOptions } from './options/check.ts';
@@ -13,29 +13,31 @@ import { abortable } from './voting/in-flight.ts';
 
 /**
  * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant, and from the
- * models of the panel. The steps are those of one input or, for an async iterable, of many items, as a map takes them; items
- * that do not fit the process are then skipped.
- * @throws {UsageError} for options or input that cannot be used; also where so many items in a row do not fit that they are
+ * models of the panel. The steps are those of one input, or of many, as a map takes them: then give something that can be
+ * iterated and is no JSON value, such as a generator or `inputs.values()` of an array. Inputs that do not fit the process are
+ * then skipped.
+ * @throws {UsageError} for options or input that cannot be used; also where so many inputs in a row do not fit that they are
  * not what the process takes.
  * @throws {ModelError} when the model fails before a single step was seen.
  */
-export async function calibrate(
-  process: AnyProcess,
-  input: unknown,
+export async function calibrate<Input, State, Action, Given, Result>(
+  process: Process<Input, State, Action, Given, Result>,
+  input: NoInfer<Given> | IteratorObject<NoInfer<Given>> | AsyncIterable<NoInfer<Given>>,
   given: CalibrateOptions,
 ): Promise<CalibrateResult> {
   const options = checkOptions('calibrate', given);
-  if (!isAsyncIterable(input)) return calibrateOver(process, input, options, undefined);
-  const mapping = new Mapping({ process, items: input, sink: NO_SINK, readAhead: 1 });
+  if (!isMany(input)) return calibrateOver(process, input, options, undefined);
+  const mapping = new Mapping({ process, items: itemsOf(input), sink: NO_SINK, readAhead: 1 });
   await mapping.read(FIRST_ITEM);
   return calibrateOver(mapping.process, null, options, mapping);
 }
 
 const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
 
-/** An input of a process is JSON, so it never is one. */
-function isAsyncIterable(input: unknown): input is AsyncIterable<Item> {
-  return typeof input === 'object' && input !== null && Symbol.asyncIterator in input;
+/** An input of a process is JSON: an array can be one, nothing else that is iterated can. */
+function isMany(input: unknown): input is Iterable<unknown> | AsyncIterable<unknown> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return false;
+  return Symbol.asyncIterator in input || Symbol.iterator in input;
 }
 
 async function calibrateOver(

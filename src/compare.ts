@@ -1,6 +1,7 @@
 import { calibrate } from './calibrate.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import { type AnyProcess, inSubtasks } from './core/process.ts';
+import { itemsOf } from './engine/item.ts';
 import { type GivenModel, nameOfModel } from './models/given-model.ts';
 import { catalogName } from './models/prices.ts';
 import { openCalibration, readCalibrationFile } from './open-calibration.ts';
@@ -98,7 +99,7 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
   }
   const how = optionsIn(CALIBRATE_OPTIONS, { ...shared, signal });
   const measure = (job: AnyProcess, model: GivenModel) =>
-    calibrate(job, items === undefined ? input : items(), { ...how, model });
+    calibrate(job, items === undefined ? input : itemsOf(items()), { ...how, model });
   // Before anything is paid
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];

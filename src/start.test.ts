@@ -24,6 +24,7 @@ describe('a run that was started', () => {
     assert.deepEqual(events, own);
     assert.equal(events[0]?.type, 'run-started');
     assert.equal(events.at(-1)?.type, 'run-ended');
+    assert.throws(() => run.events[Symbol.asyncIterator](), /one reader/);
     const { status, runId, steps } = await run.result;
     assert.deepEqual([status, runId, steps], ['done', run.id, 15]);
   });

@@ -1,3 +1,4 @@
+import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
 import type { RunResult } from './engine/run-loop.ts';
@@ -15,7 +16,8 @@ export interface StartedRun<State> {
   readonly id: string;
   /**
    * What happens in the run, from its start to its end, in order; for one reader. While nobody reads, or the reader is slow,
-   * the newest 1,000 events are kept, and `events-missed` stands for those before them.
+   * only the newest events are kept, at least 1,000, and `events-missed` stands for those before them.
+   * A second reader is refused.
    */
   readonly events: AsyncIterable<RunEvent | EventsMissed>;
   readonly result: Promise<RunResult<State>>;
@@ -53,6 +55,7 @@ class EventStream implements AsyncIterable<RunEvent | EventsMissed> {
   readonly #kept: RunEvent[] = [];
   #missed = 0;
   #isOver = false;
+  #hasReader = false;
   #onEvent: (() => void) | undefined;
 
   push(event: RunEvent): void {
@@ -70,7 +73,13 @@ class EventStream implements AsyncIterable<RunEvent | EventsMissed> {
     this.#onEvent?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent | EventsMissed> {
+  [Symbol.asyncIterator](): AsyncGenerator<RunEvent | EventsMissed> {
+    if (this.#hasReader) throw new UsageError('the events of a run have one reader: hand them on from there.');
+    this.#hasReader = true;
+    return this.#read();
+  }
+
+  async *#read(): AsyncGenerator<RunEvent | EventsMissed> {
     for (;;) {
       if (this.#missed > 0) {
         const count = this.#missed;

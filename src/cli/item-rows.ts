@@ -3,7 +3,7 @@ import { closeSync, createReadStream, existsSync, openSync, readSync, statSync }
 import type { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { messageOf, UsageError } from '../core/errors.ts';
-import type { Item } from '../engine/item.ts';
+import { type Item, ReadItem } from '../engine/item.ts';
 import { type Fields, formatOf } from './record-file.ts';
 
 /** A row of a CSV file, or the value of a line of JSON. */
@@ -24,7 +24,8 @@ export async function* readItems(
     const stream = file === '-' ? process.stdin : createReadStream(file);
     const rows = delimiter === undefined ? jsonRows(stream) : csvRows(stream, delimiter);
     for await (const { row, refusal } of rows) {
-      yield refusal === undefined ? { input: toInput(row), source: row } : { input: undefined, refusal, source: row };
+      const input = refusal === undefined ? toInput(row) : undefined;
+      yield new ReadItem({ input, refusal, source: row });
     }
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;

@@ -25,7 +25,9 @@ import { endOfRecords } from './record-file.ts';
 
 async function read(file: string): Promise<Item[]> {
   const items: Item[] = [];
-  for await (const item of readItems(file, (row) => ({ row }))) items.push(item);
+  for await (const { input, refusal, source } of readItems(file, (row) => ({ row }))) {
+    items.push(refusal === undefined ? { input, source } : { input, refusal, source });
+  }
   return items;
 }
 

@@ -1,4 +1,4 @@
-import type { Item, ItemResult, ItemSink } from './item.ts';
+import { type Item, type ItemResult, type ItemSink, itemsOf } from './item.ts';
 
 /**
  * Hands the results of a map to a reader who takes them one by one. While the reader is behind by `limit` results, no further
@@ -46,9 +46,9 @@ export class ItemDelivery<Result> implements ItemSink {
 
   /** Items with these inputs, read only while there is room for their results. @throws the signal's reason. */
   async *items(inputs: Iterable<unknown> | AsyncIterable<unknown>, signal: AbortSignal): AsyncGenerator<Item> {
-    for await (const input of inputs) {
+    for await (const item of itemsOf(inputs)) {
       while (this.#waiting.length >= this.#limit) await this.#room(signal);
-      yield { input };
+      yield item;
     }
   }
 

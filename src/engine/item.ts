@@ -9,6 +9,24 @@ export interface Item {
   readonly source?: unknown;
 }
 
+/** An item that stands in a file: it can be refused, and has a place there. All else is taken for an input itself. */
+export class ReadItem implements Item {
+  readonly input: unknown;
+  readonly refusal?: string;
+  readonly source?: unknown;
+
+  constructor({ input, refusal, source }: Item) {
+    this.input = input;
+    this.refusal = refusal;
+    this.source = source;
+  }
+}
+
+/** Inputs as items, one by one. */
+export async function* itemsOf(inputs: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Item> {
+  for await (const input of inputs) yield input instanceof ReadItem ? input : { input };
+}
+
 /** What became of an item: its result, or why there is none. `Result` is the action of its last step, or the process's `result`. */
 export type ItemResult<Result = unknown> = ItemFigures &
   (

@@ -401,8 +401,8 @@ describe('over many items', () => {
     simulation: { mistakes: ({ at }) => [at + 2] },
   });
 
-  async function* itemsOf(...inputs: readonly unknown[]) {
-    for (const input of inputs) yield { input };
+  async function* itemsOf(...inputs: readonly { from: number; to: number }[]) {
+    yield* inputs;
   }
 
   const many = () =>

@@ -4,7 +4,7 @@ import type { SuiteOptions, Task } from '../comparison/suite.ts';
 import type { Json } from '../core/journal.ts';
 import { RED_FLAG_CODES } from '../core/red-flags.ts';
 import type { AnswerKind } from '../decomposition/split.ts';
-import type { Item, ItemSink } from '../engine/item.ts';
+import type { ItemSink } from '../engine/item.ts';
 import type { ReplayedStep } from '../engine/replay-loop.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { ANSWER, CONTROL, JOURNAL, LISTENING, RECORDING, SOURCE } from './journal.ts';
@@ -255,7 +255,7 @@ export const COMPARE_OPTIONS = {
       isJournaled: false,
     },
   ),
-  items: option(callback<() => AsyncIterable<Item>>(), {
+  items: option(callback<() => Iterable<unknown> | AsyncIterable<unknown>>(), {
     group: 'Input and output',
     about: 'Many inputs in place of the one, as for a map of them, read anew for each model. Needs options.steps.',
     flag: null,
