@@ -2,7 +2,7 @@ import type * as OpenTelemetry from '@opentelemetry/api';
 import type { Attributes, Context, HrTime, Span } from '@opentelemetry/api';
 import type { Clock } from './core/clock.ts';
 import type { OnEvent, RunEvent } from './core/events.ts';
-import type { DecisionEntry, SampleEntry } from './core/journal.ts';
+import type { SampleEntry, StepEntry } from './core/journal.ts';
 import { importPackage } from './models/import-package.ts';
 import type { TelemetryOptions } from './options/journal.ts';
 
@@ -151,7 +151,7 @@ class RunTelemetry {
     durations.record(latencyMs / 1_000, model.attributes);
   }
 
-  #endStep(decision: DecisionEntry): void {
+  #endStep(decision: StepEntry): void {
     const { stepIndex, tally, settledBy, costUsd, wrong, votes, samples } = decision;
     const { span } = this.#stepAt(stepIndex, decision.latencyMs);
     span.setAttributes({

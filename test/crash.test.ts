@@ -23,7 +23,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { candidateKey } from '../src/core/candidate.ts';
-import type { DecisionEntry, SampleEntry } from '../src/core/journal.ts';
+import type { SampleEntry, StepEntry } from '../src/core/journal.ts';
 import { createRandom } from '../src/core/random.ts';
 import type { RunResult } from '../src/engine/run-loop.ts';
 import { sqliteJournal } from '../src/journals/sqlite.ts';
@@ -479,7 +479,7 @@ function aheadKey(call: string): string {
 interface End {
   readonly status: string;
   readonly totals: unknown;
-  readonly decisions: readonly Omit<DecisionEntry, 'latencyMs'>[];
+  readonly decisions: readonly Omit<StepEntry, 'latencyMs'>[];
   readonly samples: readonly SampleEntry[];
 }
 

@@ -1,5 +1,13 @@
 import { UsageError } from '../core/errors.ts';
-import { billOf, type DecisionEntry, type NoteEntry, type SampleEntry, statusOf } from '../core/journal.ts';
+import {
+  billOf,
+  gistOf,
+  type NoteEntry,
+  type SampleEntry,
+  type StepEntry,
+  settlerOf,
+  statusOf,
+} from '../core/journal.ts';
 import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
 import { reasonOf } from '../core/run-end.ts';
 import { openJournalReader } from '../defaults.ts';
@@ -116,7 +124,7 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
         (decision.tally ?? []).map(([, votes]) => votes).join(' : '),
         showChance(chances.get(decision.stepIndex)),
         printable(truncate(decision.tally?.[0]?.[0] ?? '', 40)),
-        `${decision.settledBy === undefined ? '' : `by ${printable(decision.settledBy)}`}${decision.wrong ? ' WRONG' : ''}`,
+        `${describeSettler(decision, 'by ')}${decision.wrong ? ' WRONG' : ''}`,
       ]);
     lines.push(table([['  step', 'votes', 'wrong?', 'decided', ''], ...rows]));
   }
@@ -133,8 +141,8 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
 }
 
 function describeNote({ atMs, code, detail }: NoteEntry): string {
-  const { stepIndex, message } = detail ?? {};
-  const text = typeof message === 'string' ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
+  const { stepIndex, message } = gistOf(detail);
+  const text = message !== undefined ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
   const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
   return `${time} ${printable(code)}: ${printable(truncate(text, MAX_NOTE_CHARS))}`;
 }
@@ -160,7 +168,7 @@ async function inspectStep(reader: JournalReader, runId: string, step: number, f
 /** A step's decision, then its samples as a race: who led after each. */
 export function describeStep(
   step: number,
-  decision: DecisionEntry | undefined,
+  decision: StepEntry | undefined,
   samples: readonly SampleEntry[],
   options: { texts: boolean } = { texts: true },
 ): string {
@@ -170,7 +178,7 @@ export function describeStep(
     const tally = decision.tally ?? [];
     const votes = tally.length > 1 ? tally.map(([, count]) => count).join(' : ') : `${decision.votes} : 0`;
     lines.push(
-      `step ${step}: decided ${votes}${decision.settledBy === undefined ? '' : ` by ${printable(decision.settledBy)}`}${decision.wrong ? ', WRONG against the reference' : ''}`,
+      `step ${step}: decided ${votes}${describeSettler(decision, ' by ')}${decision.wrong ? ', WRONG against the reference' : ''}`,
       `  action     ${printable(truncate(JSON.stringify(decision.action), 100))}`,
       ...tally.map(
         ([candidate, count], i) =>
@@ -210,6 +218,11 @@ export function describeStep(
   return `${lines.join('\n')}\n`;
 }
 
+function describeSettler(step: StepEntry, by: string): string {
+  const settler = settlerOf(step);
+  return settler === undefined ? '' : by + printable(settler);
+}
+
 function leadAfter(tally: Map<string, number>, candidate: string): string {
   tally.set(candidate, (tally.get(candidate) ?? 0) + 1);
   const [first, second] = [...tally].sort(([, a], [, b]) => b - a);
@@ -227,7 +240,7 @@ export function byCloseness(a: Race, b: Race): number {
   return Number(b.wrong ?? false) - Number(a.wrong ?? false) || rivalShare(b) - rivalShare(a) || b.votes - a.votes;
 }
 
-type Race = Pick<DecisionEntry, 'tally' | 'votes' | 'wrong'>;
+type Race = Pick<StepEntry, 'tally' | 'votes' | 'wrong'>;
 
 function rivalShare({ tally, votes }: Race): number {
   return (tally?.[1]?.[1] ?? 0) / votes;

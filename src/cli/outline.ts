@@ -1,4 +1,4 @@
-import { type DecisionEntry, isMap } from '../core/journal.ts';
+import { isMap, type StepEntry } from '../core/journal.ts';
 import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
 import type { OutlineRow } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
@@ -12,7 +12,7 @@ const MAX_INDENT = 20;
 /** A tree in lines, indented, each with what came out; with the votes of its steps where they are known. */
 export function showOutline(
   rows: readonly OutlineRow[],
-  options: { readonly decisions?: ReadonlyMap<number, DecisionEntry>; readonly mostRows?: number } = {},
+  options: { readonly decisions?: ReadonlyMap<number, StepEntry>; readonly mostRows?: number } = {},
 ): string[] {
   const { decisions, mostRows = rows.length } = options;
   const lines = rows.slice(0, mostRows).flatMap(({ depth, text, detail, steps }) => {
@@ -42,7 +42,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 };
 
 /** Steps with their votes, such as `answer 7 : 4 (step 120)`. Steps that no vote decided are only counted. */
-function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number, DecisionEntry>): string {
+function describeSteps(steps: OutlineRow['steps'], decisions: ReadonlyMap<number, StepEntry>): string {
   const isVoted = ({ stepIndex }: OutlineRow['steps'][number]) => decisions.get(stepIndex)?.settledBy !== 'verify';
   const proposals = steps.filter((step) => !isVoted(step));
   return [

@@ -1,3 +1,4 @@
+import { gistOf } from '../core/notes.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { ItemsView, NoteView, RunCommands, SampleView } from '../inspection/api.ts';
 import { html, type Markup } from './markup.ts';
@@ -258,15 +259,18 @@ function whatRan({ run, processSource, input, settings, versions }: Report): Mar
 
 function notes({ notes: shown }: Report): Markup | '' {
   if (shown.length === 0) return '';
-  const alike = Map.groupBy(shown, ({ code, detail }) => `${code}: ${detail?.message ?? JSON.stringify(detail)}`);
+  const alike = Map.groupBy(
+    shown,
+    ({ code, detail }) => `${code}: ${gistOf(detail).message ?? JSON.stringify(detail)}`,
+  );
   return section('Notes', [
     table(
       'texts',
       ['first at (UTC)', 'what', ''],
       [...alike.values()].map((group) => {
         const [{ atMs, code, detail }] = group as [NoteView];
-        const { message } = detail ?? {};
-        const text = typeof message === 'string' ? `${stepsOf(group)}: ${message}` : JSON.stringify(detail);
+        const { message } = gistOf(detail);
+        const text = message !== undefined ? `${stepsOf(group)}: ${message}` : JSON.stringify(detail);
         return [showTime(atMs).replace(' UTC', ''), code, cut(text, 300)];
       }),
     ),
@@ -276,7 +280,7 @@ function notes({ notes: shown }: Report): Markup | '' {
 const MAX_STEPS_NAMED = 5;
 
 function stepsOf(alike: readonly NoteView[]): string {
-  const steps = alike.map(({ detail }) => detail.stepIndex);
+  const steps = alike.map(({ detail }) => gistOf(detail).stepIndex);
   const named = steps.slice(0, MAX_STEPS_NAMED).join(', ');
   const more = steps.length - MAX_STEPS_NAMED;
   return `${steps.length === 1 ? 'step' : 'steps'} ${named}${more > 0 ? ` and ${showCount(more)} more` : ''}`;

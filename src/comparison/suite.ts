@@ -4,7 +4,7 @@ import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { DelegatingModel } from '../core/delegating-model.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
-import type { DecisionEntry, Journal, Json } from '../core/journal.ts';
+import type { Journal, Json, StepEntry } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
@@ -273,7 +273,7 @@ function judgeTurns({ process, parsed }: PlannedTrial, turns: readonly (readonly
 /** What the decisions of a run, and the first vote on each, are against the reference of the process that was run. */
 async function votesOf(
   { arranged, parsed, ...trial }: PlannedTrial,
-  decisions: readonly DecisionEntry[],
+  decisions: readonly StepEntry[],
   journal: Journal,
   isTurn: readonly boolean[],
 ) {

@@ -1,6 +1,6 @@
 import type { ModelErrorCode } from './errors.ts';
-import type { DecisionEntry, SampleEntry } from './journal.ts';
 import type { Ended } from './run-end.ts';
+import type { SampleEntry, StepEntry } from './step-entries.ts';
 
 /** Why a step goes to its next rung: a dissent that is not to be expected, flags in a row, or the limits of its rule. */
 export type EscalationReason = 'dissent' | 'flags' | 'vote-limit' | 'flag-limit';
@@ -42,8 +42,8 @@ export type RunEvent =
     }
   /** Something about the options that is not as it should be, though the run can go on. */
   | { readonly type: 'doubt-raised'; readonly message: string }
-  /** A decision is made, not yet durable. */
-  | { readonly type: 'step-decided'; readonly decision: DecisionEntry }
+  /** A step is decided, or given up; not yet durable. */
+  | { readonly type: 'step-decided'; readonly decision: StepEntry }
   /** The decision is durable; its effect comes next. Only for processes with effects. */
   | { readonly type: 'decision-durable'; readonly stepIndex: number }
   /** The effect has happened, its observation is not yet durable. */

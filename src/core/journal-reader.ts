@@ -1,11 +1,4 @@
-import {
-  type DecisionEntry,
-  type Json,
-  type NoteEntry,
-  type RunRecord,
-  type SampleEntry,
-  unknownRun,
-} from './journal.ts';
+import { type Json, type NoteEntry, type RunRecord, type SampleEntry, type StepEntry, unknownRun } from './journal.ts';
 import type { FlagCounts } from './red-flags.ts';
 
 /** A run with its totals up to its last decision, not only up to its last checkpoint. */
@@ -29,10 +22,10 @@ export interface RunPage {
 }
 
 /** A decision, its action cut where it was longer than asked for. */
-export interface ReadDecision extends DecisionEntry {
+export type ReadDecision = StepEntry & {
   /** If so, `action` is a text: the beginning of the action's JSON. */
   readonly isActionCut: boolean;
-}
+};
 
 /** What a step was decided to do, and what its effect returned. */
 export interface ReadAction {
@@ -48,10 +41,10 @@ export interface ReadSample extends SampleEntry {
   readonly isTextCut: boolean;
 }
 
-export interface ReadNote extends NoteEntry {
+export type ReadNote = NoteEntry & {
   /** Grows from note to note of a run; at least 1. */
   readonly id: number;
-}
+};
 
 /** What is measured of a decision: its latency, its price, or its tokens, in and out together. */
 export type DecisionMeasure = 'latencyMs' | 'usd' | 'tokens';

@@ -1,9 +1,11 @@
 import { JournalError } from './errors.ts';
 import type { Fingerprint } from './fingerprint.ts';
+import type { NoteEntry } from './notes.ts';
 import type { RecordedEnd, RunStatus } from './run-end.ts';
 import type { RunTotals } from './run-totals.ts';
-import type { AheadEntry, DecisionEntry, Json, SampleEntry } from './step-entries.ts';
+import type { AheadEntry, Json, SampleEntry, StepEntry } from './step-entries.ts';
 
+export * from './notes.ts';
 export type * from './run-end.ts';
 export * from './run-totals.ts';
 export * from './step-entries.ts';
@@ -36,14 +38,6 @@ export interface EffectEntry {
   readonly observation: Json;
 }
 
-/** Anything worth knowing later that is not a decision: pauses with their evidence, failed calls, accepted changes. */
-export interface NoteEntry {
-  readonly type: 'note';
-  readonly atMs: number;
-  readonly code: string;
-  readonly detail: Json;
-}
-
 export interface StatusEntry {
   readonly type: 'status';
   readonly status: RunStatus;
@@ -53,7 +47,7 @@ export interface StatusEntry {
 }
 
 export type JournalEntry =
-  | DecisionEntry
+  | StepEntry
   | SampleEntry
   | AheadEntry
   | CheckpointEntry
@@ -75,8 +69,8 @@ export interface RunRecord extends RunHeader {
 /** Where to go on. */
 export interface ResumePoint {
   readonly checkpoint: CheckpointEntry;
-  /** Decisions after the checkpoint, in order. */
-  readonly decisions: readonly DecisionEntry[];
+  /** Steps decided or given up after the checkpoint, in order. */
+  readonly decisions: readonly StepEntry[];
   /** Observations of effects after the checkpoint, by step. */
   readonly observations: ReadonlyMap<number, Json>;
   /** Samples of the step that was being decided. */
@@ -116,7 +110,8 @@ export interface Journal {
   list(): Promise<RunRecord[]>;
   /** @throws {JournalError} `unknown-run`, or `run-locked` while another writer is alive. */
   openWriter(runId: string): Promise<RunWriter>;
-  decisions(runId: string, range?: StepRange): Promise<DecisionEntry[]>;
+  /** Steps decided or given up, in order. */
+  decisions(runId: string, range?: StepRange): Promise<StepEntry[]>;
   samples(runId: string, stepIndex: number): Promise<SampleEntry[]>;
   notes(runId: string): Promise<NoteEntry[]>;
   close(): Promise<void>;

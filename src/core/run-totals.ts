@@ -1,7 +1,7 @@
 import { addUsd } from './model.ts';
 import { addFlags, type FlagCounts } from './red-flags.ts';
 import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
-import type { DecisionEntry, Json, SampleEntry } from './step-entries.ts';
+import type { Json, SampleEntry, StepEntry } from './step-entries.ts';
 
 /** Sums over a run so far. */
 export interface RunTotals {
@@ -19,7 +19,7 @@ export interface RunTotals {
   items?: ItemsRecord;
   /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
   shared?: number;
-  /** Decisions by what settled them, where that was not the votes that a step has at first. */
+  /** Decisions by what settled them, where that was not the votes that a step has at first; `nothing`: steps given up. */
   settledBy: Record<string, number>;
   /** Steps with at least one vote for a candidate that lost. */
   contestedSteps: number;
@@ -91,22 +91,27 @@ export function isMap({ totals }: { readonly totals: RunTotals }): boolean {
   return totals.items !== undefined;
 }
 
-/** What settles a step, or gives it up, without its votes: these say nothing of such a decision. */
-const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier', 'nothing']);
+/** What settles a step without its votes: these say nothing of such a decision. */
+const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier']);
 
-export function settlesByVotes({ settledBy }: DecisionEntry): boolean {
-  return settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy);
+export function settlesByVotes({ type, settledBy }: StepEntry): boolean {
+  return type === 'decision' && (settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy));
 }
 
-/** Adds a decision to the totals, in place: this runs once a step. */
-export function addDecision(totals: RunTotals, decision: DecisionEntry): void {
+/** As totals, lists and pages name what settled a step: `nothing` where it was given up. */
+export function settlerOf({ type, settledBy }: StepEntry): string | undefined {
+  return type === 'given-up' ? 'nothing' : settledBy;
+}
+
+/** Adds a step to the totals, in place: this runs once a step. */
+export function addDecision(totals: RunTotals, decision: StepEntry): void {
   totals.steps++;
   totals.samples += decision.samples;
   totals.votes += decision.votes;
   if (decision.tally !== undefined) totals.contestedSteps++;
-  const { settledBy } = decision;
+  const settledBy = settlerOf(decision);
   if (settledBy !== undefined) totals.settledBy[settledBy] = (totals.settledBy[settledBy] ?? 0) + 1;
-  if (settledBy === 'nothing' && decision.votes > 0) {
+  if (decision.type === 'given-up' && decision.votes > 0) {
     totals.undecided ??= {};
     addTally(totals.undecided, decision);
   }
@@ -166,13 +171,13 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
 }
 
 /** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */
-function tallyKey({ votes, tally, classVotes }: DecisionEntry): string {
+function tallyKey({ votes, tally, classVotes }: StepEntry): string {
   if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
   return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
 }
 
 /** @returns the key that it is counted under */
-export function addTally(tallies: Record<string, number>, decision: DecisionEntry): string {
+export function addTally(tallies: Record<string, number>, decision: StepEntry): string {
   const key = knownKey(tallies, tallyKey(decision));
   tallies[key] = (tallies[key] ?? 0) + 1;
   return key;

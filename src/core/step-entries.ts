@@ -3,30 +3,49 @@ import type { FlagCounts, RedFlagCode } from './red-flags.ts';
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
 export type Json = any;
 
-/** A decision. Compact: one row a step, for millions of steps. */
-export interface DecisionEntry {
-  readonly type: 'decision';
+/** What a step took. Compact: one row a step, for millions of steps. */
+interface StepFigures {
   readonly stepIndex: number;
-  readonly action: Json;
   readonly samples: number;
   readonly votes: number;
   /** Votes by candidate key, winner first; undefined where the step was unanimous. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[] | undefined;
   /** Votes by voter class, winner first, also where the step was unanimous; undefined where the first class alone voted. */
   readonly classVotes: readonly (readonly number[])[] | undefined;
-  /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
-  readonly settledBy: string | undefined;
   readonly flags: FlagCounts | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
   /** From the first draw to the decision. */
   readonly latencyMs: number;
-  /** Differs from the reference; undefined without a reference. */
-  readonly wrong: boolean | undefined;
   /** Whether the journal keeps the step's sampled texts now that it is decided. */
   readonly keepSamples: boolean;
 }
+
+/** A decision. */
+export interface DecisionEntry extends StepFigures {
+  readonly type: 'decision';
+  readonly action: Json;
+  /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: string | undefined;
+  /** Differs from the reference; undefined without a reference. */
+  readonly wrong: boolean | undefined;
+}
+
+/**
+ * A step that its rule could not decide, of one of many items: the item ends with it and the run goes on with the next one. It
+ * is no decision, and never a plurality (J8).
+ */
+export interface GivenUpEntry extends StepFigures {
+  readonly type: 'given-up';
+  /** In place of an action, for the run's state: that the step was given up, and why. */
+  readonly action: Json;
+  readonly settledBy?: undefined;
+  readonly wrong?: undefined;
+}
+
+/** How a step ended that the run has left behind. */
+export type StepEntry = DecisionEntry | GivenUpEntry;
 
 /** A landed sample. Durable before its step is decided, so that a crash does not make it be paid again. */
 export interface SampleEntry {

@@ -13,6 +13,7 @@ import { describe, test } from 'node:test';
 import { UsageError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import type { ModelRequest } from '../core/model.ts';
+import { detailsOf } from '../core/notes.ts';
 import { defineProcess, type ProcessDefinition } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -104,8 +105,8 @@ describe('the ladder', () => {
       found.samples.map(({ variant }) => variant),
       ['main', 'main', 'main', 'main', 'b', 'c', 'main', 'b', 'c'].slice(0, found.samples.length),
     );
-    const [note] = (await found.journal.notes('r')).filter(({ code }) => code === 'step-escalated');
-    assert.deepEqual([note?.detail.stepIndex, note?.detail.to, note?.detail.reason], [HARD, 'variants', 'dissent']);
+    const [note] = detailsOf(await found.journal.notes('r'), 'step-escalated');
+    assert.deepEqual([note?.stepIndex, note?.to, note?.reason], [HARD, 'variants', 'dissent']);
     // Each form's first draw is at temperature 0.
     for (const variant of ['main', 'b', 'c']) {
       const temperatures = found.samples.filter((sample) => sample.variant === variant).map((one) => one.temperature);

@@ -1,6 +1,6 @@
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
-import type { DecisionEntry, ItemCounts, ItemsRecord } from '../core/journal.ts';
+import type { ItemCounts, ItemsRecord, StepEntry } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
@@ -25,7 +25,7 @@ export interface MapState {
 }
 
 /** Decisions from a step on, in order: some of them, none behind the last. */
-type History = (fromStep: number) => Promise<readonly DecisionEntry[]>;
+type History = (fromStep: number) => Promise<readonly StepEntry[]>;
 
 /** In place of an action, for an item that the votes could not settle. */
 interface GivenUp {
@@ -195,7 +195,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     return { givenUp: code };
   }
 
-  applied(decision: DecisionEntry, before: MapState, after: MapState): void {
+  applied(decision: StepEntry, before: MapState, after: MapState): void {
     const sums = withDecision(this.#sums, decision);
     if (after.index === before.index) {
       this.#sums = sums;
@@ -235,7 +235,7 @@ export class Mapping implements ItemsOfRun<MapState> {
     );
   }
 
-  #whyUndecided({ action, samples, flags }: DecisionEntry, { inner }: MapState): string | undefined {
+  #whyUndecided({ action, samples, flags }: StepEntry, { inner }: MapState): string | undefined {
     if (isGivenUp(action)) {
       const flagged = Object.entries(flags ?? {}).map(([code, count]) => `, ${count} ${code}`);
       return `undecided after ${plural(samples, 'sample')} (${action.givenUp}${flagged.join('')})`;

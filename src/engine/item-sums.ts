@@ -1,4 +1,4 @@
-import { addTally, type DecisionEntry, settlesByVotes } from '../core/journal.ts';
+import { addTally, type StepEntry, settlesByVotes } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import type { ItemFigures } from './item.ts';
 
@@ -24,7 +24,7 @@ export function emptySums(): Sums {
   };
 }
 
-export function withDecision(sums: Sums, decision: DecisionEntry): Sums {
+export function withDecision(sums: Sums, decision: StepEntry): Sums {
   const { samples, votes, costUsd, tally, settledBy, wrong } = decision;
   const tallies = sums.tallies !== null && settlesByVotes(decision) ? { ...sums.tallies } : null;
   if (tallies !== null) addTally(tallies, decision);

@@ -4,7 +4,7 @@ import type { Escalation } from '../core/events.ts';
 import { type AheadEntry, type SampleEntry, type Waste, wasteOf } from '../core/journal.ts';
 import { Slots } from '../voting/draw-slots.ts';
 import { InFlight } from '../voting/in-flight.ts';
-import type { Decision, Question, Undecided, VoteContext } from '../voting/question.ts';
+import type { Decision, Question, Undecided, VoteContext, VoteRecord } from '../voting/question.ts';
 import { vote } from '../voting/vote.ts';
 import { type OpenVote, Speculation } from './speculation.ts';
 
@@ -78,7 +78,7 @@ export class StepVotes<State, Action> {
   }
 
   /** The head is decided: what was built on another candidate is dropped. */
-  settle({ tally, samples: counted }: Decision<Action>): void {
+  settle({ tally, samples: counted }: VoteRecord): void {
     const { stepIndex, samples } = this.#head!;
     // Nobody may have voted where a step was given up.
     this.#speculation.settle(tally[0]?.[0] ?? '');

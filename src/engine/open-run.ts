@@ -2,7 +2,7 @@ import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
-import { emptyTotals, type Journal, type RunRecord, type RunWriter } from '../core/journal.ts';
+import { detailsOf, emptyTotals, type Journal, noteOf, type RunRecord, type RunWriter } from '../core/journal.ts';
 import { type Process, testVariants } from '../core/process.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
@@ -53,23 +53,21 @@ export async function openRun<Input, State, Action>(
   }
   const writer = await journal.openWriter(runId);
   if (changes.length > 0) {
-    writer.append({ type: 'note', atMs: clock.now(), code: CHANGE_ACCEPTED, detail: { changes, fingerprint } });
+    writer.append(noteOf(clock.now(), 'change-accepted', { changes, fingerprint }));
   }
   if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
     const detail = { from: found.settings, to: settings };
-    writer.append({ type: 'note', atMs: clock.now(), code: 'settings-changed', detail });
+    writer.append(noteOf(clock.now(), 'settings-changed', detail));
   }
   return writer;
 }
-
-const CHANGE_ACCEPTED = 'change-accepted';
 
 /** What changed since the run was started, or since a change was last accepted. */
 async function changesSince(found: RunRecord, now: Fingerprint, journal: Journal): Promise<string[]> {
   const changes = describeChanges(found.fingerprint, now);
   if (changes.length === 0) return changes;
-  const accepted = (await journal.notes(found.runId)).findLast(({ code }) => code === CHANGE_ACCEPTED);
-  return accepted === undefined ? changes : describeChanges(accepted.detail.fingerprint, now);
+  const accepted = detailsOf(await journal.notes(found.runId), 'change-accepted').at(-1);
+  return accepted === undefined ? changes : describeChanges(accepted.fingerprint, now);
 }
 
 export function requireJson(what: string, value: unknown, process: string): void {

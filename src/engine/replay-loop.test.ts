@@ -14,7 +14,7 @@ import { chainProcess } from '../../test/fixtures/chain-process.ts';
 import * as fc from '../../test/properties.ts';
 import { calibrate } from '../calibrate.ts';
 import { JournalError, ProcessError, UsageError } from '../core/errors.ts';
-import type { DecisionEntry, Journal } from '../core/journal.ts';
+import type { Journal, StepEntry } from '../core/journal.ts';
 import { type AnyProcess, defineProcess, type ProcessDefinition } from '../core/process.ts';
 import { RED_FLAG_CODES, type RedFlagCode, redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -45,12 +45,12 @@ async function replayed(journal: Journal, options: ReplayOptions = {}, process: 
 }
 
 /** What must be found again of a decision. */
-function essence({ action, samples, votes, classVotes, settledBy, flags, ...more }: DecisionEntry) {
+function essence({ action, samples, votes, classVotes, settledBy, flags, ...more }: StepEntry) {
   const { inputTokens, outputTokens, costUsd } = more;
   return { action, samples, votes, classVotes, settledBy, flags, inputTokens, outputTokens, costUsd };
 }
 
-function assertSame(decisions: readonly DecisionEntry[], steps: readonly ReplayedStep[]): void {
+function assertSame(decisions: readonly StepEntry[], steps: readonly ReplayedStep[]): void {
   for (const [i, decision] of decisions.entries()) {
     const { outcome, after, wrong } = steps[i]!;
     const { tally, ...rest } = after;

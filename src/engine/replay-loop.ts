@@ -4,13 +4,14 @@ import { describeChanges, type Fingerprint, fingerprintOf } from '../core/finger
 import {
   addDecision,
   addSample,
-  type DecisionEntry,
+  detailsOf,
   emptyTotals,
   type Journal,
   type Json,
   type RunRecord,
   type RunTotals,
   type SampleEntry,
+  type StepEntry,
 } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import type { AnyProcess } from '../core/process.ts';
@@ -33,7 +34,7 @@ export interface ReplayedStep {
   readonly stepIndex: number;
   readonly outcome: ReplayOutcome;
   /** Undefined for the step that the run is paused at. */
-  readonly before: DecisionEntry | undefined;
+  readonly before: StepEntry | undefined;
   /** The new decision, or the votes so far. */
   readonly after: Votes & { readonly action: Json | undefined };
   readonly recordedSamples: number;
@@ -122,7 +123,7 @@ export async function replayRecorded(
   const input = await parseInput(process, record.input);
   const start = callPart(process, 'start', undefined, () => process.start(input));
   const notes = await dependencies.journal.notes(record.runId);
-  const accepted = notes.filter(({ code }) => code === 'change-accepted').map(({ detail }) => detail.fingerprint);
+  const accepted = detailsOf(notes, 'change-accepted').map(({ fingerprint }) => fingerprint);
   const changes = changesSince([record.fingerprint, ...accepted], fingerprintOf(process, start));
   if (changes.length > 0 && !dependencies.acceptChange) {
     throw new ProcessError(
@@ -187,7 +188,7 @@ class Replay {
     if (open.length > 0) await this.#replay(state, stepIndex, open, undefined);
   }
 
-  #skip({ stepIndex, tally, wrong }: DecisionEntry): void {
+  #skip({ stepIndex, tally, wrong }: StepEntry): void {
     const { ranges } = this.#unrecorded;
     this.#unrecorded.steps++;
     if (tally === undefined) this.#unrecorded.unanimous++;
@@ -201,7 +202,7 @@ class Replay {
     state: unknown,
     stepIndex: number,
     samples: readonly SampleEntry[],
-    before: DecisionEntry | undefined,
+    before: StepEntry | undefined,
   ): Promise<void> {
     const { reference, key } = this.#process;
     const question: Question<Json> = questionOf(this.#process, state, stepIndex);
@@ -214,7 +215,7 @@ class Replay {
     const undecided = missing > 0 ? 'short' : 'undecided';
     const outcome = winner === undefined ? undecided : winner.key === was ? 'same' : 'different';
     if (before === undefined) for (const sample of samples) addSample(this.#before, sample);
-    else addDecision(this.#before, { ...before, wrong: wrong.before });
+    else addDecision(this.#before, before.type === 'decision' ? { ...before, wrong: wrong.before } : before);
     if (winner === undefined) addVotes(this.#after, votes);
     else addDecision(this.#after, entryOf(stepIndex, votes, winner.action, wrong.after));
     this.#recordedSamples += samples.length;
@@ -279,7 +280,7 @@ class Replay {
   }
 }
 
-function entryOf(stepIndex: number, votes: Votes, action: Json, wrong: boolean | undefined): DecisionEntry {
+function entryOf(stepIndex: number, votes: Votes, action: Json, wrong: boolean | undefined): StepEntry {
   const tally = votes.tally.length > 1 ? votes.tally : undefined;
   return { ...votes, type: 'decision', stepIndex, action, tally, wrong, latencyMs: 0, keepSamples: true };
 }

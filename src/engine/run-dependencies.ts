@@ -2,7 +2,7 @@ import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
 import type { BudgetOptions } from '../calls/budget.ts';
 import type { Clock } from '../core/clock.ts';
 import type { OnEvent } from '../core/events.ts';
-import type { DecisionEntry, ItemCounts, ItemsRecord, Journal, Json } from '../core/journal.ts';
+import type { ItemCounts, ItemsRecord, Journal, Json, StepEntry } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { Rung, Undecided, VoteSettings } from '../voting/question.ts';
@@ -33,7 +33,7 @@ export interface ItemsOfRun<State> {
   /** From where the run goes on. */
   begin(state: State, record: ItemsRecord | undefined): Promise<void>;
   /** Of a decision once it is durable or on its way there. Whole or, where it throws, not at all. */
-  applied(decision: DecisionEntry, before: State, after: State): void;
+  applied(decision: StepEntry, before: State, after: State): void;
   flush(): void;
 }
 

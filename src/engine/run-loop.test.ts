@@ -296,10 +296,11 @@ describe('limits (J7, J8)', () => {
     assert.equal((await journal.decisions('run')).length, 3, 'no plurality, no decision');
     assert.deepEqual(acted, [0, 1, 2], 'and no effect');
     const [note] = await journal.notes('run');
-    const { stepIndex, code, samples, votes, tally } = note?.detail ?? {};
-    assert.deepEqual([note?.code, code, stepIndex, samples, votes], ['step-undecided', 'vote-limit', 3, 4, 4]);
+    assert.ok(note?.code === 'step-undecided');
+    const { stepIndex, code, samples, votes, tally } = note.detail;
+    assert.deepEqual([note.code, code, stepIndex, samples, votes], ['step-undecided', 'vote-limit', 3, 4, 4]);
     assert.deepEqual(
-      tally.map(([, count]: [string, number]) => count),
+      tally.map(([, count]) => count),
       [2, 2],
     );
     const { model, calls } = watched(honestModel());
@@ -552,7 +553,8 @@ describe('a model that fails', () => {
       [told],
     );
     const [note] = await journal.notes('run');
-    assert.deepEqual([note?.code, note?.detail.code, note?.detail.statusCode], ['call-failed', 'authentication', 401]);
+    assert.ok(note?.code === 'call-failed');
+    assert.deepEqual([note.detail.code, note.detail.statusCode], ['authentication', 401]);
     const { model: mended, calls } = watched(honest);
     assert.equal((await start({ journal, model: mended })).status, 'done');
     assert.deepEqual(
@@ -826,7 +828,9 @@ describe('events', () => {
       assert.equal(stopped.end.code, 'unexpected');
       assert.match(stopped.reason ?? '', /unexpected error at step \d+: the handler is broken/);
       const notes = await journal.notes('run');
-      assert.ok(notes.some(({ code, detail }) => code === 'unexpected-error' && /brokenHandler/.test(detail.stack)));
+      assert.ok(
+        notes.some(({ code, detail }) => code === 'unexpected-error' && /brokenHandler/.test(detail.stack ?? '')),
+      );
       assert.equal((await start(options)).status, 'done');
       assert.deepEqual(
         { ...(await readEnd(journal)), notes: [] },

@@ -15,12 +15,16 @@ import {
   billOf,
   type DecisionEntry,
   emptyTotals,
+  type GivenUpEntry,
   type ItemCounts,
-  type Json,
+  type NoteCode,
+  type NoteDetails,
+  noteOf,
   type ResumePoint,
   type RunTotals,
   type RunWriter,
   type SampleEntry,
+  type StepEntry,
   type Waste,
   wasteOf,
 } from '../core/journal.ts';
@@ -43,12 +47,12 @@ import { DriftTest } from '../statistics/drift-test.ts';
 import { addToTimeline } from '../statistics/timeline.ts';
 import { VoterRecords } from '../statistics/voter-record.ts';
 import { InFlight } from '../voting/in-flight.ts';
-import type { Decision, Question, Undecided, VoteContext } from '../voting/question.ts';
+import type { Decision, Question, Undecided, VoteContext, VoteRecord } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';
 import { vote } from '../voting/vote.ts';
 import { StepVotes } from './lookahead.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
-import type { Answer, ItemsOfRun, RunDependencies } from './run-dependencies.ts';
+import type { Answer, RunDependencies } from './run-dependencies.ts';
 
 /** The outcome of a run, as printed by `mdap run --json`. */
 export interface RunResult<State = unknown> {
@@ -129,7 +133,7 @@ class Run<Input, State, Action> {
   /** Samples of the step being decided: paid for, but in no decision yet. */
   #open: SampleEntry[] = [];
   /** Decided but not yet applied: what a checkpoint taken now must leave to the replay. */
-  #pending: DecisionEntry | undefined;
+  #pending: StepEntry | undefined;
   #undecided: Undecided | undefined;
   /** Of a person's answer: the run stays as it was. */
   #refusal: UsageError | undefined;
@@ -218,9 +222,8 @@ class Run<Input, State, Action> {
           : paused('max-steps', `reached the limit of ${limit} steps (--max-steps)`);
       }
       if (items !== undefined) await items.read(this.#state);
-      const voted = await this.#decide();
-      const outcome = voted.type === 'undecided' && items !== undefined ? this.#giveUp(voted, items) : voted;
-      if (outcome.type === 'undecided') return this.#pauseUndecided(outcome);
+      const outcome = await this.#decide();
+      if (outcome.type === 'undecided' && items === undefined) return this.#pauseUndecided(outcome);
       const entry = this.#commit(outcome);
       this.#stepVotes?.settle(outcome);
       await this.#transit(entry);
@@ -368,7 +371,7 @@ class Run<Input, State, Action> {
   }
 
   /** @returns whether one of the tests has just alarmed. */
-  #watchDrift({ tally, firstVote }: Decision<Action>): boolean {
+  #watchDrift({ tally, firstVote }: VoteRecord): boolean {
     if (this.#drift === undefined) return false;
     const { dissentRate, flagRate } = this.#options.drift!;
     const isFlagged = firstVote === undefined;
@@ -471,40 +474,48 @@ class Run<Input, State, Action> {
     this.#note('call-failed', detail);
   }
 
-  #commit(decision: Decision<Action>): DecisionEntry {
-    const { reference, key } = this.#process;
-    const isContested = decision.tally.length > 1;
-    const right = reference && this.#call('reference', () => key(reference(this.#state)));
-    const { record } = this.#options;
-    const entry: DecisionEntry = {
-      type: 'decision',
-      stepIndex: this.#stepIndex,
-      action: decision.action,
-      samples: decision.samples,
-      votes: decision.votes,
-      tally: isContested ? decision.tally : undefined,
-      classVotes: decision.classVotes,
-      settledBy: decision.settledBy,
-      flags: decision.flags,
-      inputTokens: decision.inputTokens,
-      outputTokens: decision.outputTokens,
-      costUsd: decision.costUsd,
-      latencyMs: decision.latencyMs,
-      wrong:
-        right === undefined || decision.settledBy === 'nothing'
-          ? undefined
-          : // What `verify` accepts is right, though the reference may know another.
-            decision.settledBy !== 'verify' && right !== decision.tally[0]![0],
-      keepSamples: record === 'all' || (record === 'contested' && (isContested || decision.flags !== undefined)),
-    };
+  #commit(outcome: Decision<Action> | Undecided): StepEntry {
+    const entry = outcome.type === 'decided' ? this.#decisionEntry(outcome) : this.#givenUpEntry(outcome);
     this.#options.onEvent?.({ type: 'step-decided', decision: entry });
     this.#writer.append(entry);
     this.#open = [];
     return entry;
   }
 
+  #decisionEntry(decision: Decision<Action>): DecisionEntry {
+    const { reference, key } = this.#process;
+    const { settledBy, tally } = decision;
+    const right = reference && this.#call('reference', () => key(reference(this.#state)));
+    // What `verify` accepts is right, though the reference may know another.
+    const wrong = right === undefined ? undefined : settledBy !== 'verify' && right !== tally[0]![0];
+    return { type: 'decision', action: decision.action, settledBy, wrong, ...this.#figuresOf(decision) };
+  }
+
+  /** J8: not a plurality. What stands in place of an action says that there is none. */
+  #givenUpEntry(outcome: Undecided): GivenUpEntry {
+    return { type: 'given-up', action: this.#options.items!.giveUp(outcome), ...this.#figuresOf(outcome) };
+  }
+
+  #figuresOf(outcome: VoteRecord) {
+    const { record } = this.#options;
+    const isContested = outcome.tally.length > 1;
+    return {
+      stepIndex: this.#stepIndex,
+      samples: outcome.samples,
+      votes: outcome.votes,
+      tally: isContested ? outcome.tally : undefined,
+      classVotes: outcome.classVotes,
+      flags: outcome.flags,
+      inputTokens: outcome.inputTokens,
+      outputTokens: outcome.outputTokens,
+      costUsd: outcome.costUsd,
+      latencyMs: outcome.latencyMs,
+      keepSamples: record === 'all' || (record === 'contested' && (isContested || outcome.flags !== undefined)),
+    };
+  }
+
   /** From a decision to the next state, through the effect where there is one. */
-  async #transit(decision: DecisionEntry): Promise<void> {
+  async #transit(decision: StepEntry): Promise<void> {
     this.#pending = decision;
     const action = decision.action as Action;
     const observation = this.#process.effect === undefined ? undefined : await this.#act(action);
@@ -544,11 +555,6 @@ class Run<Input, State, Action> {
     this.#writer.append({ type: 'effect', stepIndex, observation });
     await this.#writer.flush();
     return observation;
-  }
-
-  /** Not a plurality: the step has no action, and says so. */
-  #giveUp(outcome: Undecided, items: ItemsOfRun<State>): Decision<Action> {
-    return { ...outcome, type: 'decided', action: items.giveUp(outcome) as Action, settledBy: 'nothing' };
   }
 
   #pauseUndecided(outcome: Undecided): Ended {
@@ -595,8 +601,8 @@ class Run<Input, State, Action> {
     this.#options.onEvent?.({ type: 'checkpoint-taken', stepIndex: this.#stepIndex });
   }
 
-  #note(code: string, detail: Json): void {
-    this.#writer.append({ type: 'note', atMs: this.#options.clock.now(), code, detail });
+  #note<Code extends NoteCode>(code: Code, detail: NoteDetails[Code]): void {
+    this.#writer.append(noteOf(this.#options.clock.now(), code, detail));
   }
 
   #call<T>(part: string, work: () => T): T {

@@ -21,7 +21,7 @@ import { type ChainInput, type ChainState, chainProcess } from '../../test/fixtu
 import * as fc from '../../test/properties.ts';
 import { ModelError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
-import type { Journal } from '../core/journal.ts';
+import { detailsOf, type Journal } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess, type Process } from '../core/process.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -513,8 +513,8 @@ async function endOf(journal: Journal, result: RunResult) {
   const decisions = (await journal.decisions(RUN_ID)).map(({ latencyMs: _, ...decision }) => decision);
   const kept = [];
   for (let step = 0; step < steps; step++) kept.push(await journal.samples(RUN_ID, step));
-  const notes = (await journal.notes(RUN_ID)).filter(({ code }) => code === 'step-undecided');
-  const evidence = notes.map(({ detail: { latencyMs: _, ...detail } }) => detail);
+  const notes = detailsOf(await journal.notes(RUN_ID), 'step-undecided');
+  const evidence = notes.map(({ latencyMs: _, ...detail }) => detail);
   const sums = undecided > 0 ? undefined : { samples, votes, flags };
   return { status, steps, sums, settledBy, undecided, stateSha256, wrongSteps, decisions, kept, evidence };
 }

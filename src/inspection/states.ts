@@ -1,7 +1,7 @@
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
-import type { Json } from '../core/journal.ts';
+import { detailsOf, type Json } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadAction } from '../core/journal-reader.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
@@ -194,11 +194,12 @@ export class StatesCache {
   }
 
   async #start(record: LiveRun, process: AnyProcess): Promise<Opened> {
-    const [accepted] = await this.#reader.notes(record.runId, { limit: 1, code: 'change-accepted' });
+    const notes = await this.#reader.notes(record.runId, { limit: 1, code: 'change-accepted' });
+    const [accepted] = detailsOf(notes, 'change-accepted');
     const input = await parseInput(process, record.input);
     const start = callPart(process, 'start', undefined, () => process.start(input));
     return {
-      changes: describeChanges(accepted?.detail.fingerprint ?? record.fingerprint, fingerprintOf(process, start)),
+      changes: describeChanges(accepted?.fingerprint ?? record.fingerprint, fingerprintOf(process, start)),
       states: new RunStates(this.#reader, process, { runId: record.runId, start }),
     };
   }

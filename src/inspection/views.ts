@@ -1,4 +1,4 @@
-import { billOf, isMap, type RunRecord, statusOf } from '../core/journal.ts';
+import { billOf, detailsOf, isMap, type RunRecord, settlerOf, statusOf } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadDecision, ReadNote, ReadSample } from '../core/journal-reader.ts';
 import type { OutlineRow } from '../core/process.ts';
 import { flagTotal } from '../core/red-flags.ts';
@@ -69,10 +69,9 @@ export function summaryOf(
  */
 export async function countedAtLimit(reader: JournalReader, live: LiveRun, step: number): Promise<number | undefined> {
   if (live.isWriting || step !== live.totals.steps) return undefined;
-  const [note] = await reader.notes(live.runId, { limit: 1, code: 'step-undecided' });
-  const { stepIndex, samples } = note?.detail ?? {};
+  const [evidence] = detailsOf(await reader.notes(live.runId, { limit: 1, code: 'step-undecided' }), 'step-undecided');
   // The run may have been resumed since, and have paused at the same step for another reason.
-  return live.end?.code === 'undecided' && stepIndex === step ? samples : undefined;
+  return live.end?.code === 'undecided' && evidence?.stepIndex === step ? evidence.samples : undefined;
 }
 
 export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<OpenStep | null> {
@@ -151,7 +150,7 @@ export function noteView({ type: _, ...note }: ReadNote): NoteView {
 }
 
 export function stepRow(decision: ReadDecision): StepRow {
-  const { stepIndex, action, isActionCut, samples, votes, tally, settledBy, flags, wrong, keepSamples } = decision;
+  const { stepIndex, action, isActionCut, samples, votes, tally, flags, wrong, keepSamples } = decision;
   const { inputTokens, outputTokens, costUsd, latencyMs } = decision;
   const shown = tally?.slice(0, MAX_CANDIDATES);
   return {
@@ -161,7 +160,7 @@ export function stepRow(decision: ReadDecision): StepRow {
     samples,
     votes,
     tally: shown?.map(([key, count]) => ({ candidate: cut(key, MAX_CHARS), votes: count })) ?? null,
-    settledBy: settledBy ?? null,
+    settledBy: settlerOf(decision) ?? null,
     flags: flags ?? {},
     inputTokens,
     outputTokens,
@@ -188,12 +187,13 @@ export function outlineView(rows: readonly OutlineRow[], decisions: readonly Rea
 /** An outline is cut to so many rows. */
 const MAX_ROWS = 5_000;
 
-function outlineStep({ stepIndex, tally, votes, settledBy, wrong }: ReadDecision, label: string): OutlineStep {
+function outlineStep(decision: ReadDecision, label: string): OutlineStep {
+  const { stepIndex, tally, votes, wrong } = decision;
   return {
     stepIndex,
     label,
     votes: tally?.map(([, count]) => count) ?? [votes],
-    settledBy: settledBy ?? null,
+    settledBy: settlerOf(decision) ?? null,
     isWrong: wrong ?? null,
   };
 }

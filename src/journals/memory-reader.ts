@@ -1,4 +1,4 @@
-import { type DecisionEntry, unknownRun } from '../core/journal.ts';
+import { type StepEntry, unknownRun } from '../core/journal.ts';
 import type {
   DecisionFilter,
   DecisionMeasure,
@@ -104,13 +104,13 @@ function toLive(run: MemoryRun): LiveRun {
   };
 }
 
-const MEASURES: Readonly<Record<DecisionMeasure, (entry: DecisionEntry) => number | null>> = {
+const MEASURES: Readonly<Record<DecisionMeasure, (entry: StepEntry) => number | null>> = {
   latencyMs: ({ latencyMs }) => latencyMs,
   usd: ({ costUsd }) => costUsd,
   tokens: ({ inputTokens, outputTokens }) => inputTokens + outputTokens,
 };
 
-function predicateOf(filter: DecisionFilter): (entry: DecisionEntry) => boolean {
+function predicateOf(filter: DecisionFilter): (entry: StepEntry) => boolean {
   if (filter === 'all') return () => true;
   if (filter === 'contested') return ({ tally }) => tally !== undefined;
   if (filter === 'flagged') return ({ flags }) => flags !== undefined;

@@ -2,7 +2,6 @@ import {
   type AheadEntry,
   addDecision,
   type CheckpointEntry,
-  type DecisionEntry,
   type NoteEntry,
   type RunHeader,
   type RunRecord,
@@ -10,6 +9,7 @@ import {
   type RunWriter,
   type SampleEntry,
   type StatusEntry,
+  type StepEntry,
 } from '../core/journal.ts';
 
 /** A run of a memory journal: what was appended, as it was given. */
@@ -18,7 +18,7 @@ export interface MemoryRun {
   status: StatusEntry;
   updatedAtMs: number;
   checkpoint: CheckpointEntry;
-  readonly decisions: Map<number, DecisionEntry>;
+  readonly decisions: Map<number, StepEntry>;
   readonly samples: Map<number, SampleEntry[]>;
   ahead: AheadEntry[];
   readonly observations: Map<number, unknown>;
@@ -40,7 +40,7 @@ export function toRecord({ header, status: entry, checkpoint, updatedAtMs, write
   });
 }
 
-export function sortedDecisions({ decisions }: MemoryRun): DecisionEntry[] {
+export function sortedDecisions({ decisions }: MemoryRun): StepEntry[] {
   return [...decisions.values()].sort((a, b) => a.stepIndex - b.stepIndex);
 }
 

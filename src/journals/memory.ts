@@ -22,6 +22,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
     run.updatedAtMs = options.now();
     switch (entry.type) {
       case 'decision':
+      case 'given-up':
         run.decisions.set(entry.stepIndex, entry);
         run.ahead = run.ahead.filter(({ sample }) => sample.stepIndex > entry.stepIndex);
         if (!entry.keepSamples) run.samples.delete(entry.stepIndex);

@@ -19,6 +19,7 @@ import {
   journalError,
   sampleDecision,
   sampleHeader,
+  sampleNote,
   sampleSample,
 } from '../testing/journal-conformance.ts';
 import { testJournalReader } from '../testing/journal-reader-conformance.ts';
@@ -152,7 +153,7 @@ async function filledFile(context: TestContext, steps = STEPS): Promise<string> 
     writer.append(sampleDecision(step, { tally: [[`step ${step}`, 3]], keepSamples: step % 4 === 0 }));
     writer.append({ type: 'effect', stepIndex: step, observation: { receipt: step } });
   }
-  writer.append({ type: 'note', atMs: 0, code: 'call-failed', detail: { at: 1 } });
+  writer.append(sampleNote(0, 'call-failed', { at: 1 }));
   writer.append(sampleSample(steps, 0));
   await writer.close();
   await journal.close();

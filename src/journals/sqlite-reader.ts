@@ -24,6 +24,7 @@ import {
   type RunRow,
   type SampleRow,
   toDecision,
+  toNote,
   toRecord,
   toSample,
 } from './sqlite-rows.ts';
@@ -141,9 +142,7 @@ class SqliteReader implements JournalReader {
          ORDER BY id DESC LIMIT ?`,
       );
       const rows = select.all(run, afterId, ...(code === undefined ? [] : [code]), limit) as unknown as NoteRow[];
-      return rows
-        .reverse()
-        .map(({ id, at_ms, code, detail }) => ({ type: 'note', id, atMs: at_ms, code, detail: JSON.parse(detail) }));
+      return rows.reverse().map(({ id, at_ms, code, detail }) => ({ ...toNote(at_ms, code, detail), id }));
     });
   }
 

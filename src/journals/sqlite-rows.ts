@@ -1,4 +1,14 @@
-import type { AheadEntry, DecisionEntry, JournalEntry, RunRecord, RunTotals, SampleEntry } from '../core/journal.ts';
+import type {
+  AheadEntry,
+  JournalEntry,
+  NoteCode,
+  NoteEntry,
+  RunRecord,
+  RunTotals,
+  SampleEntry,
+  StepEntry,
+} from '../core/journal.ts';
+import { noteOf } from '../core/notes.ts';
 import type { RecordedEnd, RunStatus } from '../core/run-end.ts';
 import { askedOfOldRow, endOfOldRow } from './old-rows.ts';
 
@@ -111,8 +121,9 @@ export function toRow(run: number, entry: JournalEntry): Row {
   const { type } = entry;
   switch (type) {
     case 'decision':
+    case 'given-up':
       return [
-        type,
+        'decision',
         run,
         entry.stepIndex,
         JSON.stringify(entry.action),
@@ -120,7 +131,7 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.votes,
         entry.tally === undefined ? null : JSON.stringify(entry.tally),
         entry.classVotes === undefined ? null : JSON.stringify(entry.classVotes),
-        entry.settledBy ?? null,
+        type === 'given-up' ? GIVEN_UP : (entry.settledBy ?? null),
         entry.flags === undefined ? null : JSON.stringify(entry.flags),
         entry.inputTokens,
         entry.outputTokens,
@@ -226,24 +237,27 @@ export interface DecisionRow {
   kept_samples: number;
 }
 
-export function toDecision(row: DecisionRow): DecisionEntry {
-  return {
-    type: 'decision',
+/** In place of what settled a step: nothing did, it was given up. */
+const GIVEN_UP = 'nothing';
+
+export function toDecision(row: DecisionRow): StepEntry {
+  const figures = {
     stepIndex: row.step,
     action: JSON.parse(row.action),
     samples: row.samples,
     votes: row.votes,
     tally: row.tally === null ? undefined : JSON.parse(row.tally),
     classVotes: row.class_votes === null ? undefined : JSON.parse(row.class_votes),
-    settledBy: row.settled_by ?? undefined,
     flags: row.flags === null ? undefined : JSON.parse(row.flags),
     inputTokens: row.input_tokens,
     outputTokens: row.output_tokens,
     costUsd: row.cost_usd,
     latencyMs: row.latency_ms,
-    wrong: row.wrong === null ? undefined : row.wrong === 1,
     keepSamples: row.kept_samples === 1,
   };
+  if (row.settled_by === GIVEN_UP) return { type: 'given-up', ...figures };
+  const wrong = row.wrong === null ? undefined : row.wrong === 1;
+  return { type: 'decision', ...figures, settledBy: row.settled_by ?? undefined, wrong };
 }
 
 export interface SampleRow {
@@ -287,6 +301,10 @@ export function toSample(row: SampleRow): SampleEntry {
 
 function askedOf({ kind, judged, variant }: Pick<SampleRow, 'kind' | 'judged' | 'variant'>) {
   return kind == null ? askedOfOldRow(variant) : { kind, judged: judged ?? undefined, variant };
+}
+
+export function toNote(atMs: number, code: string, detail: string): NoteEntry {
+  return noteOf(atMs, code as NoteCode, JSON.parse(detail));
 }
 
 export function toAhead(text: string): AheadEntry {

@@ -36,6 +36,7 @@ import {
   journalError,
   sampleDecision,
   sampleHeader,
+  sampleNote,
   sampleSample,
   startCheckpoint,
   testJournal,
@@ -470,7 +471,7 @@ describe('texts', () => {
     for (const [step, text] of texts.entries()) {
       writer.append(sampleSample(step, 0, { text, candidate: text, flag: { code: 'malformed', detail: text } }));
       writer.append(sampleDecision(step, { action: { text }, tally: [[text, 2]], keepSamples: true }));
-      writer.append({ type: 'note', atMs: 0, code: 'text', detail: text });
+      writer.append(sampleNote(0, 'text', text));
       writer.append({
         type: 'status',
         status: 'paused',
@@ -551,7 +552,7 @@ async function fillJournal(file: string): Promise<void> {
     writer.append(sampleDecision(step, { tally: [[`step ${step}`, 3]], keepSamples: step % 4 === 0 }));
     writer.append({ type: 'effect', stepIndex: step, observation: { receipt: step } });
   }
-  writer.append({ type: 'note', atMs: 0, code: 'mark', detail: { at: 1 } });
+  writer.append(sampleNote(0, 'mark', { at: 1 }));
   writer.append(sampleSample(400, 0));
   await writer.close();
   await journal.close();

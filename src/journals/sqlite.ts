@@ -4,15 +4,14 @@ import { JournalError } from '../core/errors.ts';
 import {
   type AheadEntry,
   type CheckpointEntry,
-  type DecisionEntry,
   type Journal,
   type JournalEntry,
-  type NoteEntry,
   type ResumePoint,
   type RunWriter,
   runExists,
   runLocked,
   type SampleEntry,
+  type StepEntry,
   unknownRun,
 } from '../core/journal.ts';
 import { Backlog } from './backlog.ts';
@@ -27,6 +26,7 @@ import {
   type SampleRow,
   toAhead,
   toDecision,
+  toNote,
   toRecord,
   toRow,
   toSample,
@@ -150,8 +150,8 @@ export function sqliteJournal(options: SqliteJournalOptions): Journal {
     notes: async (runId) =>
       guard(() => {
         const rows = sql('SELECT at_ms, code, detail FROM notes WHERE run = ? ORDER BY id').all(requireRun(runId).id);
-        return (rows as unknown as { at_ms: number; code: string; detail: string }[]).map(
-          (row): NoteEntry => ({ type: 'note', atMs: row.at_ms, code: row.code, detail: JSON.parse(row.detail) }),
+        return (rows as unknown as { at_ms: number; code: string; detail: string }[]).map((row) =>
+          toNote(row.at_ms, row.code, row.detail),
         );
       }),
     close: async () => guard(() => db.close()),
@@ -202,7 +202,8 @@ class SqliteWriter implements RunWriter {
   append(entry: JournalEntry): void {
     if (entry.type === 'sample') this.#open.push(entry);
     else {
-      if (entry.type === 'decision') this.#settleSamples(entry);
+      const isSettled = entry.type === 'decision' || entry.type === 'given-up';
+      if (isSettled) this.#settleSamples(entry);
       if (entry.type === 'ahead') this.#hasAhead = true;
       this.#waiting.push(toRow(this.#run, entry));
       const isEnd = entry.type === 'status' && entry.status === 'done';
@@ -210,7 +211,7 @@ class SqliteWriter implements RunWriter {
     }
     // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
     if (this.#failure !== undefined) throw this.#failure;
-    const isDue = entry.type === 'decision' && this.#options.commit === 'step';
+    const isDue = (entry.type === 'decision' || entry.type === 'given-up') && this.#options.commit === 'step';
     if (isDue || this.#waiting.bytes >= MAX_WAITING_BYTES) this.#commit();
     else if (!this.#isFlushScheduled) this.#scheduleFlush();
   }
@@ -251,7 +252,7 @@ class SqliteWriter implements RunWriter {
   }
 
   /** The texts of a decided step are kept or dropped, those already in the database too. */
-  #settleSamples({ stepIndex, keepSamples }: DecisionEntry): void {
+  #settleSamples({ stepIndex, keepSamples }: StepEntry): void {
     for (const sample of this.#open.splice(0)) {
       if (sample.stepIndex !== stepIndex) this.#open.push(sample);
       else if (keepSamples) this.#waiting.push(toRow(this.#run, sample));

@@ -12,7 +12,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from '../../test/properties.ts';
-import type { DecisionEntry } from '../core/journal.ts';
+import type { StepEntry } from '../core/journal.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
 import type { BetaShape } from './beta-binomial.ts';
 import { ItemCertainty } from './item-certainty.ts';
@@ -20,10 +20,11 @@ import { clopperPearson } from './special-functions.ts';
 import { aheadByK } from './stop-rules.ts';
 
 /** Of a step: votes by candidate, winner first. */
-function decisionOf(counts: readonly number[], settledBy?: string): DecisionEntry {
+function stepOf(counts: readonly number[], settledBy?: string): StepEntry {
   const votes = counts.reduce((sum, count) => sum + count, 0);
   const tally = counts.length > 1 ? counts.map((count, i) => [String(i), count] as const) : undefined;
-  return { votes, tally, settledBy, classVotes: undefined } as unknown as DecisionEntry;
+  const type = settledBy === 'nothing' ? 'given-up' : 'decision';
+  return { type, votes, tally, settledBy, classVotes: undefined } as unknown as StepEntry;
 }
 
 /** Integral of p^right (1-p)^wrong over p ~ Beta(alpha, beta), alpha and beta of 1 at least; not normalised. */
@@ -87,7 +88,7 @@ interface Workload {
 }
 
 interface Voted {
-  readonly decision: DecisionEntry;
+  readonly decision: StepEntry;
   readonly tally: string;
   readonly isRight: boolean;
 }
@@ -98,7 +99,7 @@ function voted({ mean, rho, k, answers = 1 }: Workload, random: () => number): V
   while (race.decided() === undefined)
     race.record(random() < chance ? 'right' : `wrong ${Math.floor(random() * answers)}`);
   const counts = race.tally.entries().map(([, votes]) => votes);
-  return { decision: decisionOf(counts), tally: counts.join(':'), isRight: race.decided() === 'right' };
+  return { decision: stepOf(counts), tally: counts.join(':'), isRight: race.decided() === 'right' };
 }
 
 const ITEMS = 20_000;
@@ -154,19 +155,19 @@ describe('at rates learnt from the votes', () => {
   test('it is not said before ten steps were contested, nor changed before a quarter more is decided (3)', () => {
     const certainty = new ItemCertainty();
     for (let i = 0; i < 9; i++) {
-      for (let agreed = 0; agreed < 9; agreed++) certainty.add(decisionOf([3]));
-      certainty.add(decisionOf([4, 1]));
+      for (let agreed = 0; agreed < 9; agreed++) certainty.add(stepOf([3]));
+      certainty.add(stepOf([4, 1]));
       assert.equal(certainty.of({ '3': 1 }), null);
     }
-    certainty.add(decisionOf([4, 1]));
+    certainty.add(stepOf([4, 1]));
     const first = certainty.of({ '3': 1 })!;
     assert.ok(first > 0.9 && first < 1);
     assert.ok(certainty.of({ '4:1': 1 })! < first);
     const { ratesOfSteps } = certainty.record;
     assert.equal(ratesOfSteps, 91);
-    while (certainty.record.steps < Math.floor(1.25 * ratesOfSteps)) certainty.add(decisionOf([3]));
+    while (certainty.record.steps < Math.floor(1.25 * ratesOfSteps)) certainty.add(stepOf([3]));
     assert.equal(certainty.of({ '3': 1 }), first);
-    certainty.add(decisionOf([3]));
+    certainty.add(stepOf([3]));
     assert.ok(certainty.of({ '3': 1 })! > first);
   });
 
@@ -193,10 +194,10 @@ describe('at rates learnt from the votes', () => {
   test('given up steps make it less sure; what else settled a step changes nothing (5)', () => {
     const [plain, settled, hard] = [new ItemCertainty(), new ItemCertainty(), new ItemCertainty()];
     for (let i = 0; i < 200; i++) {
-      for (const one of [plain, settled, hard]) one.add(decisionOf(i % 10 === 0 ? [4, 1] : [3]));
-      settled.add(decisionOf([3, 3], 'person'));
-      settled.add(decisionOf([3, 3], 'verifier'));
-      if (i % 10 === 1) hard.add(decisionOf([3, 3], 'nothing'));
+      for (const one of [plain, settled, hard]) one.add(stepOf(i % 10 === 0 ? [4, 1] : [3]));
+      settled.add(stepOf([3, 3], 'person'));
+      settled.add(stepOf([3, 3], 'verifier'));
+      if (i % 10 === 1) hard.add(stepOf([3, 3], 'nothing'));
     }
     const sure = (one: ItemCertainty) => one.of({ '3': 1 })!;
     assert.equal(sure(settled), sure(plain));

@@ -1,4 +1,4 @@
-import { addTally, type DecisionEntry, parseTally, settlesByVotes } from '../core/journal.ts';
+import { addTally, parseTally, type StepEntry, settlesByVotes } from '../core/journal.ts';
 import { likeliestRatesOf, pooled, wrongChance } from './certificate.ts';
 import { Evidence, type VoterModel } from './evidence.ts';
 
@@ -78,8 +78,8 @@ export class ItemCertainty {
   }
 
   /** Counts what a step of an item took. */
-  add(decision: DecisionEntry): void {
-    const isGivenUp = decision.settledBy === 'nothing';
+  add(decision: StepEntry): void {
+    const isGivenUp = decision.type === 'given-up';
     if (decision.votes === 0 || !(isGivenUp || settlesByVotes(decision))) return;
     addTally(isGivenUp ? this.#undecided : this.#tallies, decision);
     this.#steps++;

@@ -1,4 +1,4 @@
-import type { DecisionEntry } from '../core/journal.ts';
+import type { StepEntry } from '../core/journal.ts';
 import type { PanelState } from '../core/run-memory.ts';
 
 /** What calibration found counts as so many votes. */
@@ -28,7 +28,7 @@ export class VoterRecords {
     return { votes: [...this.#votes], agreed: [...this.#agreed] };
   }
 
-  record({ settledBy, classVotes, tally, votes }: DecisionEntry): void {
+  record({ settledBy, classVotes, tally, votes }: StepEntry): void {
     if (settledBy === 'person') return;
     const byCandidate = classVotes ?? (tally ?? [['', votes] as const]).map(([, count]) => [count]);
     for (const voter of this.#rates.keys()) {

@@ -17,9 +17,12 @@ import {
   type CheckpointEntry,
   type DecisionEntry,
   emptyTotals,
+  type GivenUpEntry,
   type Journal,
   type JournalEntry,
+  type NoteDetails,
   type NoteEntry,
+  noteOf,
   type RecordedEnd,
   type RunHeader,
   type RunWriter,
@@ -93,6 +96,17 @@ export const FULL: RecordedEnd = {
   message: 'the disk is full',
   error: { name: 'JournalError', code: 'disk-full', recovery: 'pause' },
 };
+
+/** A note of any code and detail: a journal of a later version may hold some that this one does not know. */
+export function sampleNote(atMs: number, code: string, detail: unknown): NoteEntry {
+  return noteOf(atMs, code as 'call-failed', detail as NoteDetails['call-failed']);
+}
+
+/** A step that was given up. */
+export function sampleGivenUp(stepIndex: number): GivenUpEntry {
+  const { type: _, settledBy: __, wrong: ___, ...figures } = sampleDecision(stepIndex, { flags: { malformed: 2 } });
+  return { ...figures, type: 'given-up', action: { givenUp: 'flag-limit' } };
+}
 
 function sampleAhead(stepIndex: number, draw: number, basis: string): AheadEntry {
   return { type: 'ahead', basis, sample: sampleSample(stepIndex, draw, { inputTokens: undefined }) };
@@ -204,6 +218,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         sampleDecision(2, { wrong: undefined, flags: { empty: 2 }, samples: 5, action: null }),
         sampleDecision(3, { action: 'text with \u0000 and 😀', latencyMs: 0, costUsd: 0 }),
         sampleDecision(4, { action: [1, [2, { 'ä "': -0.1 }]] }),
+        sampleGivenUp(5),
       ];
       await writeAll(writer, decisions);
       assert.deepEqual(await journal.decisions(sampleHeader.runId), decisions);
@@ -238,11 +253,19 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         costUsd: null,
       } as const;
       // They land in any order.
-      await writeAll(writer, [sampleSample(4, 2, flagged), sampleSample(4, 0), sampleSample(5, 0), sampleSample(4, 1)]);
+      const judgement = { kind: 'judgement', judged: '{"next":5}', variant: 'verifier', candidate: 'yes' } as const;
+      await writeAll(writer, [
+        sampleSample(4, 3, judgement),
+        sampleSample(4, 2, flagged),
+        sampleSample(4, 0),
+        sampleSample(5, 0),
+        sampleSample(4, 1),
+      ]);
       assert.deepEqual(await journal.samples(sampleHeader.runId, 4), [
         sampleSample(4, 0),
         sampleSample(4, 1),
         sampleSample(4, 2, flagged),
+        sampleSample(4, 3, judgement),
       ]);
       assert.deepEqual(await journal.samples(sampleHeader.runId, 5), [sampleSample(5, 0)]);
       assert.deepEqual(await journal.samples(sampleHeader.runId, 6), []);
@@ -310,9 +333,9 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
     journalTest('notes come back exactly, in the order in which they were taken', async (journal) => {
       const writer = await createAndOpen(journal);
       const notes: NoteEntry[] = [
-        { type: 'note', atMs: 20.5, code: 'step-undecided', detail: { tally: [['a', 2]], flags: undefined } },
-        { type: 'note', atMs: 10, code: 'call-failed', detail: null },
-        { type: 'note', atMs: 10, code: 'call-failed', detail: '😀\u0000' },
+        sampleNote(20.5, 'step-undecided', { tally: [['a', 2]], flags: undefined }),
+        sampleNote(10, 'call-failed', null),
+        sampleNote(10, 'call-failed', '😀\u0000'),
       ];
       await writeAll(writer, notes);
       assert.deepEqual(
@@ -486,7 +509,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       for (let step = 0; step < steps; step++) {
         writer.append(sampleSample(step, 0));
         writer.append(sampleDecision(step, { keepSamples: step % 2 === 0 }));
-        if (step % 100 === 0) writer.append({ type: 'note', atMs: step, code: 'mark', detail: step });
+        if (step % 100 === 0) writer.append(sampleNote(step, 'mark', step));
       }
       await writer.flush();
       const decisions = await journal.decisions(sampleHeader.runId);
@@ -511,7 +534,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       await writeAll(two, [
         sampleSample(0, 0, { text: 'two' }),
         sampleDecision(0, { action: 'two' }),
-        { type: 'note', atMs: 0, code: 'two', detail: null },
+        sampleNote(0, 'two', null),
         { type: 'status', status: 'done', end: { code: 'done', message: 'done', error: null }, settings: null },
       ]);
       assert.deepEqual(await journal.decisions('one'), [sampleDecision(0, CONTESTED)]);

@@ -24,6 +24,7 @@ import {
   journalError,
   sampleDecision,
   sampleHeader,
+  sampleNote,
   sampleSample,
   startCheckpoint,
   writeAll,
@@ -365,8 +366,8 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
       const other = await createAndOpen(journal, 'other');
       for (let i = 0; i < 6; i++) {
         const code = i % 2 === 0 ? 'call-failed' : 'step-undecided';
-        await writeAll(writer, [{ type: 'note', atMs: 10 - i, code, detail: { stepIndex: i, message: '😀\u0000' } }]);
-        await writeAll(other, [{ type: 'note', atMs: 0, code: 'call-failed', detail: null }]);
+        await writeAll(writer, [sampleNote(10 - i, code, { stepIndex: i, message: '😀\u0000' })]);
+        await writeAll(other, [sampleNote(0, 'call-failed', null)]);
       }
       const all = await reader.notes(runId);
       assert.deepEqual(
@@ -459,7 +460,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
         await writeAll(writer, [
           ...Array.from({ length: i }, (_, step) => sampleDecision(step, { action: id })),
           sampleSample(i, 0, { text: id }),
-          { type: 'note', atMs: i, code: 'call-failed', detail: id },
+          sampleNote(i, 'call-failed', id),
         ]);
         writers.push(writer);
       }
@@ -472,7 +473,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
           [id],
         );
         assert.deepEqual(
-          (await reader.notes(id)).map(({ detail }) => detail),
+          (await reader.notes(id)).map(({ detail }) => detail as unknown),
           [id],
         );
         const sums = await reader.sums(id, { fromStep: 0, toStep: 100, width: 100 });
