@@ -13,7 +13,10 @@ export interface DriftAlarmView extends DriftAlarm {
   readonly what: 'dissent' | 'flags';
 }
 
-export type NoteView = Omit<ReadNote, 'type'>;
+export interface NoteView extends Omit<ReadNote, 'type' | 'detail'> {
+  /** By the code: see `NoteDetails`. Most have a `message`, and a `stepIndex`. */
+  readonly detail: Json;
+}
 
 /** What was to be expected of the run before it began. */
 export interface RunPlanView
