@@ -33,5 +33,5 @@ child.once('exit', (code) => {
 });
 
 function hasLargerNumbers(file: string): boolean {
-  return /from '[./]*\/(effort|properties|benchmark-suite)\.ts'/.test(readFileSync(file, 'utf8'));
+  return /from '(?:[./]*test\/|\.\/)(?:effort|properties|benchmark-suite)\.ts'/.test(readFileSync(file, 'utf8'));
 }

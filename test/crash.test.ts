@@ -27,6 +27,7 @@ import type { SampleEntry, StepEntry } from '../src/core/journal.ts';
 import { createRandom } from '../src/core/random.ts';
 import type { RunResult } from '../src/engine/run-loop.ts';
 import { sqliteJournal } from '../src/journals/sqlite.ts';
+import { amount, IS_SLOW } from './effort.ts';
 import {
   type ChainPlan,
   executeChain,
@@ -41,6 +42,8 @@ import {
 
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url));
 const STEPS = 60;
+const KILLED_STEPS = IS_SLOW ? [7, 23, 41] : [7, 41];
+const KILLS_AT_ONE = amount({ quick: 4, slow: 10 });
 /** What was in flight, and what landed in the turn of the event loop in which the kill came. */
 const MAX_REPEATS = 2 * MARGIN;
 /** Tests that wait for their children most of the time. */
@@ -75,8 +78,8 @@ const WITHOUT_EFFECTS: Partial<Record<KillPoint, (step: number) => Standing>> = 
   'step-applied': (step) => ({ decided: step, observed: 0, acted: 0 }),
 };
 
-describe('killed at a named point, three times in one run', { concurrency }, () => {
-  const killsAt = (point: KillPoint) => [7, 23, 41].map((step) => ({ point, step }));
+describe('killed at a named point, several times in one run', { concurrency }, () => {
+  const killsAt = (point: KillPoint) => KILLED_STEPS.map((step) => ({ point, step }));
   for (const hasEffect of [true, false]) {
     const kind = hasEffect ? 'with effects' : 'without effects';
     for (const [name, standingAt] of Object.entries(hasEffect ? WITH_EFFECTS : WITHOUT_EFFECTS)) {
@@ -160,8 +163,8 @@ describe('killed many times', { concurrency }, () => {
   });
 
   for (const hasEffect of [true, false]) {
-    test(`at the first sample of one step, ten times ${hasEffect ? 'with' : 'without'} effects`, async (context) => {
-      const kills = Array.from({ length: 10 }, () => ({ point: 'sample-landed', step: 5 }) as const);
+    test(`at the first sample of one step, ${KILLS_AT_ONE} times ${hasEffect ? 'with' : 'without'} effects`, async (context) => {
+      const kills = Array.from({ length: KILLS_AT_ONE }, () => ({ point: 'sample-landed', step: 5 }) as const);
       const { durables } = await survive(context, { hasEffect, kills });
       // A kill before the first sample is durable gains nothing, and loses nothing either.
       assert.deepEqual(new Set(durables.map(({ decided }) => decided)), new Set([5]));
@@ -172,7 +175,7 @@ describe('killed many times', { concurrency }, () => {
 describe('killed from outside at a random moment', { concurrency }, () => {
   const random = createRandom(2);
   const moment = () => ({ line: 1 + Math.floor(random() * 350), delayMs: Math.floor(random() * 4) });
-  for (let i = 0; i < 25; i++) {
+  for (let i = 0; i < amount({ quick: 8, slow: 50 }); i++) {
     const [seed, hasEffect, kill] = [1 + (i % 5), i % 2 === 0, moment()];
     test(`seed ${seed}, ${hasEffect ? 'with' : 'without'} effects, line ${kill.line} + ${kill.delayMs} ms`, async (context) => {
       await survive(context, { hasEffect, seed, kills: [kill] });
@@ -180,8 +183,11 @@ describe('killed from outside at a random moment', { concurrency }, () => {
   }
 
   for (const hasEffect of [true, false]) {
-    const kills = Array.from({ length: 6 }, () => ({ ...moment(), line: 1 + Math.floor(random() * 70) }));
-    test(`six times ${hasEffect ? 'with' : 'without'} effects`, async (context) => {
+    const kills = Array.from({ length: amount({ quick: 4, slow: 6 }) }, () => ({
+      ...moment(),
+      line: 1 + Math.floor(random() * 70),
+    }));
+    test(`many times ${hasEffect ? 'with' : 'without'} effects`, async (context) => {
       await survive(context, { hasEffect, kills });
     });
   }
@@ -197,15 +203,15 @@ describe('with steps that are voted on ahead', { concurrency }, () => {
     'decision-durable',
     'checkpoint-due',
   ] as const) {
-    test(`killed three times at ${point}`, async (context) => {
-      const kills = [7, 23, 41].map((step) => ({ point, step }));
+    test(`killed several times at ${point}`, async (context) => {
+      const kills = KILLED_STEPS.map((step) => ({ point, step }));
       const { durables } = await survive(context, { hasEffect: false, depth, kills });
       assert.ok(durables.every(({ decided, isLocked }, i) => isLocked && decided >= kills[i]!.step - 1));
       assert.ok(durables.some(({ ahead }) => ahead.size > 0));
     });
   }
 
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < amount({ quick: 4, slow: 24 }); i++) {
     const [seed, kills] = [1 + (i % 4), 1 + (i % 3) * 2];
     const moments = Array.from({ length: kills }, () => ({
       line: 1 + Math.floor((random() * 600) / kills),

@@ -310,7 +310,7 @@ describe('the queue', () => {
         server.heal();
         await samplers[0]!.sample(request());
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

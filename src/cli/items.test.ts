@@ -56,7 +56,7 @@ describe('JSON Lines', () => {
         );
       },
     );
-    await fc.assert(property, { numRuns: 100 });
+    await fc.assert(property, { numRuns: 40 });
   });
 
   test('may be longer than a chunk, and end anywhere in one (1)', async (t) => {
@@ -103,7 +103,7 @@ describe('CSV', () => {
         rows.map(([a, b]) => ({ a, 'b c': b })),
       );
     });
-    await fc.assert(property, { numRuns: 100 });
+    await fc.assert(property, { numRuns: 40 });
   });
 
   test('rows that are none are items too (1)', async (t) => {
@@ -199,7 +199,7 @@ describe('results', () => {
           assert.equal(read(cut![which]), read(whole![which]));
         }
       });
-      fc.assert(property, { numRuns: 150 });
+      fc.assert(property, { numRuns: 60 });
     });
   }
 

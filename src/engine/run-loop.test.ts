@@ -58,7 +58,7 @@ describe('paused and resumed (J3, J6)', { timeout: 60_000 }, () => {
 
   test('memory journal: anywhere and however often, the end is the same', async () => {
     const property = fc.asyncProperty(parts, (given) => endsTheSame(memoryJournal(), given));
-    await fc.assert(property, { numRuns: 40 });
+    await fc.assert(property, { numRuns: 20 });
   });
 
   test('SQLite journal: anywhere and however often, the end is the same', async (context) => {
@@ -67,7 +67,7 @@ describe('paused and resumed (J3, J6)', { timeout: 60_000 }, () => {
       await endsTheSame(journal, given);
       await journal.close();
     });
-    await fc.assert(property, { numRuns: 15 });
+    await fc.assert(property, { numRuns: 6 });
   });
 
   test('aborted before it starts, it pays for nothing and can be resumed', async () => {

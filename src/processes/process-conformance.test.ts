@@ -15,6 +15,7 @@
 //     asked in: they take turns.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import { UsageError } from '../core/errors.ts';
 import { type AnyProcess, type Form, inSubtasks, testVariants } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
@@ -69,9 +70,9 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** Every state of a run is checked up to this many, then one in a hundred. Of subtasks, with many mistakes each, fewer. */
-const DENSE_STEPS = 120;
+const DENSE_STEPS = amount({ quick: 40, slow: 120 });
 const VOTED_STEPS = 200;
-const WANDERED_STEPS = 120;
+const WANDERED_STEPS = amount({ quick: 40, slow: 120 });
 const MODEL = 'simulated:p=0.9,v=0.9';
 
 function frozen<T>(value: T): T {

@@ -11,6 +11,7 @@
 //  8. Further votes where one was wrong bias neither what is shared nor collisions nor the shares of steps.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom, mix, type Random } from '../core/random.ts';
@@ -271,7 +272,9 @@ test('numbers that are no counts, and none at all, are refused', () => {
 const TRUTHS = [0.9, 0.95, 0.99, 0.998].flatMap((mean) => [0, 0.01, 0.05, 0.1, 0.3].map((rho) => ({ mean, rho })));
 
 test('intervals of 95 % hold the truth in 95 % of calibrations', () => {
-  const runs = 60;
+  const runs = amount({ quick: 20, slow: 60 });
+  // 53 or fewer of 60 has a chance of 3 % where 95 % hold; over 60 cells a few are allowed less.
+  const least = amount({ quick: 15, slow: 50 });
   let [meanHeld, rhoHeld, all] = [0, 0, 0];
   for (const [steps, draws] of [
     [30, 2],
@@ -286,8 +289,7 @@ test('intervals of 95 % hold the truth in 95 % of calibrations', () => {
         if (meanInterval.low <= truth.mean && truth.mean <= meanInterval.high) held++;
         if (rhoInterval.low <= truth.rho && truth.rho <= rhoInterval.high) rhoHeld++;
       }
-      // 53 or fewer of 60 has a chance of 3 % where 95 % hold; over 60 cells a few are allowed less.
-      assert.ok(held >= 50, `${steps} steps, ${draws} votes, ${JSON.stringify(truth)}: ${held} of ${runs}`);
+      assert.ok(held >= least, `${steps} steps, ${draws} votes, ${JSON.stringify(truth)}: ${held} of ${runs}`);
       meanHeld += held;
       all += runs;
     }
@@ -355,6 +357,10 @@ function rulesAfter(options: {
   return { kept: good / runs, votes: votes / runs };
 }
 
+const FEW_RUNS = amount({ quick: 15, slow: 50 });
+/** Of 50 with a chance of 95 % each, 43 or fewer are 4 cases in a hundred; of 15, 11 or fewer one in a hundred. */
+const FEWEST_KEPT = amount({ quick: 12, slow: 44 });
+
 for (const [steps, draws] of [
   [30, 2],
   [30, 4],
@@ -365,9 +371,8 @@ for (const [steps, draws] of [
     for (const error of [1e-3, 1e-6]) {
       let sum = 0;
       for (const truth of TRUTHS) {
-        const share = rulesAfter({ truth, steps, draws, error, runs: 50 }).kept;
-        // Of 50 with a chance of 95 % each, 43 or fewer are 4 cases in a hundred.
-        assert.ok(share >= 44 / 50, `${error}, ${JSON.stringify(truth)}: ${share}`);
+        const share = rulesAfter({ truth, steps, draws, error, runs: FEW_RUNS }).kept;
+        assert.ok(share >= FEWEST_KEPT / FEW_RUNS, `${error}, ${JSON.stringify(truth)}: ${share}`);
         sum += share;
       }
       assert.ok(sum / TRUTHS.length >= 0.95, `${error}: ${sum / TRUTHS.length}`);
@@ -383,9 +388,8 @@ test('more votes on the steps with a wrong one leave the estimate as safe', () =
   ] as const) {
     let sum = 0;
     for (const truth of TRUTHS) {
-      const share = rulesAfter({ truth, steps, draws, more: 8, error, runs: 30 }).kept;
-      // Of 30 with a chance of 95 % each, 25 or fewer are 2 cases in a hundred.
-      assert.ok(share >= 26 / 30, `${steps} steps, ${draws} votes, ${JSON.stringify(truth)}: ${share}`);
+      const share = rulesAfter({ truth, steps, draws, more: 8, error, runs: FEW_RUNS }).kept;
+      assert.ok(share >= FEWEST_KEPT / FEW_RUNS, `${steps} steps, ${draws} votes, ${JSON.stringify(truth)}: ${share}`);
       sum += share;
     }
     assert.ok(sum / TRUTHS.length >= 0.95, `${sum / TRUTHS.length}`);

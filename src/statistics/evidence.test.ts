@@ -9,6 +9,7 @@
 //  6. `needed()` is the least number of agreeing votes, and no vote in flight is wasted.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
@@ -293,17 +294,19 @@ function mostWrong(steps: number, eps: number): number {
   return count;
 }
 
+const STEPS = amount({ quick: 15_000, slow: 100_000 });
+
 for (const rho of [NONE, 0.01, 0.05, 0.1, 0.3]) {
   test(`simulated: error at most eps at p = .95, rho = ${rho === NONE ? 0 : rho}, one class`, () => {
     const eps = 2e-3;
-    const found = simulate({ classes: [ratesOf(0.95, rho)], shared: 0, eps, steps: 40_000, maxVotes: 150 });
-    assert.ok(found.wrong <= mostWrong(40_000, eps), JSON.stringify(found));
+    const found = simulate({ classes: [ratesOf(0.95, rho)], shared: 0, eps, steps: STEPS, maxVotes: 150 });
+    assert.ok(found.wrong <= mostWrong(STEPS, eps), JSON.stringify(found));
     const exact = walk(
       ratesOf(0.95, rho),
       (a, b) => new Evidence({ classes: [ratesOf(0.95, rho)] }).logOdds([a], [b]) >= Math.log((1 - eps) / eps) - 1e-9,
       150,
     );
-    const sigma = Math.sqrt((exact.undecided * (1 - exact.undecided)) / 40_000);
+    const sigma = Math.sqrt((exact.undecided * (1 - exact.undecided)) / STEPS);
     assert.ok(Math.abs(found.undecided - exact.undecided) <= 4.5 * sigma + 1e-9, JSON.stringify({ found, exact }));
   });
 }
@@ -312,12 +315,12 @@ for (const shared of [0, 0.2, 1]) {
   test(`simulated: error at most eps with three classes that share a step factor on ${shared} of the steps`, () => {
     const eps = 2e-3;
     const classes = Array(3).fill(ratesOf(0.95, 0.15));
-    const found = simulate({ classes, shared, eps, steps: 40_000, maxVotes: 150 });
-    assert.ok(found.wrong <= mostWrong(40_000, eps), JSON.stringify(found));
+    const found = simulate({ classes, shared, eps, steps: STEPS, maxVotes: 150 });
+    assert.ok(found.wrong <= mostWrong(STEPS, eps), JSON.stringify(found));
     // Taking them for independent where they are not is what the discount is for: it errs beyond eps.
     if (shared === 1) {
-      const naive = simulate({ classes, shared, assumed: 0, eps, steps: 40_000, maxVotes: 150 });
-      assert.ok(naive.wrong > mostWrong(40_000, eps), JSON.stringify(naive));
+      const naive = simulate({ classes, shared, assumed: 0, eps, steps: STEPS, maxVotes: 150 });
+      assert.ok(naive.wrong > mostWrong(STEPS, eps), JSON.stringify(naive));
     }
   });
 }
@@ -355,7 +358,7 @@ test('needed() is the least number of agreeing votes that would decide, whoever 
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 

@@ -11,6 +11,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import * as fc from '../../test/properties.ts';
 import type { StepEntry } from '../core/journal.ts';
 import { betaDraw, createRandom } from '../core/random.ts';
@@ -102,7 +103,7 @@ function voted({ mean, rho, k, answers = 1 }: Workload, random: () => number): V
   return { decision: stepOf(counts), tally: counts.join(':'), isRight: race.decided() === 'right' };
 }
 
-const ITEMS = 20_000;
+const ITEMS = amount({ quick: 8_000, slow: 40_000 });
 const WORKLOADS: readonly Workload[] = [
   { mean: 0.8, rho: 0, k: 2, steps: 1 },
   { mean: 0.85, rho: 0.1, k: 2, steps: 1 },
