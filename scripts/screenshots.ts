@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { commandsOf } from '../src/cli/commands.ts';
+import { commandsOf } from '../src/cli/next-commands.ts';
 import { DEFAULT_JOURNAL_FILE, openJournal, openJournalReader, systemClock } from '../src/defaults.ts';
 import type { RunDetail, StepPage } from '../src/inspection/api.ts';
 import { builtInProcess } from '../src/processes/index.ts';

@@ -12,15 +12,14 @@ import { BUILT_IN_PROCESSES } from '../processes/index.ts';
 import { benchPage } from './bench-page.ts';
 import { describeBench } from './bench-tables.ts';
 import { TrialFile } from './bench-trials.ts';
-import { readInput } from './options.ts';
+import { verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { exitCodeWith, pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, truncate } from './terminal.ts';
+import { readInput } from './text-input.ts';
+import { readVersion } from './version.ts';
 
-export interface BenchFlags
-  extends Omit<BenchOptions, 'tasks' | 'methods' | 'journal' | 'known' | 'onTrial' | 'model'> {
-  readonly model?: string;
-  readonly methods?: readonly string[];
+interface BenchFlags extends Partial<Omit<BenchOptions, 'journal'>> {
   readonly sizes?: readonly number[];
   readonly steps?: readonly number[];
   readonly input?: string;
@@ -34,19 +33,19 @@ const DEFAULT_STEPS = [10, 30, 100];
 const ABLATIONS = new Set(['hanoi-flag', 'hanoi-repair']);
 
 /** Exit code 3 where it was interrupted or a budget is reached: the same command goes on. */
-export async function benchCommand(suite: string, flags: BenchFlags, version: string): Promise<number> {
-  const { methods: names = USUAL_METHODS, sizes, steps, input, out = defaultFolder(suite), json, ...options } = flags;
-  requireModel(flags as Parameters<typeof requireModel>[0]);
+export async function benchCommand(suite: string, flags: BenchFlags): Promise<number> {
+  const { methods: names = USUAL_METHODS, sizes, steps, input, out = defaultFolder(suite), json } = flags;
+  requireModel(flags);
   if (sizes !== undefined && steps !== undefined) {
     throw new UsageError('--steps: expected --sizes or --steps, got both: sizes are chosen by the steps, or given.');
   }
   // Before anything is written or loaded
-  const methods = names.map(methodByName);
+  const methods = names.map((name) => (typeof name === 'string' ? methodByName(name) : name));
   const chosen = await tasksOf(suite, { input, sizes, steps });
   const files = new Map(chosen.map(({ task, template }) => [task.name, openTrials(out, task, template, flags)]));
   const report = await pausable((signal) =>
     bench({
-      ...options,
+      ...verbOptions('bench', flags),
       model: flags.model!,
       methods,
       tasks: chosen.map(({ task }) => task),
@@ -56,7 +55,7 @@ export async function benchCommand(suite: string, flags: BenchFlags, version: st
       onTrial: chain((trial) => files.get(trial.task)!.add(trial), showAttempts()),
     }),
   );
-  writeFiles(out, report, version);
+  writeFiles(out, report, readVersion());
   process.stdout.write(json ? `${printableJson(report)}\n` : describeBench(report));
   if (!json)
     process.stdout.write(

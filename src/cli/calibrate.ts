@@ -10,17 +10,15 @@ import {
   type VoterName,
 } from '../planning/calibration.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
-import { calibrationFile, type RunFlags, verbOptions } from './options.ts';
+import { calibrationFile } from './journal-files.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 import { writeWhole } from './write-whole.ts';
 
-interface CalibrateFlags extends RunFlags, SourceFlags {
+interface CalibrateFlags extends VerbFlags<'calibrate'>, SourceFlags {
   readonly output?: string;
-  readonly sampleSteps?: number;
-  readonly draws?: number;
-  readonly extraDraws?: number;
 }
 
 /** Exit code 3 where it ended early: what was seen is written all the same. */
@@ -33,9 +31,6 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
     const options = {
       ...verbOptions('calibrate', flags),
       model: flags.model!,
-      sampleSteps: flags.sampleSteps,
-      draws: flags.draws,
-      extraDraws: flags.extraDraws,
       variants: flags.variants ?? 'all',
       signal,
       onStep: showSteps(),

@@ -10,22 +10,24 @@ import { describe, it } from 'node:test';
 import { calibrationOf } from '../../test/fixtures/calibration.ts';
 import { fixture, mdap, tempFolder } from '../../test/fixtures/cli-child.ts';
 import { counts, fails, startChatServer } from '../../test/fixtures/cli-server.ts';
+import { parseAs } from '../options/kinds.ts';
+import { models } from '../options/model.ts';
 import { add, hanoi } from '../processes/index.ts';
-import { parseModels } from './options.ts';
 
 const CHEAP = 'simulated:p=0.95,inputUsdPerMTok=0.1,outputUsdPerMTok=0.4';
 const DEAR = 'simulated:p=0.99,inputUsdPerMTok=2,outputUsdPerMTok=8';
 const COMPARE = ['compare', 'hanoi', '--input', '{"disks":8}', '--sample-steps', '200', '--journal', 'j.db'];
 
 it('tells names of models apart by their commas', () => {
-  assert.deepEqual(parseModels(`a/b,${CHEAP}, gguf:x.gguf,simulated,simulated:p=1`), [
+  const parse = (text: string) => parseAs(models, 'models', text);
+  assert.deepEqual(parse(`a/b,${CHEAP}, gguf:x.gguf,simulated,simulated:p=1`), [
     'a/b',
     CHEAP,
     'gguf:x.gguf',
     'simulated',
     'simulated:p=1',
   ]);
-  assert.throws(() => parseModels('a,,b'), /Expected names/);
+  assert.throws(() => parse('a,,b'), /^UsageError: models: expected a name or an object with `generate`, got ""/);
 });
 
 describe('compare', { concurrency: 2 }, () => {

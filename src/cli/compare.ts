@@ -7,20 +7,17 @@ import { aheadOf } from '../plan.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
-import { calibrationFile, type RunFlags, verbOptions } from './options.ts';
+import { calibrationFile } from './journal-files.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { describeCannot, showMargins } from './plan.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-interface CompareFlags extends Omit<RunFlags, 'model' | 'calibration'>, SourceFlags {
+interface CompareFlags extends Omit<VerbFlags<'compare'>, 'items' | 'models' | 'variants'>, SourceFlags {
   readonly models?: readonly string[];
   /** False for --no-calibration. */
   readonly calibration?: readonly string[] | false;
-  readonly sampleSteps?: number;
-  readonly draws?: number;
-  readonly extraDraws?: number;
-  readonly stepsPerSubtask?: readonly number[];
 }
 
 /** Exit code 3 where it was interrupted, 1 where no model has figures; what was measured is kept in any case. */

@@ -2,21 +2,23 @@ import { UsageError } from '../core/errors.ts';
 import { isMap, unknownRun } from '../core/journal.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import type { Answer } from '../engine/run-dependencies.ts';
+import { parseAs, wholeNumber } from '../options/kinds.ts';
 import { resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
-import { parseNumber, type RunFlags, readInput } from './options.ts';
+import type { JournalFlags } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
 import { journalFlag } from './run.ts';
 import { printableJson, shellWord } from './terminal.ts';
+import { readInput } from './text-input.ts';
 
-interface DecideFlags extends Pick<RunFlags, 'journal' | 'json'> {
+interface DecideFlags extends JournalFlags {
   readonly action?: string;
   readonly draw?: number;
 }
 
 /** A person's decision on the step that a run is paused at. Nothing is asked or paid. */
 export async function decideCommand(runId: string, step: string, flags: DecideFlags): Promise<number> {
-  const answer = readAnswer(parseNumber(step), flags);
+  const answer = readAnswer(parseAs(wholeNumber({ min: 0 }), 'step', step), flags);
   const journal = openJournal(flags.journal, systemClock, { mustExist: true });
   try {
     const record = await journal.find(runId);

@@ -12,6 +12,7 @@ import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/j
 import { reasonOf } from '../core/run-end.ts';
 import { openJournalReader } from '../defaults.ts';
 import { certificateOf } from '../statistics/certificate.ts';
+import type { JournalFlags } from './options.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
 import {
   describeCertificate,
@@ -34,13 +35,11 @@ import {
   truncate,
 } from './terminal.ts';
 
-interface InspectFlags {
-  readonly journal: string;
-  readonly json?: boolean;
+interface InspectFlags extends JournalFlags {
   readonly step?: number;
 }
 
-export async function runsCommand(flags: InspectFlags): Promise<number> {
+export async function runsCommand(flags: JournalFlags): Promise<number> {
   const reader = openJournalReader(flags.journal);
   const runs = await allRuns(reader).finally(() => reader.close());
   if (flags.json) {

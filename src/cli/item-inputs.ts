@@ -2,10 +2,10 @@ import { UsageError } from '../core/errors.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
 import { type Row, readItems, requireFile } from './item-rows.ts';
-import { readInput } from './options.ts';
 import type { LoadedProcess } from './process-source.ts';
 import { endOfRecords, formatOf } from './record-file.ts';
 import { inputFor } from './run.ts';
+import { readInput } from './text-input.ts';
 
 /** How rows become inputs. */
 export interface ItemFlags {

@@ -10,7 +10,8 @@ import { growHeapFor } from './heap.ts';
 import { countItems, estimateSteps, type ItemFlags, itemInputs } from './item-inputs.ts';
 import { fileSink } from './item-results.ts';
 import { fileSource, readItems, requireFile } from './item-rows.ts';
-import { fileBeside, type RunFlags, verbOptions } from './options.ts';
+import { fileBeside } from './journal-files.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import { formatOf } from './record-file.ts';
@@ -37,11 +38,10 @@ import {
 } from './terminal.ts';
 import { writeWhole } from './write-whole.ts';
 
-interface MapFlags extends RunFlags, ItemFlags {
+interface MapFlags extends VerbFlags<'map'>, ItemFlags {
   readonly input?: string;
   readonly output?: string;
   readonly failures?: string;
-  readonly window?: number;
   readonly batch?: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { type CalibratedPlan, plan } from '../plan.ts';
 import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
 import { type Plan, scalingLaws } from '../planning/scaling-laws.ts';
-import { type RunFlags, verbOptions } from './options.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';
 import {
@@ -16,10 +16,8 @@ import {
   table,
 } from './terminal.ts';
 
-interface PlanFlags extends RunFlags {
+interface PlanFlags extends VerbFlags<'plan'> {
   readonly input?: string;
-  readonly steps?: number;
-  readonly stepsPerSubtask?: number;
 }
 
 export async function planCommand(source: string, flags: PlanFlags): Promise<number> {

@@ -32,8 +32,10 @@ interface RehearseFlags {
 /** Serves until Ctrl-C, or for so long; then says what it was asked. */
 export async function rehearseCommand(source: string, flags: RehearseFlags): Promise<number> {
   requireModel(flags as Parameters<typeof requireModel>[0]);
-  const { latencyMs, latencySigma = DEFAULT_SIGMA, batchSeconds = 0, forSeconds, port } = flags;
-  checkTimes(flags);
+  const { latencyMs, latencySigma, batchSeconds = 0, forSeconds, port } = flags;
+  if (latencySigma !== undefined && latencyMs === undefined) {
+    throw new UsageError('expected options.latencyMs with it, which it spreads.', { option: 'latencySigma' });
+  }
   const faults = flags.faults === undefined ? undefined : parseFaults(flags.faults);
   const loaded = await loadProcess(source);
   const { raw, parsed } = await inputFor(loaded, flags.input);
@@ -44,7 +46,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
       answer: answersOf({ process: loaded.process, states: statesOf(loaded.process, parsed), model }),
       clock: systemClock,
       random: createRandom(flags.seed ?? 0),
-      latency: latencyMs === undefined ? undefined : { medianMs: latencyMs, sigma: latencySigma },
+      latency: latencyMs === undefined ? undefined : { medianMs: latencyMs, sigma: latencySigma ?? DEFAULT_SIGMA },
       limits: { requestsPerMinute: flags.requestsPerMinute, tokensPerMinute: flags.tokensPerMinute },
       faults,
       batchMs: batchSeconds * 1_000,
@@ -81,18 +83,6 @@ const DEFAULT_SIGMA = 0.5;
 const FREE = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
 /** Timers of Node hold 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function checkTimes({ latencyMs, latencySigma, batchSeconds, forSeconds }: RehearseFlags): void {
-  const most = Math.floor(MAX_TIMER_MS / 1_000);
-  for (const [name, value] of Object.entries({ latencyMs, latencySigma, batchSeconds, forSeconds })) {
-    if (value !== undefined && !(value >= 0 && value <= most)) {
-      throw new UsageError(`${name}: expected a number from 0 to ${showCount(most)}, got ${value}.`);
-    }
-  }
-  if (latencySigma !== undefined && latencyMs === undefined) {
-    throw new UsageError('latencySigma: expected --latency-ms with it, which it spreads.');
-  }
-}
 
 function describeStats({ requests, answers, mostInFlight, inputTokens, outputTokens, batches }: ServerStats): string {
   const rows = [

@@ -1,13 +1,9 @@
-import { type Command, Option } from 'commander';
-import { UsageError } from '../core/errors.ts';
 import { unknownRun } from '../core/journal.ts';
-import { RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
+import { RED_FLAG_CODES } from '../core/red-flags.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import type { ReplayCost, ReplayedStep, ReplayResult } from '../engine/replay-loop.ts';
-import type { ReplayOptions } from '../options.ts';
 import { replay } from '../replay.ts';
-import { RULE_NAMES } from '../statistics/stop-rules.ts';
-import { parseNumber, type RunFlags } from './options.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
 import { journalFlag } from './run.ts';
 import {
@@ -22,53 +18,23 @@ import {
   truncate,
 } from './terminal.ts';
 
-interface ReplayFlags extends Omit<ReplayOptions, 'journal' | 'redFlags'>, Pick<RunFlags, 'journal' | 'json'> {
-  readonly redFlags?: string;
-}
-
-export function addReplayOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--rule <name>', 'when a step is decided (default: as the run)').choices([...RULE_NAMES, 'evidence']),
-    )
-    .option('--k <n>', 'margin of ahead-by-k, size of other rules (default: as the run)', parseNumber)
-    .option('--max-votes <n>', 'votes after which a step is undecided (default: as the run)', parseNumber)
-    .option('--calibration <file>', 'what `mdap calibrate` wrote, for the rule evidence')
-    .option('--accept-calibration', 'use one of another version of the process')
-    .option('--target <t>', 'chance wanted for a run without a wrong decision (default: as the run)', parseNumber)
-    .option('--steps <n>', 'number of steps, where the process does not say', parseNumber)
-    .option('--max-output-tokens <n>', 'a longer reply is a red flag (default: as the run)', parseNumber)
-    .option('--red-flags <a,b>', `those that count, or none: ${RED_FLAG_CODES.join(', ')} (default: all)`)
-    .option('--accept-change', 'read the samples by a process definition that has changed');
-}
-
 /** Of each kind of step: a run of a million steps may differ in all of them, and its outcomes are counted anyway. */
 const MAX_LISTED_IN_JSON = 10_000;
 
-export async function replayCommand(runId: string, flags: ReplayFlags): Promise<number> {
-  const { json, journal: file, redFlags, ...options } = flags;
-  const codes = redFlags === undefined ? undefined : parseRedFlags(redFlags);
+export async function replayCommand(runId: string, flags: VerbFlags<'replay'>): Promise<number> {
+  const { json, journal: file } = flags;
   const journal = openJournal(file, systemClock, { mustExist: true });
   try {
     const record = await journal.find(runId);
     if (record === undefined) throw unknownRun(runId);
     const { process: definition } = await loadProcess(sourceOf(record, 'replay it there, with `replay`'));
     const maxListed = json ? MAX_LISTED_IN_JSON : undefined;
-    const result = await replay(definition, runId, { ...options, journal, redFlags: codes, maxListed });
+    const result = await replay(definition, runId, { ...verbOptions('replay', flags), journal, maxListed });
     process.stdout.write(json ? `${printableJson(result)}\n` : describeReplay(result, file));
     return 0;
   } finally {
     await journal.close();
   }
-}
-
-function parseRedFlags(text: string): RedFlagCode[] {
-  const codes = text === 'none' ? [] : text.split(',').map((code) => code.trim());
-  const unknown = codes.find((code) => !RED_FLAG_CODES.some((known) => known === code));
-  if (unknown === undefined) return codes as RedFlagCode[];
-  throw new UsageError(
-    `redFlags: expected some of ${RED_FLAG_CODES.join(', ')} between commas, or none, got ${JSON.stringify(unknown)}.`,
-  );
 }
 
 const MAX_RANGES_SHOWN = 5;

@@ -19,8 +19,8 @@ import type { RunOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { builtInProcess } from '../processes/index.ts';
 import { run } from '../run.ts';
-import { commandsOf } from './commands.ts';
 import { html, type Markup } from './markup.ts';
+import { commandsOf } from './next-commands.ts';
 import { makeReport, reportCommand } from './report.ts';
 import { lineChart, roundTicks } from './report-charts.ts';
 import type { Report } from './report-data.ts';
@@ -263,15 +263,12 @@ describe('the command', () => {
   it('writes the page where it is told to, and asks for something to do', async (t) => {
     const journal = await journalOf(t, hanoi(), { disks: 2 }, { processSource: 'hanoi' });
     const file = join(tempFolder(t), 'report.html');
-    assert.equal(await reportCommand('r', { journal, html: file }, VERSION), 0);
+    assert.equal(await reportCommand('r', { journal, html: file }), 0);
     requireWellFormed(readFileSync(file, 'utf8'));
-    await assert.rejects(reportCommand('r', { journal }, VERSION), /expected --html FILE, --json, or both/);
+    await assert.rejects(reportCommand('r', { journal }), /expected --html FILE, --json, or both/);
     const nowhere = join(file, 'below');
-    await assert.rejects(
-      reportCommand('r', { journal, html: nowhere }, VERSION),
-      /--html: expected a file that can be/,
-    );
-    await assert.rejects(reportCommand('other', { journal, html: file }, VERSION), /there is no run "other"/);
+    await assert.rejects(reportCommand('r', { journal, html: nowhere }), /--html: expected a file that can be/);
+    await assert.rejects(reportCommand('other', { journal, html: file }), /there is no run "other"/);
   });
 });
 

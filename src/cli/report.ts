@@ -13,25 +13,29 @@ import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { StatesCache } from '../inspection/states.ts';
 import { countedAtLimit, recordedRun, sampleViews, stepRow } from '../inspection/views.ts';
 import { certificateOf } from '../statistics/certificate.ts';
-import { commandsOf } from './commands.ts';
 import { byCloseness } from './inspect.ts';
+import { commandsOf } from './next-commands.ts';
+import type { JournalFlags } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import type { Report, ReportedStep } from './report-data.ts';
 import { reportPage } from './report-page.ts';
 import { printableJson } from './terminal.ts';
+import { readVersion } from './version.ts';
 
-interface ReportFlags {
-  readonly journal: string;
+interface ReportFlags extends JournalFlags {
   readonly html?: string;
-  readonly json?: boolean;
 }
 
 /** Writes what a run was and how it went, for somebody who has neither mdap nor the journal. */
-export async function reportCommand(runId: string, flags: ReportFlags, version: string): Promise<number> {
+export async function reportCommand(runId: string, flags: ReportFlags): Promise<number> {
   const { html: file, json, journal } = flags;
   if (file === undefined && !json) throw new UsageError('report: expected --html FILE, --json, or both.');
   const reader = openJournalReader(journal);
-  const making = makeReport(runId, { reader, version, commandsOf: (live) => commandsOf(live, journal) });
+  const making = makeReport(runId, {
+    reader,
+    version: readVersion(),
+    commandsOf: (live) => commandsOf(live, journal),
+  });
   const report = await making.finally(() => reader.close());
   if (file !== undefined) {
     try {

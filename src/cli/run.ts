@@ -10,7 +10,8 @@ import { readCalibrationFile } from '../open-calibration.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import type { Certificate } from '../statistics/certificate.ts';
-import { calibrationFile, type RunFlags, readInput, verbOptions } from './options.ts';
+import { calibrationFile } from './journal-files.ts';
+import { type JournalFlags, type VerbFlags, verbOptions } from './options.ts';
 import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
 import { progress } from './progress.ts';
 import {
@@ -26,9 +27,12 @@ import {
   showUsd,
   truncate,
 } from './terminal.ts';
+import { readInput } from './text-input.ts';
 
 /** 0 done, 3 paused (the run can be resumed), 1 stopped. 2, for usage, is main's. */
 const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
+
+type RunFlags = VerbFlags<'run'>;
 
 export async function runCommand(source: string, flags: RunFlags & { readonly input?: string }): Promise<number> {
   requireModel(flags);
@@ -39,7 +43,10 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
 }
 
 /** The one that is given, or where it has a say the one beside the journal. */
-export function decidingCalibration(definition: AnyProcess, flags: RunFlags): RunFlags['calibration'] {
+export function decidingCalibration(
+  definition: AnyProcess,
+  flags: Pick<RunFlags, 'rule' | 'k' | 'p' | 'v' | 'calibration' | 'journal' | 'variants' | 'baseUrl' | 'model'>,
+): RunFlags['calibration'] {
   const { rule, k, p, v } = flags;
   const isMarginOpen =
     k === 'auto' && (rule === undefined || rule === 'ahead-by-k') && p === undefined && v === undefined;
@@ -47,7 +54,7 @@ export function decidingCalibration(definition: AnyProcess, flags: RunFlags): Ru
   return flags.calibration ?? (isRuleOpen ? findCalibration(definition, flags, 'deciding') : undefined);
 }
 
-export function requireModel(flags: Pick<RunFlags, 'model'>): void {
+export function requireModel(flags: { readonly model?: RunFlags['model'] }): void {
   if (flags.model === undefined) {
     throw new UsageError('--model: expected a model; to try without one: --model simulated:p=0.99,v=0.97.');
   }
@@ -56,7 +63,7 @@ export function requireModel(flags: Pick<RunFlags, 'model'>): void {
 /** The calibration beside the journal, where it was made with this model, or any where none is named; says so on stderr. */
 export function findCalibration(
   definition: AnyProcess,
-  flags: Pick<RunFlags, 'journal' | 'variants' | 'baseUrl'> & { readonly model?: RunFlags['model'] },
+  flags: Pick<RunFlags, 'journal' | 'variants' | 'baseUrl' | 'model'>,
   doing: string,
 ): string | undefined {
   const file = calibrationFile(flags.journal, definition.name);
@@ -79,7 +86,7 @@ export function findCalibration(
   return misfit === undefined ? file : undefined;
 }
 
-export async function resumeCommand(runId: string, flags: RunFlags): Promise<number> {
+export async function resumeCommand(runId: string, flags: Omit<RunFlags, 'runId'>): Promise<number> {
   const journal = openJournal(flags.journal, systemClock, { mustExist: true });
   const record = await journal.find(runId).finally(() => journal.close());
   if (record === undefined) throw unknownRun(runId);
@@ -119,7 +126,7 @@ async function executeAndReport(
   { process: definition, source }: LoadedProcess,
   input: Input,
   options: RunOptions,
-  flags: RunFlags,
+  flags: JournalFlags,
 ): Promise<number> {
   const totalSteps = stepsOf(() => definition.steps?.(input.parsed));
   const result = await pausable((signal) =>

@@ -2,32 +2,26 @@ import { existsSync } from 'node:fs';
 import { UsageError } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
 import type { SolveOptions } from '../options.ts';
-import type { AnswerKind, StepPlan } from '../processes/index.ts';
+import type { StepPlan } from '../processes/index.ts';
 import { decompose, solve } from '../solve.ts';
-import { type RunFlags, readText, verbOptions } from './options.ts';
+import { type VerbFlags, verbOptions } from './options.ts';
 import { showOutline } from './outline.ts';
 import { progress } from './progress.ts';
 import { describeResult, exitCodeOf, pausable, requireModel } from './run.ts';
 import { plural, printable, printableJson, showCount } from './terminal.ts';
+import { readText } from './text-input.ts';
 import { writeWhole } from './write-whole.ts';
-
-export interface SolveFlags extends Omit<RunFlags, 'answer'> {
-  readonly answer?: AnswerKind;
-  readonly maxDepth?: number;
-  readonly maxNodes?: number;
-  readonly proposals?: number;
-  readonly decomposer?: string;
-  readonly judge?: string;
-}
 
 /** Of the tree; `mdap inspect` shows all. */
 const MAX_ROWS = 60;
 
 /** A problem as its text, `@FILE`, or `@-` for stdin. */
-export async function solveCommand(text: string, flags: SolveFlags): Promise<number> {
+export async function solveCommand(text: string, flags: VerbFlags<'solve'>): Promise<number> {
   requireModel(flags);
   const problem = readText(text, 'problem');
-  const result = await pausable((signal) => solve(problem, { ...optionsOf(flags), ...listening(signal) }));
+  const result = await pausable((signal) =>
+    solve(problem, { ...verbOptions('solve', flags), model: flags.model!, ...listening(signal) }),
+  );
   if (flags.json) process.stdout.write(`${printableJson(result)}\n`);
   else {
     const { solution, outline, refused, isAtomic, status } = result;
@@ -48,7 +42,7 @@ export async function solveCommand(text: string, flags: SolveFlags): Promise<num
 /** A plan for a problem, into a file. */
 export async function decomposeCommand(
   text: string,
-  flags: SolveFlags & { readonly output?: string },
+  flags: VerbFlags<'decompose'> & { readonly output?: string },
 ): Promise<number> {
   requireModel(flags);
   const { output = 'plan.json' } = flags;
@@ -56,14 +50,16 @@ export async function decomposeCommand(
     throw new UsageError(`--output: ${output} is there already: move it away, or choose another file.`);
   }
   const problem = readText(text, 'problem');
-  const result = await pausable((signal) => decompose(problem, { ...optionsOf(flags), ...listening(signal) }));
+  const result = await pausable((signal) =>
+    decompose(problem, { ...verbOptions('decompose', flags), model: flags.model!, ...listening(signal) }),
+  );
   const { plan, status } = result;
   if (plan !== undefined) {
     const file: StepPlan = {
       stepPlan: 1,
       name: 'plan',
       problem,
-      answer: flags.answer ?? 'text',
+      answer: flags.answerKind ?? 'text',
       parameters: [],
       process: result.process === 'solve-products' ? 'solve-products' : 'solve',
       ...plan,
@@ -84,9 +80,4 @@ export async function decomposeCommand(
 
 function listening(signal: AbortSignal): Pick<SolveOptions, 'signal' | 'onEvent'> {
   return { signal, onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps: undefined }) };
-}
-
-function optionsOf(flags: SolveFlags): SolveOptions {
-  const { answer: answerKind, ...rest } = flags;
-  return { ...(verbOptions('solve', rest) as SolveOptions), answerKind };
 }

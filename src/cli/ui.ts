@@ -6,21 +6,22 @@ import { messageOf } from '../core/errors.ts';
 import { openJournal, openJournalReader, systemClock } from '../defaults.ts';
 import { isLoopback } from '../server/guard.ts';
 import { createServer } from '../server/server.ts';
-import { commandsOf } from './commands.ts';
+import { commandsOf } from './next-commands.ts';
 import { loadProcess } from './process-source.ts';
 import { pausable } from './run.ts';
 import { printable, printableLines } from './terminal.ts';
+import { readVersion } from './version.ts';
 
 interface UiFlags {
   readonly journal: string;
-  readonly port: number;
-  readonly host: string;
+  readonly port?: number;
+  readonly host?: string;
   readonly token?: string;
 }
 
 /** Serves the dashboard until it is interrupted. */
-export async function uiCommand(flags: UiFlags, version: string): Promise<number> {
-  const { journal, host, port } = flags;
+export async function uiCommand(flags: UiFlags): Promise<number> {
+  const { journal, host = '127.0.0.1', port = 4400 } = flags;
   const token = flags.token ?? (isLoopback(host) ? undefined : randomBytes(16).toString('base64url'));
   const reader = openJournalReader(journal);
   await pausable(async (signal) => {
@@ -32,7 +33,7 @@ export async function uiCommand(flags: UiFlags, version: string): Promise<number
       host,
       port,
       token,
-      version,
+      version: readVersion(),
       pages: fileURLToPath(new URL('../../dist/web', import.meta.url)),
       loadProcess: async (source) => (await loadProcess(source)).process,
       commandsOf: (live) => commandsOf(live, journal),

@@ -13,25 +13,31 @@ export const JOURNAL = {
     fileOr<Journal>('a Journal', (value) => typeof (value as Partial<Journal>).find === 'function'),
     {
       group: 'Input and output',
-      about: 'The file that keeps runs. A Journal that is given in code is left open.',
+      about: 'The file that keeps runs.',
+      aboutCode: 'Or a Journal, which is then left open.',
       default: '.mdap/journal.db',
       isJournaled: false,
     },
   ),
 };
 
-/** Which run it is, and what is kept of it. */
-export const RECORDING = {
+/** Which run it is. */
+export const IDENTITY = {
   runId: option(id(), {
     group: 'Input and output',
     about: 'Id of the run. Use the id of a paused run to resume it.',
     defaultAbout: 'a new one',
     isJournaled: false,
   }),
+};
+
+/** What is kept of it. */
+export const RECORDING = {
   record: option(oneOf(RECORD_POLICIES), {
     group: 'Input and output',
     about: 'Which sampled texts the journal keeps: none, those of contested and flagged steps, or all.',
     default: 'contested',
+    hint: 'which',
     isJournaled: true,
   }),
   acceptChange: option(flag(), {

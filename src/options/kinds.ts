@@ -8,6 +8,8 @@ export interface Kind<Value> {
   readonly hint?: string;
   /** The few texts that are allowed, for help. */
   readonly choices?: readonly string[];
+  /** Whether several may be given. */
+  readonly isList?: boolean;
   /**
    * Reads a value from the command line. A text that is none of the kind may be returned as it is: `problem` refuses it.
    * @throws {UsageError} where the text has a form of its own that is not met.
@@ -118,6 +120,7 @@ export function someOf<Name extends string>(choices: readonly Name[]): Kind<read
   return {
     hint: 'a,b',
     choices: [...choices, 'none'],
+    isList: true,
     parse: (text) => (text === 'none' ? [] : splitList(text)),
     problem: (value) => {
       if (isSome(value)) return undefined;

@@ -13,6 +13,8 @@ export interface Option<Value, Default extends Value | undefined = Value | undef
    * that it has for them.
    */
   readonly about: string;
+  /** What else is to be said to those who give it in code. */
+  readonly aboutCode?: string;
   /** Used where none is given. */
   readonly default: Default;
   /** The default in words, where it is no single value. */

@@ -7,7 +7,7 @@ import type { AnswerKind } from '../decomposition/split.ts';
 import type { ItemSink } from '../engine/item.ts';
 import type { ReplayedStep } from '../engine/replay-loop.ts';
 import type { Calibration } from '../planning/calibration.ts';
-import { ANSWER, CONTROL, JOURNAL, LISTENING, RECORDING, SOURCE } from './journal.ts';
+import { ANSWER, CONTROL, IDENTITY, JOURNAL, LISTENING, RECORDING, SOURCE } from './journal.ts';
 import {
   atLeastZero,
   callback,
@@ -27,14 +27,15 @@ import { CALIBRATION, DRIFT, PLAIN_RULE, RATES, RULE, VOTERS } from './voting.ts
 
 /** Options of `run`; the journal keeps those that say so. */
 export const RUN_OPTIONS = {
+  ...IDENTITY,
   ...JOURNAL,
   ...RECORDING,
   ...MODEL,
   ...SAMPLING,
   ...RULE,
-  ...VOTERS,
   ...RATES,
   ...CALIBRATION,
+  ...VOTERS,
   ...DRIFT,
   ...STEP_LIMIT,
   ...BUDGET,
@@ -252,6 +253,7 @@ export const COMPARE_OPTIONS = {
     {
       group: 'Voting',
       about: 'What is known already: models with a calibration here are not asked again.',
+      flag: null,
       isJournaled: false,
     },
   ),
@@ -311,7 +313,7 @@ export const BENCH_OPTIONS = {
   }),
   journal: {
     ...JOURNAL.journal,
-    about: 'The file that keeps the attempts. A Journal that is given in code is left open.',
+    about: 'The file that keeps the attempts.',
     default: undefined,
     defaultAbout: 'none that lasts',
   },

@@ -152,7 +152,8 @@ export const CALIBRATION = {
     fileOr<Calibration>('a calibration', () => true),
     {
       group: 'Voting',
-      about: 'What the voters are known to be like: a file that mdap calibrate wrote, or its content.',
+      about: 'What is known of the voters: a file that mdap calibrate wrote.',
+      aboutCode: 'Or the content of such a file.',
       withoutAbout: 'Decide without the calibration that lies beside the journal.',
       isJournaled: true,
     },

@@ -1,0 +1,31 @@
+import type { Option, Options } from '../options/option.ts';
+import { OPTIONS } from '../options/verbs.ts';
+
+/** Whether an option can be given on the command line. */
+export function hasFlag({ kind, flag }: Option<unknown>): boolean {
+  return flag !== null && (kind.hint === undefined || kind.parse !== undefined);
+}
+
+/** An option as the command line calls it: `--max-votes`. */
+export function flagName(name: string, { flag }: Pick<Option<unknown>, 'flag'> = {}): string {
+  return `--${flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The flag of an option by its name in code; undefined for what the command line has not. */
+export function flagOf(name: string, options?: Options): string | undefined {
+  for (const table of options === undefined ? Object.values<Options>(OPTIONS) : [options]) {
+    const option = Object.hasOwn(table, name) ? table[name]! : undefined;
+    if (option !== undefined && hasFlag(option)) return flagName(name, option);
+  }
+  return undefined;
+}
+
+/**
+ * A message of the library with the command line's names of options: `options.maxVotes` becomes `--max-votes`. To omit an
+ * option that is taken by default is an option of its own.
+ */
+export function withFlags(text: string, options?: Options): string {
+  return text
+    .replace(/\bomit options\.calibration\b/g, 'use --no-calibration')
+    .replace(/\boptions\.([a-z]\w*)/gi, (whole, name: string) => flagOf(name, options) ?? flagOf(name) ?? whole);
+}

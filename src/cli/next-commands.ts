@@ -1,0 +1,71 @@
+import { isMap, type Json } from '../core/journal.ts';
+import type { LiveRun } from '../core/journal-reader.ts';
+import type { RunCommands } from '../inspection/api.ts';
+import { journalFlag } from './run.ts';
+import { shellWord } from './terminal.ts';
+
+/** What to do next with a run, on the command line. */
+export function commandsOf(live: LiveRun, journalFile: string): RunCommands {
+  const { runId, status, isWriting, totals, input, settings } = live;
+  const journal = journalFlag(journalFile);
+  const isOfItems = isMap(live);
+  const command = (verb: string) => `mdap ${verb} ${shellWord(runId)}${journal}`;
+  const source = isOfItems && !isRepeatable(live) ? null : live.processSource;
+  const mapAgain = (changes: Json) =>
+    `mdap map ${shellWord(source!)} ${mapFlags({ ...input.map, ...changes }, settings)}${journal}`;
+  const isResumable = source !== null && !isWriting && (status === 'paused' || status === 'running');
+  const again = () => {
+    if (source === null) return null;
+    if (!isOfItems) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
+    // Results are not written over.
+    return mapAgain({ output: input.map.output.replace(/(\.\w+)?$/, '.again$1'), failures: undefined });
+  };
+  return {
+    inspect: command('inspect'),
+    replay: source !== null && !isOfItems && totals.steps > 0 ? command('replay') : null,
+    resume: isResumable ? (isOfItems ? mapAgain({ runId }) : command('resume')) : null,
+    again: again(),
+  };
+}
+
+/** What a map read from stdin, or got from code, is gone. */
+function isRepeatable({ input }: LiveRun): boolean {
+  return typeof input.map?.file === 'string' && input.map.file !== '-';
+}
+
+/** Longer ones are better in a file. */
+const MAX_INPUT_CHARS = 1_000;
+
+/** Input and settings of a run as the flags of `mdap run`, which have their names. */
+function runFlags(input: Json, settings: Json): string {
+  const json = JSON.stringify(input);
+  return flagsOf({ input: json.length > MAX_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
+}
+
+/** The same of a map, whose input says from where to where it goes. */
+function mapFlags({ file, bytes: _, ...others }: Json, { speculate: window, ...settings }: Json): string {
+  return flagsOf({ input: file, ...others, ...withModelFirst(settings), window });
+}
+
+function withModelFirst({ model, ...others }: Json): Json {
+  // Otherwise the calibration that is there now would be taken.
+  const calibration = typeof others.calibration === 'string' ? {} : { noCalibration: true };
+  return { model, ...others, ...calibration };
+}
+
+function flagsOf(values: Json): string {
+  const flags = Object.entries(values).flatMap(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const text = flagValue(name, value);
+    if (value === true) return [flag];
+    return text === undefined ? [] : [`${flag} ${shellWord(text)}`];
+  });
+  return flags.join(' ');
+}
+
+/** Undefined for what cannot be said on the command line: a calibration given in code, and what is false. */
+function flagValue(name: string, value: Json): string | undefined {
+  if (name === 'price') return `${value.inputUsdPerMTok},${value.outputUsdPerMTok}`;
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
+  return value === undefined || typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
+}
