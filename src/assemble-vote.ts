@@ -68,8 +68,8 @@ export async function assembleVote(process: AnyProcess, rawInput: unknown, optio
     vote: { ...voteSettings(stopRule, options), isSuspicious },
     drift: figures && driftRates(figures, first),
     doubt: voterModel?.isPriceMissing
-      ? 'not every price is known, so the next voter is the one that adds most evidence a vote, not a dollar (--price, or ' +
-        'calibrate again with a price for each)'
+      ? 'not every price is known, so the next voter is the one that adds most evidence a vote, not a dollar (give ' +
+        'options.price, or calibrate again with a price for each)'
       : undefined,
   };
 }
@@ -83,9 +83,8 @@ function requireMargin(voters: readonly ClassFigures[], run: { readonly target: 
   const margins = voters.map((voter) => {
     const found = marginFor(voter, run);
     if (typeof found === 'number') return found;
-    throw new UsageError(
-      `k: auto finds no margin by the calibration of ${voter.model} (${voter.variant}): ${found.cannot}.`,
-    );
+    const problem = `auto finds no margin by the calibration of ${voter.model} (${voter.variant}): ${found.cannot}.`;
+    throw new UsageError(problem, { option: 'k' });
   });
   return Math.max(...margins);
 }
@@ -94,13 +93,14 @@ function requireMargin(voters: readonly ClassFigures[], run: { readonly target: 
 function requireNoRates({ p, v, rule }: RunOptions): void {
   if (rule !== undefined && rule !== 'ahead-by-k') {
     throw new UsageError(
-      `rule: expected ahead-by-k, the only one whose k can be chosen, got ${rule}: give k as a number instead of 'auto'.`,
+      `expected ahead-by-k, the only one whose k can be chosen, got ${rule}: give options.k as a number instead of 'auto'.`,
+      { option: 'rule' },
     );
   }
   if (p === undefined && v === undefined) return;
   throw new UsageError(
-    `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: choose k by one or the other ` +
-      '(--no-calibration).',
+    'expected none beside a calibration, which measured it: choose k by one or the other, or omit options.calibration.',
+    { option: p === undefined ? 'v' : 'p' },
   );
 }
 
@@ -150,8 +150,9 @@ function assembleVoters(options: {
   const stranger = members.find((member) => !isKnown(member))?.model;
   if (stranger !== undefined) {
     throw new UsageError(
-      `panel: expected models that the calibration knows, as its rule must know how far to trust them, got ${stranger.id}: ` +
-        'calibrate with the same --panel, or decide by --k.',
+      `expected models that the calibration knows, as its rule must know how far to trust them, got ${stranger.id}: ` +
+        'calibrate with the same options.panel, or decide by options.k.',
+      { option: 'panel' },
     );
   }
   const add = (name: Escalation, more: typeof voters, others: readonly number[]) => {
@@ -191,7 +192,9 @@ export function calibratedVoters(options: {
   const { process, model, panel, variants } = options;
   const names = [model, ...panel].map(({ id }) => id);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new UsageError(`panel: expected models other than each other, got ${twice} twice.`);
+  if (twice !== undefined) {
+    throw new UsageError(`expected models other than each other, got ${twice} twice.`, { option: 'panel' });
+  }
   return [{ model, forms: formsOf(process, variants) }, ...panel.map((member) => ({ model: member, forms: [0] }))];
 }
 
@@ -201,7 +204,8 @@ function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
   const count = variants === 'all' ? forms.length : variants;
   if (count > forms.length) {
     throw new UsageError(
-      `variants: expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,
+      `expected at most ${forms.length}, all that process ${JSON.stringify(name)} has, got ${count}.`,
+      { option: 'variants' },
     );
   }
   return Array.from({ length: count }, (_, form) => form);

@@ -62,7 +62,7 @@ export async function bench(given: BenchOptions): Promise<BenchReport> {
   const methods = (options.methods ?? USUAL_METHODS).map((one) => (typeof one === 'string' ? methodByName(one) : one));
   if (methods.length === 0 || tasks.length === 0) {
     const none = methods.length === 0 ? 'methods' : 'tasks';
-    throw new UsageError(`${none}: expected at least one.`);
+    throw new UsageError('expected at least one.', { option: none });
   }
   requireOnce('methods', methods);
   requireOnce('tasks', tasks);
@@ -126,7 +126,7 @@ export async function bench(given: BenchOptions): Promise<BenchReport> {
 function requireOnce(option: string, items: readonly { readonly name: string }[]): void {
   const names = items.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UsageError(`${option}: expected each once, got ${JSON.stringify(twice)} twice.`);
+  if (twice !== undefined) throw new UsageError(`expected each once, got ${JSON.stringify(twice)} twice.`, { option });
 }
 
 /** As the journal has them of the first attempt of each method at each task. */
@@ -155,7 +155,8 @@ export function inputsOf(template: Json): Task['inputOf'] {
   const text = JSON.stringify(template);
   if (!text.includes(`"${SIZE}"`)) {
     throw new UsageError(
-      `input: expected "${SIZE}" in place of the number that grows, as in {"digits":"${SIZE}","seed":"${SEED}"}.`,
+      `expected "${SIZE}" in place of the number that grows, as in {"digits":"${SIZE}","seed":"${SEED}"}.`,
+      { option: 'input' },
     );
   }
   return (size, seed) => JSON.parse(text.replaceAll(`"${SIZE}"`, String(size)).replaceAll(`"${SEED}"`, String(seed)));
@@ -197,7 +198,8 @@ export async function sizesFor(
     while (size <= MAX_SIZE && !(((await stepsAt(process, inputOf(size, 1))) ?? 0) >= wanted)) size++;
     if (size > MAX_SIZE) {
       throw new UsageError(
-        `steps: process ${JSON.stringify(process.name)} has no size up to ${MAX_SIZE} at which it takes ${wanted} steps: give its sizes.`,
+        `process ${JSON.stringify(process.name)} has no size up to ${MAX_SIZE} at which it takes ${wanted} steps: give its sizes.`,
+        { option: 'steps' },
       );
     }
     if (!sizes.includes(size)) sizes.push(size);

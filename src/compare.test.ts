@@ -86,7 +86,7 @@ describe('a comparison', () => {
     const seen: string[] = [];
     const { models } = await compareAll({ calibrations: [calibration], onCalibrated: (model) => seen.push(model) });
     assert.deepEqual([models[0]!.isReused, seen], [true, []]);
-    await refused(() => compareAll({ models: [dear], calibrations: [calibration] }), /^calibration: expected one of/);
+    await refused(() => compareAll({ models: [dear], calibrations: [calibration] }), /^calibrations: expected one of/);
     const old = calibrationOf({ steps: [[40, 4, 0]], version: '0', model: cheap });
     await refused(() => compareAll({ calibrations: [old] }), /version "0"/);
   });

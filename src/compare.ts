@@ -73,12 +73,15 @@ type Rate = Interval & { readonly estimate: number };
 export async function compare(process: AnyProcess, input: unknown, given: CompareOptions): Promise<Comparison> {
   const options = checkOptions('compare', given);
   const { models, calibrations = [], stepsPerSubtask: sizes = [1], items, onCalibrated, signal, ...shared } = options;
-  if (models.length === 0) throw new UsageError('models: expected at least one, as in --models A,B,C.');
-  if (sizes.length === 0) throw new UsageError('stepsPerSubtask: expected at least one number, as in 1,2,4.');
+  if (models.length === 0) throw new UsageError('expected at least one.', { option: 'models' });
+  if (sizes.length === 0) {
+    throw new UsageError('expected at least one number, as in 1,2,4.', { option: 'stepsPerSubtask' });
+  }
   if (items !== undefined && shared.steps === undefined) {
     throw new UsageError(
-      `steps: expected how many steps all items take, which process ${JSON.stringify(process.name)} does not say: give the ` +
-        'number as --steps.',
+      `expected how many steps all items take, which process ${JSON.stringify(process.name)} does not say: give the ` +
+        'number.',
+      { option: 'steps' },
     );
   }
   const names = models.map(nameOfModel);
@@ -93,8 +96,9 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
   for (const { calibration } of known) {
     if (names.some((name) => isOf(calibration, name, shared.baseUrl))) continue;
     throw new UsageError(
-      `calibration: expected one of ${names.join(', ')}${shared.baseUrl === undefined ? '' : ` at ${shared.baseUrl}`}, got ` +
-        `one of ${modelOf(calibration)}: omit it, or name its model in --models.`,
+      `expected one of ${names.join(', ')}${shared.baseUrl === undefined ? '' : ` at ${shared.baseUrl}`}, got ` +
+        `one of ${modelOf(calibration)}: omit it, or name its model in options.models.`,
+      { option: 'calibrations' },
     );
   }
   const how = optionsIn(CALIBRATE_OPTIONS, { ...shared, signal });
@@ -139,7 +143,7 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
 
 function requireOnce(option: 'models' | 'stepsPerSubtask', values: readonly (string | number)[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) throw new UsageError(`${option}: expected each once, got ${JSON.stringify(twice)} twice.`);
+  if (twice !== undefined) throw new UsageError(`expected each once, got ${JSON.stringify(twice)} twice.`, { option });
 }
 
 /** `compared` has the cheapest first. */

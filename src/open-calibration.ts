@@ -17,8 +17,7 @@ export function openCalibration(
   { calibration, acceptCalibration = false }: Pick<RunOptions, 'calibration' | 'acceptCalibration'>,
 ): Calibration | undefined {
   if (calibration === undefined) return undefined;
-  const found =
-    typeof calibration === 'string' ? readCalibrationFile(calibration) : readCalibration(calibration, 'calibration');
+  const found = typeof calibration === 'string' ? readCalibrationFile(calibration) : readCalibration(calibration);
   requireSameProcess(found, process, { isAccepted: acceptCalibration });
   return found;
 }
@@ -29,9 +28,9 @@ export function readCalibrationFile(file: string): Calibration {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (thrown) {
-    throw new UsageError(
-      `calibration: expected a file that \`mdap calibrate\` wrote at ${file}: ${messageOf(thrown)}.`,
-    );
+    throw new UsageError(`expected a file that \`mdap calibrate\` wrote at ${file}: ${messageOf(thrown)}.`, {
+      option: 'calibration',
+    });
   }
-  return readCalibration(value, `calibration ${file}`);
+  return readCalibration(value, file);
 }

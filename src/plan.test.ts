@@ -58,7 +58,7 @@ describe('a plan', () => {
 
   it('refuses options that cannot be used', async () => {
     const cases: [Anything, RegExp][] = [
-      [{}, /^p: expected the success rate of a vote, .* --p 0\.99/],
+      [{}, /^p: expected the success rate of a vote, .* as in 0\.99/],
       [{ p: 0.5 }, /^p: expected more than 0\.5, got 0\.5/],
       [{ p: 1 }, /^p: expected a number above 0 and below 1, got 1/],
       [{ p: 0.9, target: 0 }, /^target: /],
@@ -133,7 +133,7 @@ describe('a plan by calibration', () => {
       ],
       version: '0',
     });
-    await refused(() => plan(hanoi(), INPUT, { calibration: other }), /version "0".*--accept-calibration/);
+    await refused(() => plan(hanoi(), INPUT, { calibration: other }), /version "0".*options\.acceptCalibration/);
     await plan(hanoi(), INPUT, { calibration: other, acceptCalibration: true });
     const model = 'simulated:p=0.9';
     await refused(() => plan(hanoi(), INPUT, { calibration: CALIBRATION, model }), /made with model m, this is/);
@@ -142,7 +142,7 @@ describe('a plan by calibration', () => {
 
   it('refuses options that leave no room for it', async () => {
     const cases = [
-      [{ p: 0.9 }, /^p: .*--no-calibration/],
+      [{ p: 0.9 }, /^p: .*omit options\.calibration/],
       [{ v: 0.9 }, /^v: /],
       [{ stepsPerSubtask: 2 }, /^stepsPerSubtask: expected 1 with a calibration.* as in PROCESS@m=2/],
       [{ rule: 'majority' }, /^rule: expected ahead-by-k or evidence/],

@@ -69,17 +69,18 @@ async function planByCalibration(
   const { p, v, rule, stepsPerSubtask = 1 } = options;
   if (p !== undefined || v !== undefined) {
     throw new UsageError(
-      `${p === undefined ? 'v' : 'p'}: expected none beside a calibration, which measured it: plan with one or the other ` +
-        '(--no-calibration).',
+      'expected none beside a calibration, which measured it: plan with one or the other, or omit options.calibration.',
+      { option: p === undefined ? 'v' : 'p' },
     );
   }
   if (rule !== undefined && rule !== 'ahead-by-k' && rule !== 'evidence') {
-    throw new UsageError(`rule: expected ahead-by-k or evidence, which can be planned, got ${rule}.`);
+    throw new UsageError(`expected ahead-by-k or evidence, which can be planned, got ${rule}.`, { option: 'rule' });
   }
   if (stepsPerSubtask !== 1) {
     throw new UsageError(
-      'stepsPerSubtask: expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
-        `subtasks and plan that, as in PROCESS@m=${stepsPerSubtask}, or plan with --no-calibration.`,
+      'expected 1 with a calibration, which measured samples of one step each: calibrate the process of ' +
+        `subtasks and plan that, as in PROCESS@m=${stepsPerSubtask}, or omit options.calibration.`,
+      { option: 'stepsPerSubtask' },
     );
   }
   const calibration = openCalibration(process, options)!;
@@ -160,7 +161,8 @@ function requireSameModel(
 ): void {
   if (model === undefined || acceptCalibration || isOf(calibration, nameOfModel(model), baseUrl)) return;
   throw new UsageError(
-    `calibration: it was made with model ${modelOf(calibration)}, this is ${nameOfModel(model)}: calibrate this model, or use it ` +
-      'all the same with --accept-calibration.',
+    `it was made with model ${modelOf(calibration)}, this is ${nameOfModel(model)}: calibrate this model, or use it ` +
+      'all the same with options.acceptCalibration.',
+    { option: 'calibration' },
   );
 }

@@ -86,12 +86,15 @@ describe('with a calibration', () => {
       ],
     });
     const cases: [Partial<RunOptions>, RegExp][] = [
-      [{ p: 0.9 }, /^p: expected none beside a calibration, .*--no-calibration/],
+      [{ p: 0.9 }, /^p: expected none beside a calibration, .*omit options\.calibration/],
       [{ v: 0.9 }, /^v: expected none beside a calibration/],
       [{ rule: 'majority' }, /^rule: expected ahead-by-k, .*got majority/],
       [{ steps: 1.5 }, /^steps: expected a whole number/],
       [{ calibration: hard }, /^k: auto finds no margin .* at most \S+ of such runs would be right; use variants/],
-      [{ model: 'simulated:p=0.8' }, /^calibration: expected figures for simulated:p=0\.8 .*--accept-calibration/],
+      [
+        { model: 'simulated:p=0.8' },
+        /^calibration: expected figures for simulated:p=0\.8 .*options\.acceptCalibration/,
+      ],
       [
         { k: undefined, panel: ['simulated:p=0.8'] },
         /^panel: expected models that the calibration knows, .*simulated:p=0\.8/,
@@ -183,7 +186,7 @@ describe('the journaled settings', () => {
     const first = { model: SIMULATED, k: 2, record: 'all', maxSteps: 3, runId: 'r', processSource: 'hanoi' } as const;
     const paused = await run(hanoi(), INPUT, { ...first, journal });
     assert.deepEqual([paused.status, paused.steps], ['paused', 3]);
-    assert.match(paused.reason ?? '', /reached the limit of 3 steps \(--max-steps\)/);
+    assert.match(paused.reason ?? '', /reached the limit of 3 steps \(options\.maxSteps\)/);
 
     const record = (await journal.find('r'))!;
     const resumed = resumeOptions(record, { record: 'none', maxVotes: undefined });

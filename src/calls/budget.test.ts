@@ -28,7 +28,7 @@ describe('a limit', () => {
     assert.throws(() => budget.reserve(request(), PRICE), reached('calls', 3, 3));
     assert.throws(
       () => budget.reserve(request(), PRICE),
-      /^BudgetError: the run's budget of 3 calls is reached: 3 calls spent, and the next call is expected to take 1 call\. To go on, resume with a higher --budget-calls\.$/,
+      /^BudgetError: the run's budget of 3 calls is reached: 3 calls spent, and the next call is expected to take 1 call\. To go on, resume with a higher options\.budgetCalls\.$/,
     );
   });
 
@@ -48,7 +48,7 @@ describe('a limit', () => {
     (await budget.reserve(request(), PRICE)).settle(sample({ inputTokens: 5, outputTokens: 375 }));
     assert.throws(
       () => budget.reserve(request(), PRICE),
-      /the run's budget of \$0\.0076 is reached: \$0\.00751 spent, and the next call is expected to take \$0\.003755\. To go on, resume with a higher --budget-usd\./,
+      /the run's budget of \$0\.0076 is reached: \$0\.00751 spent, and the next call is expected to take \$0\.003755\. To go on, resume with a higher options\.budgetUsd\./,
     );
   });
 
@@ -188,7 +188,7 @@ describe('what is not known', () => {
     startBudget({ calls: 1 }).requirePrices([{ id: 'some', price: undefined }]);
     assert.throws(
       () => budget.requirePrices([priced, { id: 'some', price: undefined }]),
-      (thrown) => thrown instanceof UsageError && /price of some, .*--price IN,OUT/.test(thrown.message),
+      (thrown) => thrown instanceof UsageError && /price of some, .*options\.price/.test(thrown.message),
     );
     assert.throws(() => budget.reserve(request(), undefined), UsageError);
     assert.throws(

@@ -80,9 +80,9 @@ export class Budget implements SpendGuard {
       }
     }
     if (limits.usd !== undefined && spent?.usd === null) {
-      throw new UsageError(
-        'budget: a limit in dollars needs the cost so far, and a sample of this run had no known price.',
-      );
+      throw new UsageError('a limit in dollars needs the cost so far, and a sample of this run had no known price.', {
+        option: 'budgetUsd',
+      });
     }
     this.#limits = limits;
     this.#clock = clock;
@@ -179,11 +179,11 @@ export class Budget implements SpendGuard {
   }
 
   #reached(unit: BudgetUnit, limit: number, spent: number, expected = 0): BudgetError {
-    const { flag, show } = UNITS[unit];
+    const { option, show } = UNITS[unit];
     return new BudgetError(
       `the ${this.#owner}'s budget of ${show(limit)} is reached: ${show(spent)} spent` +
         `${expected > 0 ? `, and the next call is expected to take ${show(expected)}` : ''}. ` +
-        `To go on, resume with a higher ${flag}.`,
+        `To go on, resume with a higher options.${option}.`,
       { unit, limit, spent },
     );
   }
@@ -210,16 +210,15 @@ export class Budget implements SpendGuard {
   }
 }
 
-const UNITS: Record<BudgetUnit, { readonly flag: string; readonly show: (amount: number) => string }> = {
-  usd: { flag: '--budget-usd', show: (usd) => `$${Number(usd.toPrecision(4))}` },
-  tokens: { flag: '--budget-tokens', show: (tokens) => `${Math.ceil(tokens)} tokens` },
-  calls: { flag: '--budget-calls', show: (calls) => `${calls} ${calls === 1 ? 'call' : 'calls'}` },
-  'wall-clock': { flag: '--budget-minutes', show: (ms) => `${Number((ms / 60_000).toPrecision(3))} minutes` },
+const UNITS: Record<BudgetUnit, { readonly option: string; readonly show: (amount: number) => string }> = {
+  usd: { option: 'budgetUsd', show: (usd) => `$${Number(usd.toPrecision(4))}` },
+  tokens: { option: 'budgetTokens', show: (tokens) => `${Math.ceil(tokens)} tokens` },
+  calls: { option: 'budgetCalls', show: (calls) => `${calls} ${calls === 1 ? 'call' : 'calls'}` },
+  'wall-clock': { option: 'budgetMinutes', show: (ms) => `${Number((ms / 60_000).toPrecision(3))} minutes` },
 };
 
 function priceNeeded(ofModel: string): UsageError {
-  return new UsageError(
-    `budget: a limit in dollars needs the price${ofModel}, which is not known: give it as --price IN,OUT, in dollars per ` +
-      'million tokens.',
-  );
+  return new UsageError(`a limit in dollars needs the price${ofModel}, which is not known: give it as options.price.`, {
+    option: 'budgetUsd',
+  });
 }

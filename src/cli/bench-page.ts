@@ -1,6 +1,7 @@
 import type { BenchReport } from '../bench.ts';
 import type { Cell } from '../comparison/figures.ts';
 import { errors, outcomes, showMeasure } from './bench-tables.ts';
+import { withFlags } from './flag-names.ts';
 import { html, type Markup } from './markup.ts';
 import { lineChart, rowChart } from './report-charts.ts';
 import { code, figure, page, section, showPercent, table } from './report-layout.ts';
@@ -18,7 +19,7 @@ export function benchPage(report: BenchReport, made: { readonly atMs: number; re
     main: [
       html`<header><p class="kind">mdap bench</p><h1>${title}</h1>
 <p class="lead">${model}. <span class="status ${status}">${status}</span></p>
-${reason === null ? '' : html`<p class="reason">${reason}</p>`}</header>
+${reason === null ? '' : html`<p class="reason">${withFlags(reason)}</p>`}</header>
 `,
       tiles(report),
       ...tasks.map(({ name }) => taskSection(name, cells)),

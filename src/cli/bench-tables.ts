@@ -1,5 +1,6 @@
 import type { BenchReport } from '../bench.ts';
 import { type Cell, type Measure, SINGLE } from '../comparison/figures.ts';
+import { withFlags } from './flag-names.ts';
 import { plural, printable, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
 /** The report for a terminal: what was right at which price, and for the largest size where errors come from. */
@@ -18,7 +19,7 @@ export function describeBench(report: BenchReport): string {
   });
   const reasons = Map.groupBy(unfit, ({ reason }) => reason);
   const notes = [...reasons].map(
-    ([reason, ones]) => `not for ${ones.map(({ method }) => method).join(', ')}: ${printable(reason)}`,
+    ([reason, ones]) => `not for ${ones.map(({ method }) => method).join(', ')}: ${printable(withFlags(reason))}`,
   );
   const total = `${plural(attempts, 'attempt')} with ${printable(report.model)}, ${plural(spent.calls, 'call')}, ${showCount(spent.tokens)} tokens, ${showUsd(spent.usd)}`;
   return `${[...blocks, ...notes, ...(cells.length > 0 ? [LEGEND, ''] : []), total].join('\n')}\n`;

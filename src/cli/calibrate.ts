@@ -9,6 +9,7 @@ import {
   figuresOf,
   type VoterName,
 } from '../planning/calibration.ts';
+import { withFlags } from './flag-names.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile } from './journal-files.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
@@ -44,7 +45,7 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   if (flags.json) process.stdout.write(`${printableJson({ file, ...calibration, figures })}\n`);
   else process.stdout.write(describeCalibration(calibration, figures, file));
   if (reason === null) return 0;
-  process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(reason)}\n`);
+  process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(withFlags(reason))}\n`);
   return 3;
 }
 

@@ -1,7 +1,6 @@
-import { fileOr, listOf } from '../options/kinds.ts';
 import { COMPARE_OPTIONS } from '../options/verbs.ts';
 import { command } from './command.ts';
-import { flagOption, JOURNAL_AND_JSON, SAMPLED } from './flags.ts';
+import { JOURNAL_AND_JSON, SAMPLED } from './flags.ts';
 
 // The calibrations beside the journal may be of other variants.
 const { variants: _, ...WITHOUT_VARIANTS } = COMPARE_OPTIONS;
@@ -17,13 +16,12 @@ export const COMPARE = command({
     items: SAMPLED.items,
     price: { ...COMPARE_OPTIONS.price, about: 'Price of every model: US dollars per million input and output tokens.' },
     k: { ...COMPARE_OPTIONS.k, default: undefined, defaultAbout: 'auto' },
-    calibration: flagOption(listOf(fileOr<never>('a calibration', () => false)), {
-      group: 'Voting',
-      about: 'Files of what is known already. Models with a calibration here are not asked again.',
+    calibrations: {
+      ...COMPARE_OPTIONS.calibrations,
       defaultAbout: 'those beside the journal',
       hint: 'files...',
       withoutAbout: 'Measure all models.',
-    }),
+    },
     ...JOURNAL_AND_JSON,
   },
   examples: [

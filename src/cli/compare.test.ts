@@ -153,7 +153,10 @@ describe('compare', { concurrency: 2 }, () => {
     );
     assert.equal(again.subtasks[0].cheapest, 4);
     const refused = [
-      [[...sized, '1,x', '--models', CHEAP], /Expected whole numbers of at least 1/],
+      [
+        [...sized, '1,x', '--models', CHEAP],
+        /^mdap: --steps-per-subtask: expected a whole number of at least 1, got "x"/,
+      ],
       [[...sized, '2,2', '--models', CHEAP], /^mdap: --steps-per-subtask: expected each once, got 2 twice/],
       [['compare', 'hanoi-flag', ...sized.slice(2), '2', '--models', CHEAP], /"hanoi-flag": expected `subtasks`/],
     ] as const;

@@ -6,6 +6,7 @@ import { readCalibrationFile } from '../open-calibration.ts';
 import { aheadOf } from '../plan.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
+import { withFlags } from './flag-names.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile } from './journal-files.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
@@ -14,15 +15,17 @@ import { loadProcess } from './process-source.ts';
 import { pausable } from './run.ts';
 import { plural, printable, printableJson, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-interface CompareFlags extends Omit<VerbFlags<'compare'>, 'items' | 'models' | 'variants'>, SourceFlags {
+interface CompareFlags
+  extends Omit<VerbFlags<'compare'>, 'items' | 'models' | 'variants' | 'calibrations'>,
+    SourceFlags {
   readonly models?: readonly string[];
   /** False for --no-calibration. */
-  readonly calibration?: readonly string[] | false;
+  readonly calibrations?: readonly string[] | false;
 }
 
 /** Exit code 3 where it was interrupted, 1 where no model has figures; what was measured is kept in any case. */
 export async function compareCommand(source: string, flags: CompareFlags): Promise<number> {
-  const { models = [], calibration: given, ...options } = flags;
+  const { models = [], calibrations: given, ...options } = flags;
   if (models.length === 0) {
     throw new UsageError('--models: expected models, as in --models openai/gpt-4.1-mini,openai/gpt-4.1-nano.');
   }
@@ -92,7 +95,8 @@ function describeComparison(processName: string, comparison: Comparison): string
       '',
     );
   }
-  for (const model of models) lines.push(...notesOn(model).map((note) => `${nameOf(model)}: ${printable(note)}`));
+  for (const model of models)
+    lines.push(...notesOn(model).map((note) => `${nameOf(model)}: ${printable(withFlags(note))}`));
   lines.push(...subtasks.map(describeSubtasks));
   lines.push(`prices that were not given are those of ${prices}; a model that it does not know has an unknown cost`);
   return `${lines.join('\n')}\n`;

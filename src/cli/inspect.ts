@@ -12,6 +12,7 @@ import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/j
 import { reasonOf } from '../core/run-end.ts';
 import { openJournalReader } from '../defaults.ts';
 import { certificateOf } from '../statistics/certificate.ts';
+import { withFlags } from './flag-names.ts';
 import type { JournalFlags } from './options.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
 import {
@@ -100,7 +101,7 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
   const reason = reasonOf(live.end);
   const run = `${shellWord(runId)}${journalFlag(flags.journal)}`;
   const lines = [
-    `run ${printable(runId)} of ${printable(live.process)}: ${status}${reason === null ? '' : `: ${printable(reason)}`}`,
+    `run ${printable(runId)} of ${printable(live.process)}: ${status}${reason === null ? '' : `: ${printable(withFlags(reason))}`}`,
     `  input      ${printable(truncate(JSON.stringify(live.input), 100))}`,
     `  settings   ${printable(truncate(JSON.stringify(live.settings), 100))}`,
     `  steps      ${showCount(totals.steps)}${describeWrongSteps(totals)}`,
@@ -141,7 +142,7 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
 
 function describeNote({ atMs, code, detail }: NoteEntry): string {
   const { stepIndex, message } = gistOf(detail);
-  const text = message !== undefined ? `step ${stepIndex}: ${message}` : JSON.stringify(detail);
+  const text = message !== undefined ? `step ${stepIndex}: ${withFlags(message)}` : JSON.stringify(detail);
   const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ');
   return `${time} ${printable(code)}: ${printable(truncate(text, MAX_NOTE_CHARS))}`;
 }

@@ -28,7 +28,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       onExitCode: (code) => {
         exitCode = code;
       },
-      onRefused: (text) => complain(`${text.trim().replace(/^error: /, '')} (--help shows what is expected)`),
+      onRefused: (text) =>
+        complain(
+          `${text
+            .trim()
+            .replace(/^error: /, '')
+            .replaceAll('\n', ' ')} (--help shows what is expected)`,
+        ),
     });
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -50,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const MAX_HELP_COLUMNS = 100;
 
 function complain(text: string): void {
-  process.stderr.write(`mdap: ${printable(text.replaceAll('\n', ' '))}\n`);
+  process.stderr.write(`mdap: ${printable(text)}\n`);
 }
 
 /** Options by the names that the command line has for them. */

@@ -1,5 +1,5 @@
 import { optionsIn } from '../options/check.ts';
-import type { OptionsOf } from '../options/option.ts';
+import type { Options, OptionsOf } from '../options/option.ts';
 import { OPTIONS, type Verb } from '../options/verbs.ts';
 
 /** What every command has that looks at runs or writes them. */
@@ -19,6 +19,9 @@ export type VerbFlags<V extends Verb> = Partial<Omit<VerbOptions<V>, 'journal' |
 
 /** Only the options of a verb, without those of the command line alone. */
 export function verbOptions<const V extends Verb>(verb: V, flags: object): Partial<VerbOptions<V>> {
-  const { calibration, ...options } = flags as { readonly calibration?: unknown };
-  return optionsIn(OPTIONS[verb], calibration === false ? options : flags) as Partial<VerbOptions<V>>;
+  const table: Options = OPTIONS[verb];
+  const given = Object.entries(flags).filter(
+    ([name, value]) => value !== false || table[name]?.withoutAbout === undefined,
+  );
+  return optionsIn(table, Object.fromEntries(given)) as Partial<VerbOptions<V>>;
 }

@@ -1,6 +1,7 @@
 import { type CalibratedPlan, plan } from '../plan.ts';
 import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
 import { type Plan, scalingLaws } from '../planning/scaling-laws.ts';
+import { withFlags } from './flag-names.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';
@@ -64,7 +65,7 @@ function describeCalibratedPlan(processName: string, planned: CalibratedPlan): s
     describeFloor(planned),
     ...describeCannot(rules).map(printable),
     ...rules.flatMap((rule) => describeUndecided(rule, steps)),
-    ...doubts.map(printable),
+    ...doubts.map((doubt) => printable(withFlags(doubt))),
   ];
   if (sample.costUsd === null) lines.push('the cost needs a price: --price IN,OUT in US dollars per million tokens');
   return `${lines.join('\n')}\n`;
@@ -84,7 +85,7 @@ export function describeCannot(rules: readonly RuleForecast[]): string[] {
     rules.filter(({ cannot }) => cannot !== null),
     ({ cannot }) => cannot!,
   );
-  return [...failed].map(([why, those]) => `${those.map(nameOf).join(' and ')} cannot: ${why}`);
+  return [...failed].map(([why, those]) => `${those.map(nameOf).join(' and ')} cannot: ${withFlags(why)}`);
 }
 
 function describeUndecided(rule: RuleForecast, steps: number): string[] {

@@ -225,7 +225,7 @@ describe('options', () => {
     assert.deepEqual(given.at(-1), {
       journal: '.mdap/journal.db',
       models: ['a/b', 'simulated:p=1,v=0.5'],
-      calibration: ['x.json', 'y.json'],
+      calibrations: ['x.json', 'y.json'],
     });
     const run = COMMANDS.find(({ name }) => name === 'run')!;
     assert.deepEqual((await call(run, '--escalate', 'none')).given.at(-1), {

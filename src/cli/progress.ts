@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { OnEvent } from '../core/events.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
+import { withFlags } from './flag-names.ts';
 import { plural, printable, showCompact, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {
@@ -138,7 +139,7 @@ export function progress(options: {
   }
 
   function say(message: string): void {
-    output.write(`${isLive ? ERASE_LINE : ''}${printable(message)}\n`);
+    output.write(`${isLive ? ERASE_LINE : ''}${printable(withFlags(message))}\n`);
   }
 
   return (event) => {

@@ -1,6 +1,7 @@
 import { gistOf } from '../core/notes.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { ItemsView, NoteView, RunCommands, SampleView } from '../inspection/api.ts';
+import { withFlags } from './flag-names.ts';
 import { html, type Markup } from './markup.ts';
 import type { Report, ReportedStep } from './report-data.ts';
 import { charts } from './report-figures.ts';
@@ -78,7 +79,7 @@ function summary({ run, items, settledBy, wasted, firstWrongStep }: Report): Mar
 <p class="kind">Report of a run</p>
 <h1>${run.runId}</h1>
 <p class="lead"><span class="status ${run.status}">${run.status}</span> ${run.process} with ${run.model}</p>
-${run.reason === null ? '' : html`<p class="reason">${run.reason}</p>`}
+${run.reason === null ? '' : html`<p class="reason">${withFlags(run.reason)}</p>`}
 <p class="quiet">begun ${showTime(run.createdAtMs)}, last written ${showTime(run.updatedAtMs)}${wasted === null ? '' : `; besides: ${describeWaste(wasted)}`}</p>
 <dl class="tiles">${tiles.map(([name, value, more]) => html`<div><dt>${name}</dt><dd>${value}</dd><dd class="quiet">${more}</dd></div>`)}</dl>
 </header>`;
@@ -270,7 +271,7 @@ function notes({ notes: shown }: Report): Markup | '' {
       [...alike.values()].map((group) => {
         const [{ atMs, code, detail }] = group as [NoteView];
         const { message } = gistOf(detail);
-        const text = message !== undefined ? `${stepsOf(group)}: ${message}` : JSON.stringify(detail);
+        const text = message !== undefined ? `${stepsOf(group)}: ${withFlags(message)}` : JSON.stringify(detail);
         return [showTime(atMs).replace(' UTC', ''), code, cut(text, 300)];
       }),
     ),

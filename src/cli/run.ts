@@ -10,6 +10,7 @@ import { readCalibrationFile } from '../open-calibration.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import type { Certificate } from '../statistics/certificate.ts';
+import { withFlags } from './flag-names.ts';
 import { calibrationFile } from './journal-files.ts';
 import { type JournalFlags, type VerbFlags, verbOptions } from './options.ts';
 import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
@@ -158,7 +159,7 @@ export function exitCodeOf(result: RunResult, journalFile: string): number {
 /** Says on stderr why a run has not come to its end, and what to do next. */
 export function exitCodeWith({ status, reason }: Pick<RunResult, 'status' | 'reason'>, next: string): number {
   if (status !== 'done') {
-    const why = printable(reason ?? status).replace(/[^.?!]$/, '$&.');
+    const why = printable(withFlags(reason ?? status)).replace(/[^.?!]$/, '$&.');
     process.stderr.write(`mdap: ${status}: ${why} ${next}\n`);
   }
   return EXIT_CODES[status];

@@ -230,7 +230,9 @@ export function defineProcess<Input, State, Action, Observation = unknown, Given
  */
 export function inSubtasks(process: AnyProcess, stepsPerSubtask: number): AnyProcess {
   if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
-    throw new UsageError(`stepsPerSubtask: expected a whole number of at least 1, got ${stepsPerSubtask}.`);
+    throw new UsageError(`expected a whole number of at least 1, got ${stepsPerSubtask}.`, {
+      option: 'stepsPerSubtask',
+    });
   }
   if (stepsPerSubtask === 1) return process;
   const { name, subtasks } = process;

@@ -35,10 +35,10 @@ describe('a budget', () => {
       const halves: [Partial<RunOptions>, RegExp][] = [
         [
           { budgetUsd: whole.costUsd! / 2 },
-          /^the run's budget of \$0\.\d+ is reached: .* resume with a higher --budget-usd/,
+          /^the run's budget of \$0\.\d+ is reached: .* resume with a higher options\.budgetUsd/,
         ],
-        [{ budgetTokens: Math.round(tokens / 2) }, /budget of \d+ tokens is reached.*--budget-tokens/],
-        [{ budgetCalls: 50 }, /budget of 50 calls is reached: 50 calls spent.*--budget-calls/],
+        [{ budgetTokens: Math.round(tokens / 2) }, /budget of \d+ tokens is reached.*options\.budgetTokens/],
+        [{ budgetCalls: 50 }, /budget of 50 calls is reached: 50 calls spent.*options\.budgetCalls/],
         [{ budgetMinutes: whole.wallMs / 60_000 / 2 }, /budget of [\d.]+ minutes is reached.*--budget-minutes/],
       ];
       for (const [budget, message] of halves) {
@@ -75,7 +75,7 @@ describe('a budget', () => {
     for (const options of [{ model: unpriced }, { panel: [unpriced] }, { verifier: unpriced }]) {
       await assert.rejects(play({ journal, budgetUsd: 1, ...options }), (thrown) => {
         assert.ok(thrown instanceof UsageError);
-        assert.match(thrown.message, /^budget: a limit in dollars needs the price of unpriced/);
+        assert.match(thrown.message, /^budgetUsd: a limit in dollars needs the price of unpriced/);
         return true;
       });
     }

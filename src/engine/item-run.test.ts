@@ -229,7 +229,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     const journal = memoryJournal();
     const paused = await mapped(items, { sink: cut, journal, budgetCalls: 50 });
     assert.equal(paused.status, 'paused');
-    assert.match(paused.reason!, /--budget-calls/);
+    assert.match(paused.reason!, /options\.budgetCalls/);
     assert.ok(paused.samples + (paused.wasted?.samples ?? 0) <= 50);
     assert.equal((await mapped(items, { sink: cut, journal, budgetCalls: 1_000 })).status, 'done');
     assert.deepEqual(cut.all, whole.all);

@@ -343,7 +343,7 @@ describe('refused', () => {
     const other = { name: 'count', version: '2' };
     assert.throws(
       () => requireSameProcess(calibration, other, { isAccepted: false }),
-      /made for process "count" version "1", this is "count" version "2".*--accept-calibration/,
+      /made for process "count" version "1", this is "count" version "2".*options\.acceptCalibration/,
     );
     requireSameProcess(calibration, other, { isAccepted: true });
     assert.throws(
@@ -356,11 +356,11 @@ describe('refused', () => {
     const calibration = await calibrationOf({ sampleSteps: 2 });
     assert.deepEqual(readCalibration(JSON.parse(JSON.stringify(calibration)), 'here'), calibration);
     for (const value of [null, 1, {}, { ...calibration, format: 'x' }]) {
-      assert.throws(() => readCalibration(value, 'here'), /^UsageError: here: expected a calibration/);
+      assert.throws(() => readCalibration(value, 'here'), /^UsageError: calibration: here: expected a calibration/);
     }
     assert.throws(
       () => readCalibration({ ...calibration, format: 'mdap-calibration-1' }, 'here'),
-      /^UsageError: here: expected .* mdap-calibration-2, got mdap-calibration-1, .*calibrate again/,
+      /^UsageError: calibration: here: expected .* mdap-calibration-2, got mdap-calibration-1, .*calibrate again/,
     );
     const counts = { right: 1, wrong: 0, flagged: 0, topRival: 0 };
     const [one] = calibration.classes;

@@ -40,14 +40,14 @@ export async function openRun<Input, State, Action>(
   if (candidateKey(found.input) !== candidateKey(given)) {
     throw new UsageError(
       `run ${JSON.stringify(runId)} has another input (${JSON.stringify(found.input).slice(0, 200)}): resume it without ` +
-        'an input, or choose another --run-id.',
+        'an input, or choose another options.runId.',
     );
   }
   const changes = await changesSince(found, fingerprint, journal);
   if (changes.length > 0 && !acceptChange) {
     throw new ProcessError(
       `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
-        'Its votes were given to the old definition: start a new run, or go on with --accept-change.',
+        'Its votes were given to the old definition: start a new run, or resume with options.acceptChange.',
       { code: 'changed' },
     );
   }

@@ -482,7 +482,7 @@ describe('what it refuses', () => {
     });
     await assert.rejects(replayed(journal, {}, changed), (thrown) => {
       assert.ok(thrown instanceof ProcessError && thrown.code === 'changed');
-      assert.match(thrown.message, /version was "1", is "2".*--accept-change\.$/);
+      assert.match(thrown.message, /version was "1", is "2".*options\.acceptChange\.$/);
       return true;
     });
     const { result } = await replayed(journal, { acceptChange: true }, changed);

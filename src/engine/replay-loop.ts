@@ -128,7 +128,7 @@ export async function replayRecorded(
   if (changes.length > 0 && !dependencies.acceptChange) {
     throw new ProcessError(
       `process ${JSON.stringify(process.name)} changed since run ${runId}: ${changes.join('; ')}. Its samples answer the ` +
-        'old definition: give that one, or read them by this one all the same with --accept-change.',
+        'old definition: give that one, or read them by this one all the same with options.acceptChange.',
       { code: 'changed' },
     );
   }

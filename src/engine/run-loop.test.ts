@@ -280,7 +280,7 @@ describe('limits (J7, J8)', () => {
     const first = await start({ ...options, maxSteps: 5 });
     assert.deepEqual([first.status, first.steps, first.state.step], ['paused', 5, 5]);
     assert.equal(first.end.code, 'max-steps');
-    assert.match(first.reason ?? '', /limit of 5 steps \(--max-steps\)/);
+    assert.match(first.reason ?? '', /limit of 5 steps \(options\.maxSteps\)/);
     const { model, calls } = watched(noisyModel(virtualClock()));
     const again = await start({ ...options, maxSteps: 5, model });
     assert.deepEqual([again.status, again.steps, calls], ['paused', 5, []]);
@@ -292,7 +292,7 @@ describe('limits (J7, J8)', () => {
     const { journal, first, process, acted } = await tiedRun();
     assert.deepEqual([first.status, first.steps, first.state.step, first.undecided], ['paused', 3, 3, 1]);
     assert.equal(first.end.code, 'undecided');
-    assert.match(first.reason ?? '', /step 3 is undecided after 4 samples \(votes 2 : 2\).*--max-votes/);
+    assert.match(first.reason ?? '', /step 3 is undecided after 4 samples \(votes 2 : 2\).*options\.maxVotes/);
     assert.equal((await journal.decisions('run')).length, 3, 'no plurality, no decision');
     assert.deepEqual(acted, [0, 1, 2], 'and no effect');
     const [note] = await journal.notes('run');

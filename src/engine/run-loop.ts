@@ -219,7 +219,7 @@ class Run<Input, State, Action> {
       if (this.#stepIndex >= limit) {
         return maxSteps === undefined
           ? stopped('not-done', `not done after the ${limit} steps that the process takes: a decision was wrong`)
-          : paused('max-steps', `reached the limit of ${limit} steps (--max-steps)`);
+          : paused('max-steps', `reached the limit of ${limit} steps (options.maxSteps)`);
       }
       if (items !== undefined) await items.read(this.#state);
       const outcome = await this.#decide();
@@ -569,7 +569,7 @@ class Run<Input, State, Action> {
       'undecided',
       `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
         `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
-        'then resume with a higher --max-votes or another model',
+        'then resume with a higher options.maxVotes or another model',
     );
   }
 

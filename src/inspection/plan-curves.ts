@@ -33,15 +33,15 @@ type Rates = Required<Pick<PlanQuery, 'p' | 'v' | 'rho' | 'm' | 'target'>> & Pic
  */
 export function answerPlan(query: PlanQuery): PlanAnswer {
   const { steps, p, v = 1, rho = 0, target = DEFAULT_TARGET, m = 1, k, sampleCostUsd } = query;
-  if (!(p > 0 && p < 1)) throw new UsageError(`p: expected a number above 0 and below 1, got ${p}.`);
+  if (!(p > 0 && p < 1)) throw new UsageError(`expected a number above 0 and below 1, got ${p}.`, { option: 'p' });
   if (!Number.isSafeInteger(steps) || steps < 1 || steps > MAX_STEPS) {
-    throw new UsageError(`steps: expected a whole number from 1 to 1e12, got ${steps}.`);
+    throw new UsageError(`expected a whole number from 1 to 1e12, got ${steps}.`, { option: 'steps' });
   }
   if (k !== undefined && !(Number.isSafeInteger(k) && k >= 1 && k <= MAX_MARGIN)) {
-    throw new UsageError(`k: expected a whole number from 1 to ${MAX_MARGIN}, got ${k}.`);
+    throw new UsageError(`expected a whole number from 1 to ${MAX_MARGIN}, got ${k}.`, { option: 'k' });
   }
   if (m !== 1 && rho > 0)
-    throw new UsageError(`m: expected 1 with rho above 0, got ${m}: the formulas for m take rho as 0.`);
+    throw new UsageError(`expected 1 with rho above 0, got ${m}: the formulas for m take rho as 0.`, { option: 'm' });
   const rates: Rates = { p, v, rho, m, target, sampleCostUsd };
   const least = leastMargin(rates, steps);
   const margin = typeof least === 'number' ? least : null;

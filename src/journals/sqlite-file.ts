@@ -32,13 +32,10 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
   const { file } = options;
   const exists = existsSync(file);
   if (!exists && options.mustExist) {
-    throw new JournalError(
-      `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`,
-      {
-        code: 'unknown-run',
-        recovery: 'stop',
-      },
-    );
+    throw new JournalError(`there is no journal at ${file}: \`mdap run\` makes one, options.journal names another.`, {
+      code: 'unknown-run',
+      recovery: 'stop',
+    });
   }
   if (!exists) {
     makeFolder(dirname(resolve(file)));
@@ -163,7 +160,7 @@ export function toJournalError(thrown: unknown, file: string): JournalError {
     case READONLY:
     case CANTOPEN:
       return new JournalError(
-        `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see \`--journal\`.`,
+        `journal ${file} cannot be written (${said}): expected a file in a folder you may write to; see options.journal.`,
         { code: 'not-writable', cause },
       );
     case IOERR:

@@ -109,7 +109,7 @@ function toReadError(thrown: unknown, file: string): unknown {
   const { errcode, code } = thrown as { errcode?: number; code?: string };
   const cause = thrown;
   if (code === 'ENOENT') {
-    const message = `there is no journal at ${file}: \`mdap run\` makes one, \`--journal FILE\` names another.`;
+    const message = `there is no journal at ${file}: \`mdap run\` makes one, options.journal names another.`;
     return new JournalError(message, { code: 'no-journal', cause });
   }
   const primary = thrown instanceof SyntaxError ? CORRUPT : errcode === undefined ? undefined : errcode & 0xff;

@@ -106,7 +106,7 @@ export class Failures {
       return { code: 'no-credit', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
     }
     if (statusCode === 429) {
-      return { code: 'rate-limit', recovery: 'retry', advice: 'lower --max-concurrency if this goes on' };
+      return { code: 'rate-limit', recovery: 'retry', advice: 'lower options.maxConcurrency if this goes on' };
     }
     if ([408, 409, 425].includes(statusCode) || statusCode >= 500) {
       return { code: 'unavailable', recovery: 'retry', advice: 'the fault is on its side; resume when it is back' };

@@ -78,7 +78,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
     if (room < 1) {
       throw new ModelError(
         `gguf: expected a prompt of less than ${evaluator.mostTokens} tokens, got ${inputTokens}: shorten it, or serve ` +
-          'the model with a larger context (llama-server) and use --base-url.',
+          'the model with a larger context (llama-server) and use options.baseUrl.',
         { code: 'rejected', recovery: 'pause' },
       );
     }

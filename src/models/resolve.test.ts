@@ -201,7 +201,8 @@ describe('anything else', () => {
       'constructor',
     ]) {
       const message = await usageErrorOf(name);
-      for (const form of ['simulated:', 'openai/', '--base-url', 'gguf:']) assert.ok(message.includes(form), message);
+      for (const form of ['simulated:', 'openai/', 'options.baseUrl', 'gguf:'])
+        assert.ok(message.includes(form), message);
     }
   });
 });

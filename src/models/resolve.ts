@@ -32,7 +32,7 @@ export interface ResolveModelOptions {
 
 const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
-  '`--base-url http://localhost:8080/v1 --model NAME` (an OpenAI-compatible server) or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
+  'a name that the OpenAI-compatible server at options.baseUrl knows, or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
 /** Whether a model that is named so, and asked there, is simulated: it is made at once and knows its own rates. */
 export function isSimulated(name: string, baseUrl: string | undefined): boolean {
@@ -111,7 +111,9 @@ export async function resolveBatchModel(
   const { baseUrl, price, environment, folder, clock } = options;
   const [provider, modelId] = baseUrl === undefined ? split(name, '/') : ['openai', name];
   if (modelId === '')
-    throw new UsageError(`batch: expected provider/model or a name that --base-url knows, got ${name}.`);
+    throw new UsageError(`expected provider/model or a name that the server at options.baseUrl knows, got ${name}.`, {
+      option: 'model',
+    });
   const { packageName, exports } = await providerPackage(provider, folder);
   const create = exports.createOpenAI as ((settings: object) => BatchProvider) | undefined;
   const { apiKey, keyName } = serverKey(environment);
@@ -120,9 +122,9 @@ export async function resolveBatchModel(
       ? (exports[exportNameOf(provider)] as BatchProvider | undefined)
       : create?.({ baseURL: baseUrl, apiKey: apiKey || 'none' });
   if (typeof found?.experimental_batch !== 'function') {
-    throw new UsageError(
-      `batch: ${packageName} offers no batches: install its current version, or do without --batch.`,
-    );
+    throw new UsageError(`${packageName} offers no batches: install its current version, or omit it.`, {
+      option: 'batch',
+    });
   }
   const full = baseUrl === undefined ? await catalogPrice(provider, modelId, new Date(clock.now())) : undefined;
   const half = full && {
@@ -181,8 +183,8 @@ async function providerPackage(provider: string, folder: string | undefined) {
   const exports = await importPackage(packageName, {
     folder,
     missing:
-      `the package of this provider is not installed; install it: npm install ${packageName} (or use --base-url for an ` +
-      'OpenAI-compatible server).',
+      `the package of this provider is not installed; install it: npm install ${packageName} (or use ` +
+      'options.baseUrl for an OpenAI-compatible server).',
   });
   return { packageName, exports };
 }
@@ -199,7 +201,7 @@ async function providerModel(provider: string, model: string, folder: string | u
   if (typeof found?.languageModel !== 'function') {
     throw new UsageError(
       `expected ${packageName} to export the provider \`${exportName}\`, it does not: use another provider, or ` +
-        '--base-url for an OpenAI-compatible server.',
+        'options.baseUrl for an OpenAI-compatible server.',
     );
   }
   try {

@@ -397,7 +397,9 @@ test('a process without reference or reply is refused, with what to do', async (
     const request = requestOf(STATES[0], 0, defineProcess({ ...HANOI, [missing]: undefined }));
     await assert.rejects(modelOf({}).generate(request), (thrown) => {
       assert.ok(thrown instanceof UsageError);
-      return /needs a process with `reference` and `reply`: add them, or choose another --model/.test(thrown.message);
+      return /needs a process with `reference` and `reply`: add them, or choose another options\.model/.test(
+        thrown.message,
+      );
     });
   }
   const { subject: _, ...request } = requestOf(STATES[0], 0);

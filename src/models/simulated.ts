@@ -189,7 +189,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   function simulateStep(prompt: Prompt, subject: StepSubject | undefined): SimulatedStep {
     if (subject?.process.reference === undefined || subject.form.reply === undefined) {
       throw new UsageError(
-        'the simulated model needs a process with `reference` and `reply`: add them, or choose another --model.',
+        'the simulated model needs a process with `reference` and `reply`: add them, or choose another options.model.',
       );
     }
     const { process, state, proposed } = subject;

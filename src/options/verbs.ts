@@ -248,12 +248,12 @@ export const COMPARE_OPTIONS = {
   calibrations: option(
     listOf(
       fileOr<Calibration>('a calibration', () => true),
-      { hint: 'files...' },
+      { hint: 'files...', split: (file) => [file] },
     ),
     {
       group: 'Voting',
       about: 'What is known already: models with a calibration here are not asked again.',
-      flag: null,
+      flag: 'calibration',
       isJournaled: false,
     },
   ),

@@ -139,8 +139,9 @@ function classFigures({ classes, steps }: Calibration, index: number): ClassFigu
   const early = votesOf(steps, index, 'first').filter(hasVotes);
   if (early.length === 0) {
     throw new UsageError(
-      `calibration: every sample of ${model} (${variant}) was red-flagged: expected at least one vote. Look at its replies, ` +
+      `every sample of ${model} (${variant}) was red-flagged: expected at least one vote. Look at its replies, ` +
         'then change the prompt, the parser or the model, or calibrate without it.',
+      { option: 'calibration' },
     );
   }
   const all = votesOf(steps, index, 'all').filter(hasVotes);
@@ -223,8 +224,10 @@ export function requireClass(figures: CalibrationFigures, voter: VoterName): Cla
   const { model, variant } = voter;
   const known = figures.classes.map((one) => `${one.model} (${one.variant})`).join(', ');
   throw new UsageError(
-    `calibration: expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the ` +
-      'same --model, --panel and --variants, or take those of the calibrated model for it with --accept-calibration.',
+    `expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the same ` +
+      'options.model, options.panel and options.variants, or take those of the calibrated model for it with ' +
+      'options.acceptCalibration.',
+    { option: 'calibration' },
   );
 }
 
@@ -300,25 +303,29 @@ export function requireSameProcess(
   const { name, version } = calibration.process;
   if (options.isAccepted || (name === process.name && version === process.version)) return;
   throw new UsageError(
-    `calibration: it was made for process ${JSON.stringify(name)} version ${JSON.stringify(version)}, this is ` +
+    `it was made for process ${JSON.stringify(name)} version ${JSON.stringify(version)}, this is ` +
       `${JSON.stringify(process.name)} version ${JSON.stringify(process.version)}: calibrate again, or use it all the same ` +
-      'with --accept-calibration.',
+      'with options.acceptCalibration.',
+    { option: 'calibration' },
   );
 }
 
 /**
  * A calibration from the JSON of its file.
+ * @param file where it was read, to be named in errors; undefined for one given in code
  * @throws {UsageError} for anything else.
  */
-export function readCalibration(value: unknown, where: string): Calibration {
+export function readCalibration(value: unknown, file?: string): Calibration {
+  const refuse = (problem: string) =>
+    new UsageError(file === undefined ? problem : `${file}: ${problem}`, { option: 'calibration' });
   const calibration = value as Calibration | null;
   const format = typeof calibration === 'object' ? (calibration?.format as unknown) : undefined;
   if (format !== CALIBRATION_FORMAT) {
-    throw new UsageError(
+    throw refuse(
       typeof format === 'string' && /^mdap-calibration-\d+$/.test(format)
-        ? `${where}: expected a calibration of the format ${CALIBRATION_FORMAT}, got ${format}, of another version of mdap: ` +
-            'calibrate again (`mdap calibrate`), or do without (--no-calibration).'
-        : `${where}: expected a calibration (${CALIBRATION_FORMAT}), as \`mdap calibrate\` writes it; make one with that command.`,
+        ? `expected a calibration of the format ${CALIBRATION_FORMAT}, got ${format}, of another version of mdap: ` +
+            'calibrate again (`mdap calibrate`), or omit options.calibration.'
+        : `expected a calibration (${CALIBRATION_FORMAT}), as \`mdap calibrate\` writes it; make one with that command.`,
     );
   }
   const { classes, steps, process } = calibration!;
@@ -333,7 +340,7 @@ export function readCalibration(value: unknown, where: string): Calibration {
       const seen = step?.classes;
       return Array.isArray(seen) && seen.length === classes.length && seen.every(isCounted);
     });
-  if (!isWhole) throw new UsageError(`${where}: the calibration is damaged: make it again with \`mdap calibrate\`.`);
+  if (!isWhole) throw refuse('the calibration is damaged: make it again with `mdap calibrate`.');
   return calibration!;
 }
 

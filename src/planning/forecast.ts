@@ -248,7 +248,7 @@ function evidenceForecast(context: Context, voters: readonly ClassFigures[]): Ru
     if (cannot === null) rule = evidenceRule({ ...known, maxError, maxVotes });
   } catch (thrown) {
     if (!(thrown instanceof UsageError)) throw thrown;
-    cannot = thrown.message.replace(/^evidence: /, '').replace(/\.$/, '');
+    cannot = thrown.problem.replace(/\.$/, '');
   }
   if (rule === undefined) {
     return { rule: 'evidence', voters: names, margin: null, maxVotes: null, cannot, outlook: null };

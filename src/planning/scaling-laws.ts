@@ -51,15 +51,18 @@ export function scalingLaws(input: PlanInput): Plan {
   const m = input.stepsPerSubtask ?? 1;
   const target = input.target ?? 0.95;
   between('p', p, 0, 1);
-  if (!(v > 0 && v <= 1)) throw new UsageError(`v: expected a share above 0 and at most 1, got ${v}.`);
+  if (!(v > 0 && v <= 1)) {
+    throw new UsageError(`expected a share above 0 and at most 1, got ${v}.`, { option: 'v' });
+  }
   between('target', target, 0, 1);
   atLeastOne('steps', steps);
-  atLeastOne('stepsPerSubtask (m)', m);
-  if (input.margin !== undefined) atLeastOne('margin (k)', input.margin);
+  atLeastOne('stepsPerSubtask', m);
+  if (input.margin !== undefined) atLeastOne('margin', input.margin);
   if (p <= 0.5) {
     throw new UsageError(
-      `p: expected more than 0.5, got ${p}. Voting cannot help where a vote is wrong at least as often as right: ` +
+      `expected more than 0.5, got ${p}. Voting cannot help where a vote is wrong at least as often as right: ` +
         'make the step smaller, change its prompt, or use a better model.',
+      { option: 'p' },
     );
   }
   const decisions = steps / m;
@@ -113,7 +116,8 @@ export function requireSteps(process: AnyProcess, input: unknown, why = ''): num
   const steps = process.steps?.(input);
   if (steps === undefined) {
     throw new UsageError(
-      `steps: process ${JSON.stringify(process.name)} does not say how many it takes${why}; give the number as --steps.`,
+      `process ${JSON.stringify(process.name)} does not say how many it takes${why}: give the number.`,
+      { option: 'steps' },
     );
   }
   return steps;
@@ -141,7 +145,8 @@ export async function planByRates(process: AnyProcess, input: unknown, options: 
   const { rule = 'ahead-by-k', k, model, target, steps, stepsPerSubtask, sampleCostUsd } = options;
   if (rule !== 'ahead-by-k') {
     throw new UsageError(
-      `rule: expected ahead-by-k, the only one that can be planned, got ${rule}: give k as a number instead of 'auto'.`,
+      `expected ahead-by-k, the only one that can be planned, got ${rule}: give options.k as a number instead of 'auto'.`,
+      { option: 'rule' },
     );
   }
   const p = options.p ?? model?.rates?.p;
@@ -149,8 +154,9 @@ export async function planByRates(process: AnyProcess, input: unknown, options: 
   const price = options.price ?? model?.price;
   if (p === undefined) {
     throw new UsageError(
-      'p: expected the success rate of a vote, which is not known of this model: measure it on a sample of steps and ' +
-        'give it as --p 0.99, or choose k yourself with --k 3.',
+      'expected the success rate of a vote, which is not known of this model: measure it on a sample of steps and give it, ' +
+        'as in 0.99, or choose options.k yourself.',
+      { option: 'p' },
     );
   }
   const margin = k === 'auto' ? undefined : k;
@@ -210,12 +216,12 @@ function wrongOdds(p: number, margin: number): number {
 
 function between(what: string, value: number, low: number, high: number): void {
   if (!(value > low && value < high)) {
-    throw new UsageError(`${what}: expected a number above ${low} and below ${high}, got ${value}.`);
+    throw new UsageError(`expected a number above ${low} and below ${high}, got ${value}.`, { option: what });
   }
 }
 
 function atLeastOne(what: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {
-    throw new UsageError(`${what}: expected a whole number of at least 1, got ${value}.`);
+    throw new UsageError(`expected a whole number of at least 1, got ${value}.`, { option: what });
   }
 }

@@ -97,7 +97,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
 
 async function listen(server: Server, host: string, wanted: number): Promise<number> {
   if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535) {
-    throw new UsageError(`port: expected a whole number from 0 to 65535, got ${wanted}.`);
+    throw new UsageError(`expected a whole number from 0 to 65535, got ${wanted}.`, { option: 'port' });
   }
   const last = wanted === 0 ? 0 : Math.min(wanted + PORTS_TRIED, 65_535);
   for (let port = wanted; ; port++) {
@@ -109,9 +109,11 @@ async function listen(server: Server, host: string, wanted: number): Promise<num
       const { code, message } = thrown as NodeJS.ErrnoException;
       if (code === 'EADDRINUSE' && port < last) continue;
       if (code === 'EADDRINUSE') {
-        throw new UsageError(`port: all of ${wanted} to ${last} are in use: choose another with --port, or 0 for any.`);
+        const problem = `all of ${wanted} to ${last} are in use: choose another, or 0 for any.`;
+        throw new UsageError(problem, { option: 'port' });
       }
-      throw new UsageError(`host: expected an address of this machine where this user may listen: ${message}.`);
+      const problem = `expected an address of this machine where this user may listen: ${message}.`;
+      throw new UsageError(problem, { option: 'host' });
     }
   }
 }

@@ -142,7 +142,7 @@ export class Steps {
       404,
       'unknown-sample',
       `step ${step} of run ${JSON.stringify(runId)}: the journal has no draw ${draw} of it. Texts of decided steps are kept as ` +
-        '`--record` says: those of contested and flagged ones by default.',
+        'the option `record` says: those of contested and flagged ones by default.',
     );
   }
 

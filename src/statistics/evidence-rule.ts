@@ -20,22 +20,24 @@ export interface EvidenceRuleOptions extends VoterModel {
 export function evidenceRule(options: EvidenceRuleOptions): StopRule {
   const { maxError, classes, costs = classes.map(() => 1) } = options;
   if (!(maxError > 0 && maxError < 0.5)) {
-    throw new UsageError(`maxError (eps): expected a number above 0 and below 0.5, got ${maxError}.`);
+    throw new UsageError(`expected a number above 0 and below 0.5, got ${maxError}.`, { option: 'maxError' });
   }
   if (costs.length !== classes.length || !costs.every((cost) => cost > 0 && Number.isFinite(cost))) {
-    throw new UsageError(`costs: expected a positive number for each of the ${classes.length} classes, got ${costs}.`);
+    const problem = `expected a positive number for each of the ${classes.length} classes, got ${costs}.`;
+    throw new UsageError(problem, { option: 'costs' });
   }
   const enough = Math.log1p(-maxError) - Math.log(maxError);
   const { evidence, votes: unanimous } = strongest(options, enough);
   const limit = options.maxVotes ?? Math.min(MAX_VOTES, Math.max(MIN_LIMIT, 4 * unanimous));
   if (!Number.isSafeInteger(limit) || limit < 1) {
-    throw new UsageError(`maxVotes: expected a whole number of at least 1, got ${limit}.`);
+    throw new UsageError(`expected a whole number of at least 1, got ${limit}.`, { option: 'maxVotes' });
   }
   if (unanimous > limit) {
     throw new UsageError(
-      `evidence: ${Number.isFinite(unanimous) ? `${unanimous} agreeing votes` : `more than ${MAX_VOTES} agreeing votes`} would be ` +
+      `${Number.isFinite(unanimous) ? `${unanimous} agreeing votes` : `more than ${MAX_VOTES} agreeing votes`} would be ` +
         `needed for an error of at most ${maxError.toPrecision(2)} a step, and the vote limit is ${limit}: errors of one step ` +
-        'are too much alike. Use variants or further models, a check, a lower target, or a higher --max-votes.',
+        'are too much alike. Use variants or further models, a check, a lower options.target, or a higher options.maxVotes.',
+      { option: 'rule' },
     );
   }
   return {

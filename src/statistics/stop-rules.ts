@@ -104,7 +104,7 @@ export function fixedMajority(options: { votes: number }): StopRule {
 export function adaptiveConsistency(options: { confidence?: number; maxVotes?: number } = {}): StopRule {
   const confidence = options.confidence ?? 0.95;
   if (!(confidence > 0.5 && confidence < 1)) {
-    throw new UsageError(`confidence: expected a number above 0.5 and below 1, got ${confidence}.`);
+    throw new UsageError(`expected a number above 0.5 and below 1, got ${confidence}.`, { option: 'confidence' });
   }
   // The least a for each b, found once: it grows with b.
   const thresholds: number[] = [];
@@ -220,13 +220,15 @@ export function ruleByName(name: string, options: { k?: number; maxVotes?: numbe
     case 'early-stopping':
       return earlyStoppingWindows({ window: k, maxVotes });
     default:
-      throw new UsageError(`rule: expected one of ${RULE_NAMES.join(', ')}, got ${JSON.stringify(name)}.`);
+      throw new UsageError(`expected one of ${RULE_NAMES.join(', ')}, got ${JSON.stringify(name)}.`, {
+        option: 'rule',
+      });
   }
 }
 
 function positiveInteger(what: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new UsageError(`${what}: expected a whole number of at least 1, got ${value}.`);
+    throw new UsageError(`expected a whole number of at least 1, got ${value}.`, { option: what });
   }
   return value;
 }
@@ -238,7 +240,8 @@ function defaultLimit(size: number): number {
 function voteLimit(maxVotes: number, least: number): number {
   positiveInteger('maxVotes', maxVotes);
   if (maxVotes < least) {
-    throw new UsageError(`maxVotes: expected at least ${least}, the votes this rule needs to decide, got ${maxVotes}.`);
+    const problem = `expected at least ${least}, the votes this rule needs to decide, got ${maxVotes}.`;
+    throw new UsageError(problem, { option: 'maxVotes' });
   }
   return maxVotes;
 }

@@ -123,7 +123,8 @@ export const USUAL_METHODS: readonly string[] = [
 export function methodByName(text: string): Method {
   const [name = '', given] = text.split(/@(.*)/s);
   if (!Object.hasOwn(METHODS, name)) {
-    throw new UsageError(`methods: expected some of ${Object.keys(METHODS).join(', ')}, got ${JSON.stringify(text)}.`);
+    const problem = `expected some of ${Object.keys(METHODS).join(', ')}, got ${JSON.stringify(text)}.`;
+    throw new UsageError(problem, { option: 'methods' });
   }
   const { sizes: defaults, create } = METHODS[name]!;
   const sizes: Record<string, number | undefined> = { ...defaults };
@@ -132,7 +133,7 @@ export function methodByName(text: string): Method {
     if (!Object.hasOwn(defaults, size)) {
       const known = Object.keys(defaults);
       const expected = known.length === 0 ? `no sizes of ${name}` : `${known.join('=N or ')}=N behind ${name}@`;
-      throw new UsageError(`methods: expected ${expected}, got ${JSON.stringify(part)}.`);
+      throw new UsageError(`expected ${expected}, got ${JSON.stringify(part)}.`, { option: 'methods' });
     }
     sizes[size] = sizeOf(`${name}@${size}`, value, { least: LEAST[size] ?? 1, most: MOST[size] });
   }
@@ -143,5 +144,6 @@ function sizeOf(what: string, text: string, { least, most }: { least: number; mo
   const size = text.trim() === '' ? Number.NaN : Number(text);
   if (Number.isSafeInteger(size) && size >= least && (most === undefined || size <= most)) return size;
   const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new UsageError(`methods: expected a whole number ${range} as ${what}, got ${JSON.stringify(text)}.`);
+  const problem = `expected a whole number ${range} as ${what}, got ${JSON.stringify(text)}.`;
+  throw new UsageError(problem, { option: 'methods' });
 }

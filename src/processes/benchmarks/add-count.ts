@@ -60,7 +60,8 @@ export function addCount(): Process<AddInput, AddCountState, number> {
 function countBy(numbers: number): Process<AddInput, AddCountState, readonly number[]> {
   if (numbers > MAX_COUNTED) {
     throw new UsageError(
-      `stepsPerSubtask: expected at most ${MAX_COUNTED} with process "add-count", which counts no further in a column, got ${numbers}.`,
+      `expected at most ${MAX_COUNTED} with process "add-count", which counts no further in a column, got ${numbers}.`,
+      { option: 'stepsPerSubtask' },
     );
   }
   const sentence = `The next ${numbers} numbers in the sequence are `;
