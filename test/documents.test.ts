@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
+import { ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
 
 const NAMES = ['README.md', 'ARCHITECTURE.md', 'AGENTS.md', 'CHANGELOG.md', 'BENCHMARKS.md'];
 const documents = NAMES.filter((name) => existsSync(join(ROOT, name))).map((name) => ({
@@ -85,9 +86,7 @@ describe('every document', () => {
 
 describe('the README', () => {
   it('names options that exist', async () => {
-    const { stdout } = await mdap(['--help']);
-    const commands = [...stdout.matchAll(/^ {2}([\w-]+) .*\[options\]/gm)].map(([, name]) => name!);
-    assert.ok(commands.length > 15, stdout);
+    const commands = COMMANDS.map(({ name }) => name);
     // All in one process: starting one takes longer than all of them.
     const script = `import { main } from './src/cli/main.ts'; for (const name of process.argv.slice(1)) await main([name, '--help']);`;
     const args = ['--conditions=mdap-source', '--input-type=module', '-e', script, ...commands];

@@ -36,12 +36,14 @@ export const REHEARSE = command({
     }),
     requestsPerMinute: {
       ...SAMPLING.requestsPerMinute,
+      kind: wholeNumber(),
       group: 'Limits',
       about: 'Requests per minute; more are answered by 429.',
       defaultAbout: 'no limit',
     },
     tokensPerMinute: {
       ...SAMPLING.tokensPerMinute,
+      kind: wholeNumber(),
       group: 'Limits',
       about: 'Tokens per minute, input and output together; more are answered by 429.',
       defaultAbout: 'no limit',

@@ -55,7 +55,9 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
   } catch (thrown) {
     await model.close?.();
     if (thrown instanceof MdapError) throw thrown;
-    throw new UsageError(`port: expected one that this program may listen at, got ${port}: ${messageOf(thrown)}.`);
+    throw new UsageError(`expected one that this program may listen at, got ${port}: ${messageOf(thrown)}.`, {
+      option: 'port',
+    });
   }
   // What came on stdin does not come again.
   const input = flags.input === '@-' ? JSON.stringify(raw) : flags.input;

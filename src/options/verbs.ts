@@ -224,7 +224,7 @@ const { model: ______, ...MODEL_SETTINGS } = MODEL;
 export const COMPARE_OPTIONS = {
   models: option(models, {
     group: 'Model',
-    about: 'The models to compare, each named as options.model of a run is.',
+    about: 'The models to compare, each named as for a run.',
     isJournaled: false,
     isRequired: true,
   }),

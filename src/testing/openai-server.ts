@@ -286,7 +286,7 @@ function checkOptions({
   port,
 }: OpenAiServerOptions) {
   const refuse = (name: string, expected: string, got: number) => {
-    throw new UsageError(`${name}: expected ${expected}, got ${got}.`);
+    throw new UsageError(`expected ${expected}, got ${got}.`, { option: name });
   };
   for (const [name, value] of Object.entries({ ...latency, batchMs })) {
     if (!(value >= 0 && Number.isFinite(value))) refuse(name, 'a number of at least 0', value);
