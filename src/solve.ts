@@ -1,5 +1,6 @@
 import { UsageError } from './core/errors.ts';
 import type { AnyProcess, OutlineRow } from './core/process.ts';
+import { addFlag, isOwnCode } from './core/red-flags.ts';
 import type { SolveOracle } from './decomposition/process.ts';
 import type { Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
@@ -74,8 +75,8 @@ async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: 
       processSource: process.name,
       onEvent: (event) => {
         onEvent?.(event);
-        const failure = event.type === 'sample-landed' ? /^([a-z-]+): /.exec(event.sample.flag?.detail ?? '') : null;
-        if (failure !== null) refused[failure[1]!] = (refused[failure[1]!] ?? 0) + 1;
+        const code = event.type === 'sample-landed' ? event.sample.flag?.code : undefined;
+        if (code !== undefined && isOwnCode(code)) addFlag(refused, code);
       },
     },
   );

@@ -1,5 +1,5 @@
 import { unknownRun } from '../core/journal.ts';
-import { RED_FLAG_CODES } from '../core/red-flags.ts';
+import { codesOf, RED_FLAG_CODES } from '../core/red-flags.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import type { ReplayCost, ReplayedStep, ReplayResult } from '../engine/replay-loop.ts';
 import { replay } from '../replay.ts';
@@ -74,7 +74,7 @@ function describeReplay(result: ReplayResult, journalFile: string): string {
       of(was),
       of(is),
     ];
-    const codes = RED_FLAG_CODES.filter((code) => (before.flags[code] ?? 0) + (after.flags[code] ?? 0) > 0);
+    const codes = codesOf(before.flags, after.flags);
     return [
       row('decided', ({ decidedSteps }) => showCount(decidedSteps)),
       row('wrong', ({ wrongSteps }) => (wrongSteps === null ? '-' : showCount(wrongSteps))),

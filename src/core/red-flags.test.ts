@@ -6,13 +6,25 @@
 //  4. Parser, key and check may throw anything; it becomes a flag. Only a wrong process definition is an error.
 //  5. A reply of 5 MB is flagged without being parsed.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import * as fc from '../../test/properties.ts';
 import { type HanoiAction, hanoi } from '../processes/hanoi.ts';
 import { candidateKey } from './candidate.ts';
 import { UsageError } from './errors.ts';
 import type { Sample } from './model.ts';
-import { RED_FLAG_CODES, type Reader, RedFlag, type RedFlagCode, readReply, redFlag } from './red-flags.ts';
+import {
+  addFlag,
+  addFlags,
+  codesOf,
+  type FlagCounts,
+  flagTotal,
+  isOwnCode,
+  RED_FLAG_CODES,
+  type Reader,
+  RedFlag,
+  readReply,
+  redFlag,
+} from './red-flags.ts';
 import { flagSample } from './sample-flags.ts';
 
 const LIMIT = 750;
@@ -21,7 +33,7 @@ function sampleOf(sample: Partial<Sample>): Sample {
   return { text: 'move = [1, 0, 1]', finishReason: 'stop', inputTokens: 10, outputTokens: 8, latencyMs: 1, ...sample };
 }
 
-function assertFlag(flag: unknown, code: RedFlagCode, detail?: RegExp): void {
+function assertFlag(flag: unknown, code: string, detail?: RegExp): void {
   assert.ok(flag instanceof RedFlag, `expected the flag ${code}, got ${JSON.stringify(flag)}`);
   assert.equal(flag.code, code);
   if (detail !== undefined) assert.match(flag.detail, detail);
@@ -109,7 +121,7 @@ test('flagSample says something for every reply, and flags by the codes that exi
       const before = JSON.stringify(sample);
       const flag = flagSample(sampleOf(sample), limit);
       assert.equal(JSON.stringify(sample), before);
-      if (flag !== undefined) return assert.ok(RED_FLAG_CODES.includes(flag.code));
+      if (flag !== undefined) return assert.ok(!isOwnCode(flag.code));
       assert.ok(sample.finishReason === 'stop' && sample.text.trim() !== '' && sample.text.isWellFormed());
       assert.ok((sample.outputTokens ?? sample.text.length / 4) <= limit);
     }),
@@ -249,3 +261,39 @@ test('nothing is repaired: a reply that would need the least repair gives no act
 function raise(what: unknown): never {
   throw what;
 }
+
+describe('codes of a process', () => {
+  test('are taken where they are short words with hyphens, and are no others', () => {
+    for (const code of ['x', 'too-few-parts', 'rule-2', 'constructor', 'a'.repeat(40)]) {
+      assert.deepEqual([redFlag(code, 'why').code, isOwnCode(code)], [code, true]);
+    }
+    for (const code of ['', 'Too-few', 'too few', '-x', 'x-', 'x--y', '2nd', '__proto__', 'ä', 'x\n', 'a'.repeat(41)]) {
+      assert.throws(() => redFlag(code, 'why'), UsageError, code);
+    }
+    for (const code of RED_FLAG_CODES) assert.ok(!isOwnCode(code));
+  });
+
+  test('of a parser and of a check flag a sample; one that cannot be a code ends the run in words', () => {
+    const parse = (text: string) => {
+      if (text === 'long') throw redFlag('too-many-parts', 'two');
+      return text;
+    };
+    const reader = { parse, key: String };
+    assertFlag(readReply('long', reader), 'too-many-parts', /two/);
+    assertFlag(readReply('short', { ...reader, check: () => redFlag('too-few-parts', 'one') }), 'too-few-parts', /one/);
+    assert.throws(() => readReply('short', { ...reader, check: () => redFlag('No code', '') }), UsageError);
+  });
+
+  test('are counted by code, and in bounded number (J5)', () => {
+    const sums: FlagCounts = {};
+    for (let i = 0; i < 1_000; i++) addFlag(sums, `code-${i}`);
+    for (const code of RED_FLAG_CODES) addFlag(sums, code, 2);
+    addFlag(sums, 'code-0');
+    assert.equal(flagTotal(sums), 1_001 + 2 * RED_FLAG_CODES.length);
+    assert.ok(Object.keys(sums).length <= 64 + 1 + RED_FLAG_CODES.length);
+    assert.deepEqual([sums['code-0'], sums.other, sums.illegal], [2, 1_000 - 64, 2]);
+    addFlags(sums, { constructor: 3, 'code-1': 1 });
+    assert.deepEqual([sums['code-1'], sums.other], [2, 1_000 - 64 + 3]);
+    assert.deepEqual(codesOf({ b: 1, malformed: 1 }, { a: 2, c: 0, empty: 1 }), ['empty', 'malformed', 'a', 'b']);
+  });
+});

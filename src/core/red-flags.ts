@@ -1,7 +1,7 @@
 import { messageOf, UsageError } from './errors.ts';
 
 /**
- * Why a sample is not trusted:
+ * Why a sample is not trusted. A process may have codes of its own beside these:
  * - `too-long`: more output tokens than allowed
  * - `truncated`: the model did not finish its reply
  * - `refused`: the provider or the model declined
@@ -13,22 +13,43 @@ import { messageOf, UsageError } from './errors.ts';
 export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal', 'refuted'] as const;
 export type RedFlagCode = (typeof RED_FLAG_CODES)[number];
 
+/** The name of a process's own code: words of lower-case letters and digits with hyphens between them. */
+const OWN_CODE = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const MAX_CODE_CHARS = 40;
+
+const KNOWN_CODES: ReadonlySet<string> = new Set(RED_FLAG_CODES);
+
+/** Whether a code is a process's own, and none of `RED_FLAG_CODES`. */
+export function isOwnCode(code: string): boolean {
+  return !KNOWN_CODES.has(code);
+}
+
 /**
  * A sign that a sample is unreliable. The sample is discarded, never repaired. Parsers may throw it; it is no `Error`,
  * because an expected outcome needs no stack trace, and taking one costs more than the rest of a step.
  */
-export class RedFlag {
-  readonly code: RedFlagCode;
+export class RedFlag<Code extends string = string> {
+  readonly code: Code;
   readonly detail: string;
 
-  constructor(code: RedFlagCode, detail: string) {
+  constructor(code: Code, detail: string) {
     this.code = code;
     this.detail = detail;
   }
 }
 
-/** For parsers (`throw redFlag('malformed', why)`) and checks (`return redFlag('illegal', why)`). */
-export function redFlag(code: RedFlagCode, detail: string): RedFlag {
+/**
+ * For parsers (`throw redFlag('malformed', why)`) and checks (`return redFlag('illegal', why)`). Flags are counted by their
+ * codes everywhere; a code may be the process's own, as `redFlag('too-few-parts', why)`.
+ * @throws {UsageError} for an own code that is not lower-case words with hyphens between them, of 40 characters at most
+ */
+export function redFlag<Code extends string>(code: Code, detail: string): RedFlag<Code> {
+  if (isOwnCode(code) && (code.length > MAX_CODE_CHARS || !OWN_CODE.test(code))) {
+    throw new UsageError(
+      `redFlag: expected a code of lower-case words with hyphens between them, as too-few-parts, of ${MAX_CODE_CHARS} ` +
+        `characters at most, got ${JSON.stringify(code.slice(0, 80))}: what is particular to a reply belongs in the detail.`,
+    );
+  }
   return new RedFlag(code, detail);
 }
 
@@ -77,15 +98,30 @@ export function readReply<Action>(text: string, reader: Reader<Action>): Valid<A
   return { action, key };
 }
 
-/** How many there were of each. */
-export type FlagCounts = Partial<Record<RedFlagCode, number>>;
+/** How many there were of each code. */
+export type FlagCounts = Record<string, number>;
+
+/** Own codes beyond so many are counted together, so that a process that makes codes up cannot let sums grow (J5). */
+const MAX_CODES = 64;
+const OTHER_CODES = 'other';
 
 /** Adds them in place. */
 export function addFlags(sums: FlagCounts, more: FlagCounts = {}): void {
-  for (const code in more) {
-    const flag = code as RedFlagCode;
-    sums[flag] = (sums[flag] ?? 0) + (more[flag] ?? 0);
-  }
+  for (const code in more) addFlag(sums, code, more[code]);
+}
+
+/** Counts one code, in place. */
+export function addFlag(sums: FlagCounts, code: string, count = 1): void {
+  const isNew = !Object.hasOwn(sums, code);
+  const counted = isNew && isOwnCode(code) && Object.keys(sums).length >= MAX_CODES ? OTHER_CODES : code;
+  sums[counted] = (Object.hasOwn(sums, counted) ? sums[counted]! : 0) + count;
+}
+
+/** The codes of these counts: those that every process has in their own order, then the process's own by name. */
+export function codesOf(...counts: readonly FlagCounts[]): string[] {
+  const codes = new Set(counts.flatMap((one) => Object.keys(one).filter((code) => one[code]! > 0)));
+  const own = [...codes].filter(isOwnCode).sort();
+  return [...RED_FLAG_CODES.filter((code) => codes.has(code)), ...own];
 }
 
 export function flagTotal(flags: FlagCounts): number {

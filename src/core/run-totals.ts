@@ -1,5 +1,5 @@
 import { addUsd } from './model.ts';
-import { addFlags, type FlagCounts } from './red-flags.ts';
+import { addFlag, addFlags, type FlagCounts } from './red-flags.ts';
 import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
 import type { Json, SampleEntry, StepEntry } from './step-entries.ts';
 
@@ -164,7 +164,7 @@ export function billOf({ costUsd, wasted }: RunTotals): number | null {
 export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.samples++;
   if (sample.flag === undefined) totals.votes += sample.kind === 'vote' ? 1 : 0;
-  else totals.flags[sample.flag.code] = (totals.flags[sample.flag.code] ?? 0) + 1;
+  else addFlag(totals.flags, sample.flag.code);
   totals.inputTokens += sample.inputTokens ?? 0;
   totals.outputTokens += sample.outputTokens ?? 0;
   totals.costUsd = addUsd(totals.costUsd, sample.costUsd);

@@ -1,4 +1,4 @@
-import type { FlagCounts, RedFlagCode } from './red-flags.ts';
+import type { FlagCounts } from './red-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
 export type Json = any;
@@ -64,7 +64,7 @@ export interface SampleEntry {
   readonly finishReason: string;
   /** Key of the candidate it votes for, of a judgement `yes` or `no`; undefined where it was flagged. */
   readonly candidate: string | undefined;
-  readonly flag: { readonly code: RedFlagCode; readonly detail: string } | undefined;
+  readonly flag: { readonly code: string; readonly detail: string } | undefined;
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
   readonly costUsd: number | null;

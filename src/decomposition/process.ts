@@ -122,7 +122,8 @@ function inputSchema(oracle: SolveOracle | undefined) {
     context: z.RefinementCtx,
   ) => {
     const flag = plan && checkSplit(plan, [problem]);
-    if (flag !== undefined) context.addIssue({ code: 'custom', path: ['plan'], message: flag.detail });
+    if (flag !== undefined)
+      context.addIssue({ code: 'custom', path: ['plan'], message: `${flag.code}: ${flag.detail}` });
   };
   if (oracle === undefined) return given.superRefine(checked);
   const made = z
@@ -190,12 +191,12 @@ function parse(text: string, task: Task, wording: Wording): SolveAction {
   try {
     value = JSON.parse(withoutFence(text));
   } catch (thrown) {
-    throw redFlag('malformed', `malformed-final: expected one JSON object and nothing else: ${messageOf(thrown)}`);
+    throw redFlag('malformed-final', `expected one JSON object and nothing else: ${messageOf(thrown)}`);
   }
   if (z.strictObject({ atomic: z.literal(true) }).safeParse(value).success) return { type: 'atomic' };
   const split = SPLIT_SCHEMA.safeParse(value);
   if (split.success) return { type: 'split', split: split.data };
-  throw redFlag('malformed', `malformed-final: ${describeIssues(split.error.issues.slice(0, 1))}`);
+  throw redFlag('malformed-final', describeIssues(split.error.issues.slice(0, 1)));
 }
 
 /** A fence around the whole is how some models write JSON: it hides nothing. */

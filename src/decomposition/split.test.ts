@@ -24,7 +24,8 @@ function splitOf(given: {
 }
 
 function failureOf(given: Parameters<typeof splitOf>[0], above: readonly string[] = [PROBLEM]): string | undefined {
-  return checkSplit(splitOf(given), above)?.detail;
+  const flag = checkSplit(splitOf(given), above);
+  return flag && `${flag.code}: ${flag.detail}`;
 }
 
 test('what is well-formed is taken, and what kind of answer a part has follows from the composition', () => {

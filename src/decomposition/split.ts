@@ -93,7 +93,7 @@ const PLACEHOLDER = /\{([A-Za-z][A-Za-z0-9_]{0,19})\}/g;
  * @param above the statements that it is a part of, the whole problem first and the one that is split last
  */
 export function checkSplit(split: Split, above: readonly string[]): RedFlag | undefined {
-  const fail = (failure: SplitFailure, detail: string) => redFlag('illegal', `${failure}: ${detail}`);
+  const fail = (failure: SplitFailure, detail: string) => redFlag(failure, detail);
   const { subproblems } = split;
   const ids = new Set(subproblems.map(({ id }) => id));
   if (ids.size < subproblems.length) return fail('malformed-final', 'two subproblems have the same id');

@@ -73,6 +73,6 @@ function readPlan(value: unknown): StepPlan {
     throw new UsageError(`plan: ${describeIssues(read.error.issues.slice(0, 3))}.`);
   }
   const flag = checkSplit(splitOf(read.data), [read.data.problem]);
-  if (flag !== undefined) throw new UsageError(`plan: ${flag.detail}.`);
+  if (flag !== undefined) throw new UsageError(`plan: ${flag.code}: ${flag.detail}.`);
   return read.data;
 }

@@ -1,6 +1,6 @@
 import { addSample, emptyTotals, type Json, type SampleEntry } from '../core/journal.ts';
 import type { FinishReason } from '../core/model.ts';
-import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
+import { isOwnCode, RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import type { Race, StopRule } from '../statistics/stop-rules.ts';
 import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
@@ -107,10 +107,15 @@ export class Recounter {
     }
     const { parse } = ask(form);
     const verdict = readReply(text, { parse, check, key });
-    const isOff = verdict instanceof RedFlag && !this.#redFlags.has(verdict.code);
+    const isOff = verdict instanceof RedFlag && !this.#redFlags.has(kindOf(verdict.code));
     // If it was the parser's, it comes again.
     return isOff ? readReply(text, { parse, key }) : verdict;
   }
+}
+
+/** A process's own codes go with `illegal`: it is its own rules that refuse the reply. */
+function kindOf(code: string): RedFlagCode {
+  return isOwnCode(code) ? 'illegal' : (code as RedFlagCode);
 }
 
 /** What draws.ts puts for half a surrogate pair. */

@@ -282,6 +282,19 @@ describe('red flags', () => {
     });
   }
 
+  test("a process's own code is counted by itself, and goes with illegal", async () => {
+    const check: typeof DEFINITION.check = (action, state) =>
+      action > state + 1 ? redFlag('too-far', 'one at a time') : undefined;
+    const process = defineProcess({ ...DEFINITION, check });
+    const { journal, decisions, result } = await flaggedOnce((state) => counted(state, 2), process);
+    assert.deepEqual([result.flagged, result.flags], [4, { 'too-far': 4 }]);
+    const on = await replayed(journal, {}, process);
+    assertSame(decisions, on.steps);
+    assert.deepEqual([on.result.before.flags, on.result.after.flags], [{ 'too-far': 4 }, { 'too-far': 4 }]);
+    const off = await replayed(journal, { redFlags: without('illegal') }, process);
+    assert.deepEqual([off.result.outcomes.different, off.result.after.flags], [4, {}]);
+  });
+
   test('that hid another one gives way to it', async () => {
     const { journal } = await flaggedOnce((state) => ({
       text: counted(state, 2),

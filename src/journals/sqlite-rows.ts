@@ -269,7 +269,7 @@ export interface SampleRow {
   text: string;
   finish_reason: string;
   candidate: string | null;
-  flag_code: SampleEntry['flag'] extends infer F | undefined ? (F extends { code: infer C } ? C : never) | null : never;
+  flag_code: string | null;
   flag_detail: string | null;
   input_tokens: number | null;
   output_tokens: number | null;

@@ -14,7 +14,7 @@ import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
-import { RedFlag, type RedFlagCode, readReply } from '../core/red-flags.ts';
+import { RedFlag, readReply } from '../core/red-flags.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import { type HanoiState, hanoi } from '../processes/hanoi.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
@@ -56,7 +56,7 @@ function requestOf(state: unknown, draw: number, process: AnyProcess = HANOI): M
 }
 
 interface Reading {
-  readonly flag: RedFlagCode | undefined;
+  readonly flag: string | undefined;
   readonly isRight: boolean;
   readonly key: string | undefined;
 }

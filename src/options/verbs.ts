@@ -349,7 +349,8 @@ export const REPLAY_OPTIONS = {
   ...JOURNAL,
   redFlags: option(someOf(RED_FLAG_CODES), {
     group: 'Voting',
-    about: 'The red flags that count. Whatever is chosen, malformed samples have no action to vote for.',
+    about:
+      'The red flags that count; codes of the process itself go with illegal. Malformed samples have no action to vote for.',
     defaultAbout: 'all',
     isJournaled: false,
   }),

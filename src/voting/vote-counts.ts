@@ -1,6 +1,6 @@
 import type { SampleEntry } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import { addFlags, type FlagCounts, type RedFlagCode } from '../core/red-flags.ts';
+import { addFlag, addFlags, type FlagCounts } from '../core/red-flags.ts';
 import type { Race } from '../statistics/stop-rules.ts';
 import type { VoteRecord } from './question.ts';
 
@@ -31,11 +31,11 @@ export class VoteCounts {
     this.#addUsage(inputTokens ?? 0, outputTokens ?? 0, costUsd);
   }
 
-  addFlag(code: RedFlagCode): void {
+  addFlag(code: string): void {
     this.flagged++;
     this.flagsInRow++;
     this.#flags ??= {};
-    this.#flags[code] = (this.#flags[code] ?? 0) + 1;
+    addFlag(this.#flags, code);
   }
 
   addVote(candidate: string, voter: number): void {
