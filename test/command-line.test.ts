@@ -452,3 +452,24 @@ describe('the package', () => {
     assert.ok(flags.malformed > 0, JSON.stringify(flags));
   });
 });
+
+describe('an error in the code of a process', () => {
+  it('is told in one line, and with --stack with all of its stack', async (t) => {
+    const cwd = tempFolder(t);
+    const source = readFileSync(fixture('cli-countdown.ts'), 'utf8').replace(
+      'apply: (_, action) => action,',
+      'apply: (state, action) => far(state, action),\n  reply: String,',
+    );
+    const far =
+      "function far(state: number, action: number): number {\n  if (state === 5) throw new Error('too far');\n  return action;\n}";
+    writeFileSync(join(cwd, 'breaks.ts'), `${source}\n${far}\n`);
+    const args = ['run', 'breaks.ts', '--input', '{"from":9}', '--model', 'simulated:p=1'];
+    const short = await mdap(args, { cwd });
+    assert.equal(short.code, 1, short.stderr);
+    assert.match(short.stderr, /`apply` threw at step 4.*too far/);
+    assert.doesNotMatch(short.stderr, /^ {4}at /m);
+    const long = await mdap([...args, '--stack'], { cwd });
+    assert.match(long.stderr, /`apply` threw at step 4.*too far/);
+    assert.match(long.stderr, /^Error: too far\n {4}at far \(.*breaks\.ts:\d+:\d+\)$/m);
+  });
+});

@@ -4,6 +4,7 @@ import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { flagOf, withFlags } from './flag-names.ts';
 import { createProgram } from './program.ts';
+import { stackOf } from './stack.ts';
 import { printable, printableLines } from './terminal.ts';
 import { readVersion } from './version.ts';
 
@@ -42,6 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     if (thrown instanceof MdapError) {
       complain(describeError(thrown, asked));
+      process.stderr.write(stackOf(thrown));
       if (thrown instanceof UsageError || thrown.code === 'unknown-run') return 2;
       // Later in the run a full disk pauses it; before it, the same command again goes on as well.
       return thrown.code === 'disk-full' ? 3 : 1;

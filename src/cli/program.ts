@@ -6,6 +6,7 @@ import { parseAs } from '../options/kinds.ts';
 import { GROUPS, type Option, type Options } from '../options/option.ts';
 import { COMMAND_GROUPS, type CommandSpec } from './command.ts';
 import { flagName, hasFlag, withFlags } from './flag-names.ts';
+import { STACK_FLAG } from './stack.ts';
 
 type Details = Awaited<ReturnType<NonNullable<CommandSpec['details']>>>;
 
@@ -65,6 +66,9 @@ function addOptions(command: MdapCommand, options: Options): void {
       } else if (option.synonymOf !== undefined) command.synonyms.set(name, flagName(option.synonymOf));
     }
   }
+  command.addOption(
+    new CommandOption(STACK_FLAG, "Print the stack of an error in a process's own code").helpGroup(`${GROUPS[0]}:`),
+  );
   command.addHelpOption(new CommandOption('-h, --help', 'Print this help').helpGroup(`${GROUPS[0]}:`));
 }
 

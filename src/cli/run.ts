@@ -15,6 +15,7 @@ import { calibrationFile } from './journal-files.ts';
 import { type JournalFlags, type VerbFlags, verbOptions } from './options.ts';
 import { type LoadedProcess, loadProcess, sourceOf } from './process-source.ts';
 import { progress } from './progress.ts';
+import { stackOf } from './stack.ts';
 import {
   plural,
   printable,
@@ -157,10 +158,16 @@ export function exitCodeOf(result: RunResult, journalFile: string): number {
 }
 
 /** Says on stderr why a run has not come to its end, and what to do next. */
-export function exitCodeWith({ status, reason }: Pick<RunResult, 'status' | 'reason'>, next: string): number {
+export function exitCodeWith(
+  {
+    status,
+    end,
+  }: { readonly status: RunResult['status']; readonly end: { readonly message: string; readonly error?: unknown } },
+  next: string,
+): number {
   if (status !== 'done') {
-    const why = printable(withFlags(reason ?? status)).replace(/[^.?!]$/, '$&.');
-    process.stderr.write(`mdap: ${status}: ${why} ${next}\n`);
+    const why = printable(withFlags(end.message)).replace(/[^.?!]$/, '$&.');
+    process.stderr.write(`mdap: ${status}: ${why} ${next}\n${stackOf(end.error)}`);
   }
   return EXIT_CODES[status];
 }
