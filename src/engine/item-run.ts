@@ -41,7 +41,7 @@ type Prepared = { readonly item: Item } & (
 /**
  * Many inputs of one process as one run: a step of the run is a step of an item, one item after the other. So all that
  * holds for a run holds for the whole: one journal, one budget, one certificate, resumable anywhere. As items do not depend
- * on each other, `StepVotes` votes on many at once; decisions are made in the order of the items.
+ * on each other, `Lookahead` votes on many at once; decisions are made in the order of the items.
  */
 export class Mapping implements ItemsOfRun<MapState> {
   readonly process: AnyProcess;

@@ -3,12 +3,13 @@ import { candidateKey } from '../core/candidate.ts';
 import type { Escalation } from '../core/events.ts';
 import { type AheadEntry, type SampleEntry, type Waste, wasteOf } from '../core/journal.ts';
 import { Slots } from '../voting/draw-slots.ts';
-import { InFlight } from '../voting/in-flight.ts';
-import type { Decision, Question, Undecided, VoteContext, VoteRecord } from '../voting/question.ts';
+import type { Question, VoteContext, VoteRecord } from '../voting/question.ts';
 import { vote } from '../voting/vote.ts';
-import { type OpenVote, Speculation } from './speculation.ts';
+import { AheadSamples } from './ahead-samples.ts';
+import { AheadVote, type AheadVoteEvents } from './ahead-vote.ts';
+import { Speculation } from './speculation.ts';
 
-export interface StepVotesOptions<State, Action> {
+export interface LookaheadOptions<State, Action> {
   readonly context: VoteContext;
   readonly question: (stepIndex: number, state: State) => Question<Action>;
   /** Steps that may be voted on ahead of the one being decided. */
@@ -37,29 +38,33 @@ export interface StepVotesOptions<State, Action> {
 }
 
 /** The votes of a run that asks about later steps before the present one is decided. */
-export class StepVotes<State, Action> {
-  readonly #options: StepVotesOptions<State, Action>;
-  readonly #speculation: Speculation<State, Action, StepVote<State, Action>>;
+export class Lookahead<State, Action> {
+  readonly #options: LookaheadOptions<State, Action>;
+  readonly #speculation: Speculation<State, Action, AheadVote<State, Action>>;
   readonly #slots: Slots;
-  readonly #open = new Set<StepVote<State, Action>>();
+  readonly #events: AheadVoteEvents<State, Action>;
+  readonly #open = new Set<AheadVote<State, Action>>();
   /**
    * What has landed ahead on steps that are not decided, on whatever guess, and is no sample of its step yet. Who asks the
    * same again finds it here.
    */
   readonly #ahead: AheadSamples;
-  #head: StepVote<State, Action> | undefined;
+  #head: AheadVote<State, Action> | undefined;
+  /** Of the step being decided: what the process says of it is no guess. */
+  #headState: State | undefined;
   #calls = 0;
   #wasted = 0;
 
-  constructor(options: StepVotesOptions<State, Action>) {
+  constructor(options: LookaheadOptions<State, Action>) {
     const { depth, maxWaste, context, successor, independent, focus } = options;
     this.#options = options;
     this.#ahead = new AheadSamples(options.recorded.ahead);
     this.#slots = new Slots(context.settings.maxConcurrency);
+    this.#events = this.#createEvents();
     this.#speculation = new Speculation({
       depth,
-      open: (stepIndex, state, onLeader) => this.#start(stepIndex, state, onLeader),
-      independent,
+      open: (stepIndex, state) => this.#start(stepIndex, state),
+      independent: independent && ((state) => this.#guessed(state, () => independent(state))),
       isPartial: focus !== undefined,
       successor: (state, action, stepIndex) => {
         const next = successor(state, action, stepIndex);
@@ -70,11 +75,48 @@ export class StepVotes<State, Action> {
     });
   }
 
+  #createEvents(): AheadVoteEvents<State, Action> {
+    const { context, onSample, onAhead, onEscalation, onWaste } = this.#options;
+    return {
+      onSample: (sample) => {
+        this.#ahead.delete(sample);
+        onSample(sample);
+      },
+      onAhead: (sample, { basis }) => {
+        // A guess is made on plain JSON alone.
+        const entry: AheadEntry = { type: 'ahead', basis: basis!, sample };
+        this.#ahead.add(entry);
+        onAhead(entry);
+      },
+      onLate: (sample) => this.#waste([sample]),
+      onEscalation,
+      onCall: () => {
+        this.#calls++;
+      },
+      // All its calls; what a wide first round leaves over is wanted.
+      onDrop: (calls) => {
+        this.#wasted += calls;
+      },
+      onGone: (cancelled, open) => {
+        this.#open.delete(open);
+        context.inFlight.delete(open.inFlight);
+        if (cancelled > 0) onWaste({ ...wasteOf([]), cancelled });
+      },
+    };
+  }
+
   /** The vote on the step to be decided now, which may have begun before. */
-  head(stepIndex: number, state: State): StepVote<State, Action> {
-    this.#head = this.#speculation.head(stepIndex, state);
-    this.#head.becomeHead();
-    return this.#head;
+  head(stepIndex: number, state: State): AheadVote<State, Action> {
+    this.#headState = state;
+    let head = this.#speculation.head(stepIndex, state);
+    if (head === undefined) {
+      head = this.#start(stepIndex, state);
+      this.#speculation.begin(head);
+    }
+    this.#speculation.extend();
+    head.becomeHead();
+    this.#head = head;
+    return head;
   }
 
   /** The head is decided: what was built on another candidate is dropped. */
@@ -104,102 +146,45 @@ export class StepVotes<State, Action> {
   /** Hash of what its step depends on; undefined where that is no plain JSON: it cannot be told from others. */
   #basisOf(state: State): string | undefined {
     const { focus } = this.#options;
-    return hashOf(focus === undefined ? state : focus(state));
+    const basis = focus === undefined ? state : this.#guessed(state, () => focus(state));
+    return hashOf(basis);
   }
 
   #waste(samples: readonly SampleEntry[]): void {
     if (samples.length > 0) this.#options.onWaste(wasteOf(samples));
   }
 
-  #start(
-    stepIndex: number,
-    state: State,
-    onLeader: (candidate: string, action: Action, isTied: boolean) => void,
-  ): StepVote<State, Action> {
-    const { context, recorded, question, firstDraws, onSample, onAhead, onEscalation, onWaste } = this.#options;
+  /** What the process says of a state that may never come, and fails to, is no guess. If it comes, it fails again. */
+  #guessed<T>(state: State, work: () => T): T | undefined {
+    if (state === this.#headState) return work();
+    try {
+      return work();
+    } catch {
+      return undefined;
+    }
+  }
+
+  #start(stepIndex: number, state: State): AheadVote<State, Action> {
+    const { context, recorded, question, firstDraws } = this.#options;
     const basis = this.#basisOf(state);
-    const ofStep = recorded.samples.filter((sample) => sample.stepIndex === stepIndex);
+    const written = recorded.samples.filter((sample) => sample.stepIndex === stepIndex);
     const ahead = this.#ahead.of(stepIndex).filter((one) => one.basis === basis);
-    const inFlight = new InFlight(context.inFlight);
-    const open: StepVote<State, Action> = new StepVote(stepIndex, state, {
-      basis,
-      inFlight,
-      isWritten: (sample) => ofStep.includes(sample),
-      start: (own) => {
-        const onArrival = (candidate: string, action: unknown, isTied: boolean) =>
-          onLeader(candidate, action as Action, isTied);
-        const paid = [...ofStep, ...ahead.map(({ sample }) => sample)];
-        const guessing = { slots: this.#slots, onLeader: onArrival, firstDraws };
-        return vote(question(stepIndex, state), { ...context, ...own, ...guessing }, paid);
-      },
-      onSample: (sample) => {
-        this.#ahead.delete(sample);
-        onSample(sample);
-      },
-      onAhead: (sample) => {
-        // A guess is made on plain JSON alone.
-        const entry: AheadEntry = { type: 'ahead', basis: basis!, sample };
-        this.#ahead.add(entry);
-        onAhead(entry);
-      },
-      onLate: (sample) => this.#waste([sample]),
-      onEscalation,
-      onCall: () => {
-        this.#calls++;
-      },
-      // All its calls; what a wide first round leaves over is wanted.
-      onDrop: (calls) => {
-        this.#wasted += calls;
-      },
-      onGone: (cancelled) => {
-        this.#open.delete(open);
-        context.inFlight.delete(inFlight);
-        if (cancelled > 0) onWaste({ ...wasteOf([]), cancelled });
-      },
-    });
+    const { inFlight } = context;
+    const open = new AheadVote<State, Action>({ stepIndex, state, basis, written, inFlight, events: this.#events });
+    const onLeader = (candidate: string, action: unknown, isTied: boolean) =>
+      this.#speculation.lead(open, { candidate, action: action as Action, isTied });
+    const paid = [...written, ...ahead.map(({ sample }) => sample)];
+    const own = { ...open.hooks, slots: this.#slots, onLeader, firstDraws };
+    let outcome: AheadVote<State, Action>['outcome'];
+    try {
+      outcome = vote(question(stepIndex, state), { ...context, ...own }, paid);
+    } catch (thrown) {
+      // A question that cannot be asked fails as its vote does: on a guess nobody may ever hear of it.
+      outcome = Promise.reject(thrown);
+    }
+    open.follow(outcome);
     this.#open.add(open);
     return open;
-  }
-}
-
-/** Samples of later steps. By step, so that what happens at one of them costs the same however many there are. */
-class AheadSamples {
-  readonly #steps = new Map<number, AheadEntry[]>();
-
-  constructor(entries: readonly AheadEntry[]) {
-    for (const entry of entries) this.add(entry);
-  }
-
-  get all(): SampleEntry[] {
-    return [...this.#steps.values()].flatMap((entries) => entries.map(({ sample }) => sample));
-  }
-
-  of(stepIndex: number): readonly AheadEntry[] {
-    return this.#steps.get(stepIndex) ?? [];
-  }
-
-  add(entry: AheadEntry): void {
-    const { stepIndex } = entry.sample;
-    const entries = this.#steps.get(stepIndex);
-    if (entries === undefined) this.#steps.set(stepIndex, [entry]);
-    else entries.push(entry);
-  }
-
-  delete(sample: SampleEntry): void {
-    const others = this.of(sample.stepIndex).filter((one) => one.sample !== sample);
-    if (others.length > 0) this.#steps.set(sample.stepIndex, others);
-    else this.#steps.delete(sample.stepIndex);
-  }
-
-  /** Of a step that is decided: nobody finds them any more. */
-  take(stepIndex: number): SampleEntry[] {
-    const entries = this.of(stepIndex);
-    this.#steps.delete(stepIndex);
-    return entries.map(({ sample }) => sample);
-  }
-
-  clear(): void {
-    this.#steps.clear();
   }
 }
 
@@ -211,111 +196,5 @@ function hashOf(value: unknown): string | undefined {
     return createHash('sha256').update(candidateKey(value)).digest('base64url').slice(0, 16);
   } catch {
     return undefined;
-  }
-}
-
-interface StepVoteInit<Action> {
-  readonly basis: string | undefined;
-  readonly inFlight: InFlight;
-  /** Whether it is in the journal as a sample of its step. */
-  readonly isWritten: (sample: SampleEntry) => boolean;
-  readonly start: (
-    own: Pick<VoteContext, 'inFlight' | 'onSample' | 'onEscalation' | 'onCall'>,
-  ) => Promise<Decision<Action> | Undecided>;
-  readonly onSample: (sample: SampleEntry) => void;
-  readonly onAhead: (sample: SampleEntry) => void;
-  /** A sample that landed although its vote was dropped. */
-  readonly onLate: (sample: SampleEntry) => void;
-  readonly onEscalation: (escalation: Escalation) => void;
-  readonly onCall: () => void;
-  /** With the calls made so far. */
-  readonly onDrop: (calls: number) => void;
-  /** Nothing of it is in flight any more. With the calls that were aborted because nobody needs them. */
-  readonly onGone: (cancelled: number) => void;
-}
-
-/** A vote on a step, first of all on a guess. */
-class StepVote<State, Action> implements OpenVote<State> {
-  readonly stepIndex: number;
-  readonly state: State;
-  /** Hash of the state. */
-  readonly basis: string | undefined;
-  /** Those that have landed so far. */
-  readonly samples: SampleEntry[] = [];
-  readonly outcome: Promise<Decision<Action> | Undecided>;
-  /** Resolves when nothing of it is in flight any more. */
-  readonly gone: Promise<void>;
-  readonly #init: StepVoteInit<Action>;
-  readonly #escalations: Escalation[] = [];
-  #isHead = false;
-  #end: 'dropped' | 'suspended' | undefined;
-  #calls = 0;
-  #landed = 0;
-
-  constructor(stepIndex: number, state: State, init: StepVoteInit<Action>) {
-    this.stepIndex = stepIndex;
-    this.state = state;
-    this.basis = init.basis;
-    this.#init = init;
-    this.outcome = init.start({
-      inFlight: init.inFlight,
-      onSample: (sample, isRecorded) => this.#land(sample, isRecorded),
-      onEscalation: (escalation) => {
-        if (this.#isHead) init.onEscalation(escalation);
-        else this.#escalations.push(escalation);
-      },
-      onCall: () => {
-        this.#calls++;
-        init.onCall();
-      },
-    });
-    this.gone = this.outcome.then(
-      ({ type }) => init.onGone(type === 'decided' || this.#isDropped ? this.#calls - this.#landed : 0),
-      // A failure is the head's to tell; a guess that fails may never be asked for.
-      () => init.onGone(this.#isDropped ? this.#calls - this.#landed : 0),
-    );
-  }
-
-  /** What it was guessed on has come true. */
-  becomeHead(): void {
-    if (this.#isHead) return;
-    this.#isHead = true;
-    for (const sample of this.samples) this.#write(sample);
-    for (const escalation of this.#escalations) this.#init.onEscalation(escalation);
-  }
-
-  drop(): void {
-    if (this.#end !== undefined) return;
-    this.#init.onDrop(this.#calls);
-    this.#abort('dropped', 'the step went another way');
-  }
-  suspend(): void {
-    if (this.#end === undefined) this.#abort('suspended', 'the run is paused');
-  }
-
-  get #isDropped(): boolean {
-    return this.#end === 'dropped';
-  }
-
-  #abort(end: 'dropped' | 'suspended', why: string): void {
-    this.#end = end;
-    this.#init.inFlight.abort(new Error(why));
-  }
-
-  #land(sample: SampleEntry, isRecorded: boolean): void {
-    const { onAhead, onLate } = this.#init;
-    if (!isRecorded) this.#landed++;
-    if (this.#isDropped) {
-      if (!isRecorded) onLate(sample);
-      return;
-    }
-    this.samples.push(sample);
-    if (this.#isHead) this.#write(sample);
-    else if (!isRecorded) onAhead(sample);
-  }
-
-  /** As a sample of its step, unless it is one already. */
-  #write(sample: SampleEntry): void {
-    if (!this.#init.isWritten(sample)) this.#init.onSample(sample);
   }
 }

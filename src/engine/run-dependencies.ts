@@ -6,7 +6,7 @@ import type { ItemCounts, ItemsRecord, Journal, Json, StepEntry } from '../core/
 import type { Model } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { Rung, Undecided, VoteSettings } from '../voting/question.ts';
-import type { StepVotesOptions } from './lookahead.ts';
+import type { LookaheadOptions } from './lookahead.ts';
 
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
 export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
@@ -64,7 +64,7 @@ export interface RunDependencies {
   /** Calls that take longer than so many of a hundred of their voter's are made twice. */
   readonly hedgePercentile?: number;
   /** Whether and how far steps are voted on ahead of the one being decided. */
-  readonly speculation?: Pick<StepVotesOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
+  readonly speculation?: Pick<LookaheadOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
   /** Where the steps are those of many inputs. */
   // biome-ignore lint/suspicious/noExplicitAny: a state stands in both positions, and its type does not matter here
   readonly items?: ItemsOfRun<any>;

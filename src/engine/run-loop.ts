@@ -50,7 +50,7 @@ import { InFlight } from '../voting/in-flight.ts';
 import type { Decision, Question, Undecided, VoteContext, VoteRecord } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';
 import { vote } from '../voting/vote.ts';
-import { StepVotes } from './lookahead.ts';
+import { Lookahead } from './lookahead.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
 import type { Answer, RunDependencies } from './run-dependencies.ts';
 
@@ -126,7 +126,7 @@ class Run<Input, State, Action> {
   readonly #drift: { readonly dissent: DriftTest; readonly flags: DriftTest } | undefined;
   readonly #panel: VoterRecords | undefined;
   /** Where steps are voted on ahead. */
-  #stepVotes: StepVotes<State, Action> | undefined;
+  #stepVotes: Lookahead<State, Action> | undefined;
   #state: State;
   #stepIndex: number;
   #totals: RunTotals;
@@ -332,7 +332,7 @@ class Run<Input, State, Action> {
   }
 
   /** @param limit steps of the run */
-  #createStepVotes(limit: number): StepVotes<State, Action> | undefined {
+  #createStepVotes(limit: number): Lookahead<State, Action> | undefined {
     const { speculation, onEvent } = this.#options;
     const { effect, apply, isDone, verification: { verify, isVerifiable } = {}, independence = {} } = this.#process;
     const { focus, next } = independence;
@@ -343,7 +343,7 @@ class Run<Input, State, Action> {
     const isGuess = (state: State) => verify === undefined || isVerifiable?.(state) === false;
     // What an earlier execution drew ahead is used all the same, or counted as wasted.
     if (speculation.depth === 0 && ahead.length === 0) return undefined;
-    return new StepVotes<State, Action>({
+    return new Lookahead<State, Action>({
       ...speculation,
       context: this.#context,
       question: (stepIndex, state) => this.#question(stepIndex, state),

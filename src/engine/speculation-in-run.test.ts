@@ -26,6 +26,7 @@ import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess, type Process } from '../core/process.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { sqliteJournal } from '../journals/sqlite.ts';
+import { scriptedModel } from '../models/scripted.ts';
 import { type SimulatedModelOptions, simulatedModel } from '../models/simulated.ts';
 import type { RunOptions } from '../options.ts';
 import { run } from '../run.ts';
@@ -544,4 +545,52 @@ async function aheadIn(journal: Journal) {
   const writer = await journal.openWriter(RUN_ID);
   await writer.close();
   return writer.resumePoint.ahead;
+}
+
+// The first sample of step 0 is wrong and leads for a while: step 1 is guessed at in a state that never comes.
+for (const part of ['role', 'next', 'focus'] as const) {
+  test(`a guess that \`${part}\` fails at is none, and ends neither run nor program`, async () => {
+    const clock = virtualClock();
+    let failures = 0;
+    const refuse = (state: number): void => {
+      if (state !== 99) return;
+      failures++;
+      throw new Error('there is no such state');
+    };
+    const told = (own: typeof part, state: number) => (own === part ? refuse(state) : undefined);
+    const process = defineProcess<undefined, number, number>({
+      name: 'count',
+      version: '1',
+      start: () => 0,
+      isDone: (state) => state === 3,
+      steps: () => 3,
+      prompt: (state) => ({ user: String(state) }),
+      parse: Number,
+      apply: (_, action) => action,
+      role: (state) => {
+        told('role', state);
+        return undefined;
+      },
+      independence:
+        part === 'role'
+          ? undefined
+          : {
+              focus: (state) => {
+                told('focus', state);
+                return state;
+              },
+              next: (state) => {
+                told('next', state);
+                return undefined;
+              },
+            },
+    });
+    const model = scriptedModel(async ({ prompt, draw }) => {
+      await clock.sleep(draw === 0 ? 5 : 20);
+      return prompt.user === '0' && draw === 0 ? '99' : String(Number(prompt.user) + 1);
+    });
+    const result = await run(process, undefined, { model, k: 2, journal: memoryJournal(), clock, speculate: 4 });
+    assert.deepEqual([result.status, result.state], ['done', 3], result.end.message);
+    assert.ok(failures > 0, 'it was asked about that state');
+  });
 }

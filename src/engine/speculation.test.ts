@@ -37,31 +37,41 @@ interface ChainOptions {
   readonly depth: number;
   readonly end?: number;
   readonly mayStart?: () => boolean;
-  /** Who leads at once, by state. */
-  readonly early?: ReadonlyMap<State, string>;
 }
 
-function makeChain({ depth, end = Number.POSITIVE_INFINITY, mayStart = () => true, early }: ChainOptions) {
+function makeChain({ depth, end = Number.POSITIVE_INFINITY, mayStart = () => true }: ChainOptions) {
   const opened: Vote[] = [];
   const dropped: Vote[] = [];
-  const chain = new Speculation<State, string, Vote>({
+  const start = (stepIndex: number, state: State): Vote => {
+    const vote: Vote = new Vote(
+      stepIndex,
+      state,
+      (candidate, isTied = false) => speculation.lead(vote, { candidate, action: candidate, isTied }),
+      dropped,
+    );
+    opened.push(vote);
+    return vote;
+  };
+  const speculation = new Speculation<State, string, Vote>({
     depth,
-    open: (stepIndex, state, onLeader) => {
-      const vote = new Vote(
-        stepIndex,
-        state,
-        (candidate, isTied = false) => onLeader(candidate, candidate, isTied),
-        dropped,
-      );
-      opened.push(vote);
-      const leader = early?.get(state);
-      if (leader !== undefined) onLeader(leader, leader, false);
-      return vote;
-    },
+    open: start,
     successor: (state, action, stepIndex) => (stepIndex + 1 < end ? state + action : undefined),
     mayStart,
     isOn: (vote, state) => vote.state === state,
   });
+  const chain = {
+    head: (stepIndex: number, state: State): Vote => {
+      let head = speculation.head(stepIndex, state);
+      if (head === undefined) {
+        head = start(stepIndex, state);
+        speculation.begin(head);
+      }
+      speculation.extend();
+      return head;
+    },
+    settle: (candidate: string) => speculation.settle(candidate),
+    drop: () => speculation.drop(),
+  };
   return { chain, opened, dropped };
 }
 
@@ -144,17 +154,6 @@ describe('a chain of votes', () => {
     chain.settle('a');
     chain.head(1, 'a');
     assert.deepEqual([states(opened), dropped], [['', 'a'], []]);
-  });
-
-  test('votes that lead as soon as they are opened are built on at once', () => {
-    const early = new Map([
-      ['', 'a'],
-      ['a', 'b'],
-      ['ab', 'c'],
-    ]);
-    const { chain, opened } = makeChain({ depth: 5, early });
-    chain.head(0, '');
-    assert.deepEqual(states(opened), ['', 'a', 'ab', 'abc']);
   });
 
   test('nothing starts behind the end, and nothing while nothing may start', () => {
@@ -289,7 +288,8 @@ class NaiveChain {
     this.#leaders.set(index, leader);
     const place = this.chain.indexOf(index);
     const next = this.chain[place + 1];
-    if (place >= 0 && next !== undefined && this.opened[next] !== this.opened[index]! + candidate) this.#cut(place + 1);
+    if (place < 0) return;
+    if (next !== undefined && this.opened[next] !== this.opened[index]! + candidate) this.#cut(place + 1);
     this.#grow();
   }
 

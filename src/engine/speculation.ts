@@ -9,12 +9,8 @@ export interface OpenVote<State> {
 export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>> {
   /** How many steps may be voted on ahead of the one being decided. */
   readonly depth: number;
-  /** Starts the vote on a step. `onLeader` is called whenever another candidate leads, or others draw level with it. */
-  readonly open: (
-    stepIndex: number,
-    state: State,
-    onLeader: (candidate: string, action: Action, isTied: boolean) => void,
-  ) => Vote;
+  /** Starts the vote on a step that may come. It may have a leader only after this has returned. */
+  readonly open: (stepIndex: number, state: State) => Vote;
   /** The state that an action would lead to; undefined where there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
   /** The state behind this one, where it is the same whatever is decided; undefined where it depends, or none is known yet. */
@@ -27,7 +23,8 @@ export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>>
   readonly isOn: (vote: Vote, state: State) => boolean;
 }
 
-interface Leader<Action> {
+/** Who leads a vote by what has arrived. */
+export interface Leader<Action> {
   readonly candidate: string;
   readonly action: Action;
   readonly isTied: boolean;
@@ -59,6 +56,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
   #head: Link<State, Action, Vote> | undefined;
   /** The furthest of the chain; of use while there is a head. */
   #last: Link<State, Action, Vote> | undefined;
+  readonly #links = new Map<Vote, Link<State, Action, Vote>>();
   /** How many of the chain are in doubt. */
   #inDoubt = 0;
 
@@ -66,16 +64,32 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     this.#options = options;
   }
 
-  /** The vote on the step to be decided now: one that was started ahead, if it was for this state, or a new one. */
-  head(stepIndex: number, state: State): Vote {
+  /** The vote on the step to be decided now, if it was started ahead for this state; if not, all of the chain is dropped. */
+  head(stepIndex: number, state: State): Vote | undefined {
     const { vote } = this.#head ?? {};
     if (vote?.stepIndex !== stepIndex || !this.#options.isOn(vote, state)) {
       this.drop();
-      this.#head = this.#open(stepIndex, state);
-      this.#last = this.#head;
-    } else if (this.#options.isPartial) this.#refresh(state);
-    this.#extend();
-    return this.#head!.vote;
+      return undefined;
+    }
+    if (this.#options.isPartial) this.#refresh(state);
+    return vote;
+  }
+
+  /** The chain begins anew with this vote, on the step to be decided now. */
+  begin(vote: Vote): void {
+    this.drop();
+    this.#head = this.#add(vote);
+    this.#last = this.#head;
+  }
+
+  /** Another candidate leads a vote, or others draw level with it. What a vote says that is decided or dropped changes nothing. */
+  lead(vote: Vote, leader: Leader<Action>): void {
+    const link = this.#links.get(vote);
+    if (link === undefined) return;
+    link.leader = leader;
+    if (link.next !== undefined && !isBuiltOn(link.next, leader.candidate)) this.#cut(link);
+    this.#watchDoubt(link);
+    this.extend();
   }
 
   /** The head is decided: what was built on this candidate goes on, all else is dropped. */
@@ -85,8 +99,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const { next } = settled;
     if (next !== undefined && !isBuiltOn(next, candidate)) this.#cut(settled);
     this.#head = settled.next?.link;
-    // Whoever leads there from now on, nothing is built on it.
-    this.#detach(settled);
+    this.#remove(settled);
   }
 
   /** The head's state is known now: so is what follows from it whatever is decided there. */
@@ -110,33 +123,31 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const head = this.#head;
     if (head === undefined) return;
     this.#cut(head);
-    head.vote.drop();
+    this.#remove(head);
     this.#head = undefined;
+    head.vote.drop();
   }
 
-  #open(stepIndex: number, state: State): Link<State, Action, Vote> {
-    // A vote may have a leader before it returns.
-    let link: Link<State, Action, Vote> | undefined;
-    let early: Leader<Action> | undefined;
-    const vote = this.#options.open(stepIndex, state, (candidate, action, isTied) => {
-      const leader = { candidate, action, isTied };
-      if (link === undefined) early = leader;
-      else this.#lead(link, leader);
-    });
-    link = { vote, state, leader: early, next: undefined, isInDoubt: false };
+  #add(vote: Vote): Link<State, Action, Vote> {
+    const link: Link<State, Action, Vote> = {
+      vote,
+      state: vote.state,
+      leader: undefined,
+      next: undefined,
+      isInDoubt: false,
+    };
+    this.#links.set(vote, link);
     return link;
   }
 
-  #lead(link: Link<State, Action, Vote>, leader: Leader<Action>): void {
-    link.leader = leader;
-    if (link.next !== undefined && !isBuiltOn(link.next, leader.candidate)) this.#cut(link);
-    this.#watchDoubt(link);
-    this.#extend();
+  #remove(link: Link<State, Action, Vote>): void {
+    this.#detach(link);
+    this.#links.delete(link.vote);
   }
 
   /** Starts the votes that may be started behind the last of the chain. */
-  #extend(): void {
-    const { depth, successor, mayStart, independent } = this.#options;
+  extend(): void {
+    const { depth, open, successor, mayStart, independent } = this.#options;
     while (this.#head !== undefined && this.#inDoubt === 0) {
       const last = this.#last!;
       const { leader, vote, state: at } = last;
@@ -145,7 +156,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
       const guess = leader === undefined || leader.isTied ? undefined : leader;
       const state = certain ?? (guess && successor(at, guess.action, vote.stepIndex));
       if (state === undefined) return;
-      const link = this.#open(vote.stepIndex + 1, state);
+      const link = this.#add(open(vote.stepIndex + 1, state));
       last.next = { candidate: certain === undefined ? guess!.candidate : undefined, link };
       this.#last = link;
     }
@@ -156,7 +167,8 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     const behind: Link<State, Action, Vote>[] = [];
     for (let { next } = link; next !== undefined; { next } = next.link) behind.push(next.link);
     if (behind.length === 0) return;
-    for (const one of [link, ...behind]) this.#detach(one);
+    this.#detach(link);
+    for (const one of behind) this.#remove(one);
     for (const { vote } of behind.reverse()) vote.drop();
     this.#last = link;
   }
