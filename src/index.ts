@@ -34,7 +34,15 @@ export { openAiCompatibleModel } from './models/openai-compatible.ts';
 export { resolveModel } from './models/resolve.ts';
 export { scriptedModel } from './models/scripted.ts';
 export { simulatedModel } from './models/simulated.ts';
-export { type MapOptions, type RunOptions, resumeOptions, type SolveOptions } from './options.ts';
+export {
+  type DecideOptions,
+  type DecomposeOptions,
+  type MapOptions,
+  type PlanOptions,
+  type RunOptions,
+  resumeOptions,
+  type SolveOptions,
+} from './options.ts';
 export { plan } from './plan.ts';
 export { replay } from './replay.ts';
 export { run } from './run.ts';

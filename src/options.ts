@@ -12,7 +12,6 @@ import { PLAIN_RULE, RATES } from './options/voting.ts';
 import { type RuleName, ruleByName, type StopRule } from './statistics/stop-rules.ts';
 import type { VoteSettings } from './voting/question.ts';
 
-export type { Answer } from './engine/run-dependencies.ts';
 export type {
   BenchOptions,
   CalibrateOptions,

@@ -11,7 +11,7 @@ import type { LookaheadOptions } from './lookahead.ts';
 /** Which sampled texts the journal keeps once a step is decided: none, those of contested or flagged steps, or all. */
 export const RECORD_POLICIES = ['none', 'contested', 'all'] as const;
 
-export type RecordPolicy = (typeof RECORD_POLICIES)[number];
+type RecordPolicy = (typeof RECORD_POLICIES)[number];
 
 /** What a person decides: an action, or that of one of the step's draws. */
 export type Answer = { readonly stepIndex: number } & ({ readonly action: unknown } | { readonly draw: number });
@@ -19,7 +19,7 @@ export type Answer = { readonly stepIndex: number } & ({ readonly action: unknow
 /** What an alarm of the drift tests does, beside being journaled. */
 export const DRIFT_POLICIES = ['note', 'pause'] as const;
 
-export type DriftPolicy = (typeof DRIFT_POLICIES)[number];
+type DriftPolicy = (typeof DRIFT_POLICIES)[number];
 
 /** What a run over many inputs asks of them: see `map.ts`. */
 export interface ItemsOfRun<State> {

@@ -77,7 +77,7 @@ export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): 
     if (held !== undefined) {
       throw new JournalError(
         `journal ${file} was made by an earlier mdap, which still writes run ${JSON.stringify(held.run_id)} ` +
-          `(${describeWriter(held)}): wait until it ends, or end it, then try again; or choose another --journal.`,
+          `(${describeWriter(held)}): wait until it ends, or end it, then try again; or choose another options.journal.`,
         { code: 'not-writable' },
       );
     }

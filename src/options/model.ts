@@ -60,6 +60,11 @@ const price: Kind<Price> = {
 
 /** Which model is asked. */
 export const MODEL = {
+  /**
+   * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that
+   * the server at `baseUrl` knows.
+   * @example 'openai/gpt-4.1-mini'
+   */
   model: option(model, {
     group: 'Model',
     about:
@@ -69,12 +74,21 @@ export const MODEL = {
     isJournaled: true,
     isRequired: true,
   }),
+  /**
+   * An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY.
+   * @example 'http://localhost:8080/v1'
+   */
   baseUrl: option(text('url'), {
     group: 'Model',
     about: 'An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY.',
     example: 'http://localhost:8080/v1',
     isJournaled: true,
   }),
+  /**
+   * Price of the model: US dollars per million input and output tokens.
+   * @default the list price, where it is known
+   * @example '0.15,0.60'
+   */
   price: option(price, {
     group: 'Model',
     about: 'Price of the model: US dollars per million input and output tokens.',
@@ -82,6 +96,10 @@ export const MODEL = {
     example: '0.15,0.60',
     isJournaled: true,
   }),
+  /**
+   * Maximum duration of one call.
+   * In milliseconds.
+   */
   timeoutMs: option(aboveZero(), {
     group: 'Model',
     about: 'Maximum duration of one call.',
@@ -89,6 +107,7 @@ export const MODEL = {
     hint: 'ms',
     isJournaled: true,
   }),
+  /** Seed of a simulated model, of sampling on this machine, and of the pauses between retries. */
   seed: option(anyWholeNumber(), {
     group: 'Model',
     about: 'Seed of a simulated model, of sampling on this machine, and of the pauses between retries.',
@@ -98,6 +117,11 @@ export const MODEL = {
 
 /** How samples are drawn from it. */
 export const SAMPLING = {
+  /**
+   * Maximum length of a reply. A longer one is a red flag.
+   * In tokens.
+   * @default 750
+   */
   maxOutputTokens: option(wholeNumber(), {
     group: 'Model',
     about: 'Maximum length of a reply. A longer one is a red flag.',
@@ -105,6 +129,10 @@ export const SAMPLING = {
     unit: 'tokens',
     isJournaled: true,
   }),
+  /**
+   * Temperature of each voter's first sample on a step.
+   * @default 0
+   */
   firstTemperature: option(atLeastZero(), {
     group: 'Model',
     about: "Temperature of each voter's first sample on a step.",
@@ -112,6 +140,10 @@ export const SAMPLING = {
     hint: 't',
     isJournaled: true,
   }),
+  /**
+   * Temperature of all later samples.
+   * @default 0.1
+   */
   temperature: option(atLeastZero(), {
     group: 'Model',
     about: 'Temperature of all later samples.',
@@ -119,24 +151,40 @@ export const SAMPLING = {
     hint: 't',
     isJournaled: true,
   }),
+  /**
+   * Maximum number of calls in flight.
+   * @default 16
+   */
   maxConcurrency: option(wholeNumber(), {
     group: 'Speed',
     about: 'Maximum number of calls in flight.',
     default: 16,
     isJournaled: true,
   }),
+  /**
+   * Maximum number of retries of a call that failed for a reason that may pass.
+   * @default 5
+   */
   maxRetries: option(wholeNumber({ min: 0 }), {
     group: 'Speed',
     about: 'Maximum number of retries of a call that failed for a reason that may pass.',
     default: 5,
     isJournaled: true,
   }),
+  /**
+   * Requests per minute that the provider allows the account. Holds for all runs of this program.
+   * @default found out from its answers
+   */
   requestsPerMinute: option(aboveZero(), {
     group: 'Speed',
     about: 'Requests per minute that the provider allows the account. Holds for all runs of this program.',
     defaultAbout: 'found out from its answers',
     isJournaled: true,
   }),
+  /**
+   * Tokens per minute that the provider allows the account, input and output together.
+   * @default found out from its answers
+   */
   tokensPerMinute: option(aboveZero(), {
     group: 'Speed',
     about: 'Tokens per minute that the provider allows the account, input and output together.',

@@ -2,7 +2,7 @@ import type { Kind } from './kinds.ts';
 
 /** Under which headings options are listed, in help and documents, in this order. */
 export const GROUPS = ['Input and output', 'Model', 'Voting', 'Limits', 'Speed', 'Advanced'] as const;
-export type Group = (typeof GROUPS)[number];
+type Group = (typeof GROUPS)[number];
 
 /** All that is said of an option, in one place. */
 export interface Option<Value, Default extends Value | undefined = Value | undefined, IsRequired = boolean> {

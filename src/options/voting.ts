@@ -42,30 +42,52 @@ const maxVotes = option(wholeNumber(), {
 
 /** By which rule a step is decided, where no calibration is at hand. */
 export const PLAIN_RULE = {
+  /**
+   * The rule by which a step is decided.
+   * @default `ahead-by-k`
+   */
   rule: option(oneOf(RULE_NAMES), {
     group: 'Voting',
     about: 'The rule by which a step is decided.',
     default: 'ahead-by-k',
     isJournaled: true,
   }),
+  /**
+   * Size of the rule: for ahead-by-k the lead over the runner-up that decides.
+   * @default 3
+   */
   k: option(wholeNumber(), {
     group: 'Voting',
     about: 'Size of the rule: for ahead-by-k the lead over the runner-up that decides.',
     default: 3,
     isJournaled: true,
   }),
+  /** Another name of `k`, as the theory calls it: give one of the two. */
   margin,
+  /**
+   * Maximum number of votes on a step. Beyond it the step is undecided.
+   * @default 100, or 20 times `k` if that is more
+   */
   maxVotes,
 };
 
 /** By which rule a step is decided. */
 export const RULE = {
+  /**
+   * The rule by which a step is decided.
+   * @default ahead-by-k; with `calibration` and without `k`, evidence
+   */
   rule: option(oneOf([...RULE_NAMES, 'evidence']), {
     group: 'Voting',
     about: 'The rule by which a step is decided.',
     defaultAbout: 'ahead-by-k; with options.calibration and without options.k, evidence',
     isJournaled: true,
   }),
+  /**
+   * Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the least one that reaches
+   * `target`.
+   * @default 3
+   */
   k: option(orWord('auto', wholeNumber()), {
     group: 'Voting',
     about:
@@ -74,35 +96,54 @@ export const RULE = {
     default: 3,
     isJournaled: true,
   }),
+  /** Another name of `k`, as the theory calls it: give one of the two. */
   margin,
+  /**
+   * Maximum number of votes on a step. Beyond it the step is undecided.
+   * @default 100, or 20 times `k` if that is more
+   */
   maxVotes,
 };
 
 /** Who votes. */
 export const VOTERS = {
+  /**
+   * Number of wordings of the prompt that take turns from the first vote on: its own one, then its variants.
+   * @default 1
+   */
   variants: option(orWord('all', wholeNumber()), {
     group: 'Voting',
     about: 'Number of wordings of the prompt that take turns from the first vote on: its own one, then its variants.',
     default: 1,
     isJournaled: true,
   }),
+  /**
+   * Further models, for steps that the first one contests.
+   * @example 'openai/gpt-4.1,anthropic/claude-haiku-4-5'
+   */
   panel: option(models, {
     group: 'Voting',
     about: 'Further models, for steps that the first one contests.',
     example: 'openai/gpt-4.1,anthropic/claude-haiku-4-5',
     isJournaled: true,
   }),
+  /** The model that is asked whether a contested candidate is right. It may be the one that votes. */
   verifier: option(model, {
     group: 'Voting',
     about: 'The model that is asked whether a contested candidate is right. It may be the one that votes.',
     isJournaled: true,
   }),
+  /**
+   * What takes over a contested step, in this order. Without panel among it, the panel votes from the start.
+   * @default all
+   */
   escalate: option(someOf(ESCALATIONS), {
     group: 'Voting',
     about: 'What takes over a contested step, in this order. Without panel among it, the panel votes from the start.',
     defaultAbout: 'all',
     isJournaled: true,
   }),
+  /** The models that are asked at the steps of a role of the process, in place of `model`. */
   roles: option(roles, {
     group: 'Voting',
     about: 'The models that are asked at the steps of a role of the process, in place of options.model.',
@@ -113,6 +154,10 @@ export const VOTERS = {
 
 /** What a margin or a plan rests on. */
 export const RATES = {
+  /**
+   * Wanted probability that the run makes no wrong decision. Read by the rule evidence and where `k` is auto.
+   * @default 0.95
+   */
   target: option(openShare(), {
     group: 'Voting',
     about:
@@ -121,12 +166,20 @@ export const RATES = {
     hint: 't',
     isJournaled: true,
   }),
+  /**
+   * Number of steps of the run, if the process does not say. Read together with `target`.
+   * @default as the process says
+   */
   steps: option(wholeNumber(), {
     group: 'Advanced',
     about: 'Number of steps of the run, if the process does not say. Read together with options.target.',
     defaultAbout: 'as the process says',
     isJournaled: true,
   }),
+  /**
+   * Success rate of a vote, where `k` is auto and there is no calibration.
+   * @default a simulated model's own
+   */
   p: option(openShare(), {
     group: 'Advanced',
     about: 'Success rate of a vote, where options.k is auto and there is no calibration.',
@@ -134,6 +187,10 @@ export const RATES = {
     hint: 'p',
     isJournaled: true,
   }),
+  /**
+   * Share of samples without a red flag, beside `p`.
+   * @default 1, or a simulated model's own
+   */
   v: option(
     number('a share above 0 and at most 1', (value) => value > 0 && value <= 1),
     {
@@ -148,6 +205,7 @@ export const RATES = {
 
 /** What is known of the voters. */
 export const CALIBRATION = {
+  /** What is known of the voters: a file that mdap calibrate wrote. Or the content of such a file. */
   calibration: option(
     fileOr<Calibration>('a calibration', () => true),
     {
@@ -158,6 +216,7 @@ export const CALIBRATION = {
       isJournaled: true,
     },
   ),
+  /** Use a calibration of another version of the process, or one of another model as if it were of this one. */
   acceptCalibration: option(flag(), {
     group: 'Advanced',
     about: 'Use a calibration of another version of the process, or one of another model as if it were of this one.',
@@ -167,6 +226,10 @@ export const CALIBRATION = {
 
 /** Whether the calibration still holds. */
 export const DRIFT = {
+  /**
+   * What to do when dissents or red flags become more frequent than the calibration found.
+   * @default `note`
+   */
   onDrift: option(oneOf(DRIFT_POLICIES), {
     group: 'Advanced',
     about: 'What to do when dissents or red flags become more frequent than the calibration found.',
