@@ -1,6 +1,6 @@
 import { callPart } from './call-part.ts';
 import type { Form, Process, Prompt } from './process.ts';
-import { RedFlag, readReply } from './red-flags.ts';
+import { isOwnCode, RedFlag, readReply } from './red-flags.ts';
 
 /** What must not change under a run unasked: the journaled votes were given to these prompts. */
 export interface Fingerprint {
@@ -88,13 +88,21 @@ function readingOf<State, Action>(
   reply: string,
 ): Omit<Reading, 'stepIndex'> {
   const read = (text: string): string => {
+    let isParsed = false;
     try {
       const verdict = readReply(text, {
-        parse: (text) => form.parse(text, state),
+        parse: (text) => {
+          const action = form.parse(text, state);
+          isParsed = true;
+          return action;
+        },
         check: check && ((action) => check(action, state)),
         key,
       });
-      return verdict instanceof RedFlag ? verdict.code : `a vote for ${verdict.key}`;
+      if (!(verdict instanceof RedFlag)) return `a vote for ${verdict.key}`;
+      // What a process calls its own flags changes no vote.
+      if (isOwnCode(verdict.code)) return isParsed ? 'illegal' : 'malformed';
+      return verdict.code;
     } catch {
       // A mistake in the definition: it is told when a model's reply comes upon it.
       return 'an error';
