@@ -21,7 +21,7 @@ import {
   sampleHeader,
   sampleNote,
   sampleSample,
-} from '../testing/journal-conformance.ts';
+} from '../testing/journal-entries.ts';
 import { testJournalReader } from '../testing/journal-reader-conformance.ts';
 import { sqliteJournal } from './sqlite.ts';
 import { sqliteJournalReader } from './sqlite-reader.ts';

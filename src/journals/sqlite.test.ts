@@ -31,6 +31,7 @@ import { Worker } from 'node:worker_threads';
 import { JournalError } from '../core/errors.ts';
 import type { Journal } from '../core/journal.ts';
 import { createRandom } from '../core/random.ts';
+import { testJournal } from '../testing/journal-conformance.ts';
 import {
   createAndOpen,
   journalError,
@@ -39,9 +40,8 @@ import {
   sampleNote,
   sampleSample,
   startCheckpoint,
-  testJournal,
   writeAll,
-} from '../testing/journal-conformance.ts';
+} from '../testing/journal-entries.ts';
 import { sqliteJournal } from './sqlite.ts';
 import type { SqliteJournalOptions } from './sqlite-file.ts';
 
