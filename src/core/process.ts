@@ -58,7 +58,7 @@ export interface OutlineRow {
 }
 
 /** How a process lets answers be verified, by code or by a model. */
-export interface Verification<State, Action> {
+interface Verification<State, Action> {
   /**
    * Whether an action is right, where that can be found out more cheaply than the action itself. It is believed: the first
    * answer that it accepts is the decision, without a vote.
@@ -71,7 +71,7 @@ export interface Verification<State, Action> {
 }
 
 /** Which steps of a process do not depend on each other. Such steps are voted on at the same time. */
-export interface Independence<State> {
+interface Independence<State> {
   /**
    * What of a state its step depends on: all functions that see the state of a step, except `apply`, must look at nothing
    * else. Plain JSON. @default the whole state
@@ -86,7 +86,7 @@ export interface Independence<State> {
 }
 
 /** What a simulated model must know of a process, beside its `reference` and `reply`. */
-export interface Simulation<State, Action> {
+interface Simulation<State, Action> {
   /** Plausible wrong actions that pass `check`, the likeliest first. */
   readonly mistakes?: (state: State) => readonly Action[];
   /** The steps of another process that an action consists of, if it does. */
@@ -96,7 +96,7 @@ export interface Simulation<State, Action> {
 }
 
 /** How a run is shown to the people who look at it. */
-export interface View<State> {
+interface View<State> {
   /**
    * A picture of a state for the dashboard: one SVG element, with a `viewBox`. It is shown where no script runs and nothing is
    * loaded. `currentColor` is the colour of text, light or dark; `inspection/picture.ts` lists the page's other colours. Pure.
