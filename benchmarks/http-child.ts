@@ -1,11 +1,12 @@
 // One side of the measurements over HTTP, in a process of its own.
 // Usage: http-child.ts serve LATENCY_MS; prints its URL, and ends with its parent.
-//        http-child.ts engine|launched|small|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
+//        http-child.ts engine|launched|small|undici|fetch URL CALLS AT_ONCE; prints what CALLS calls took after a warm-up.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { request } from 'undici';
 import { growHeapFor, keepHeapSmall } from '../src/cli/heap.ts';
 import type { ItemSink } from '../src/engine/item.ts';
 import type { HttpReport, HttpSide } from './http.ts';
@@ -18,6 +19,7 @@ const { defineProcess, map } = await import('mdap');
 const LABELS = ['billing', 'delivery', 'other'];
 const SYSTEM = `Sort a customer's message. Answer with one word: ${LABELS.join(', ')}.`;
 const MODEL = 'bench';
+const HEADERS = { 'content-type': 'application/json' };
 const MAX_OUTPUT_TOKENS = 750;
 /** Calls that an item takes: ahead-by-3 of votes that agree. */
 const CALLS_PER_ITEM = 3;
@@ -45,7 +47,8 @@ const SIDES: Record<HttpSide, Work> = {
   engine: decideItems,
   launched: decideItems,
   small: decideItems,
-  fetch: fetchBodies,
+  undici: askBy((url, body) => requestBody(url, body)),
+  fetch: askBy((url, body) => fetchBody(url, body)),
 };
 
 if (role === 'serve') serve(Number(rest[0]));
@@ -93,27 +96,41 @@ async function decideItems({ url, calls, atOnce }: { url: string; calls: number;
   }
 }
 
+interface Completion {
+  readonly choices: readonly { readonly message: { readonly content: string } }[];
+}
+
 /** The least that a program does which asks the same. */
-async function fetchBodies({ url, calls, atOnce }: { url: string; calls: number; atOnce: number }): Promise<void> {
-  const headers = { 'content-type': 'application/json' };
-  let next = 0;
-  async function ask(): Promise<void> {
-    for (let call = next++; call < calls; call = next++) {
-      const body = JSON.stringify({
-        model: MODEL,
-        max_tokens: MAX_OUTPUT_TOKENS,
-        temperature: call % CALLS_PER_ITEM === 0 ? 0 : 0.1,
-        messages: [
-          { role: 'system', content: SYSTEM },
-          { role: 'user', content: ticket(Math.floor(call / CALLS_PER_ITEM)) },
-        ],
-      });
-      const response = await fetch(`${url}/chat/completions`, { method: 'POST', headers, body });
-      const { choices } = (await response.json()) as { choices: { message: { content: string } }[] };
-      if (choices[0]?.message.content !== LABELS[0]) throw new Error('expected the first label');
+function askBy(post: (url: string, body: string) => Promise<Completion>): Work {
+  return async ({ url, calls, atOnce }) => {
+    let next = 0;
+    async function ask(): Promise<void> {
+      for (let call = next++; call < calls; call = next++) {
+        const body = JSON.stringify({
+          model: MODEL,
+          max_tokens: MAX_OUTPUT_TOKENS,
+          temperature: call % CALLS_PER_ITEM === 0 ? 0 : 0.1,
+          messages: [
+            { role: 'system', content: SYSTEM },
+            { role: 'user', content: ticket(Math.floor(call / CALLS_PER_ITEM)) },
+          ],
+        });
+        const { choices } = await post(`${url}/chat/completions`, body);
+        if (choices[0]?.message.content !== LABELS[0]) throw new Error('expected the first label');
+      }
     }
-  }
-  await Promise.all(Array.from({ length: atOnce }, ask));
+    await Promise.all(Array.from({ length: atOnce }, ask));
+  };
+}
+
+async function requestBody(url: string, body: string): Promise<Completion> {
+  const reply = await request(url, { method: 'POST', headers: HEADERS, body });
+  return (await reply.body.json()) as Completion;
+}
+
+async function fetchBody(url: string, body: string): Promise<Completion> {
+  const reply = await fetch(url, { method: 'POST', headers: HEADERS, body });
+  return (await reply.json()) as Completion;
 }
 
 /** A server that costs as little as it can, so that its clients are what is measured. */

@@ -270,7 +270,7 @@ describe('a failed call', () => {
       [' \n', /an empty body/],
       ['{"choices": [{"message"', /\{\\"choices\\": \[\{\\"message\\""/],
       ['{"error": {"message": "no such model"}}', /no such model/],
-      ['{"choices": []}', /did not contain any choices/],
+      ['{"choices": []}', /\{\\"choices\\": \[\]\}/],
       ['null', /"null"/],
       ['{"__proto__": {"polluted": true}, "choices": []}', /__proto__/],
       [`\u202e\u009b2J\u2028${'x'.repeat(5_000)}`, /"\\u\{202e\}\\u\{9b\}2J\\u\{2028\}x+…"/],

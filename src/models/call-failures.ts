@@ -4,13 +4,28 @@ import { MdapError, ModelError, type ModelErrorCode, type Recovery } from '../co
 const MAX_EXCERPT_CHARS = 200;
 
 /** What an error of the SDK may carry; told apart by name, since a provider may bring its own copy of the SDK. */
-interface CallFailure extends Error {
+interface CallFacts {
   readonly statusCode?: number;
   readonly responseHeaders?: Readonly<Record<string, string>>;
   readonly responseBody?: string;
   /** The error document of the server, where it could be read; `message` is the server's then. */
   readonly data?: unknown;
   readonly url?: string;
+}
+
+/** The same of a call that does not go through the SDK. */
+export class CallFailure extends Error implements CallFacts {
+  override readonly name = 'CallFailure';
+  readonly statusCode?: number;
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  readonly responseBody?: string;
+  readonly data?: unknown;
+  readonly url?: string;
+
+  constructor(message: string, { cause, ...facts }: CallFacts & { readonly cause?: unknown }) {
+    super(message, { cause });
+    Object.assign(this, facts);
+  }
 }
 
 /** The answer came, but it is not what the interface promises. */
@@ -31,7 +46,7 @@ interface Verdict {
   readonly advice: string;
 }
 
-interface FailuresOptions {
+export interface FailuresOptions {
   /** Of the model, for messages. */
   readonly id: string;
   readonly clock: Clock;
@@ -62,7 +77,7 @@ export class Failures {
 
   classify(thrown: unknown): Error {
     if (thrown instanceof MdapError) return thrown;
-    const failure: CallFailure = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const failure: Error & CallFacts = thrown instanceof Error ? thrown : new Error(String(thrown));
     const reason = this.#excerpt(reasonOf(failure));
     if (failure.statusCode !== undefined) return this.#fromAnswer(failure, failure.statusCode);
     if (failure.name === 'AI_LoadAPIKeyError' || failure.name === 'AI_LoadSettingError') {
@@ -85,7 +100,7 @@ export class Failures {
     return this.#error(`the call failed: ${failure.name}: ${reason}.`, { code: 'rejected', recovery: 'pause' });
   }
 
-  #fromAnswer(failure: CallFailure, statusCode: number): ModelError {
+  #fromAnswer(failure: Error & CallFacts, statusCode: number): ModelError {
     const retryAfterMs = readRetryAfter(failure.responseHeaders, this.#clock.now());
     const { code, recovery, advice } = this.#judge(statusCode, failure);
     const where = failure.url === undefined ? 'the server' : showUrl(failure.url);
@@ -93,7 +108,7 @@ export class Failures {
     return this.#error(message, { code, recovery, statusCode, retryAfterMs });
   }
 
-  #judge(statusCode: number, { responseBody = '' }: CallFailure): Verdict {
+  #judge(statusCode: number, { responseBody = '' }: CallFacts): Verdict {
     if (statusCode >= 200 && statusCode < 300) {
       return { code: 'bad-response', recovery: 'retry', advice: 'expected a completion; check the base URL' };
     }
@@ -114,7 +129,7 @@ export class Failures {
     return { code: 'rejected', recovery: 'pause', advice: 'check the model name, the base URL and the options' };
   }
 
-  #describeBody(failure: CallFailure): string {
+  #describeBody(failure: Error & CallFacts): string {
     const { statusCode, data, message, responseBody } = failure;
     if (data !== undefined) return this.#excerpt(message);
     if (responseBody === undefined) {
@@ -169,7 +184,7 @@ function showUrl(text: string): string {
   return url === null ? 'the server' : url.origin + url.pathname;
 }
 
-function readRetryAfter(headers: CallFailure['responseHeaders'] = {}, nowMs: number): number | undefined {
+function readRetryAfter(headers: CallFacts['responseHeaders'] = {}, nowMs: number): number | undefined {
   const milliseconds = headers['retry-after-ms'];
   const value = headers['retry-after'];
   const candidates = [

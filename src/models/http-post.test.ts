@@ -1,92 +1,141 @@
 /**
- * `httpPost` is to its caller what `fetch` is: the same status, headers and body, whatever a server sends; it sends what it
- * is given; a failure of the network is a `TypeError` with its cause, an abort its reason; what it does not do itself is done.
+ * `httpPost` brings back what `fetch` does: the same status, headers and text, whatever a server sends; it sends what it is
+ * given, over connections that it keeps; a failure of the network is a `CallFailure` with its cause, one within the body stands
+ * in the reply, an abort rejects with its reason and ends the request; redirects and proxies are followed as their rules say.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { httpPost } from './http-post.ts';
+import { UsageError } from '../core/errors.ts';
+import { CallFailure } from './call-failures.ts';
+import { type HttpReply, type HttpTarget, httpPost } from './http-post.ts';
+import { proxySettings } from './proxy-settings.ts';
 
-async function serve(
-  t: TestContext,
-  answer: (response: ServerResponse, request: IncomingMessage, body: string) => void,
-): Promise<string> {
+type Answer = (response: ServerResponse, request: IncomingMessage, body: string) => void;
+
+async function serve(t: TestContext, answer: Answer, host = '127.0.0.1') {
+  const sockets = new Set<Socket>();
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request.setEncoding('utf8')) body += chunk;
     answer(response, request, body);
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  server.on('connection', (socket) => sockets.add(socket));
+  await once(server.listen(0, host), 'listening');
   t.after(() => {
     server.close();
     server.closeAllConnections();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1?a=b`;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { server, sockets, url: new URL(`http://${name}:${(server.address() as AddressInfo).port}/v1?a=b`) };
 }
 
-const post = (init: RequestInit = {}): RequestInit => ({ method: 'POST', body: 'Grüße', ...init });
+function post(url: URL, options: Partial<HttpTarget> = {}): Promise<HttpReply> {
+  return httpPost({ url, headers: {}, ...options })('Grüße').reply;
+}
 
-async function told(response: Response) {
-  const { status, statusText, ok } = response;
-  const headers = Object.fromEntries([...response.headers].filter(([name]) => !/^(date|keep-alive)$/.test(name)));
-  return { status, statusText, ok, headers, body: await response.text() };
+function told(headers: Iterable<[string, string]>): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => !/^(date|keep-alive)$/.test(name)));
 }
 
 describe('httpPost', () => {
   test('brings back what fetch does', async (t) => {
     const answers: ((response: ServerResponse) => void)[] = [
       (response) => response.end('{"a":1}'),
-      (response) => response.writeHead(200, { 'x-a': 'ä', 'set-cookie': 'a=1' }).end('Grüße \u0000'),
+      (response) => response.writeHead(200, { 'x-a': 'ä', 'X-B': 'b' }).end('Grüße \u0000'),
       (response) => response.writeHead(200, { 'content-length': '0' }).end(),
       (response) => response.writeHead(204).end(),
       (response) => response.writeHead(429, 'Slow Down', { 'retry-after': '7' }).end('later'),
       (response) => response.writeHead(529).end('x'.repeat(100_000)),
+      (response) => response.writeHead(200).end(Buffer.from([0xff, 0x61])),
+      (response) => response.writeHead(304).end(),
+      (response) => {
+        response.writeEarlyHints({ link: '</a>; rel=preload' });
+        response.end('after a hint');
+      },
       (response) => {
         response.write('in ');
         setImmediate(() => response.end('parts'));
       },
     ];
     let index = 0;
-    const url = await serve(t, (response) => answers[index]!(response));
+    const { url } = await serve(t, (response) => answers[index]!(response));
     for (; index < answers.length; index++) {
-      assert.deepEqual(await told(await httpPost(url, post())), await told(await fetch(url, post())), `${index}`);
+      const { status, headers, body } = await post(url);
+      const expected = await fetch(url, { method: 'POST', body: 'Grüße' });
+      assert.equal(status, expected.status, `${index}`);
+      assert.deepEqual(told(Object.entries(headers)), told(expected.headers), `${index}`);
+      assert.equal(body, await expected.text(), `${index}`);
     }
   });
 
-  test('sends path, headers and text', async (t) => {
-    const url = await serve(t, (response, { url, method, headers }, body) => {
-      const { authorization, 'content-type': type, 'content-length': length } = headers;
-      response.end(JSON.stringify({ url, method, authorization, type, length, body }));
+  test('sends path, headers and text, to an IPv6 address too', async (t) => {
+    for (const host of ['127.0.0.1', '::1']) {
+      const { url } = await serve(
+        t,
+        (response, { url, method, headers }, body) => {
+          const {
+            authorization,
+            'content-type': type,
+            'content-length': length,
+            'accept-encoding': encoding,
+          } = headers;
+          response.end(JSON.stringify({ url, method, authorization, type, length, encoding, body }));
+        },
+        host,
+      );
+      const headers = { authorization: 'Bearer k', 'content-type': 'application/json' };
+      assert.deepEqual(JSON.parse((await post(url, { headers })).body as string), {
+        url: '/v1?a=b',
+        method: 'POST',
+        authorization: 'Bearer k',
+        type: 'application/json',
+        length: '7',
+        encoding: 'identity',
+        body: 'Grüße',
+      });
+    }
+  });
+
+  test('has many calls in flight, over as many connections, and keeps these', async (t) => {
+    const MANY = 256;
+    const waiting: ServerResponse[] = [];
+    const { url, sockets } = await serve(t, (response, _, body) => {
+      response.setHeader('x-body', body);
+      // Nobody is answered before all have asked.
+      if (waiting.push(response) === MANY) for (const one of waiting.splice(0)) one.end('ok');
     });
-    const headers = { Authorization: 'Bearer k', 'content-type': 'application/json' };
-    assert.deepEqual(await (await httpPost(url, post({ headers }))).json(), {
-      url: '/v1?a=b',
-      method: 'POST',
-      authorization: 'Bearer k',
-      type: 'application/json',
-      length: '7',
-      body: 'Grüße',
-    });
+    const send = httpPost({ url, headers: {} });
+    for (let round = 0; round < 2; round++) {
+      const replies = await Promise.all(Array.from({ length: MANY }, (_, call) => send(`${call}`).reply));
+      assert.deepEqual(
+        replies.map(({ headers }) => headers['x-body']),
+        Array.from({ length: MANY }, (_, call) => `${call}`),
+      );
+      // A connection is free again once all that its reply has started is done.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(sockets.size, MANY);
   });
 
   test('reads what is compressed without having asked for it, as far as it goes', async (t) => {
     const encoders = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync };
     for (const [encoding, encode] of Object.entries(encoders)) {
       const texts = ['hello', 'x'.repeat(17 * 2 ** 20)];
-      const url = await serve(t, (response) =>
+      const { url } = await serve(t, (response) =>
         response.writeHead(200, { 'content-encoding': encoding }).end(encode(texts.shift()!)),
       );
-      assert.equal(await (await httpPost(url, post())).text(), 'hello');
-      await assert.rejects((await httpPost(url, post())).text());
+      assert.equal((await post(url)).body, 'hello');
+      assert.ok((await post(url)).body instanceof Error, encoding);
     }
   });
 
-  test('fails in its body where that breaks off, goes on for ever, or is not what it says', async (t) => {
+  test('has the failure in the reply where the body breaks off, goes on for ever, or is not what it says', async (t) => {
     const megabyte = Buffer.alloc(2 ** 20);
-    const url = await serve(t, (response, { headers }) => {
+    const { url } = await serve(t, (response, { headers }) => {
       const kind = headers['x-kind'];
       if (kind === 'short') response.writeHead(200, { 'content-length': '9' }).write('abc', () => response.destroy());
       else if (kind === 'garbage') response.writeHead(200, { 'content-encoding': 'gzip' }).end('no gzip');
@@ -98,45 +147,155 @@ describe('httpPost', () => {
         more();
       }
     });
-    for (const kind of ['short', 'garbage', 'endless']) {
-      const response = await httpPost(url, post({ headers: { 'x-kind': kind } }));
-      assert.equal(response.status, 200);
-      await assert.rejects(response.text(), kind);
+    const expected = { short: /closed|terminated/, garbage: /incorrect header/, endless: /more than 16777216 bytes/ };
+    for (const [kind, message] of Object.entries(expected)) {
+      const { status, body } = await post(url, { headers: { 'x-kind': kind } });
+      assert.equal(status, 200);
+      assert.ok(body instanceof Error, kind);
+      assert.match(body.message, message);
     }
   });
 
-  test('tells a failure of the network with its cause', async (t) => {
-    const url = await serve(t, (response) => response.socket?.resetAndDestroy());
+  test('rejects with the cause of a network failure', async (t) => {
+    const { url } = await serve(t, (response) => response.socket?.resetAndDestroy());
     const failed = (code: RegExp) => (thrown: unknown) =>
-      thrown instanceof TypeError &&
-      thrown.message === 'fetch failed' &&
-      code.test(String((thrown.cause as { code?: string }).code));
-    await assert.rejects(httpPost(url, post()), failed(/ECONNRESET|EPIPE/));
-    await assert.rejects(httpPost('http://127.0.0.1:1/', post()), failed(/ECONNREFUSED/));
+      thrown instanceof CallFailure && code.test(String((thrown.cause as { code?: string }).code));
+    await assert.rejects(post(url), failed(/ECONNRESET|EPIPE|UND_ERR_SOCKET/));
+    await assert.rejects(post(new URL('http://127.0.0.1:1/')), failed(/ECONNREFUSED/));
   });
 
-  test('ends with the reason of its signal, before, while it waits, and within the body', async (t) => {
+  test('rejects with the reason of an abort, and hangs up', async (t) => {
     const reason = new Error('no longer needed');
     const isReason = (thrown: unknown) => thrown === reason;
-    await assert.rejects(httpPost('http://127.0.0.1:1/', post({ signal: AbortSignal.abort(reason) })), isReason);
-    for (const hang of [() => {}, (response: ServerResponse) => response.writeHead(200).write('{"a":')]) {
-      const controller = new AbortController();
-      const url = await serve(t, (response) => {
-        hang(response);
-        setImmediate(() => controller.abort(reason));
+    const hangs = [() => {}, (response: ServerResponse) => response.writeHead(200).write('{"a":')];
+    for (const hang of hangs) {
+      let asked = (_: ServerResponse) => {};
+      const arrived = new Promise<ServerResponse>((resolve) => {
+        asked = resolve;
       });
-      await assert.rejects(httpPost(url, post({ signal: controller.signal })), isReason);
+      const { url } = await serve(t, (response) => {
+        hang(response);
+        asked(response);
+      });
+      const call = httpPost({ url, headers: {} })('');
+      const rejected = assert.rejects(call.reply, isReason);
+      const closed = once(await arrived, 'close');
+      call.abort(reason);
+      await rejected;
+      await closed;
     }
   });
 
-  test('follows its server elsewhere, and does what is no POST of a text', async (t) => {
-    const url = await serve(t, (response, request, body) => {
-      if (request.url === '/there') response.end(`${request.method} ${body}`);
-      else response.writeHead(307, { location: '/there' }).end();
+  test('an abort before the request is sent sends nothing', async (t) => {
+    const { url, server } = await serve(t, (response) => response.end());
+    let requests = 0;
+    server.on('request', () => requests++);
+    const reason = new Error('no longer needed');
+    const send = httpPost({ url, headers: {} });
+    const call = send('first');
+    call.abort(reason);
+    await assert.rejects(call.reply, (thrown) => thrown === reason);
+    assert.equal((await send('second').reply).status, 200);
+    assert.equal(requests, 1);
+  });
+
+  test('follows redirects: as a POST where they say so, without the key at another server, not for ever', async (t) => {
+    const tell: Answer = (response, { method, headers }, body) =>
+      response.end(`${method} ${body} ${headers.authorization}`);
+    const { url: other } = await serve(t, tell);
+    const { url } = await serve(t, (response, request, body) => {
+      const [, status, to] = /^\/(\d+)\/(\w+)/.exec(request.url!) ?? [];
+      if (status === undefined) tell(response, request, body);
+      else response.writeHead(Number(status), { location: targets[to!] }).end('elsewhere');
     });
-    assert.equal(await (await httpPost(url, post())).text(), 'POST Grüße');
-    const there = new URL('/there', url);
-    assert.equal(await (await httpPost(there)).text(), 'GET ');
-    assert.equal(await (await httpPost(there, { method: 'POST', body: Buffer.from('bytes') })).text(), 'POST bytes');
+    const targets: Record<string, string> = {
+      here: '/there',
+      other: other.href,
+      again: '/307/more',
+      more: '/307/again',
+    };
+    const headers = { authorization: 'Bearer k' };
+    const bodyAt = async (path: string) => (await post(new URL(path, url), { headers })).body;
+    assert.equal(await bodyAt('/307/here'), 'POST Grüße Bearer k');
+    assert.equal(await bodyAt('/308/here'), 'POST Grüße Bearer k');
+    assert.equal(await bodyAt('/303/here'), 'GET  Bearer k');
+    assert.equal(await bodyAt('/307/other'), 'POST Grüße undefined');
+    await assert.rejects(bodyAt('/307/again'), CallFailure);
+  });
+});
+
+describe('a proxy', () => {
+  /** Forwards plain requests, and opens tunnels; tells of both. */
+  async function serveProxy(t: TestContext) {
+    const seen: string[] = [];
+    const { server, url } = await serve(t, (response, { method, url, headers }, body) => {
+      seen.push(`${method} ${url} ${headers['proxy-authorization'] ?? ''}`);
+      const onward = requestHttp(url!, { method, headers }, (reply) => {
+        response.writeHead(reply.statusCode!, reply.headers);
+        reply.pipe(response);
+      });
+      onward.end(body);
+    });
+    server.on('connect', ({ url, headers }, socket: Socket) => {
+      seen.push(`CONNECT ${url} ${headers['proxy-authorization'] ?? ''}`);
+      const [host, port] = url!.split(':');
+      const onward = connect(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        socket.pipe(onward).pipe(socket);
+      });
+      onward.on('error', () => socket.destroy());
+      socket.on('error', () => onward.destroy());
+    });
+    return { seen, origin: url.origin, host: url.host };
+  }
+
+  test('is asked in place of the server, as the environment says', async (t) => {
+    const proxy = await serveProxy(t);
+    const { url } = await serve(t, (response, _, body) => response.end(`direct ${body}`));
+    const ask = async (environment: Record<string, string>) => {
+      proxy.seen.length = 0;
+      assert.equal((await post(url, { proxy: proxySettings(environment) })).body, 'direct Grüße');
+      return proxy.seen.slice();
+    };
+    const forwarded = [`POST ${url} `];
+    assert.deepEqual(await ask({}), []);
+    assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin }), forwarded);
+    assert.deepEqual(await ask({ http_proxy: proxy.origin, HTTP_PROXY: 'http://127.0.0.1:1' }), forwarded);
+    assert.deepEqual(await ask({ HTTPS_PROXY: proxy.origin }), []);
+    for (const noProxy of ['127.0.0.1', '*', `other,${url.host}`]) {
+      assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin, NO_PROXY: noProxy }), [], noProxy);
+    }
+    assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin, NO_PROXY: 'other' }), forwarded);
+    const basic = Buffer.from('me:secret').toString('base64');
+    assert.deepEqual(await ask({ HTTP_PROXY: `http://me:secret@${proxy.host}` }), [`POST ${url} Basic ${basic}`]);
+  });
+
+  test('gets a tunnel for https', async (t) => {
+    const proxy = await serveProxy(t);
+    // Speaks no TLS: that the tunnel leads there is what is told.
+    const { url } = await serve(t, (response) => response.end());
+    const secure = new URL(`https://${url.host}/v1`);
+    await assert.rejects(post(secure, { proxy: proxySettings({ HTTPS_PROXY: proxy.origin }) }), CallFailure);
+    assert.deepEqual(proxy.seen, [`CONNECT ${url.host} `]);
+  });
+
+  test('that is down is a network failure, without its password', async (t) => {
+    const { url } = await serve(t, (response) => response.end());
+    const proxy = proxySettings({ HTTP_PROXY: 'http://me:secret@127.0.0.1:1' });
+    await assert.rejects(post(url, { proxy }), (thrown) => {
+      assert.ok(thrown instanceof CallFailure);
+      assert.ok(!`${thrown.message} ${thrown.cause}`.includes('secret'));
+      return true;
+    });
+  });
+
+  test('that is no URL is refused at once, without its text', () => {
+    for (const proxy of ['me:secret@proxy', 'proxy:3128', 'ftp://secret']) {
+      assert.throws(
+        () => proxySettings({ HTTPS_PROXY: proxy }),
+        (thrown) => thrown instanceof UsageError && !thrown.message.includes('secret'),
+      );
+    }
+    assert.equal(proxySettings({ HTTP_PROXY: ' ', NO_PROXY: 'host' }), undefined);
   });
 });

@@ -1,130 +1,167 @@
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, interceptors, Pool } from 'undici';
+import { CallFailure } from './call-failures.ts';
+import type { StartedCall } from './model-calls.ts';
+import type { ProxySettings } from './proxy-settings.ts';
 
 /** No reply that could become a vote is as large; a body without end must not fill the memory. */
 const MAX_BODY_BYTES = 16 * 2 ** 20;
+/** As `fetch` has it. */
+const MAX_REDIRECTIONS = 20;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** That a `Response` must not have a body with. */
-const WITHOUT_BODY = [204, 205, 304];
+const CONNECT_TIMEOUT_MS = 30_000;
 const DECODERS: Readonly<Record<string, typeof gunzipSync>> = {
   gzip: gunzipSync,
   deflate: inflateSync,
   br: brotliDecompressSync,
 };
 
+export interface HttpReply {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Or why it could not be read in full. */
+  readonly body: string | Error;
+}
+
+export interface HttpTarget {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** @default undefined no proxy */
+  readonly proxy?: ProxySettings;
+}
+
+export type HttpCall = StartedCall<HttpReply>;
+
 /**
- * `fetch` for calls of a model, over `node:http`: where many are in flight a call takes half the processor time
- * (BENCHMARKS.md). The reply is read whole, up to 16 MiB; one that breaks off or goes on is a `Response` whose body fails.
- * What is no POST of a text, or is sent elsewhere by its server, is left to the platform's own.
- * @throws {TypeError} `fetch failed`, with the failure of the network as its cause; the signal's reason when aborted.
+ * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` where none came, and with the
+ * reason of an abort.
  */
-export async function httpPost(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-  const { method, body, signal } = init;
-  if (method !== 'POST' || typeof body !== 'string' || input instanceof Request) return boundedFetch(input, init);
-  const { message, content } = await exchange(new URL(input), { headers: recordOf(init.headers), body, signal });
-  const { statusCode: status = 0, statusMessage: statusText, headers } = message;
-  if (REDIRECTS.includes(status)) return boundedFetch(input, init);
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (content instanceof Error) return controller.error(content);
-      if (content.length > 0) controller.enqueue(content);
-      controller.close();
-    },
-  });
-  const flat = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
-  return new Response(WITHOUT_BODY.includes(status) ? null : stream, { status, statusText, headers: flat });
+export type HttpPost = (body: string) => HttpCall;
+
+/**
+ * Calls of one URL by POST, over undici's dispatcher: its `request` makes a stream of each reply and takes half as much
+ * processor time again, `fetch` three times as much (BENCHMARKS.md). Connections are kept open between calls, as many as there
+ * are calls in flight. Redirects are followed. A reply may take any time: the caller aborts.
+ */
+export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
+  const proxied = proxy && new EnvHttpProxyAgent({ ...OPTIONS, ...proxy });
+  const route: Route = {
+    direct: proxied ?? new Pool(url.origin, OPTIONS),
+    // A redirect may lead to another origin.
+    following: (proxied ?? new Agent(OPTIONS)).compose(
+      interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS, throwOnMaxRedirect: true }),
+    ),
+    url,
+    headers: { ...headers, 'accept-encoding': 'identity' },
+  };
+  return (body) => new Exchange(route, body);
 }
 
-interface Exchange {
-  readonly message: IncomingMessage;
-  /** The body, or why there is none in full. */
-  readonly content: Uint8Array | Error;
+interface Route {
+  readonly direct: Dispatcher;
+  readonly following: Dispatcher;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-function exchange(
-  url: URL,
-  {
-    headers,
-    body,
-    signal,
-  }: { headers: Readonly<Record<string, string>>; body: string; signal: AbortSignal | null | undefined },
-): Promise<Exchange> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-    const sent = send(url, {
-      method: 'POST',
-      headers: {
-        ...headers,
-        'accept-encoding': 'identity',
-        'content-length': Buffer.byteLength(body),
-      },
+const OPTIONS = {
+  // One call to a connection: a server that multiplexes may limit the streams of one.
+  allowH2: false,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  headersTimeout: 0,
+  bodyTimeout: 0,
+};
+
+/** One call, as its dispatcher tells of it. */
+class Exchange implements HttpCall, Dispatcher.DispatchHandler {
+  readonly reply: Promise<HttpReply>;
+  readonly #route: Route;
+  readonly #body: string;
+  #resolve!: (reply: HttpReply) => void;
+  #reject!: (reason: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #abort: { readonly reason: unknown } | undefined;
+  #isFollowing = false;
+  #status = 0;
+  #headers: Readonly<Record<string, string>> = {};
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(route: Route, body: string) {
+    this.#route = route;
+    this.#body = body;
+    this.reply = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
-    signal?.addEventListener(
-      'abort',
-      () => {
-        reject(signal.reason);
-        sent.destroy();
-      },
-      { once: true },
-    );
-    let isAnswered = false;
-    sent.on('error', (cause) => {
-      // What comes later is a failure of the body, and told there too.
-      if (!isAnswered) reject(new TypeError('fetch failed', { cause }));
-    });
-    sent.on('response', (message) => {
-      isAnswered = true;
-      readWhole(message).then(
-        (content) => resolve({ message, content }),
-        (failure: Error) => resolve({ message, content: failure }),
-      );
-    });
-    sent.end(body);
-  });
+    this.#send(route.direct);
+  }
+
+  abort(reason: unknown): void {
+    this.#abort = { reason };
+    this.#reject(reason);
+    this.#controller?.abort(reason as Error);
+  }
+
+  #send(dispatcher: Dispatcher): void {
+    const { url, headers } = this.#route;
+    const path = url.pathname + url.search;
+    dispatcher.dispatch({ origin: url.origin, path, method: 'POST', headers, body: this.#body }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#abort !== undefined) controller.abort(this.#abort.reason as Error);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers as Readonly<Record<string, string>>;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_BODY_BYTES) controller.abort(new Error(`more than ${MAX_BODY_BYTES} bytes`));
+  }
+
+  onResponseEnd(): void {
+    if (REDIRECTS.includes(this.#status) && !this.#isFollowing) {
+      // Asked once more, from its start, by who knows the rules of redirects: seldom enough.
+      this.#isFollowing = true;
+      this.#status = 0;
+      this.#chunks = [];
+      this.#bytes = 0;
+      this.#send(this.#route.following);
+      return;
+    }
+    this.#end(bodyOf(this.#chunks, this.#headers['content-encoding']));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#status !== 0) this.#end(error);
+    else this.#reject(new CallFailure('no reply', { url: this.#route.url.href, cause: error }));
+  }
+
+  #end(body: string | Error): void {
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
 }
 
-/** A plain object, which it mostly is, costs less as it is. */
-function recordOf(headers: RequestInit['headers'] = {}): Readonly<Record<string, string>> {
-  const isPlain = Object.getPrototypeOf(headers) === Object.prototype;
-  return isPlain ? (headers as Record<string, string>) : Object.fromEntries(new Headers(headers));
-}
-
-function readWhole(message: IncomingMessage): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    message.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) message.destroy(new Error(`more than ${MAX_BODY_BYTES} bytes`));
-    });
-    message.on('error', reject);
-    message.on('end', () => {
-      const content = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      try {
-        // From a server that was not asked for it.
-        const decode = DECODERS[message.headers['content-encoding'] ?? ''];
-        resolve(decode === undefined ? content : decode(content, { maxOutputLength: MAX_BODY_BYTES }));
-      } catch (thrown) {
-        reject(thrown);
-      }
-    });
-  });
-}
-
-async function boundedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const response = await fetch(input, init);
-  if (response.body === null) return response;
-  let bytes = 0;
-  const counter = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      if (bytes > MAX_BODY_BYTES) controller.error(new Error(`more than ${MAX_BODY_BYTES} bytes`));
-      else controller.enqueue(chunk);
-    },
-  });
-  const { status, statusText, headers } = response;
-  return new Response(response.body.pipeThrough(counter), { status, statusText, headers });
+/** Also of what is compressed, by a server that was not asked for it. */
+function bodyOf(chunks: readonly Buffer[], encoding: string | undefined): string | Error {
+  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  const decode = DECODERS[encoding ?? ''];
+  if (decode === undefined) return bytes.toString();
+  try {
+    return decode(bytes, { maxOutputLength: MAX_BODY_BYTES }).toString();
+  } catch (thrown) {
+    return thrown as Error;
+  }
 }

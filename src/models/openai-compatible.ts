@@ -1,17 +1,34 @@
 import { createHash } from 'node:crypto';
-import type { LanguageModelV4Usage } from '@ai-sdk/provider';
+import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
-import type { Model } from '../core/model.ts';
-import { aiSdkModel, type CallOptions } from './ai-sdk.ts';
+import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import { CallFailure } from './call-failures.ts';
+import { readCompletion, readErrorMessage, writeChat } from './chat-completions.ts';
+import type { HttpPost, HttpReply } from './http-post.ts';
+import { ModelCalls } from './model-calls.ts';
+import { proxySettings } from './proxy-settings.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
+const USER_AGENT = 'mdap';
 
-export interface OpenAiCompatibleModelOptions extends CallOptions {
+export interface OpenAiCompatibleModelOptions {
   /** As in `http://localhost:8080/v1`; `/chat/completions` is added. */
   readonly baseUrl: string;
   readonly model: string;
+  readonly clock: Clock;
+  /** Undefined where the price is not known. */
+  readonly price?: Price;
+  /** Longest time from the request to the full reply, in milliseconds. @default 120_000 */
+  readonly timeoutMs?: number;
   /** Sent as bearer token. Local servers mostly need none. */
   readonly apiKey?: string;
+  /** Where the API key comes from (`OPENAI_API_KEY`), for the message that asks for it. */
+  readonly keyName?: string;
+  /**
+   * Where `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read, in lower case first.
+   * @default {} no proxy
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** `Model.account` of a server and the key it is called with: a digest tells keys apart, and does not give them away. */
@@ -21,36 +38,54 @@ export function accountOf(server: string, key: string | undefined): string {
 
 /**
  * Any server that speaks OpenAI's chat completions: llama.cpp, vLLM, Ollama, LM Studio, OpenRouter and others.
- * @throws {UsageError} for a base URL or key that cannot be used.
+ * @throws {UsageError} for a base URL, key or proxy that cannot be used.
  */
 export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Model {
-  const { model: name, price, keyName = 'the API key', ...others } = options;
-  const baseURL = checkBaseUrl(options.baseUrl);
+  const { model: id, price, clock, timeoutMs, keyName = 'the API key', environment = {} } = options;
+  const baseUrl = checkBaseUrl(options.baseUrl).replace(/\/+$/, '');
   const apiKey = options.apiKey?.trim();
   if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey)) {
     throw new UsageError(`expected ${keyName} to be printable ASCII without spaces, as a request header needs it.`);
   }
-  const account = accountOf(baseURL.replace(/\/+$/, ''), apiKey);
-  let model: Promise<Model> | undefined;
+  const url = new URL(`${baseUrl}/chat/completions`);
+  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: apiKey ? [apiKey] : [] });
+  const proxy = proxySettings(environment);
+  const toSample = (reply: HttpReply, latencyMs: number) => sampleIn(reply, url, latencyMs);
+  let post: HttpPost | undefined;
 
-  // Loaded with the first call: the command line starts three times as fast without it.
-  async function load(): Promise<Model> {
-    const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+  // Loaded with the first call: the command line starts twice as fast without it.
+  async function load(request: ModelRequest): Promise<Sample> {
     const { httpPost } = await import('./http-post.ts');
-    const server = createOpenAICompatible({ name: 'server', baseURL, apiKey, fetch: httpPost, convertUsage });
-    const secrets = apiKey ? [apiKey] : [];
-    return aiSdkModel({ ...others, price, keyName, id: name, account, model: server.chatModel(name), secrets });
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': USER_AGENT,
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    };
+    post ??= httpPost({ url, headers, proxy });
+    return generate(request, post);
+  }
+
+  function generate(request: ModelRequest, by: HttpPost): Promise<Sample> {
+    return calls.make(request.signal, () => by(writeChat(id, request)), toSample);
   }
 
   return {
-    id: name,
+    id,
     price,
-    account,
-    async generate(request) {
-      model ??= load();
-      return (await model).generate(request);
-    },
+    account: accountOf(baseUrl, apiKey),
+    generate: (request) => (post === undefined ? load(request) : generate(request, post)),
   };
+}
+
+/** @throws {CallFailure} for what is no completion. */
+function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number): Sample {
+  const isRefused = status < 200 || status > 299;
+  const sample = isRefused || body instanceof Error ? undefined : readCompletion(body, latencyMs);
+  if (sample !== undefined) return sample;
+  const facts = { url: url.href, statusCode: status, responseHeaders: headers };
+  if (body instanceof Error) throw new CallFailure(body.message, { ...facts, cause: body });
+  const message = isRefused ? readErrorMessage(body) : undefined;
+  throw new CallFailure(message ?? 'no completion', { ...facts, responseBody: body, data: message });
 }
 
 function checkBaseUrl(text: string): string {
@@ -64,24 +99,4 @@ function checkBaseUrl(text: string): string {
     throw new UsageError(`${expected}, got one with a user, password, query or fragment: give the key by environment.`);
   }
   return text;
-}
-
-/** The SDK makes 0 of a count that the server left out; to us it is unknown. */
-function convertUsage(
-  usage:
-    | {
-        prompt_tokens?: number | null;
-        completion_tokens?: number | null;
-        prompt_tokens_details?: { cached_tokens?: number | null } | null;
-      }
-    | null
-    | undefined,
-): LanguageModelV4Usage {
-  const input = usage?.prompt_tokens ?? undefined;
-  const output = usage?.completion_tokens ?? undefined;
-  const cacheRead = usage?.prompt_tokens_details?.cached_tokens ?? undefined;
-  return {
-    inputTokens: { total: input, noCache: undefined, cacheRead, cacheWrite: undefined },
-    outputTokens: { total: output, text: undefined, reasoning: undefined },
-  };
 }

@@ -127,8 +127,22 @@ describe('--base-url', () => {
     assert.deepEqual(keys, [undefined, `Bearer ${SECRET}`, `Bearer ${SECRET}`, undefined]);
   });
 
-  it('refuses a URL that is none', async () => {
+  it('asks by the proxy of the environment', async (t) => {
+    const { baseUrl, keys } = await serveKeys(t);
+    const environment = { HTTP_PROXY: 'http://127.0.0.1:1' };
+    await assert.rejects(ask(await resolve('tiny', { baseUrl, environment })), /cannot reach .*ECONNREFUSED/);
+    const besides = { ...environment, NO_PROXY: '127.0.0.1' };
+    await assert.rejects(ask(await resolve('tiny', { baseUrl, environment: besides })), /answered HTTP 401/);
+    assert.equal(keys.length, 1);
+  });
+
+  it('refuses a URL that is none, of a proxy too', async () => {
     assert.match(await usageErrorOf('tiny', { baseUrl: 'localhost' }), /expected a base URL/);
+    const environment = { HTTPS_PROXY: 'proxy:3128' };
+    assert.match(
+      await usageErrorOf('tiny', { baseUrl: 'http://host/v1', environment }),
+      /^HTTPS_PROXY: expected a URL/,
+    );
   });
 });
 

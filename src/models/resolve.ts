@@ -49,7 +49,8 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
-    return openAiCompatibleModel({ baseUrl, model: name, ...serverKey(environment), price, timeoutMs, clock });
+    const call = { price, timeoutMs, clock, environment };
+    return openAiCompatibleModel({ baseUrl, model: name, ...serverKey(environment), ...call });
   }
   const [scheme, rest] = split(name, ':');
   if (scheme === 'simulated') {

@@ -1,0 +1,118 @@
+/**
+ * What is written is what the AI SDK writes for the same prompt, and what is read is what it reads: checked against it on random
+ * documents. Nothing that a server sends makes reading throw.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
+import fc from 'fast-check';
+import type { ModelRequest } from '../core/model.ts';
+import { promptOf, toSample } from './ai-sdk.ts';
+import { readCompletion, readErrorMessage, writeChat } from './chat-completions.ts';
+
+const SEED = { seed: 14, numRuns: 300 };
+const sdk = new OpenAICompatibleChatLanguageModel('tiny', { provider: 'server', url: () => 'http://host/v1' });
+
+const text = fc.string({ unit: 'grapheme' });
+
+function requestOf(prompt: ModelRequest['prompt'], temperature: number, maxOutputTokens: number): ModelRequest {
+  return { prompt, temperature, maxOutputTokens, draw: 0, signal: new AbortController().signal };
+}
+
+/** What may stand at any place of a reply: what is meant, what is left out, and what does not belong there. */
+function maybe<T>(value: fc.Arbitrary<T>): fc.Arbitrary<unknown> {
+  return fc.oneof({ arbitrary: value, weight: 6 }, fc.constantFrom<unknown>(null, undefined, 7, 'x', [], {}, true));
+}
+
+const part = fc.oneof(
+  fc.record({ type: fc.constant('text'), text }),
+  fc.record({ type: fc.constant('thinking'), thinking: fc.array(fc.record({ type: fc.constant('text'), text })) }),
+);
+const reply = fc.record({
+  choices: maybe(
+    fc.array(
+      maybe(
+        fc.record({
+          message: maybe(
+            fc.record({
+              role: fc.constantFrom('assistant', undefined),
+              content: maybe(fc.oneof(text, fc.array(part))),
+              refusal: maybe(text),
+              reasoning_content: fc.constantFrom(undefined, null, 'hm'),
+            }),
+          ),
+          finish_reason: fc.constantFrom('stop', 'length', 'content_filter', 'tool_calls', 'new', null, undefined),
+        }),
+      ),
+      { maxLength: 2 },
+    ),
+  ),
+  usage: fc.option(
+    fc.record({
+      prompt_tokens: fc.constantFrom(5, 0, null, undefined),
+      completion_tokens: fc.constantFrom(3, 0, null, undefined),
+      prompt_tokens_details: fc.constantFrom({ cached_tokens: 4 }, { cached_tokens: null }, null, undefined),
+    }),
+  ),
+});
+
+describe('a request', () => {
+  it('is that of the AI SDK', async () => {
+    const turn = fc.record({ user: text, reply: text });
+    const prompt = fc.record({ system: fc.option(text, { nil: undefined }), turns: fc.array(turn), user: text });
+    await fc.assert(
+      fc.asyncProperty(prompt, fc.double({ min: 0, max: 2 }), fc.nat(), async (asked, temperature, maxOutputTokens) => {
+        const options = { prompt: promptOf(asked), temperature, maxOutputTokens };
+        const { body } = await sdk.prepareRequest(options);
+        const ours = JSON.parse(writeChat('tiny', requestOf(asked, temperature, maxOutputTokens)));
+        assert.deepEqual(ours, JSON.parse(JSON.stringify(body)));
+      }),
+      SEED,
+    );
+  });
+});
+
+describe('a reply', () => {
+  it('is read as the AI SDK reads it, where that takes it', async () => {
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(reply, async (document) => {
+        const body = JSON.stringify(document);
+        const ours = readCompletion(body, 1);
+        const theirs = await sdk.convertResponse({ body: JSON.parse(body) }).catch(() => undefined);
+        if (theirs === undefined) return;
+        taken++;
+        const { text, finishReason } = toSample(theirs, 1);
+        assert.deepEqual({ text: ours?.text, finishReason: ours?.finishReason }, { text, finishReason });
+      }),
+      SEED,
+    );
+    assert.ok(taken > SEED.numRuns / 10, `${taken}`);
+  });
+
+  it('without a message of an assistant is none', () => {
+    const none = ['', 'x', 'null', '[]', '7', '{}', '{"choices":null}', '{"choices":[]}', '{"choices":[{}]}'];
+    for (const body of [...none, '{"choices":[{"message":7}]}', '{"choices":[{"message":{"content":7}}]}']) {
+      assert.equal(readCompletion(body, 1), undefined, body);
+    }
+  });
+
+  it('never makes reading throw, whatever it is', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          fc.string(),
+          reply.map((document) => JSON.stringify(document)),
+        ),
+        (body) => {
+          const sample = readCompletion(body, 1);
+          if (sample !== undefined) assert.equal(typeof sample.text, 'string');
+          const message = readErrorMessage(body);
+          assert.ok(message === undefined || typeof message === 'string');
+        },
+      ),
+      SEED,
+    );
+  });
+});

@@ -1,0 +1,34 @@
+import { UsageError } from '../core/errors.ts';
+
+/** As undici's `EnvHttpProxyAgent` takes them; an empty text means that there is none. */
+export interface ProxySettings {
+  /** Also for https where there is no `httpsProxy`. */
+  readonly httpProxy: string;
+  readonly httpsProxy: string;
+  /** Hosts that are asked directly, as in `localhost,.example.com:8080`; `*` for all. */
+  readonly noProxy: string;
+}
+
+/**
+ * From `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; the same names in lower case come first.
+ * @returns undefined where no proxy is set
+ * @throws {UsageError} for a proxy that is no URL.
+ */
+export function proxySettings(environment: Readonly<Record<string, string | undefined>>): ProxySettings | undefined {
+  const settingOf = (name: string) => (environment[name.toLowerCase()] ?? environment[name] ?? '').trim();
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY']) {
+    const proxy = settingOf(name);
+    if (proxy !== '' && !/^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) {
+      // Not repeated in the message: it may hold a password.
+      throw new UsageError(
+        `${name}: expected a URL as in http://proxy:3128, got another text. Correct it, or unset it.`,
+      );
+    }
+  }
+  const settings = {
+    httpProxy: settingOf('HTTP_PROXY'),
+    httpsProxy: settingOf('HTTPS_PROXY'),
+    noProxy: settingOf('NO_PROXY'),
+  };
+  return settings.httpProxy === '' && settings.httpsProxy === '' ? undefined : settings;
+}
