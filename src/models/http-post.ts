@@ -31,7 +31,7 @@ export interface HttpTarget {
   readonly proxy?: ProxySettings;
 }
 
-export type HttpCall = StartedCall<HttpReply>;
+type HttpCall = StartedCall<HttpReply>;
 
 /**
  * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` where none came, and with the
