@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
-import fc from 'fast-check';
+import * as fc from '../../test/properties.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { promptOf, toSample } from './ai-sdk.ts';
 import { readCompletion, readErrorMessage, writeChat } from './chat-completions.ts';
 
-const SEED = { seed: 14, numRuns: 300 };
+const NUM_RUNS = 300;
 const sdk = new OpenAICompatibleChatLanguageModel('tiny', { provider: 'server', url: () => 'http://host/v1' });
 
 const text = fc.string({ unit: 'grapheme' });
@@ -67,7 +67,7 @@ describe('a request', () => {
         const ours = JSON.parse(writeChat('tiny', requestOf(asked, temperature, maxOutputTokens)));
         assert.deepEqual(ours, JSON.parse(JSON.stringify(body)));
       }),
-      SEED,
+      { numRuns: NUM_RUNS },
     );
   });
 });
@@ -85,9 +85,9 @@ describe('a reply', () => {
         const { text, finishReason } = toSample(theirs, 1);
         assert.deepEqual({ text: ours?.text, finishReason: ours?.finishReason }, { text, finishReason });
       }),
-      SEED,
+      { numRuns: NUM_RUNS },
     );
-    assert.ok(taken > SEED.numRuns / 10, `${taken}`);
+    assert.ok(taken > NUM_RUNS / 10, `${taken}`);
   });
 
   it('without a message of an assistant is none', () => {
@@ -112,7 +112,7 @@ describe('a reply', () => {
           assert.ok(message === undefined || typeof message === 'string');
         },
       ),
-      SEED,
+      { numRuns: NUM_RUNS },
     );
   });
 });
