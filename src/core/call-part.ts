@@ -1,8 +1,10 @@
-import { messageOf, ProcessError } from './errors.ts';
+import { ProcessError } from './errors.ts';
+import { describeThrown } from './user-frame.ts';
 
 /**
  * Calls a part of a process.
- * @throws {ProcessError} `threw`, naming the part and the step, for whatever it throws.
+ * @throws {ProcessError} `threw` for whatever it throws, naming the part, the step and the line; `impure` and `asynchronous`
+ * where it was seen to be that.
  */
 export function callPart<T>(
   process: { readonly name: string },
@@ -31,14 +33,25 @@ export async function callPartAsync<T>(
   }
 }
 
+/** What a part threw; an error about what the part itself is wrong with, with the step at which that was found. */
+export function withStep(thrown: unknown, stepIndex: number | undefined): unknown {
+  if (!isBreach(thrown) || isBreach(thrown.cause) || stepIndex === undefined) return thrown;
+  return new ProcessError(`${thrown.message} Found at step ${stepIndex}.`, { code: thrown.code, cause: thrown });
+}
+
+function isBreach(thrown: unknown): thrown is ProcessError {
+  return thrown instanceof ProcessError && (thrown.code === 'impure' || thrown.code === 'asynchronous');
+}
+
 function partThrew(
   { name }: { readonly name: string },
   part: string,
   stepIndex: number | undefined,
   thrown: unknown,
-): ProcessError {
+): unknown {
+  if (isBreach(thrown)) return withStep(thrown, stepIndex);
   const where = stepIndex === undefined ? '' : ` at step ${stepIndex}`;
-  return new ProcessError(`process ${JSON.stringify(name)}: \`${part}\` threw${where}: ${messageOf(thrown)}`, {
+  return new ProcessError(`process ${JSON.stringify(name)}: \`${part}\` threw${where}: ${describeThrown(thrown)}`, {
     code: 'threw',
     cause: thrown,
   });

@@ -4,38 +4,40 @@ import { describeUnknown } from './nearest-name.ts';
 /** The name of a process's own `prompt` among its variants. */
 export const MAIN_VARIANT = 'main';
 
-const REQUIRED_FUNCTIONS = ['start', 'isDone', 'prompt', 'apply'];
-const OPTIONAL_FUNCTIONS = [
-  'steps',
-  'parse',
-  'check',
-  'key',
-  'effect',
-  'result',
-  'role',
-  'reference',
-  'reply',
-  'subtasks',
-];
-/** Fields that only some processes need stand together, all of them functions. */
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  verification: ['verify', 'isVerifiable', 'verifyPrompt'],
-  independence: ['focus', 'next'],
-  simulation: ['mistakes', 'madeOf', 'errorShare'],
-  view: ['render', 'outline'],
+/** The functions of a process, each with what it is given. */
+export const PARTS: Readonly<Record<string, readonly string[]>> = {
+  start: ['input'],
+  isDone: ['state'],
+  prompt: ['state'],
+  apply: ['state', 'action', 'observation'],
+  steps: ['input'],
+  parse: ['text', 'state'],
+  check: ['action', 'state'],
+  key: ['action'],
+  effect: ['action', 'context'],
+  result: ['state'],
+  role: ['state'],
+  reference: ['state'],
+  reply: ['action', 'state'],
+  subtasks: ['stepsPerSubtask'],
 };
-const FIELDS = [
-  ...['name', 'version', 'input', 'schema', 'variants'],
-  ...REQUIRED_FUNCTIONS,
-  ...OPTIONAL_FUNCTIONS,
-  ...Object.keys(GROUPS),
-];
+const REQUIRED_PARTS = ['start', 'isDone', 'prompt', 'apply'];
+/** Those that only some processes need stand together. */
+export const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  verification: { verify: ['action', 'state'], isVerifiable: ['state'], verifyPrompt: ['action', 'state'] },
+  independence: { focus: ['state'], next: ['state'] },
+  simulation: { mistakes: ['state'], madeOf: ['state'], errorShare: ['state'] },
+  view: { render: ['state'], outline: ['state'] },
+};
+const FIELDS = [...['name', 'version', 'input', 'schema', 'variants'], ...Object.keys(PARTS), ...Object.keys(GROUPS)];
 /** A process may be defined again, with changes: this is what `defineProcess` adds. */
 const DERIVED_FIELDS = ['forms'];
 /** Where a field of earlier versions is now. */
 const MOVED: ReadonlyMap<string, string> = new Map([
   ['action', 'schema'],
-  ...Object.entries(GROUPS).flatMap(([group, names]) => names.map((name) => [name, `${group}: { ${name} }`] as const)),
+  ...Object.entries(GROUPS).flatMap(([group, names]) =>
+    Object.keys(names).map((name) => [name, `${group}: { ${name} }`] as const),
+  ),
 ]);
 
 /**
@@ -58,9 +60,8 @@ export function checkDefinition(definition: object): void {
       `${where}: ${place === undefined ? describeUnknown('field', field, FIELDS) : `\`${field}\` is now \`${place}\`: write it there.`}`,
     );
   }
-  requireFunctions(where, given, REQUIRED_FUNCTIONS);
-  requireFunctions(where, given, OPTIONAL_FUNCTIONS, { isOptional: true });
-  for (const [name, fields] of Object.entries(GROUPS)) checkGroup(where, name, given[name], fields);
+  requireFunctions(where, given, Object.keys(PARTS), REQUIRED_PARTS);
+  for (const [name, parts] of Object.entries(GROUPS)) checkGroup(where, name, given[name], Object.keys(parts));
   if (given.parse === undefined && given.schema === undefined) {
     throw new UsageError(
       `${where}: expected \`parse\` (a function) or \`schema\` (a schema of the reply), got neither.`,
@@ -74,11 +75,11 @@ function requireFunctions(
   where: string,
   given: Readonly<Record<string, unknown>>,
   fields: readonly string[],
-  { isOptional = false } = {},
+  required: readonly string[] = [],
 ): void {
   for (const field of fields) {
     const value = given[field];
-    if (typeof value === 'function' || (value === undefined && isOptional)) continue;
+    if (typeof value === 'function' || (value === undefined && !required.includes(field))) continue;
     throw new UsageError(`${where}: expected \`${field}\` to be a function, got ${typeof value}.`);
   }
 }
@@ -95,7 +96,7 @@ function checkGroup(where: string, name: string, group: unknown, fields: readonl
       throw new UsageError(`${where}: \`${name}\`: ${describeUnknown('field', field, fields)}`);
     }
   }
-  requireFunctions(`${where}: \`${name}\``, group as Readonly<Record<string, unknown>>, fields, { isOptional: true });
+  requireFunctions(`${where}: \`${name}\``, group as Readonly<Record<string, unknown>>, fields);
 }
 
 function requireSchema(where: string, field: string, schema: unknown): void {

@@ -109,7 +109,14 @@ export class JournalError extends MdapError {
   }
 }
 
-export type ProcessErrorCode = 'changed' | 'not-json' | 'threw' | 'effect-failed' | 'undecidable';
+export type ProcessErrorCode =
+  | 'changed'
+  | 'impure'
+  | 'asynchronous'
+  | 'not-json'
+  | 'threw'
+  | 'effect-failed'
+  | 'undecidable';
 
 /** The process definition broke a promise: it changed under a run, gave a state that is not JSON, or threw. */
 export class ProcessError extends MdapError {

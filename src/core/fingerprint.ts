@@ -1,4 +1,5 @@
 import { callPart } from './call-part.ts';
+import { ProcessError } from './errors.ts';
 import type { Form, Process, Prompt } from './process.ts';
 import { isOwnCode, RedFlag, readReply } from './red-flags.ts';
 
@@ -73,7 +74,8 @@ function replyOf<State, Action>(form: Form<State, Action>, action: Action, state
   try {
     const reply = form.reply?.(action, state);
     return typeof reply === 'string' && reply === form.reply?.(action, state) ? reply : undefined;
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof ProcessError) throw thrown;
     return undefined;
   }
 }
@@ -103,7 +105,8 @@ function readingOf<State, Action>(
       // What a process calls its own flags changes no vote.
       if (isOwnCode(verdict.code)) return isParsed ? 'illegal' : 'malformed';
       return verdict.code;
-    } catch {
+    } catch (thrown) {
+      if (thrown instanceof ProcessError) throw thrown;
       // A mistake in the definition: it is told when a model's reply comes upon it.
       return 'an error';
     }

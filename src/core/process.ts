@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
 import { checkDefinition, MAIN_VARIANT } from './definition-check.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { messageOf, ProcessError, UsageError } from './errors.ts';
+import { withWatchedParts } from './purity-check.ts';
 import { RedFlag, readReply } from './red-flags.ts';
 import { parseJson } from './schema.ts';
 
@@ -200,9 +201,10 @@ export interface StepSubject {
  * @throws {UsageError} naming the field, what was expected and what came.
  */
 export function defineProcess<Input, State, Action, Observation = unknown, Given = Input, Result = Action>(
-  definition: ProcessDefinition<Input, State, Action, Observation, Given, Result>,
+  given: ProcessDefinition<Input, State, Action, Observation, Given, Result>,
 ): Process<Input, State, Action, Given, Result> {
-  checkDefinition(definition);
+  checkDefinition(given);
+  const definition = withWatchedParts(given);
   const { schema, variants = [] } = definition;
   const parse = definition.parse ?? ((text) => parseJson(text, schema as StandardSchemaV1<unknown, Action>));
   const reply = definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined);
@@ -272,6 +274,7 @@ export function testVariants<Input, State, Action>(process: Process<Input, State
       });
       found = verdict instanceof RedFlag ? `the red flag ${verdict.code}: ${verdict.detail}` : verdict.key;
     } catch (thrown) {
+      if (thrown instanceof ProcessError) throw thrown;
       found = messageOf(thrown);
     }
     if (found !== key(right)) {

@@ -1,4 +1,5 @@
-import { messageOf, UsageError } from './errors.ts';
+import { messageOf, ProcessError, UsageError } from './errors.ts';
+import { describeThrown } from './user-frame.ts';
 
 /**
  * Why a sample is not trusted. A process may have codes of its own beside these:
@@ -71,7 +72,7 @@ export interface Valid<Action> {
 
 /**
  * Parser, key and check in this order; any exception of theirs is a red flag, since a reply can be anything.
- * @throws {UsageError} when the process definition itself is wrong.
+ * @throws {UsageError | ProcessError} when the process definition itself is wrong.
  */
 export function readReply<Action>(text: string, reader: Reader<Action>): Valid<Action> | RedFlag {
   let action: Action;
@@ -81,8 +82,8 @@ export function readReply<Action>(text: string, reader: Reader<Action>): Valid<A
     key = reader.key(action);
   } catch (thrown) {
     if (thrown instanceof RedFlag) return thrown;
-    if (thrown instanceof UsageError) throw thrown;
-    return new RedFlag('malformed', messageOf(thrown));
+    if (isOfDefinition(thrown)) throw thrown;
+    return new RedFlag('malformed', detailOf(thrown));
   }
   try {
     const flag = reader.check?.(action);
@@ -92,10 +93,21 @@ export function readReply<Action>(text: string, reader: Reader<Action>): Valid<A
     }
   } catch (thrown) {
     if (thrown instanceof RedFlag) return thrown;
-    if (thrown instanceof UsageError) throw thrown;
-    return new RedFlag('illegal', messageOf(thrown));
+    if (isOfDefinition(thrown)) throw thrown;
+    return new RedFlag('illegal', detailOf(thrown));
   }
   return { action, key };
+}
+
+function isOfDefinition(thrown: unknown): boolean {
+  return thrown instanceof UsageError || thrown instanceof ProcessError;
+}
+
+/** A mistake in the code of the process throws such errors at every reply: the flag says where. */
+const ERRORS_OF_CODE = [TypeError, ReferenceError, RangeError];
+
+function detailOf(thrown: unknown): string {
+  return ERRORS_OF_CODE.some((type) => thrown instanceof type) ? describeThrown(thrown) : messageOf(thrown);
 }
 
 /** How many there were of each code. */

@@ -3,6 +3,7 @@ import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import type { ItemCounts, ItemsRecord, StepEntry } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
+import { describeThrown } from '../core/user-frame.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
 import { ItemCertainty } from '../statistics/item-certainty.ts';
 import type { DoubtfulItem, Item, ItemSink } from './item.ts';
@@ -267,7 +268,9 @@ export class Mapping implements ItemsOfRun<MapState> {
       if (process.isDone(start)) return { item, refusal: 'there is nothing to decide: it is done at its start' };
       return { item, start, steps: process.steps?.(input) };
     } catch (thrown) {
-      if (!(thrown instanceof UsageError)) return { item, refusal: `\`start\` threw: ${messageOf(thrown)}` };
+      // What is wrong with the process is wrong for every item.
+      if (thrown instanceof ProcessError) throw thrown;
+      if (!(thrown instanceof UsageError)) return { item, refusal: `\`start\` threw: ${describeThrown(thrown)}` };
       return { item, refusal: messageOf(thrown) };
     }
   }

@@ -1,4 +1,4 @@
-import { callPart, callPartAsync } from '../core/call-part.ts';
+import { callPart, callPartAsync, withStep } from '../core/call-part.ts';
 import type { Process } from '../core/process.ts';
 import type { Question } from './question.ts';
 import { judgeForm } from './verifier.ts';
@@ -22,14 +22,28 @@ export function questionOf<Input, State, Action>(
       return {
         prompt: callPart(process, 'prompt', stepIndex, () => form.prompt(state)),
         subject: { process, state, form, stepIndex },
-        parse: (text) => form.parse(text, state),
+        parse: (text) => {
+          try {
+            return form.parse(text, state);
+          } catch (thrown) {
+            throw withStep(thrown, stepIndex);
+          }
+        },
       };
     },
     formNamed: (variant) => {
       const index = forms.findIndex(({ name }) => name === variant);
       return index >= 0 ? index : undefined;
     },
-    check: check && ((action) => check(action, state)),
+    check:
+      check &&
+      ((action) => {
+        try {
+          return check(action, state);
+        } catch (thrown) {
+          throw withStep(thrown, stepIndex);
+        }
+      }),
     judge: (action) => callPart(process, 'verifyPrompt', stepIndex, () => judgeForm(process, state, action)),
     verify: isVerified
       ? (action) => callPartAsync(process, 'verify', stepIndex, () => verify(action, state))
