@@ -39,7 +39,8 @@ export function withStep(thrown: unknown, stepIndex: number | undefined): unknow
   return new ProcessError(`${thrown.message} Found at step ${stepIndex}.`, { code: thrown.code, cause: thrown });
 }
 
-function isBreach(thrown: unknown): thrown is ProcessError {
+/** Whether it says that a function of a process is wrong in itself: what came of it so far is not to be relied on. */
+export function isBreach(thrown: unknown): thrown is ProcessError {
   return thrown instanceof ProcessError && (thrown.code === 'impure' || thrown.code === 'asynchronous');
 }
 

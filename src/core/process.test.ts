@@ -170,7 +170,7 @@ test('what is given is kept, and the definition itself is not changed', () => {
   const process = defineProcess(frozen);
   assert.equal(process.key({ from: 0, to: 1 }), 'mine');
   assert.equal(process.reply?.({ from: 0, to: 1 }, 0), 'reply');
-  assert.equal(process.start, definition.start);
+  assert.equal(process.start(undefined), 0);
 });
 
 test('by default two actions are one candidate when their canonical JSON is equal', () => {
@@ -274,8 +274,8 @@ test('the first form is the process itself; variants take from it what they do n
     ['main', 'polite', 'other'],
   );
   assert.deepEqual([main?.prompt, main?.parse, main?.reply], [process.prompt, process.parse, process.reply]);
-  assert.deepEqual([polite?.prompt, polite?.parse, polite?.reply], [prompt, process.parse, process.reply]);
-  assert.deepEqual([other?.parse, other?.reply?.({ from: 1, to: 2 }, 0)], [parse, 'other']);
+  assert.deepEqual([polite?.prompt(0), polite?.parse, polite?.reply], [prompt(), process.parse, process.reply]);
+  assert.deepEqual([other?.parse('', 0), other?.reply?.({ from: 1, to: 2 }, 0)], [parse(), 'other']);
   assert.equal(defined({}).forms.length, 1);
 });
 

@@ -149,8 +149,9 @@ class Watch {
     const parameter = parameters[changed]!;
     const was = JSON.parse(before[changed]!);
     const what = `${parameter}${pathOfChange(was, args[changed])}`;
+    const frozen = args.map((arg, i) => (before[i] === undefined ? arg : deepFrozen(JSON.parse(before[i]!))));
+    const place = options.isRepeatable ? this.#placeOfChange(frozen) : undefined;
     for (const [i, text] of before.entries()) if (text !== undefined) restore(args[i], JSON.parse(text));
-    const place = options.isRepeatable ? this.#placeOfChange(args) : undefined;
     const advice =
       part === 'apply' && parameter === 'state' ? 'return a new state, as in { ...state, … }' : 'work on a copy';
     throw this.#fail(
@@ -161,9 +162,8 @@ class Watch {
   }
 
   /** Called with what cannot be changed, code in strict mode throws where it tries to. */
-  #placeOfChange(args: readonly unknown[]): string | undefined {
+  #placeOfChange(frozen: readonly unknown[]): string | undefined {
     try {
-      const frozen = args.map((arg) => (textOf(arg) === undefined ? arg : deepFrozen(jsonCopyOf(arg))));
       const result = this.#part(...frozen);
       if (isPromise(result)) result.then(undefined, () => {});
     } catch (thrown) {

@@ -1,4 +1,4 @@
-import { callPart } from '../core/call-part.ts';
+import { callPart, isBreach } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { MdapError, UsageError } from '../core/errors.ts';
 import { fingerprintOf } from '../core/fingerprint.ts';
@@ -65,7 +65,7 @@ export async function measure<Input, State, Action>(
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
-  if (process.isDone(start)) {
+  if (callPart(process, 'isDone', undefined, () => process.isDone(start))) {
     throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
   }
   // It goes through the first steps, whose items are gone later.
@@ -94,7 +94,8 @@ export async function measure<Input, State, Action>(
       dependencies.onStep?.(observed.length, dependencies.steps);
     }
   } catch (thrown) {
-    if (observed.length === 0 || (thrown instanceof MdapError && thrown.code === 'usage')) throw thrown;
+    if (observed.length === 0 || isBreach(thrown) || (thrown instanceof MdapError && thrown.code === 'usage'))
+      throw thrown;
     early = (dependencies.signal?.aborted ? INTERRUPTED : endedBy(thrown)).end;
   }
   const calibration: Calibration = {
@@ -176,7 +177,8 @@ async function* followVotes<Input, State, Action>(
       );
     }
     yield { stepIndex, state, right: process.key(decision.action) };
-    state = process.apply(state, decision.action);
+    const here = state;
+    state = callPart(process, 'apply', stepIndex, () => process.apply(here, decision.action));
   }
 }
 

@@ -42,6 +42,7 @@ import {
 } from '../core/run-end.ts';
 import type { Sampler } from '../core/sampler.ts';
 import { parseInput } from '../core/schema.ts';
+import { describeThrown } from '../core/user-frame.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { DriftTest } from '../statistics/drift-test.ts';
 import { addToTimeline } from '../statistics/timeline.ts';
@@ -50,6 +51,7 @@ import { InFlight } from '../voting/in-flight.ts';
 import type { Decision, Question, Undecided, VoteContext, VoteRecord } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';
 import { vote } from '../voting/vote.ts';
+import { KeptState } from './kept-state.ts';
 import { Lookahead } from './lookahead.ts';
 import { isJson, jsonCopy, openRun, requireJson } from './open-run.ts';
 import type { Answer, RunDependencies } from './run-dependencies.ts';
@@ -138,8 +140,7 @@ class Run<Input, State, Action> {
   /** Of a person's answer: the run stays as it was. */
   #refusal: UsageError | undefined;
   #sinceMs: number;
-  #checkpointStep: number;
-  #checkpointState: State;
+  #checkpointed: KeptState<State>;
   #checkpointMs: number;
 
   constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, writer: RunWriter) {
@@ -163,8 +164,7 @@ class Run<Input, State, Action> {
     this.#panel = voterRates && voterRates.length > 1 ? new VoterRecords(voterRates, this.#totals.panel) : undefined;
     this.#context = this.#createVoteContext();
     this.#sinceMs = options.clock.monotonicMs();
-    this.#checkpointStep = checkpoint.stepIndex;
-    this.#checkpointState = checkpoint.state;
+    this.#checkpointed = new KeptState(checkpoint.stepIndex, checkpoint.state);
     this.#checkpointMs = this.#sinceMs;
   }
 
@@ -230,7 +230,10 @@ class Run<Input, State, Action> {
       const isDrifting = this.#watchDrift(outcome);
       this.#options.onEvent?.({ type: 'step-applied', stepIndex: this.#stepIndex - 1 });
       const nowMs = clock.monotonicMs();
-      if (this.#stepIndex - this.#checkpointStep >= CHECKPOINT_STEPS || nowMs - this.#checkpointMs >= CHECKPOINT_MS) {
+      if (
+        this.#stepIndex - this.#checkpointed.stepIndex >= CHECKPOINT_STEPS ||
+        nowMs - this.#checkpointMs >= CHECKPOINT_MS
+      ) {
         this.#checkpoint(nowMs);
       }
       if (nowMs - yieldedMs >= YIELD_MS) {
@@ -546,7 +549,7 @@ class Run<Input, State, Action> {
     } catch (thrown) {
       if (signal?.aborted) throw thrown;
       throw new ProcessError(
-        `the effect of step ${stepIndex} failed: ${messageOf(thrown)}. Its decision is kept; resuming runs the effect again ` +
+        `the effect of step ${stepIndex} failed: ${describeThrown(thrown)}. Its decision is kept; resuming runs the effect again ` +
           `under the same idempotency key ${JSON.stringify(`${runId}/${stepIndex}`)}.`,
         { code: 'effect-failed', recovery: 'pause', cause: thrown },
       );
@@ -575,14 +578,14 @@ class Run<Input, State, Action> {
 
   #checkpoint(nowMs: number): void {
     const totals = this.#totals;
-    totals.course ??= [[totals.activeMs, this.#checkpointStep]];
+    totals.course ??= [[totals.activeMs, this.#checkpointed.stepIndex]];
     totals.activeMs += nowMs - this.#sinceMs;
     totals.course = addToTimeline(totals.course, [totals.activeMs, totals.steps]);
     this.#sinceMs = nowMs;
     requireJson(`the state before step ${this.#stepIndex}`, this.#state, this.#process.name);
+    this.#checkpointed.requireUnchanged(this.#process.name, this.#stepIndex);
     this.#checkpointMs = nowMs;
-    this.#checkpointStep = this.#stepIndex;
-    this.#checkpointState = this.#state;
+    this.#checkpointed = new KeptState(this.#stepIndex, this.#state);
     if (this.#drift !== undefined) {
       totals.drift = { dissent: this.#drift.dissent.state, flags: this.#drift.flags.state };
     }
@@ -649,7 +652,8 @@ class Run<Input, State, Action> {
     const totals = structuredClone(this.#totals);
     if (this.#pending !== undefined) addDecision(totals, this.#pending);
     // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
-    const state = isJson(this.#state) ? this.#state : this.#checkpointState;
+    const { isUnchanged, state: kept } = this.#checkpointed;
+    const state = isUnchanged && isJson(this.#state) ? this.#state : kept;
     for (const sample of this.#open) addSample(totals, sample);
     const ahead = this.#stepVotes?.ahead ?? [];
     if (ahead.length > 0) addWaste(totals, wasteOf(ahead));
