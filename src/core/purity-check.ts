@@ -17,10 +17,8 @@ const MIN_FIRST_CALLS = 2;
 
 type AnyFunction = (...args: never[]) => unknown;
 
-interface WatchedFunction {
-  readonly [ORIGINAL]?: AnyFunction;
-}
-const ORIGINAL = Symbol('the function that is watched');
+/** The functions that are watched: a process may be defined again. */
+const WATCHED = new WeakSet<AnyFunction>();
 
 /** Which function of which process it is, for messages. */
 interface PartName {
@@ -73,7 +71,7 @@ const VARIANT_PARTS = ['prompt', 'parse', 'reply'];
  * a promise (`asynchronous`), then and at every later call.
  */
 function watched<F extends AnyFunction>(part: F, name: PartName): F {
-  if (ORIGINAL in part) return part;
+  if (WATCHED.has(part)) return part;
   const call = part as unknown as (...args: unknown[]) => unknown;
   const watch = new Watch(call, name);
   // By the number of parameters: a call costs a comparison, and nothing is allocated.
@@ -82,13 +80,18 @@ function watched<F extends AnyFunction>(part: F, name: PartName): F {
     (a: unknown, b: unknown) => (watch.quietCalls-- > 0 ? call(a, b) : watch.call([a, b])),
     (a: unknown, b: unknown, c: unknown) => (watch.quietCalls-- > 0 ? call(a, b, c) : watch.call([a, b, c])),
   ];
-  const wrapper = wrappers[name.parameters.length - 1]!;
-  return Object.assign(wrapper, { [ORIGINAL]: part }) as unknown as F;
+  const wrapper = wrappers[name.parameters.length - 1] as unknown as F;
+  WATCHED.add(wrapper);
+  return wrapper;
 }
 
-/** The function itself, for a caller that gives it what must not be looked at. */
-export function unwatched<F extends AnyFunction>(part: F): F {
-  return ((part as WatchedFunction)[ORIGINAL] ?? part) as F;
+/** Values that are not compared. */
+const UNCOMPARED = new WeakSet<object>();
+
+/** The same value, which no watch looks at: for a caller that wants to know whether the user's function does. */
+export function uncompared<T extends object>(value: T): T {
+  UNCOMPARED.add(value);
+  return value;
 }
 
 class Watch {
@@ -181,7 +184,7 @@ class Watch {
 
 /** As JSON; undefined for what cannot change, and for what JSON does not carry: the engine refuses it elsewhere. */
 function textOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || UNCOMPARED.has(value)) return undefined;
   try {
     return JSON.stringify(value);
   } catch {

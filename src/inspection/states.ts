@@ -4,7 +4,7 @@ import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
 import { detailsOf, type Json } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadAction } from '../core/journal-reader.ts';
 import type { AnyProcess } from '../core/process.ts';
-import { unwatched } from '../core/purity-check.ts';
+import { uncompared } from '../core/purity-check.ts';
 import { parseInput } from '../core/schema.ts';
 import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
@@ -132,7 +132,7 @@ function madeByActionAlone(
   });
   try {
     // If the state before has become a part of this one, this reads it.
-    const text = JSON.stringify(unwatched(process.apply)(unknown, action, observation));
+    const text = JSON.stringify(process.apply(uncompared(unknown), action, observation));
     return isSeen ? undefined : { state: JSON.parse(text) };
   } catch {
     return undefined;
