@@ -129,7 +129,8 @@ interface Step {
 function addStep(totals: RunTotals, stepIndex: number, { counts, settledBy }: Step): void {
   const votes = counts.reduce((sum, count) => sum + count, 0);
   const tally = counts.length > 1 ? counts.map((count, i) => [String(i), count] as const) : undefined;
-  const decision = { stepIndex, votes, samples: votes, tally, settledBy, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  const paid = { samples: votes, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  const decision = { type: 'decision', stepIndex, votes, tally, settledBy, ...paid };
   addDecision(totals, decision as unknown as DecisionEntry);
 }
 
