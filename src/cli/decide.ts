@@ -7,7 +7,7 @@ import { resumeOptions } from '../options.ts';
 import { run } from '../run.ts';
 import type { JournalFlags } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
-import { journalFlag } from './run.ts';
+import { journalFlag } from './run-summary.ts';
 import { printableJson, shellWord } from './terminal.ts';
 import { readInput } from './text-input.ts';
 

@@ -6,7 +6,8 @@ import { run } from '../run.ts';
 import { byCloseness, describeStep } from './inspect.ts';
 import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';
-import { describeResult, exitCodeOf, journalFlag, pausable } from './run.ts';
+import { pausable } from './run.ts';
+import { describeResult, exitCodeOf, journalFlag } from './run-summary.ts';
 
 const DISKS = 10;
 const INPUT = { disks: DISKS };

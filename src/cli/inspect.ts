@@ -22,7 +22,7 @@ import {
   describeWrongSteps,
   journalFlag,
   showChance,
-} from './run.ts';
+} from './run-summary.ts';
 import {
   plural,
   printable,

@@ -15,17 +15,15 @@ import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { progress } from './progress.ts';
 import { formatOf } from './record-file.ts';
+import { decidingCalibration, pausable, requireModel } from './run.ts';
 import {
   DOUBTFUL_STEPS_NAMED,
-  decidingCalibration,
   describeVotes,
   exitCodeWith,
   journalFlag,
-  pausable,
-  requireModel,
   showChance,
   summaryLines,
-} from './run.ts';
+} from './run-summary.ts';
 import {
   plural,
   printable,

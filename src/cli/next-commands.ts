@@ -1,7 +1,7 @@
 import { isMap, type Json } from '../core/journal.ts';
 import type { LiveRun } from '../core/journal-reader.ts';
 import type { RunCommands } from '../inspection/api.ts';
-import { journalFlag } from './run.ts';
+import { journalFlag } from './run-summary.ts';
 import { shellWord } from './terminal.ts';
 
 /** What to do next with a run, on the command line. */

@@ -5,7 +5,6 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { RunRecord } from '../core/journal.ts';
 import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';
-import { BUILT_IN_PROCESSES, builtInProcess, stepPlanProcess } from '../processes/index.ts';
 
 export interface LoadedProcess {
   readonly process: AnyProcess;
@@ -36,22 +35,26 @@ export async function loadProcess(source: string): Promise<LoadedProcess> {
 }
 
 async function loadSteps(source: string): Promise<LoadedProcess> {
-  const builtIn = builtInProcess(source);
-  if (builtIn !== undefined) {
-    return { process: builtIn, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
-  }
+  if (!/[\\/]|\.([cm]?[jt]s|json)$/.test(source)) return loadBuiltIn(source);
   const path = resolve(source);
-  const isPath = /[\\/]|\.([cm]?[jt]s|json)$/.test(source);
-  if (!isPath || !existsSync(path)) {
-    throw new UsageError(
-      `process: expected ${isPath ? 'an existing module' : `one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module or of a plan (.json)`}, ` +
-        `got ${JSON.stringify(source)}.`,
-    );
+  if (!existsSync(path)) {
+    throw new UsageError(`process: expected an existing module, got ${JSON.stringify(source)}.`);
   }
-  return { process: path.endsWith('.json') ? readPlan(path) : await importProcess(path), source: path };
+  return { process: await (path.endsWith('.json') ? readPlan(path) : importProcess(path)), source: path };
 }
 
-function readPlan(path: string): AnyProcess {
+/** The built-in processes are loaded for those who name one: looking at runs is faster without. */
+async function loadBuiltIn(source: string): Promise<LoadedProcess> {
+  const { BUILT_IN_PROCESSES, builtInProcess } = await import('../processes/index.ts');
+  const process = builtInProcess(source);
+  if (process !== undefined) return { process, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
+  throw new UsageError(
+    `process: expected one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module or of a plan ` +
+      `(.json), got ${JSON.stringify(source)}.`,
+  );
+}
+
+async function readPlan(path: string): Promise<AnyProcess> {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
@@ -60,6 +63,7 @@ function readPlan(path: string): AnyProcess {
       `process: expected a plan, as \`mdap decompose\` writes it, at ${path}: ${messageOf(thrown)}.`,
     );
   }
+  const { stepPlanProcess } = await import('../decomposition/step-plan.ts');
   return stepPlanProcess(value);
 }
 

@@ -5,7 +5,7 @@ import type { ReplayCost, ReplayedStep, ReplayResult } from '../engine/replay-lo
 import { replay } from '../replay.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess, sourceOf } from './process-source.ts';
-import { journalFlag } from './run.ts';
+import { journalFlag } from './run-summary.ts';
 import {
   plural,
   printable,

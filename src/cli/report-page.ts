@@ -6,7 +6,7 @@ import { html, type Markup } from './markup.ts';
 import type { Report, ReportedStep } from './report-data.ts';
 import { charts } from './report-figures.ts';
 import { code, cut, page, section, showPercent, showTime, table } from './report-layout.ts';
-import { describeWaste, showChance } from './run.ts';
+import { describeWaste, showChance } from './run-summary.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
 
 const MAX_JSON_CHARS = 4_000;

@@ -1,0 +1,148 @@
+import type { Waste } from '../core/journal.ts';
+import { flagTotal } from '../core/red-flags.ts';
+import type { RunResult } from '../engine/run-loop.ts';
+import { JOURNAL } from '../options/journal.ts';
+import type { Certificate } from '../statistics/certificate.ts';
+import { withFlags } from './flag-names.ts';
+import { stackOf } from './stack.ts';
+import {
+  plural,
+  printable,
+  shellWord,
+  showCount,
+  showDuration,
+  showNumber,
+  showPace,
+  showShare,
+  showUsd,
+  truncate,
+} from './terminal.ts';
+
+/** 0 done, 3 paused (the run can be resumed), 1 stopped. 2, for usage, is main's. */
+const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
+
+export function exitCodeOf(result: RunResult, journalFile: string): number {
+  const next = result.status === 'paused' ? 'Resume: mdap resume' : 'Look closer: mdap inspect';
+  return exitCodeWith(result, `${next} ${shellWord(result.runId)}${journalFlag(journalFile)}`);
+}
+
+/** Says on stderr why a run has not come to its end, and what to do next. */
+export function exitCodeWith(
+  {
+    status,
+    end,
+  }: { readonly status: RunResult['status']; readonly end: { readonly message: string; readonly error?: unknown } },
+  next: string,
+): number {
+  if (status !== 'done') {
+    const why = printable(withFlags(end.message)).replace(/[^.?!]$/, '$&.');
+    process.stderr.write(`mdap: ${status}: ${why} ${next}\n${stackOf(end.error)}`);
+  }
+  return EXIT_CODES[status];
+}
+
+export function describeResult(result: RunResult, journalFile: string): string {
+  const { status, steps, votes, contestedSteps, wrongSteps } = result;
+  // Otherwise there may be votes of a step that is not decided yet.
+  const perStep = status === 'done' && steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
+  const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
+  const rows = [
+    ['run', printable(`${result.runId} of ${result.process}`)],
+    ['steps', `${showCount(steps)}${describeWrongSteps(result)}`],
+    ...describeVotes(result, perStep),
+    ['time', `${showDuration(result.wallMs)}${perSecond}`],
+    ['state', printable(truncate(JSON.stringify(result.state), 100))],
+    ['sha256', result.stateSha256],
+  ] as const;
+  const lines = summaryLines(status, rows);
+  if (status === 'done' && (contestedSteps > 0 || wrongSteps)) {
+    lines.push(`look closer: mdap inspect ${shellWord(result.runId)}${journalFlag(journalFile)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** A status, and under it what there is to say, by name. */
+export function summaryLines(status: string, rows: readonly (readonly [string, string])[]): string[] {
+  return [status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
+}
+
+/** Rows of a summary: what was asked, how sure it is, what it cost. */
+export function describeVotes(
+  result: Omit<RunResult, 'state' | 'stateSha256'>,
+  perStep: string,
+  leastCertain = leastCertainSteps(result.certificate),
+): (readonly [string, string])[] {
+  const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd } = result;
+  return [
+    ['samples', describeSamples(result, perStep)],
+    ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
+    ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
+    ['certainty', describeCertificate(certificate)],
+    ...(leastCertain.length === 0 ? [] : [['', `least certain: ${leastCertain.join(', ')}`] as const]),
+    ['tokens', `${showCount(tokens.input)} in, ${showCount(tokens.output)} out; ${showUsd(costUsd)}`],
+  ];
+}
+
+function describeSettled(settledBy: RunResult['settledBy']): string {
+  const parts = Object.entries(settledBy).map(([what, count]) => `${showCount(count)} by ${printable(what)}`);
+  return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
+}
+
+/** What is neither a vote nor flagged is a verifier's opinion on a candidate. */
+export function describeSamples(
+  { samples, votes, flags }: { samples: number; votes: number; flags: RunResult['flags'] },
+  perStep = '',
+): string {
+  const flagged = flagTotal(flags);
+  const list = Object.entries(flags)
+    .map(([code, count]) => `${showCount(count)} ${code}`)
+    .join(', ');
+  const opinions = samples - votes - flagged;
+  return (
+    `${showCount(samples)} = ${plural(votes, 'vote')}${perStep} + ${plural(flagged, 'red flag')}${flagged > 0 ? ` (${list})` : ''}` +
+    `${opinions > 0 ? ` + ${plural(opinions, 'verifier opinion')}` : ''}`
+  );
+}
+
+/** Of guesses that did not come true. What an aborted call cost, the provider alone knows. */
+export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
+  return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
+}
+
+export const DOUBTFUL_STEPS_NAMED = 3;
+
+function leastCertainSteps(certificate: Certificate | null): string[] {
+  const steps = certificate?.leastCertain.slice(0, DOUBTFUL_STEPS_NAMED) ?? [];
+  return steps.map(
+    ({ stepIndex, votes, wrong }) => `step ${stepIndex} (${votes.join(' : ')}, wrong with ${showChance(wrong)})`,
+  );
+}
+
+export function showChance(wrong: number | undefined): string {
+  return wrong === undefined ? '' : `${showNumber(100 * wrong, 2)} %`;
+}
+
+/** How sure the decisions are, in a line. */
+export function describeCertificate(certificate: Certificate | null): string {
+  if (certificate === null) return 'not known: a single vote a step contradicts nobody';
+  const { expectedWrong, expectedWrongHigh, chanceOfNone, chanceOfNoneLow } = certificate;
+  const [most, least] = [showNumber(expectedWrongHigh, 2), showShare(chanceOfNoneLow)];
+  return expectedWrong === null || chanceOfNone === null
+    ? `no vote dissented: cautiously at most ${most} wrong decisions; chance that none is wrong at least ${least}`
+    : `${showNumber(expectedWrong, 2)} wrong decisions expected (cautiously at most ${most}); ` +
+        `chance that none is wrong ${showShare(chanceOfNone)} (at least ${least})`;
+}
+
+export function describeWrongSteps({
+  wrongSteps,
+  firstWrongStep,
+}: Pick<RunResult, 'wrongSteps' | 'firstWrongStep'>): string {
+  if (wrongSteps === null) return '';
+  if (wrongSteps === 0) return ', 0 wrong';
+  return `, ${showCount(wrongSteps)} wrong, the first at step ${firstWrongStep}`;
+}
+
+/** What to add to a command so that it finds the same journal. */
+export function journalFlag(file: string): string {
+  return file === JOURNAL.journal.default ? '' : ` --journal ${shellWord(file)}`;
+}
