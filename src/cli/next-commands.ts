@@ -1,6 +1,9 @@
 import { isMap, type Json } from '../core/journal.ts';
 import type { LiveRun } from '../core/journal-reader.ts';
 import type { RunCommands } from '../inspection/api.ts';
+import { flagOf } from './flag-names.ts';
+import { MAP } from './map-command.ts';
+import { RUN } from './run-command.ts';
 import { journalFlag } from './run-summary.ts';
 import { shellWord } from './terminal.ts';
 
@@ -49,23 +52,21 @@ function mapFlags({ file, bytes: _, ...others }: Json, { speculate: window, ...s
 
 function withModelFirst({ model, ...others }: Json): Json {
   // Otherwise the calibration that is there now would be taken.
-  const calibration = typeof others.calibration === 'string' ? {} : { noCalibration: true };
+  const calibration = typeof others.calibration === 'string' ? {} : { calibration: false };
   return { model, ...others, ...calibration };
 }
 
+/** What is not known here, or cannot be said on the command line, as a calibration given in code, is left out. */
 function flagsOf(values: Json): string {
+  const { options } = 'output' in values ? MAP : RUN;
   const flags = Object.entries(values).flatMap(([name, value]) => {
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    const text = flagValue(name, value);
+    if (name === 'calibration' && value === false) return ['--no-calibration'];
+    const option = options[name];
+    const flag = flagOf(name, options);
+    if (option === undefined || flag === undefined || value === undefined || value === false) return [];
     if (value === true) return [flag];
+    const text = option.kind.show?.(value);
     return text === undefined ? [] : [`${flag} ${shellWord(text)}`];
   });
   return flags.join(' ');
-}
-
-/** Undefined for what cannot be said on the command line: a calibration given in code, and what is false. */
-function flagValue(name: string, value: Json): string | undefined {
-  if (name === 'price') return `${value.inputUsdPerMTok},${value.outputUsdPerMTok}`;
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(',');
-  return value === undefined || typeof value === 'object' || typeof value === 'boolean' ? undefined : String(value);
 }
