@@ -215,7 +215,7 @@ test('the table names rooms that exist, and goes down', () => {
 test('planted violations of the table are found', () => {
   const planted: [path: string, source: string][] = [
     ['voting/vote.ts', `import { execute } from '../engine/run-loop.ts';`],
-    ['voting/vote.ts', `import type { RunResult } from '../engine/run-loop.ts';`],
+    ['voting/vote.ts', `import type { RunResult } from '../engine/run-result.ts';`],
     ['voting/vote.ts', `import {\n  a,\n  b,\n} from '../calls/pace.ts';`],
     ['voting/vote.ts', `export { a } from '../planning/forecast.ts';`],
     ['voting/vote.ts', `export * from '../defaults.ts';`],

@@ -25,7 +25,7 @@ export type { RunEnd } from './core/run-end.ts';
 export { type DecideQuestion, decide } from './decide.ts';
 export { systemClock } from './defaults.ts';
 export type { Item, ItemResult, ItemSink } from './engine/item.ts';
-export type { RunResult } from './engine/run-loop.ts';
+export type { RunResult } from './engine/run-result.ts';
 export { memoryJournal } from './journals/memory.ts';
 export { MapEndedError, type MappedItems, type MapResult, map } from './map.ts';
 // Models

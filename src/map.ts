@@ -3,7 +3,7 @@ import type { Process } from './core/process.ts';
 import type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item.ts';
 import { ItemDelivery } from './engine/item-delivery.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
-import type { RunResult } from './engine/run-loop.ts';
+import type { RunResult } from './engine/run-result.ts';
 import { checkOptions } from './options/check.ts';
 import type { MapOptions } from './options/verbs.ts';
 import { DEFAULT_MAX_CONCURRENCY } from './options.ts';

@@ -4,7 +4,7 @@ import { addFlag, isOwnCode } from './core/red-flags.ts';
 import type { SolveOracle } from './decomposition/process.ts';
 import type { Split } from './decomposition/split.ts';
 import type { SolveState } from './decomposition/tree.ts';
-import type { RunResult } from './engine/run-loop.ts';
+import type { RunResult } from './engine/run-result.ts';
 import { nameOfModel } from './models/given-model.ts';
 import { isSimulated } from './models/resolve.ts';
 import { checkOptions } from './options/check.ts';

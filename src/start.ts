@@ -1,7 +1,7 @@
 import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
-import type { RunResult } from './engine/run-loop.ts';
+import type { RunResult } from './engine/run-result.ts';
 import type { RunOptions } from './options/verbs.ts';
 import { run } from './run.ts';
 

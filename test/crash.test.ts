@@ -25,7 +25,7 @@ import { fileURLToPath } from 'node:url';
 import { candidateKey } from '../src/core/candidate.ts';
 import type { SampleEntry, StepEntry } from '../src/core/journal.ts';
 import { createRandom } from '../src/core/random.ts';
-import type { RunResult } from '../src/engine/run-loop.ts';
+import type { RunResult } from '../src/engine/run-result.ts';
 import { sqliteJournal } from '../src/journals/sqlite.ts';
 import { amount, IS_SLOW } from './effort.ts';
 import {

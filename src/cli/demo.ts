@@ -1,5 +1,5 @@
 import { openJournal, systemClock } from '../defaults.ts';
-import type { RunResult } from '../engine/run-loop.ts';
+import type { RunResult } from '../engine/run-result.ts';
 import { plan } from '../plan.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { run } from '../run.ts';

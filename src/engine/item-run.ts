@@ -44,7 +44,7 @@ type Prepared = { readonly item: Item } & (
  * holds for a run holds for the whole: one journal, one budget, one certificate, resumable anywhere. As items do not depend
  * on each other, `Lookahead` votes on many at once; decisions are made in the order of the items.
  */
-export class Mapping implements ItemsOfRun<MapState> {
+export class Mapping implements ItemsOfRun {
   readonly process: AnyProcess;
   readonly #of: AnyProcess;
   readonly #items: AsyncIterator<Item>;

@@ -21,7 +21,7 @@ import { questionOf } from '../voting/step-question.ts';
 import { vote } from '../voting/vote.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
 
-export interface MeasureDependencies<State> {
+export interface MeasureDependencies {
   readonly context: VoteContext;
   readonly clock: Clock;
   /** Chooses the steps. */
@@ -37,7 +37,7 @@ export interface MeasureDependencies<State> {
   readonly signal: AbortSignal | undefined;
   readonly onStep: ((done: number, wanted: number) => void) | undefined;
   /** Of a process over many items: what reads those of the next steps. */
-  readonly items?: Pick<ItemsOfRun<State>, 'read'>;
+  readonly items?: Pick<ItemsOfRun, 'read'>;
 }
 
 export interface CalibrateResult {
@@ -61,7 +61,7 @@ const MAX_WALKED_STEPS = 2 ** 21;
 export async function measure<Input, State, Action>(
   process: Process<Input, State, Action>,
   rawInput: unknown,
-  dependencies: MeasureDependencies<State>,
+  dependencies: MeasureDependencies,
 ): Promise<CalibrateResult> {
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
@@ -129,7 +129,7 @@ async function sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
   reference: (state: State) => Action,
-  { random, steps, items }: MeasureDependencies<State>,
+  { random, steps, items }: MeasureDependencies,
 ): Promise<{ readonly targets: readonly Target<State>[]; readonly runSteps: number | null }> {
   const reservoir: { stepIndex: number; state: State }[] = [];
   let state = start;
@@ -158,7 +158,7 @@ async function sampleReference<Input, State, Action>(
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
-  { context, steps, items }: MeasureDependencies<State>,
+  { context, steps, items }: MeasureDependencies,
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
@@ -192,7 +192,7 @@ interface DrawnSamples {
 async function drawStep<Input, State, Action>(
   process: Process<Input, State, Action>,
   { state, stepIndex, right }: Target<State>,
-  { context, draws, extraDraws }: MeasureDependencies<State>,
+  { context, draws, extraDraws }: MeasureDependencies,
 ): Promise<DrawnSamples[]> {
   const { voters, settings } = context;
   // Steps with equal prompts must not have equal draws: they would be taken for further ones.

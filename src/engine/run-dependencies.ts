@@ -21,19 +21,20 @@ export const DRIFT_POLICIES = ['note', 'pause'] as const;
 
 type DriftPolicy = (typeof DRIFT_POLICIES)[number];
 
-/** What a run over many inputs asks of them: see `map.ts`. */
-export interface ItemsOfRun<State> {
+/** What the loop calls where its steps are those of many inputs: `item-run.ts` does it. */
+export interface ItemsOfRun {
   readonly counts: ItemCounts;
   /** The counts, and what else a resumed run must know. */
   readonly record: ItemsRecord | undefined;
   /** Reads the inputs of this step and of those that may be voted on with it. */
-  read(state: State): Promise<void>;
-  /** The action of a step that the votes could not decide: it does not stop the others. */
+  read(state: unknown): Promise<void>;
+  /** What stands in place of the action of a step that the votes could not decide: it does not stop the others. */
   giveUp(outcome: Undecided): unknown;
   /** From where the run goes on. */
-  begin(state: State, record: ItemsRecord | undefined): Promise<void>;
-  /** Of a decision once it is durable or on its way there. Whole or, where it throws, not at all. */
-  applied(decision: StepEntry, before: State, after: State): void;
+  begin(state: unknown, record: ItemsRecord | undefined): Promise<void>;
+  /** Of a step once it is durable or on its way there. Whole or, where it throws, not at all. */
+  applied(step: StepEntry, before: unknown, after: unknown): void;
+  /** Before a checkpoint: what was reported of items is made durable. */
   flush(): void;
 }
 
@@ -66,8 +67,7 @@ export interface RunDependencies {
   /** Whether and how far steps are voted on ahead of the one being decided. */
   readonly speculation?: Pick<LookaheadOptions<unknown, unknown>, 'depth' | 'maxWaste' | 'firstDraws'>;
   /** Where the steps are those of many inputs. */
-  // biome-ignore lint/suspicious/noExplicitAny: a state stands in both positions, and its type does not matter here
-  readonly items?: ItemsOfRun<any>;
+  readonly items?: ItemsOfRun;
   /** Steps after which the run pauses; by default the process's own number of steps, after which it stops. */
   readonly maxSteps: number | undefined;
   readonly maxRetries: number;

@@ -39,7 +39,8 @@ import { run } from '../run.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { RECORD_POLICIES, type RunDependencies } from './run-dependencies.ts';
-import { execute, type RunResult } from './run-loop.ts';
+import { execute } from './run-loop.ts';
+import type { RunResult } from './run-result.ts';
 
 const STEPS = 12;
 

@@ -32,7 +32,7 @@ import type { RunOptions } from '../options.ts';
 import { run } from '../run.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
-import type { RunResult } from './run-loop.ts';
+import type { RunResult } from './run-result.ts';
 
 const STEPS = 25;
 const RUN_ID = 'r';

@@ -1,0 +1,102 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Budget } from '../calls/budget.ts';
+import { hedged } from '../calls/hedging.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
+import type { ModelError } from '../core/errors.ts';
+import { type AheadEntry, addDecision, addSample, addWaste, billOf, type ResumePoint } from '../core/journal.ts';
+import type { Model } from '../core/model.ts';
+import type { Sampler } from '../core/sampler.ts';
+import type { VoterRecords } from '../statistics/voter-record.ts';
+import type { InFlight } from '../voting/in-flight.ts';
+import type { VoteContext } from '../voting/question.ts';
+import type { RunPosition } from './run-position.ts';
+
+/** Who votes on the steps of a run, with what is journaled and told as they do. */
+export function assembleContext<State, Action>(
+  at: RunPosition<State, Action>,
+  { inFlight, panel }: { readonly inFlight: InFlight; readonly panel: VoterRecords | undefined },
+): VoteContext {
+  const {
+    voters,
+    rungs,
+    roleRungs,
+    verifier,
+    clock,
+    vote: settings,
+    hedgePercentile: percentile,
+    onEvent,
+  } = at.options;
+  const samplerOf = samplersOf(at);
+  const onHedge = () => addWaste(at.totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
+  const hedgedSampler = (sampler: Sampler) =>
+    percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
+  return {
+    settings,
+    voters: voters.map(({ model, form }) => ({
+      sampler: hedgedSampler(samplerOf(model)),
+      form,
+      variant: at.process.forms[form]!.name,
+    })),
+    rungs,
+    roleRungs,
+    verifier: verifier && samplerOf(verifier),
+    reliability: panel && ((voter) => panel.reliability(voter)),
+    onEscalation: (escalation) => {
+      onEvent?.({ type: 'step-escalated', ...escalation });
+      const message = `handed on to ${escalation.to} (${escalation.reason})`;
+      at.note('step-escalated', { ...escalation, message });
+    },
+    inFlight,
+    monotonicMs: () => clock.monotonicMs(),
+    onSample: (sample, isRecorded) => {
+      at.open.push(sample);
+      if (isRecorded) return;
+      onEvent?.({ type: 'sample-landed', sample });
+      at.writer.append(sample);
+    },
+  };
+}
+
+/** One sampler a model, all within one budget. */
+function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Model) => Sampler {
+  const { clock, random, maxRetries, accounts, accountLimits: limits } = at.options;
+  const budget = budgetOf(at);
+  const onFailure = (error: ModelError, retryInMs: number | null) => noteFailure(at, error, retryInMs);
+  const samplers = new Map<Model, Sampler>();
+  return (model) => {
+    const found = samplers.get(model);
+    if (found !== undefined) return found;
+    const startsWithOneCall = !model.isBatched && !model.isProven;
+    const calls = { clock, random, maxRetries, accounts, limits, budget, onFailure };
+    const sampler = createSampler({ model, startsWithOneCall, ...calls });
+    samplers.set(model, sampler);
+    return sampler;
+  };
+}
+
+/** J7. What earlier executions spent counts. */
+function budgetOf<State, Action>({ options, writer, totals: known }: RunPosition<State, Action>): Budget | undefined {
+  const { budget, clock, items } = options;
+  if (budget === undefined) return undefined;
+  const { decisions, samples } = writer.resumePoint;
+  const ahead = stillAhead(writer.resumePoint);
+  const totals = structuredClone(known);
+  for (const decision of decisions) addDecision(totals, decision);
+  for (const sample of [...samples, ...ahead.map((entry) => entry.sample)]) addSample(totals, sample);
+  const { inputTokens, outputTokens, activeMs: wallMs, wasted } = totals;
+  const tokens = inputTokens + outputTokens + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
+  const spent = { usd: billOf(totals), tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
+  return new Budget({ ...budget, clock, owner: items === undefined ? 'run' : 'map', spent });
+}
+
+function noteFailure<State, Action>(at: RunPosition<State, Action>, error: ModelError, retryInMs: number | null): void {
+  const { stepIndex, options } = at;
+  const { message, code, statusCode } = error;
+  options.onEvent?.({ type: 'call-failed', stepIndex, code, message, retryInMs });
+  at.note('call-failed', { stepIndex, message, code, statusCode, retryInMs });
+}
+
+/** Samples ahead without those that have become samples of the step being decided. */
+export function stillAhead({ samples, ahead }: ResumePoint): AheadEntry[] {
+  return ahead.filter(({ sample }) => !samples.some((one) => isDeepStrictEqual(one, sample)));
+}

@@ -1,0 +1,53 @@
+import { type Ended, endedBy, type RunEnd } from '../core/run-end.ts';
+import type { Undecided } from '../voting/question.ts';
+import type { RunPosition } from './run-position.ts';
+
+type AnyPosition = Pick<RunPosition<unknown, unknown>, 'stepIndex' | 'note'>;
+
+export function doneAt({ stepIndex }: AnyPosition): Ended {
+  return { status: 'done', end: { code: 'done', message: `done after ${stepIndex} steps` } };
+}
+
+export function pausedBy(code: RunEnd['code'], message: string): Ended {
+  return { status: 'paused', end: { code, message } };
+}
+
+/** @param isChosen whether it is the caller's limit, not the number of steps that the process takes */
+export function atLimit(limit: number, isChosen: boolean): Ended {
+  if (isChosen) return pausedBy('max-steps', `reached the limit of ${limit} steps (options.maxSteps)`);
+  const message = `not done after the ${limit} steps that the process takes: a decision was wrong`;
+  return { status: 'stopped', end: { code: 'not-done', message } };
+}
+
+export const DRIFTING = pausedBy(
+  'drift',
+  'votes dissent, or samples are flagged, more often than calibration found (drift): see the notes of `mdap inspect`',
+);
+
+/** J8: the evidence is noted. */
+export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
+  const { stepIndex } = at;
+  const { type: _, ...evidence } = outcome;
+  at.note('step-undecided', { stepIndex, ...evidence });
+  const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
+  const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
+  return pausedBy(
+    'undecided',
+    `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
+      `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
+      'then resume with a higher options.maxVotes or another model',
+  );
+}
+
+/** By what was thrown; what is no error of mdap is noted with its stack. */
+export function thrownAt(at: AnyPosition, thrown: unknown): Ended {
+  const ended = endedBy(thrown);
+  if (ended.end.code !== 'unexpected') return ended;
+  const { stepIndex } = at;
+  try {
+    at.note('unexpected-error', { stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) });
+  } catch {
+    // A journal that fails says so when it is closed.
+  }
+  return { ...ended, end: { ...ended.end, message: `unexpected error at step ${stepIndex}: ${ended.end.message}` } };
+}

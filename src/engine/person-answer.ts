@@ -1,0 +1,83 @@
+import { messageOf, UsageError } from '../core/errors.ts';
+import { addSample, emptyTotals } from '../core/journal.ts';
+import { RedFlag } from '../core/red-flags.ts';
+import type { Decision } from '../voting/question.ts';
+import { questionOf } from '../voting/step-question.ts';
+import { jsonCopy } from './open-run.ts';
+import type { Answer } from './run-dependencies.ts';
+import type { RunPosition } from './run-position.ts';
+
+/**
+ * A person's decision on the step that the vote could not make, by the rules that hold for votes: it must be an action, and
+ * legal. It is noted with the votes that there were.
+ * @returns a `UsageError` for an answer that is none; the run stays as it was
+ */
+export function answeredStep<State, Action>(
+  at: RunPosition<State, Action>,
+  answer: Answer,
+): Decision<Action> | UsageError {
+  const { process, stepIndex } = at;
+  if (answer.stepIndex !== stepIndex) {
+    const run = JSON.stringify(at.options.runId);
+    return new UsageError(`step: run ${run} waits at step ${stepIndex}, got ${answer.stepIndex}.`);
+  }
+  let action: Action;
+  let key: string;
+  try {
+    // As it will come back from the journal.
+    action = jsonCopy('draw' in answer ? actionOf(at, answer.draw) : answer.action) as Action;
+    key = process.key(action);
+    const flag = process.check?.(action, at.state);
+    if (flag !== undefined) return new UsageError(`action: it is ${flag.code}: ${flag.detail}.`);
+  } catch (thrown) {
+    const name = JSON.stringify(process.name);
+    return new UsageError(`action: expected one that process ${name} can take: ${messageOf(thrown)}.`);
+  }
+  const { tally, sums } = votesOn(at, key);
+  const message = `decided by a person: ${JSON.stringify(action).slice(0, 100)}`;
+  at.note('step-decided-by-person', { stepIndex, action, tally, message });
+  const { samples, votes, flags, inputTokens, outputTokens, costUsd } = sums;
+  return {
+    type: 'decided',
+    action,
+    tally,
+    classVotes: undefined,
+    settledBy: 'person',
+    firstVote: undefined,
+    samples,
+    votes,
+    flags: Object.keys(flags).length > 0 ? flags : undefined,
+    inputTokens,
+    outputTokens,
+    costUsd,
+    latencyMs: 0,
+  };
+}
+
+/** The votes of the open step, those for the person's candidate first, and what they took. */
+function votesOn<State, Action>({ open }: RunPosition<State, Action>, key: string) {
+  const votes = new Map([[key, 0]]);
+  const sums = emptyTotals({ hasReference: false });
+  for (const sample of open) {
+    addSample(sums, sample);
+    const { candidate, kind } = sample;
+    if (candidate !== undefined && kind === 'vote') votes.set(candidate, (votes.get(candidate) ?? 0) + 1);
+  }
+  return { tally: [...votes], sums };
+}
+
+/** What a draw of the undecided step says. */
+function actionOf<State, Action>(
+  { process, state, stepIndex, open }: RunPosition<State, Action>,
+  draw: number,
+): Action {
+  const sample = open.find((one) => one.draw === draw);
+  if (sample === undefined) throw new UsageError(`the step has no draw ${draw}`);
+  if (sample.kind === 'judgement') throw new UsageError(`draw ${draw} is a verifier's opinion, no answer`);
+  const question = questionOf(process, state, stepIndex);
+  try {
+    return question.ask(question.formNamed(sample.variant) ?? 0).parse(sample.text);
+  } catch (thrown) {
+    throw thrown instanceof RedFlag ? new UsageError(`draw ${draw} is ${thrown.code}: ${thrown.detail}`) : thrown;
+  }
+}

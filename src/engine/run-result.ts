@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { candidateKey } from '../core/candidate.ts';
+import {
+  addDecision,
+  addSample,
+  addWaste,
+  billOf,
+  type ItemCounts,
+  type RunTotals,
+  type SampleEntry,
+  type Waste,
+  wasteOf,
+} from '../core/journal.ts';
+import { flagTotal } from '../core/red-flags.ts';
+import { type Ended, type RunEnd, type RunStatus, reasonOf } from '../core/run-end.ts';
+import { type Certificate, certificateOf } from '../statistics/certificate.ts';
+import type { KeptState } from './kept-state.ts';
+import { isJson } from './open-run.ts';
+import type { RunPosition } from './run-position.ts';
+
+/** The outcome of a run, as printed by `mdap run --json`. */
+export interface RunResult<State = unknown> {
+  readonly runId: string;
+  readonly process: string;
+  readonly status: Exclude<RunStatus, 'running'>;
+  /** How it ended: a code for programs, a message for people, and the error where there is one. */
+  readonly end: RunEnd;
+  /** The message of the end, where the status is paused or stopped; null where it is done. */
+  readonly reason: string | null;
+  readonly steps: number;
+  readonly samples: number;
+  readonly votes: number;
+  readonly flagged: number;
+  readonly flags: RunTotals['flags'];
+  readonly contestedSteps: number;
+  /** Decisions by what settled them, where it was not a step's first voters: `variants`, `panel`, `verify`, `person`. */
+  readonly settledBy: RunTotals['settledBy'];
+  /** What became of the inputs, where there are many; null for a single one. */
+  readonly items: ItemCounts | null;
+  /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
+  readonly undecided: number;
+  readonly tokens: { readonly input: number; readonly output: number };
+  /** Of everything, waste included. Null where the price of the model is not known. */
+  readonly costUsd: number | null;
+  /**
+   * Of this, what steps took that went another way than was guessed; in no other count. Of a run that is paused also what was
+   * drawn ahead and may yet be used. Null where there is neither.
+   */
+  readonly wasted: Waste | null;
+  /** Time in which the run was executing, over all its resumptions. */
+  readonly wallMs: number;
+  readonly stateSha256: string;
+  /** Decisions that differ from the reference; null without one. */
+  readonly wrongSteps: number | null;
+  readonly firstWrongStep: number | null;
+  /** How sure the decisions are by the run's own votes; null where no step has more than one. */
+  readonly certificate: Certificate | null;
+  readonly state: State;
+}
+
+/**
+ * @param last.kept the state that was journaled last
+ * @param last.ahead samples of later steps that may yet be used
+ * @param last.isUndecided whether it paused at a step that its rule did not decide
+ */
+export function resultOf<State, Action>(
+  at: RunPosition<State, Action>,
+  { status, end }: Ended,
+  last: { readonly kept: KeptState<State>; readonly ahead: readonly SampleEntry[]; readonly isUndecided: boolean },
+): RunResult<State> {
+  const totals = structuredClone(at.totals);
+  if (at.pending !== undefined) addDecision(totals, at.pending);
+  // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
+  const { isUnchanged, state: kept } = last.kept;
+  const state = isUnchanged && isJson(at.state) ? at.state : kept;
+  for (const sample of at.open) addSample(totals, sample);
+  if (last.ahead.length > 0) addWaste(totals, wasteOf(last.ahead));
+  return {
+    runId: at.options.runId,
+    process: at.process.name,
+    status,
+    end,
+    reason: reasonOf(end),
+    steps: totals.steps,
+    samples: totals.samples,
+    votes: totals.votes,
+    flagged: flagTotal(totals.flags),
+    flags: totals.flags,
+    contestedSteps: totals.contestedSteps,
+    settledBy: totals.settledBy,
+    items: at.options.items?.counts ?? null,
+    undecided: last.isUndecided ? 1 : 0,
+    tokens: { input: totals.inputTokens, output: totals.outputTokens },
+    costUsd: billOf(totals),
+    wasted: totals.wasted ?? null,
+    wallMs: Math.round(totals.activeMs),
+    stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
+    wrongSteps: totals.wrongSteps,
+    firstWrongStep: totals.firstWrongStep,
+    certificate: certificateOf(totals.tallies, totals) ?? null,
+    state,
+  };
+}
