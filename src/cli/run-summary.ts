@@ -1,6 +1,6 @@
 import type { Waste } from '../core/journal.ts';
 import { flagTotal } from '../core/red-flags.ts';
-import type { RunResult } from '../engine/run-loop.ts';
+import type { RunResult } from '../engine/run-result.ts';
 import { JOURNAL } from '../options/journal.ts';
 import type { Certificate } from '../statistics/certificate.ts';
 import { withFlags } from './flag-names.ts';

@@ -136,7 +136,9 @@ class Run<Input, State, Action> {
       if (signal?.aborted) return INTERRUPTED;
       if (at.stepIndex >= limit) return atLimit(limit, maxSteps !== undefined);
       if (items !== undefined) await items.read(at.state);
-      const outcome = await this.#decide();
+      const outcome = await (this.#lookahead === undefined
+        ? vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0))
+        : this.#votedAhead(this.#lookahead));
       if (outcome.type === 'undecided' && items === undefined) {
         this.#isUndecided = true;
         return undecidedAt(at, outcome);
@@ -170,12 +172,10 @@ class Run<Input, State, Action> {
     return pausedBy('decided-by-person', `step ${answer.stepIndex} was decided by a person`);
   }
 
-  #decide(): Promise<Decision<Action> | Undecided> {
+  /** The vote on the present step, which may have begun before. */
+  #votedAhead(lookahead: Lookahead<State, Action>): Promise<Decision<Action> | Undecided> {
     const at = this.#at;
-    if (this.#lookahead === undefined) {
-      return vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0));
-    }
-    const head = this.#lookahead.head(at.stepIndex, at.state);
+    const head = lookahead.head(at.stepIndex, at.state);
     at.open = head.samples;
     return head.outcome;
   }
