@@ -39,7 +39,7 @@ describe('a budget', () => {
         ],
         [{ budgetTokens: Math.round(tokens / 2) }, /budget of \d+ tokens is reached.*options\.budgetTokens/],
         [{ budgetCalls: 50 }, /budget of 50 calls is reached: 50 calls spent.*options\.budgetCalls/],
-        [{ budgetMinutes: whole.wallMs / 60_000 / 2 }, /budget of [\d.]+ minutes is reached.*--budget-minutes/],
+        [{ budgetMinutes: whole.wallMs / 60_000 / 2 }, /budget of [\d.]+ minutes is reached.*options\.budgetMinutes/],
       ];
       for (const [budget, message] of halves) {
         const journal = memoryJournal();
