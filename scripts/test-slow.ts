@@ -7,7 +7,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { argv, env, execPath, exit } from 'node:process';
 
 /** On two cores. */
-const MAX_MINUTES = 15;
+const MAX_MINUTES = 30;
 
 const seed = env.MDAP_TEST_SEED || String(randomInt(2 ** 31));
 const named = argv.slice(2);

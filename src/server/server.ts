@@ -56,12 +56,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { reader, openJournal, clock, host = '127.0.0.1', token, commandsOf } = options;
   if (!isLoopback(host) && token === undefined) {
     throw new UsageError(
-      `token: expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
+      `expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
+      { option: 'token' },
     );
   }
   if (token !== undefined && token.length < MIN_TOKEN_CHARS) {
     throw new UsageError(
-      `token: expected at least ${MIN_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
+      `expected at least ${MIN_TOKEN_CHARS} characters, so that it cannot be guessed, got ${token.length}.`,
+      { option: 'token' },
     );
   }
   const forecaster = new Forecaster();
