@@ -59,12 +59,19 @@ async function measure(work: Work, options: { url: string; calls: number; atOnce
   if (role === 'launched') growHeapFor(options.atOnce);
   await work({ ...options, calls: itemsOf(WARM_UP_SHARE * options.calls) * CALLS_PER_ITEM });
   const before = process.cpuUsage();
+  const beforeOfLoop = process.threadCpuUsage();
   const began = performance.now();
   await work(options);
   const seconds = (performance.now() - began) / 1000;
+  const loop = process.threadCpuUsage(beforeOfLoop);
   const { user, system } = process.cpuUsage(before);
   const peakMiB = process.resourceUsage().maxRSS / 1024;
-  const report: HttpReport = { seconds, cpuSeconds: (user + system) / 1e6, peakMiB };
+  const report: HttpReport = {
+    seconds,
+    cpuSeconds: (user + system) / 1e6,
+    loopSeconds: (loop.user + loop.system) / 1e6,
+    peakMiB,
+  };
   process.stdout.write(JSON.stringify(report));
 }
 

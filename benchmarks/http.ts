@@ -30,6 +30,8 @@ export interface HttpReport {
   readonly seconds: number;
   /** Of the process, user and system. */
   readonly cpuSeconds: number;
+  /** Of its main thread alone, which is what calls a second are limited by on an idle machine. */
+  readonly loopSeconds: number;
   readonly peakMiB: number;
 }
 
@@ -58,14 +60,15 @@ export async function measureHttp(rounds: number, say: (line: string) => void): 
   const calls = [];
   for (const setting of SETTINGS) calls.push(...(await compareSides(setting, rounds)));
   printTable(
-    ['', 'latency ms', 'at once', 'calls/s', 'of undici', '', 'CPU us', 'ms added', 'peak MiB'],
-    calls.map(({ side, latencyMs, atOnce, perSecond, ratio, cpuMicroseconds, addedMs, peakMiB }) => [
+    ['', 'latency ms', 'at once', 'calls/s', 'of undici', '', 'of its loop', 'CPU us', 'ms added', 'peak MiB'],
+    calls.map(({ side, latencyMs, atOnce, perSecond, ratio, loopRatio, cpuMicroseconds, addedMs, peakMiB }) => [
       LABELS[side],
       latencyMs,
       atOnce,
       Math.round(perSecond),
       ratio.median.toFixed(2),
       `(${ratio.least.toFixed(2)} to ${ratio.most.toFixed(2)})`,
+      loopRatio.toFixed(2),
       Math.round(cpuMicroseconds),
       addedMs.toFixed(2),
       Math.round(peakMiB),
@@ -99,6 +102,8 @@ interface Compared extends Setting {
   readonly perSecond: number;
   /** The same to that of undici in the same round. */
   readonly ratio: Spread;
+  /** The same by processor time of the main thread, which other work on the machine hardly moves. */
+  readonly loopRatio: number;
   /** Of a call. */
   readonly cpuMicroseconds: number;
   /** Time of a call beyond that of a bare one: all that is in flight, over what comes back per second. */
@@ -131,6 +136,7 @@ async function compareSides(setting: Setting, rounds: number): Promise<Compared[
       side,
       perSecond: overRounds(({ seconds }) => calls / seconds).median,
       ratio: overRounds((report, bare) => bare.seconds / report.seconds),
+      loopRatio: overRounds((report, bare) => bare.loopSeconds / report.loopSeconds).median,
       cpuMicroseconds: overRounds(({ cpuSeconds }) => (1e6 * cpuSeconds) / calls).median,
       addedMs: overRounds((report, bare) => (1_000 * atOnce * (report.seconds - bare.seconds)) / calls).median,
       peakMiB: overRounds(({ peakMiB }) => peakMiB).median,
