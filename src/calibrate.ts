@@ -3,7 +3,7 @@ import { createSampler } from './calls/retrying-sampler.ts';
 import type { AnyProcess, Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
-import { type ItemSink, itemsOf } from './engine/item.ts';
+import { itemsOf, NO_SINK } from './engine/item.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import { type CalibrateResult, measure } from './engine/measure.ts';
 import { checkOptions } from './options/check.ts';
@@ -31,8 +31,6 @@ export async function calibrate<Input, State, Action, Given, Result>(
   await mapping.read(FIRST_ITEM);
   return calibrateOver(mapping.process, null, options, mapping);
 }
-
-const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
 
 /** An input of a process is JSON: an array can be one, nothing else that is iterated can. */
 function isMany(input: unknown): input is Iterable<unknown> | AsyncIterable<unknown> {

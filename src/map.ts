@@ -1,6 +1,6 @@
 import { MdapError, UsageError } from './core/errors.ts';
 import type { Process } from './core/process.ts';
-import type { DoubtfulItem, Item, ItemResult, ItemSink } from './engine/item.ts';
+import { type DoubtfulItem, type Item, type ItemResult, type ItemSink, itemsOf, NO_SINK } from './engine/item.ts';
 import { ItemDelivery } from './engine/item-delivery.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import type { RunResult } from './engine/run-result.ts';
@@ -95,7 +95,7 @@ export function map(
     async (delivery, ownSignal) => {
       const signal = rest.signal === undefined ? ownSignal : AbortSignal.any([rest.signal, ownSignal]);
       const results = delivery ?? NO_SINK;
-      const items = (delivery ?? new ItemDelivery(Number.POSITIVE_INFINITY)).items(inputs, signal);
+      const items = delivery?.items(inputs, signal) ?? itemsOf(inputs);
       return work(new Mapping({ process, items, sink: results, readAhead, isRetold: delivery !== undefined }), signal);
     },
     readAhead,
@@ -103,7 +103,6 @@ export function map(
 }
 
 const WINDOW_PER_CALL = 16;
-const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
 
 class LazyMap implements MappedItems<unknown> {
   readonly runId: string;

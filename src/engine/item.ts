@@ -74,3 +74,6 @@ export interface ItemSink {
   /** Makes what was written durable. */
   flush(): void;
 }
+
+/** For results that nobody takes. */
+export const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
