@@ -12,7 +12,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { UsageError } from '../core/errors.ts';
 import { CallFailure } from './call-failures.ts';
 import { type HttpReply, type HttpTarget, httpPost } from './http-post.ts';
-import { proxySettings } from './proxy-settings.ts';
+import { isLoopback, proxySettings } from './proxy-settings.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage, body: string) => void;
 
@@ -225,12 +225,16 @@ describe('httpPost', () => {
 });
 
 describe('a proxy', () => {
+  /** Stands for a host elsewhere, which the proxy alone knows: nobody resolves it. */
+  const ELSEWHERE = 'models.invalid';
+  const elsewhere = (url: URL) => new URL(url.href.replace('127.0.0.1', ELSEWHERE));
+
   /** Forwards plain requests, and opens tunnels; tells of both. */
   async function serveProxy(t: TestContext) {
     const seen: string[] = [];
     const { server, url } = await serve(t, (response, { method, url, headers }, body) => {
       seen.push(`${method} ${url} ${headers['proxy-authorization'] ?? ''}`);
-      const onward = requestHttp(url!, { method, headers }, (reply) => {
+      const onward = requestHttp(url!.replace(ELSEWHERE, '127.0.0.1'), { method, headers }, (reply) => {
         response.writeHead(reply.statusCode!, reply.headers);
         reply.pipe(response);
       });
@@ -239,7 +243,8 @@ describe('a proxy', () => {
     server.on('connect', ({ url, headers }, socket: Socket) => {
       seen.push(`CONNECT ${url} ${headers['proxy-authorization'] ?? ''}`);
       const [host, port] = url!.split(':');
-      const onward = connect(Number(port), host, () => {
+      assert.equal(host, ELSEWHERE);
+      const onward = connect(Number(port), '127.0.0.1', () => {
         socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
         socket.pipe(onward).pipe(socket);
       });
@@ -251,10 +256,16 @@ describe('a proxy', () => {
 
   test('is asked in place of the server, as the environment says', async (t) => {
     const proxy = await serveProxy(t);
-    const { url } = await serve(t, (response, _, body) => response.end(`direct ${body}`));
+    const url = elsewhere((await serve(t, (response, _, body) => response.end(`told ${body}`))).url);
+    /** What the proxy saw; without it nothing comes back. */
     const ask = async (environment: Record<string, string>) => {
       proxy.seen.length = 0;
-      assert.equal((await post(url, { proxy: proxySettings(environment) })).body, 'direct Grüße');
+      const asked = post(url, { proxy: proxySettings(environment) });
+      const body = await asked.then(
+        (reply) => reply.body,
+        (thrown) => assert.ok(thrown instanceof CallFailure),
+      );
+      assert.equal(body, proxy.seen.length === 0 ? undefined : 'told Grüße');
       return proxy.seen.slice();
     };
     const forwarded = [`POST ${url} `];
@@ -262,7 +273,7 @@ describe('a proxy', () => {
     assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin }), forwarded);
     assert.deepEqual(await ask({ http_proxy: proxy.origin, HTTP_PROXY: 'http://127.0.0.1:1' }), forwarded);
     assert.deepEqual(await ask({ HTTPS_PROXY: proxy.origin }), []);
-    for (const noProxy of ['127.0.0.1', '*', `other,${url.host}`]) {
+    for (const noProxy of [ELSEWHERE, '.invalid', '*', `other,${url.host}`]) {
       assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin, NO_PROXY: noProxy }), [], noProxy);
     }
     assert.deepEqual(await ask({ HTTP_PROXY: proxy.origin, NO_PROXY: 'other' }), forwarded);
@@ -270,17 +281,59 @@ describe('a proxy', () => {
     assert.deepEqual(await ask({ HTTP_PROXY: `http://me:secret@${proxy.host}` }), [`POST ${url} Basic ${basic}`]);
   });
 
+  test('is not asked for this machine, directly or behind a redirect', async (t) => {
+    const proxy = await serveProxy(t);
+    const proxied = { proxy: proxySettings({ HTTP_PROXY: proxy.origin, NO_PROXY: 'other' }) };
+    const { url } = await serve(t, (response, _, body) => response.end(`direct ${body}`));
+    const away = await serve(t, (response) => response.writeHead(307, { location: url.href }).end());
+    for (const host of ['127.0.0.1', 'localhost', '127.1']) {
+      const asked = new URL(url.href.replace('127.0.0.1', host));
+      assert.equal((await post(asked, proxied)).body, 'direct Grüße', host);
+      assert.deepEqual(proxy.seen, [], host);
+    }
+    assert.equal((await post(elsewhere(away.url), proxied)).body, 'direct Grüße');
+    assert.deepEqual(new Set(proxy.seen), new Set([`POST ${elsewhere(away.url)} `]));
+  });
+
+  test('is for every host but those of this machine', () => {
+    const hostnameOf = (host: string) => new URL(`http://${host}:8080/v1`).hostname;
+    for (const host of [
+      'localhost',
+      'LocalHost.',
+      'a.localhost',
+      '127.0.0.1',
+      '127.8.9.10',
+      '[::1]',
+      '0.0.0.0',
+      '[::]',
+    ]) {
+      assert.ok(isLoopback(hostnameOf(host)), host);
+    }
+    assert.ok(isLoopback(hostnameOf('[::ffff:127.0.0.1]')));
+    for (const host of [
+      'localhost.example',
+      'notlocalhost',
+      '128.0.0.1',
+      '127.example',
+      '[::2]',
+      '10.127.0.1',
+      '[fe80::1]',
+    ]) {
+      assert.ok(!isLoopback(hostnameOf(host)), host);
+    }
+  });
+
   test('gets a tunnel for https', async (t) => {
     const proxy = await serveProxy(t);
     // Speaks no TLS: that the tunnel leads there is what is told.
-    const { url } = await serve(t, (response) => response.end());
+    const url = elsewhere((await serve(t, (response) => response.end())).url);
     const secure = new URL(`https://${url.host}/v1`);
     await assert.rejects(post(secure, { proxy: proxySettings({ HTTPS_PROXY: proxy.origin }) }), CallFailure);
     assert.deepEqual(proxy.seen, [`CONNECT ${url.host} `]);
   });
 
   test('that is down is a network failure, without its password', async (t) => {
-    const { url } = await serve(t, (response) => response.end());
+    const url = elsewhere((await serve(t, (response) => response.end())).url);
     const proxy = proxySettings({ HTTP_PROXY: 'http://me:secret@127.0.0.1:1' });
     await assert.rejects(post(url, { proxy }), (thrown) => {
       assert.ok(thrown instanceof CallFailure);

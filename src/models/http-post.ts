@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, interceptors, Pool } from 'undici';
 import { CallFailure } from './call-failures.ts';
 import type { StartedCall } from './model-calls.ts';
-import type { ProxySettings } from './proxy-settings.ts';
+import { isLoopback, type ProxySettings } from './proxy-settings.ts';
 
 /** No reply that could become a vote is as large; a body without end must not fill the memory. */
 const MAX_BODY_BYTES = 16 * 2 ** 20;
@@ -27,7 +27,7 @@ export interface HttpReply {
 export interface HttpTarget {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** @default undefined no proxy */
+  /** Not for hosts of this machine. @default undefined no proxy */
   readonly proxy?: ProxySettings;
 }
 
@@ -45,7 +45,7 @@ export type HttpPost = (body: string) => HttpCall;
  * are calls in flight. Redirects are followed. A reply may take any time: the caller aborts.
  */
 export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
-  const proxied = proxy && new EnvHttpProxyAgent({ ...OPTIONS, ...proxy });
+  const proxied = proxy && proxyFor(proxy);
   const route: Route = {
     direct: proxied ?? new Pool(url.origin, OPTIONS),
     // A redirect may lead to another origin.
@@ -56,6 +56,15 @@ export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
     headers: { ...headers, 'accept-encoding': 'identity' },
   };
   return (body) => new Exchange(route, body);
+}
+
+/** Also behind a redirect, hence by origin and not once for the URL. */
+function proxyFor(proxy: ProxySettings): Dispatcher.ComposedDispatcher {
+  const direct = new Agent(OPTIONS);
+  return new EnvHttpProxyAgent({ ...OPTIONS, ...proxy }).compose(
+    (dispatch) => (options, handler) =>
+      isLoopback(new URL(options.origin!).hostname) ? direct.dispatch(options, handler) : dispatch(options, handler),
+  );
 }
 
 interface Route {

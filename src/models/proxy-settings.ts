@@ -5,9 +5,21 @@ export interface ProxySettings {
   /** Also for https where there is no `httpsProxy`. */
   readonly httpProxy: string;
   readonly httpsProxy: string;
-  /** Hosts that are asked directly, as in `localhost,.example.com:8080`; `*` for all. */
+  /** Hosts that are asked directly, as in `10.0.0.7,.example.com:8080`; `*` for all. This machine always is (`isLoopback`). */
   readonly noProxy: string;
 }
+
+/**
+ * Whether a host, as `URL.hostname` has it, is this machine. Such a host is asked directly whatever the environment says, as Go
+ * and browsers have it: a proxy on another machine would look for the server there, and one on this machine gains nothing. No
+ * variable asks for the contrary, and `NO_PROXY` is easily set without it.
+ */
+export function isLoopback(hostname: string): boolean {
+  return LOOPBACK.test(hostname);
+}
+
+/** Servers that listen everywhere tell 0.0.0.0 and [::] as their address. `URL` writes `127.1` as 127.0.0.1. */
+const LOOPBACK = /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]+\])$/;
 
 /**
  * From `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; the same names in lower case come first.
