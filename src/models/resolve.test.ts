@@ -127,12 +127,18 @@ describe('--base-url', () => {
     assert.deepEqual(keys, [undefined, `Bearer ${SECRET}`, `Bearer ${SECRET}`, undefined]);
   });
 
-  it('asks by the proxy of the environment', async (t) => {
-    const { baseUrl, keys } = await serveKeys(t);
+  it('asks by the proxy of the environment, but what is on this machine', async (t) => {
     const environment = { HTTP_PROXY: 'http://127.0.0.1:1' };
-    await assert.rejects(ask(await resolve('tiny', { baseUrl, environment })), /cannot reach .*ECONNREFUSED/);
-    const besides = { ...environment, NO_PROXY: '127.0.0.1' };
-    await assert.rejects(ask(await resolve('tiny', { baseUrl, environment: besides })), /answered HTTP 401/);
+    const elsewhere = { baseUrl: 'http://models.invalid/v1', environment };
+    await assert.rejects(ask(await resolve('tiny', elsewhere)), /cannot reach .*ECONNREFUSED/);
+    const besides = { ...environment, NO_PROXY: 'models.invalid' };
+    await assert.rejects(ask(await resolve('tiny', { ...elsewhere, environment: besides })), (thrown) => {
+      assert.ok(thrown instanceof ModelError);
+      assert.doesNotMatch(thrown.message, /ECONNREFUSED/);
+      return true;
+    });
+    const { baseUrl, keys } = await serveKeys(t);
+    await assert.rejects(ask(await resolve('tiny', { baseUrl, environment })), /answered HTTP 401/);
     assert.equal(keys.length, 1);
   });
 
