@@ -228,23 +228,42 @@ describe('a person', () => {
     }
   });
 
+  const refusals = [
+    [{ stepIndex: HARD + 1, action: 1 }, /waits at step 3, got an answer to step 4/],
+    [{ stepIndex: HARD, action: 100 }, /the action is illegal: too far/],
+    [{ stepIndex: HARD, draw: 99 }, /has no draw 99/],
+    [{ stepIndex: HARD, draw: 1, action: HARD + 1 }, /either an action or a draw .*got both/],
+    [{ stepIndex: HARD, action: undefined }, /either an action or a draw .*got neither/],
+  ] as const;
+  const isRefusal = (message: RegExp) => (thrown: unknown) => {
+    assert.ok(thrown instanceof UsageError);
+    assert.equal(thrown.option, 'answer');
+    assert.match(thrown.message, message);
+    return true;
+  };
+
   test('is refused another step, an illegal action, a draw that is not there; nothing changes', async () => {
-    const { journal } = await paused();
-    const before = await journal.decisions('r');
-    for (const [answer, message] of [
-      [{ stepIndex: HARD + 1, action: 1 }, /waits at step 3, got 4/],
-      [{ stepIndex: HARD, action: 100 }, /it is illegal: too far/],
-      [{ stepIndex: HARD, draw: 99 }, /has no draw 99/],
-    ] as const) {
-      await assert.rejects(runCount({ journal, answer }), (thrown) => {
-        assert.ok(thrown instanceof UsageError);
-        assert.match(thrown.message, message);
-        return true;
-      });
+    for (const [answer, message] of refusals) {
+      const { journal } = await paused();
+      const recorded = async () => [await journal.find('r'), await journal.decisions('r'), await journal.notes('r')];
+      const before = structuredClone(await recorded());
+      // With other options than it was started with as well: the run is not resumed by them.
+      await assert.rejects(runCount({ journal, answer, k: 2, maxVotes: 50 }), isRefusal(message));
+      assert.deepEqual(await recorded(), before);
+      assert.equal((await journal.find('r'))?.end?.code, 'undecided');
+      const right = { stepIndex: HARD, action: HARD + 1 };
+      assert.equal((await runCount({ journal, answer: right })).result.end.code, 'decided-by-person');
     }
-    assert.deepEqual(await journal.decisions('r'), before);
-    assert.equal((await journal.find('r'))?.status, 'paused');
-    assert.equal((await runCount({ journal, answer: { stepIndex: HARD, action: HARD + 1 } })).result.status, 'paused');
+  });
+
+  test('is refused a run that is done, or is not there; nothing changes', async () => {
+    const { journal, result } = await runCount({});
+    const before = structuredClone([await journal.find('r'), await journal.notes('r')]);
+    const answer = { stepIndex: result.steps, action: 1 };
+    await assert.rejects(runCount({ journal, answer }), isRefusal(/run "r" is done: no step of it waits/));
+    assert.deepEqual([await journal.find('r'), await journal.notes('r')], before);
+    await assert.rejects(runCount({ journal, answer, runId: 'other' }), { code: 'unknown-run' });
+    assert.equal(await journal.find('other'), undefined);
   });
 });
 

@@ -2,17 +2,32 @@ import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
-import { detailsOf, emptyTotals, type Journal, noteOf, type RunRecord, type RunWriter } from '../core/journal.ts';
+import {
+  detailsOf,
+  emptyTotals,
+  type Journal,
+  type NoteEntry,
+  noteOf,
+  type RunRecord,
+  type RunWriter,
+  unknownRun,
+} from '../core/journal.ts';
 import { type Process, testVariants } from '../core/process.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
-/** Creates the run or checks that it is the same one, and takes its writer lock. */
+export interface OpenedRun {
+  readonly writer: RunWriter;
+  /** What is other than before, to be noted once it counts. */
+  readonly notes: readonly NoteEntry[];
+}
+
+/** Creates the run or checks that it is the same one, and takes its writer lock. Of a run that there was it changes nothing. */
 export async function openRun<Input, State, Action>(
   process: Process<Input, State, Action>,
   input: { readonly raw: unknown; readonly parsed: Input },
   options: RunDependencies,
-): Promise<RunWriter> {
-  const { journal, runId, clock, settings, processSource, items, acceptChange } = options;
+): Promise<OpenedRun> {
+  const { journal, runId, clock, settings, processSource, items, acceptChange, answer } = options;
   const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
@@ -22,6 +37,7 @@ export async function openRun<Input, State, Action>(
   requireJson('the input', given, process.name);
   const found = await journal.find(runId);
   if (found === undefined) {
+    if (answer !== undefined) throw unknownRun(runId);
     const header = {
       runId,
       process: process.name,
@@ -35,7 +51,7 @@ export async function openRun<Input, State, Action>(
     // From the beginning: it is by them that a map is told from a run.
     if (items !== undefined) totals.items = items.counts;
     await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
-    return journal.openWriter(runId);
+    return { writer: await journal.openWriter(runId), notes: [] };
   }
   if (candidateKey(found.input) !== candidateKey(given)) {
     throw new UsageError(
@@ -51,15 +67,12 @@ export async function openRun<Input, State, Action>(
       { code: 'changed' },
     );
   }
-  const writer = await journal.openWriter(runId);
-  if (changes.length > 0) {
-    writer.append(noteOf(clock.now(), 'change-accepted', { changes, fingerprint }));
-  }
+  const notes: NoteEntry[] = [];
+  if (changes.length > 0) notes.push(noteOf(clock.now(), 'change-accepted', { changes, fingerprint }));
   if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
-    const detail = { from: found.settings, to: settings };
-    writer.append(noteOf(clock.now(), 'settings-changed', detail));
+    notes.push(noteOf(clock.now(), 'settings-changed', { from: found.settings, to: settings }));
   }
-  return writer;
+  return { writer: await journal.openWriter(runId), notes };
 }
 
 /** What changed since the run was started, or since a change was last accepted. */

@@ -17,21 +17,27 @@ export function answeredStep<State, Action>(
   answer: Answer,
 ): Decision<Action> | UsageError {
   const { process, stepIndex } = at;
+  const run = JSON.stringify(at.options.runId);
+  if (at.isDone) return refusal(`run ${run} is done: no step of it waits for a person.`);
   if (answer.stepIndex !== stepIndex) {
-    const run = JSON.stringify(at.options.runId);
-    return new UsageError(`step: run ${run} waits at step ${stepIndex}, got ${answer.stepIndex}.`);
+    return refusal(`run ${run} waits at step ${stepIndex}, got an answer to step ${answer.stepIndex}.`);
+  }
+  const given: { readonly action?: unknown; readonly draw?: number } = answer;
+  if ((given.action === undefined) === (given.draw === undefined)) {
+    const got = given.draw === undefined ? 'neither' : 'both';
+    return refusal(`expected either an action or a draw (whose answer it is to be), got ${got}.`);
   }
   let action: Action;
   let key: string;
   try {
     // As it will come back from the journal.
-    action = jsonCopy('draw' in answer ? actionOf(at, answer.draw) : answer.action) as Action;
+    action = jsonCopy(given.draw === undefined ? given.action : actionOf(at, given.draw)) as Action;
     key = process.key(action);
     const flag = process.check?.(action, at.state);
-    if (flag !== undefined) return new UsageError(`action: it is ${flag.code}: ${flag.detail}.`);
+    if (flag !== undefined) return refusal(`the action is ${flag.code}: ${flag.detail}.`);
   } catch (thrown) {
     const name = JSON.stringify(process.name);
-    return new UsageError(`action: expected one that process ${name} can take: ${messageOf(thrown)}.`);
+    return refusal(`expected an action that process ${name} can take: ${messageOf(thrown)}.`);
   }
   const { tally, sums } = votesOn(at, key);
   const message = `decided by a person: ${JSON.stringify(action).slice(0, 100)}`;
@@ -52,6 +58,10 @@ export function answeredStep<State, Action>(
     costUsd,
     latencyMs: 0,
   };
+}
+
+function refusal(problem: string): UsageError {
+  return new UsageError(problem, { option: 'answer' });
 }
 
 /** The votes of the open step, those for the person's candidate first, and what they took. */

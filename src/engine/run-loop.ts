@@ -14,7 +14,7 @@
 // J9  No secret reaches journal, log or event: errors come cleaned from the models, settings from `options.ts`.
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { UsageError } from '../core/errors.ts';
-import { addDecision, type RunWriter, type StepEntry } from '../core/journal.ts';
+import { addDecision, type StepEntry } from '../core/journal.ts';
 import type { Process } from '../core/process.ts';
 import { type Ended, INTERRUPTED, recordedEnd } from '../core/run-end.ts';
 import { parseInput } from '../core/schema.ts';
@@ -29,7 +29,7 @@ import { CheckpointClock } from './checkpoint-clock.ts';
 import { DriftWatch } from './drift-watch.ts';
 import type { Lookahead } from './lookahead.ts';
 import { atLimit, DRIFTING, doneAt, pausedBy, thrownAt, undecidedAt } from './loop-ends.ts';
-import { openRun } from './open-run.ts';
+import { type OpenedRun, openRun } from './open-run.ts';
 import { answeredStep } from './person-answer.ts';
 import type { Answer, RunDependencies } from './run-dependencies.ts';
 import { RunPosition } from './run-position.ts';
@@ -52,13 +52,14 @@ export async function execute<Input, State, Action>(
   dependencies: RunDependencies,
 ): Promise<RunResult<State>> {
   const input = await parseInput(process as Process<Input>, rawInput);
-  const writer = await openRun(process, { raw: rawInput, parsed: input }, dependencies);
-  return new Run(process, input, dependencies, writer).execute();
+  const opened = await openRun(process, { raw: rawInput, parsed: input }, dependencies);
+  return new Run(process, input, dependencies, opened).execute();
 }
 
 class Run<Input, State, Action> {
   readonly #at: RunPosition<State, Action>;
   readonly #options: RunDependencies;
+  readonly #notes: OpenedRun['notes'];
   readonly #inFlight = new InFlight();
   readonly #effectAbort = new AbortController();
   readonly #context: VoteContext;
@@ -72,8 +73,9 @@ class Run<Input, State, Action> {
   #refusal: UsageError | undefined;
   #isUndecided = false;
 
-  constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, writer: RunWriter) {
-    const at = new RunPosition(process as unknown as Process<never, State, Action>, options, writer);
+  constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, opened: OpenedRun) {
+    const at = new RunPosition(process as unknown as Process<never, State, Action>, options, opened.writer);
+    this.#notes = opened.notes;
     this.#at = at;
     this.#options = options;
     this.#ownSteps = () => at.call('steps', () => process.steps?.(input));
@@ -114,16 +116,23 @@ class Run<Input, State, Action> {
   async #replay(): Promise<void> {
     const at = this.#at;
     const { decisions, samples } = at.writer.resumePoint;
-    const { runId, settings, items, onEvent } = this.#options;
+    const { runId, items, answer, onEvent } = this.#options;
     const stepIndex = at.stepIndex + decisions.length;
     at.open = [...samples];
-    at.writer.append({ type: 'status', status: 'running', end: null, settings });
+    // A person's answer may be refused: until it is taken, the journal says how the run ended before.
+    if (answer === undefined) this.#begin();
     onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
     await items?.begin(at.state, at.totals.items);
     for (const decision of decisions) {
       await items?.read(at.state);
       await this.#transit(decision);
     }
+  }
+
+  #begin(): void {
+    const { writer } = this.#at;
+    for (const note of this.#notes) writer.append(note);
+    writer.append({ type: 'status', status: 'running', end: null, settings: this.#options.settings });
   }
 
   async #loop(): Promise<Ended> {
@@ -161,12 +170,12 @@ class Run<Input, State, Action> {
 
   /** A person decides the step that the run is paused at; it pauses again behind it. */
   async #answer(answer: Answer): Promise<Ended> {
-    if (this.#at.isDone) return doneAt(this.#at);
     const outcome = answeredStep(this.#at, answer);
     if (outcome instanceof UsageError) {
       this.#refusal = outcome;
       return pausedBy('usage', outcome.message);
     }
+    this.#begin();
     await this.#transit(this.#commit(outcome));
     if (this.#at.isDone) return doneAt(this.#at);
     return pausedBy('decided-by-person', `step ${answer.stepIndex} was decided by a person`);
@@ -216,6 +225,10 @@ class Run<Input, State, Action> {
         last = thrownAt(this.#at, thrown);
       }
     };
+    if (this.#refusal !== undefined) {
+      await attempt(() => writer.close());
+      return last;
+    }
     await attempt(async () => {
       // Once more what could not be written before: the disk may have room again.
       await writer.flush();
