@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../core/errors.ts';
 import { describeWriter, isHeld } from './sqlite-lock.ts';
-import { AHEAD_TABLE, COLUMNS_SINCE_3, type RunRow, SCHEMA } from './sqlite-rows.ts';
+import { AHEAD_TABLE, COLUMNS_SINCE_3, type RunRow, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts';
 
 export interface SqliteJournalOptions {
   /** Path of the database file; created with its folder, readable by its owner only. */
@@ -24,7 +24,6 @@ export interface SqliteJournalOptions {
   readonly synchronous?: 'full' | 'normal';
 }
 
-const SCHEMA_VERSION = 3;
 const APPLICATION_ID = 0x6d646170; // "mdap"
 const BUSY_TIMEOUT_MS = 5_000;
 
@@ -82,10 +81,22 @@ export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): 
       );
     }
     if (version < 2) db.exec(AHEAD_TABLE);
-    db.exec(`${COLUMNS_SINCE_3} PRAGMA user_version = ${SCHEMA_VERSION};`);
+    // No writer is alive: one that was taken for dead, and is not, finds that it lost its run.
+    db.exec('UPDATE runs SET writer_token = NULL, writer = NULL WHERE writer IS NOT NULL');
+    db.exec(`${COLUMNS_SINCE_3} ${NO_EARLIER_WRITER} PRAGMA user_version = ${SCHEMA_VERSION};`);
   });
   return true;
 }
+
+/**
+ * An earlier mdap that has the file open has read its version already. It could take a run and pay for samples that it cannot
+ * write; how a run ended it would write without the columns that it does not know. So it may hold no run any more.
+ */
+const NO_EARLIER_WRITER = `
+  CREATE TRIGGER no_earlier_writer BEFORE UPDATE OF writer ON runs
+  WHEN NEW.writer IS NOT NULL AND ifnull(json_extract(NEW.writer, '$.schema'), 0) < 3
+  BEGIN SELECT RAISE(ABORT, 'a newer mdap has upgraded it: end this program, and start it again with that version'); END;
+`;
 
 /** @throws {JournalError} for a database that is no journal, and for a journal of a newer version. */
 export function schemaOf(db: DatabaseSync, file: string): { readonly version: number; readonly isEmpty: boolean } {

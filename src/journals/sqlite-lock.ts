@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { RunRow } from './sqlite-rows.ts';
+import { type RunRow, SCHEMA_VERSION } from './sqlite-rows.ts';
 
 /** A writer on another host that has not committed for so long is taken for dead. */
 const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
@@ -19,11 +19,19 @@ interface Writer {
   readonly startedAtMs: number;
   /** The same as the system has it, in its clock ticks since boot; where it tells that of any process, as Linux does. */
   readonly startTicks?: number;
+  /** Of what it writes; missing before version 3. */
+  readonly schema?: number;
 }
 
 export function thisWriter(): Writer {
   const { pid } = process;
-  return { host: hostname(), pid, startedAtMs: performance.timeOrigin, startTicks: readProcess(pid)?.startTicks };
+  return {
+    host: hostname(),
+    pid,
+    startedAtMs: performance.timeOrigin,
+    startTicks: readProcess(pid)?.startTicks,
+    schema: SCHEMA_VERSION,
+  };
 }
 
 export function isHeld(row: RunRow, nowMs: number): boolean {

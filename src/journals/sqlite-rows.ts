@@ -12,6 +12,8 @@ import { noteOf } from '../core/notes.ts';
 import type { RecordedEnd, RunStatus } from '../core/run-end.ts';
 import { askedOfOldRow, endOfOldRow } from './old-rows.ts';
 
+export const SCHEMA_VERSION = 3;
+
 /** Samples of steps that may come, as JSON: they are few, and read only to resume. Since version 2. */
 export const AHEAD_TABLE = `
   CREATE TABLE ahead (
@@ -21,7 +23,7 @@ export const AHEAD_TABLE = `
   ) STRICT;
   CREATE INDEX ahead_by_step ON ahead (run, step);
 `;
-/** The tables. Version and application id of the file are those of `sqlite-file.ts`. */
+/** The tables. The application id of the file is that of `sqlite-file.ts`. */
 export const SCHEMA = `
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
