@@ -8,25 +8,25 @@ import { ExpectedUsage } from './usage-estimate.ts';
 
 // Not p-queue, bottleneck, limiter or cockatiel: they read the global clock, and know neither tokens nor `retry-after`.
 
-/** What a provider allows an account, where a person knows it. By default it is found out. */
+/** The limits of an account at its provider, if the user knows them. @default they are discovered */
 export interface AccountLimits {
   /** Most calls in flight at once. */
   readonly maxConcurrency?: number;
   readonly requestsPerMinute?: number;
-  /** Input and output together. */
+  /** Input and output tokens together. */
   readonly tokensPerMinute?: number;
 }
 
 /** Calls in flight before anything is known of an account. They double in each round until the first refusal. */
 const FIRST_WINDOW = 32;
 const WINDOW_CUT_TO = 0.5;
-/** A refusal after fewer calls in a minute says little of a rate: one a second is taken for it. */
+/** A refusal after fewer calls in a minute says little of a rate: one call a second is assumed. */
 const MIN_ACCEPTED = 20;
 const UNKNOWN_PER_MS = 1 / 1_000;
-/** After a refusal that does not say for how long, nobody is sent; twice as long after the next one in a row. */
+/** Pause after a refusal without a `retry-after`; it doubles with each further refusal in a row. */
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
-/** For so long an account may be down until its calls fail and their runs pause: one that has answered before, or not. */
+/** How long an account may be down before its calls fail and their runs pause, if it has answered before, and if not. */
 const MAX_OUTAGE_MS = 300_000;
 const MAX_FIRST_OUTAGE_MS = 15_000;
 
@@ -41,7 +41,7 @@ export class Accounts {
     this.#random = options.random;
   }
 
-  /** Undefined for a model without an account. Limits that are given hold for the account from now on. */
+  /** Returns undefined for a model without an account. Given limits apply to the account from now on. */
   of(model: Model, limits: AccountLimits = {}): Account | undefined {
     if (model.account === undefined) return undefined;
     let account = this.#accounts.get(model.account);
@@ -54,20 +54,20 @@ export class Accounts {
   }
 }
 
-/** One sample that is wanted. */
+/** One requested sample. */
 interface AccountCall {
   readonly modelId: string;
   readonly request: ModelRequest;
-  /** Where nothing is known of the model yet, others wait for the first call, so that a wrong key costs one call. */
+  /** Whether others wait for the first call while nothing is known of the model, so that a wrong key costs one call. */
   readonly startsWithOneCall: boolean;
 }
 
 interface Entry extends AccountCall {
-  /** By first asking: a retry goes before whoever came later. */
+  /** Position by the time of the first request: a retry goes before later requests. */
   readonly order: number;
-  /** Expected when it was sent. */
+  /** The tokens that were expected when it was sent. */
   tokens: number;
-  /** Number of its send among all of the account. */
+  /** Its number among all sends of the account. */
   sent: number;
   sentMs: number;
   isProbe: boolean;
@@ -81,15 +81,15 @@ interface Waiting {
 }
 
 /**
- * The queue of an account. A call goes when:
+ * The queue of an account. A call is sent when:
  * - fewer are in flight than the window holds. It grows while it is in use, and is halved by a refusal (429) of a call
- *   that was sent after the last cut (additive increase, multiplicative decrease); then nobody is sent for a moment
- * - requests and tokens per minute allow it: tokens are expected beforehand, and corrected by what was used
- * - the server does not ask everybody to wait (`retry-after`)
+ *   that was sent after the last cut (additive increase, multiplicative decrease); then no call is sent for a moment
+ * - requests and tokens per minute allow it: tokens are estimated first, and corrected when the usage is known
+ * - the server has not asked all callers to wait (`retry-after`)
  * - the server is not down (`breaker.ts`)
- * - the key has been accepted and the model has answered before, or no other call, with all its tries, is finding that out.
+ * - the key has been accepted and the model has answered before, or no other call, including its retries, is finding that out.
  *
- * A key that is refused, or an outage that lasts, fails all who wait without sending them.
+ * If a key is refused or an outage lasts, all waiting calls fail without being sent.
  */
 export class Account {
   readonly #clock: Clock;
@@ -99,21 +99,21 @@ export class Account {
   readonly #tokens = new Pace();
   readonly #accepted = new RecentRate();
   readonly #usage = new ExpectedUsage();
-  /** By order. */
+  /** The waiting calls by their position. */
   readonly #queue: Waiting[] = [];
   /** Models that have answered. */
   readonly #proven = new Set<string>();
-  /** Who finds out whether a model answers. */
+  /** The call that finds out whether a model answers, by model. */
   readonly #scouts = new Map<string, Entry>();
   #inFlight = 0;
   #maxConcurrency = Number.POSITIVE_INFINITY;
   #window = FIRST_WINDOW;
   #hasSeenRefusal = false;
-  /** In a row, those of calls that were under way together counted once. */
+  /** Refusals in a row; refusals of calls that were in flight together count once. */
   #refusals = 0;
   #asked = 0;
   #sends = 0;
-  /** Refusals of calls sent before this one say nothing new. */
+  /** Refusals of calls sent before this one give no new information. */
   #cutAtSend = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #wakeAtMs = Number.POSITIVE_INFINITY;
@@ -131,19 +131,19 @@ export class Account {
     if (tokensPerMinute !== undefined) this.#tokens.limitPerMinute = tokensPerMinute;
   }
 
-  /** The server does not answer: failures are its own, not those of single calls. */
+  /** Whether the server does not answer, so that failures are its own, not those of single calls. */
   get isDown(): boolean {
     return this.#breaker.isOpen;
   }
 
-  /** Milliseconds until the next call may go, as far as it is known. */
+  /** Milliseconds until the next call may be sent, as far as is known. */
   get waitMs(): number {
     const nowMs = this.#clock.monotonicMs();
     const waitMs = Math.max(0, this.#pausedUntilMs - nowMs, this.#breaker.waitMs(nowMs));
     return Number.isFinite(waitMs) ? waitMs : 0;
   }
 
-  /** The call takes part until `close`; between them, each of its tries begins with `turn`. */
+  /** The call takes part until `close`; until then, each of its attempts begins with `turn`. */
   open(call: AccountCall): Entry {
     return { ...call, order: this.#asked++, tokens: 0, sent: 0, sentMs: 0, isProbe: false };
   }
@@ -155,8 +155,8 @@ export class Account {
   }
 
   /**
-   * Waits until the call may be sent. It must be, and end in exactly one of `landed`, `failed` and `left`.
-   * @throws {ModelError} where the account is refused or down meanwhile; the signal's reason when aborted.
+   * Waits until the call may be sent. The caller must then send it and call exactly one of `landed`, `failed` and `left`.
+   * @throws {ModelError} if the account is refused or goes down in the meantime; the signal's reason when aborted.
    */
   turn(entry: Entry): Promise<void> | undefined {
     if (
@@ -200,7 +200,7 @@ export class Account {
     this.#dispatch();
   }
 
-  /** @returns the failure that the call has to take: it may be told more than its own, as that the server is down. */
+  /** @returns the failure that the call must report, which may say more than its own, for example that the server is down. */
   failed(entry: Entry, error: ModelError, options: { readonly hasTriesLeft: boolean }): ModelError {
     const nowMs = this.#clock.monotonicMs();
     const isRefusal = error.code === 'rate-limit';
@@ -209,7 +209,7 @@ export class Account {
       this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + (error.retryAfterMs ?? 0));
     }
     if (isRefusal) this.#slowDown(entry, nowMs);
-    // What was not served counts against no limit.
+    // A call that was not served counts against no limit.
     this.#tokens.spend(-entry.tokens, nowMs);
     if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
     else this.#breaker.answered();
@@ -235,7 +235,7 @@ export class Account {
     return verdict;
   }
 
-  /** The call ended without a word from the server. */
+  /** The call ended without an answer from the server. */
   left(entry: Entry): void {
     this.#inFlight--;
     if (entry.isProbe) this.#breaker.withdrawn();
@@ -268,7 +268,7 @@ export class Account {
         return;
       }
       const index = this.#queue.findIndex(({ entry }) => this.#mayGo(entry));
-      // Whoever finds out about the key or the model sends for the others when it ends.
+      // The call that finds out about the key or the model wakes the others when it ends.
       if (index < 0) break;
       const waiting = this.#queue[index]!;
       const tokenMs = this.#tokenWaitMs(waiting.entry);
@@ -301,7 +301,7 @@ export class Account {
 
   #mayGo(entry: Entry): boolean {
     if (!this.#isScout(entry)) return true;
-    // Of a key that nobody knows yet, one for all models.
+    // While the key is untested there is one such call for all models.
     const scout = this.#proven.size > 0 ? this.#scouts.get(entry.modelId) : this.#scouts.values().next().value;
     return scout === undefined || scout === entry;
   }
@@ -334,9 +334,9 @@ export class Account {
     }
   }
 
-  /** Looks again after so long, or earlier; not at all where a call in flight must end first. */
+  /** Schedules the next look at the queue, none if a call in flight must end first. */
   #wakeIn(ms: number): void {
-    // At least the least that timers and sums of milliseconds can tell apart.
+    // The wait is at least the smallest difference that timers and sums of milliseconds can represent.
     const waitMs = Math.max(1, Math.ceil(ms));
     const atMs = this.#clock.monotonicMs() + waitMs;
     const isSoonEnough = this.#wakeAtMs <= atMs && atMs !== Number.POSITIVE_INFINITY;
@@ -358,9 +358,9 @@ export class Account {
   }
 }
 
-/** Whether a failure is one of the key, not of the call: then the others need not find it out again. */
+/** Whether a failure concerns the key, not the call, so that the other calls need not repeat it. */
 function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
   if (recovery === 'retry') return false;
-  // 403 may be about one model, or one prompt.
+  // 403 may concern a single model or prompt.
   return code === 'authentication' ? statusCode !== 403 : code !== 'rejected' && code !== 'bad-response';
 }

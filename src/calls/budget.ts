@@ -3,34 +3,34 @@ import { BudgetError, type BudgetUnit, UsageError } from '../core/errors.ts';
 import { costOf, type Model, type ModelRequest, type Price, type Sample } from '../core/model.ts';
 import { ExpectedUsage } from './usage-estimate.ts';
 
-/** Asked before a sample is drawn, and told what it was. */
+/** Is asked before a sample is drawn, and told what it cost. */
 export interface SpendGuard {
   /**
-   * Sets aside what the sample is expected to cost. Waits where that fits only if calls in flight turn out cheaper than
+   * Reserves the expected cost of a sample. Waits if it fits only in case calls in flight turn out cheaper than
    * expected.
-   * @throws {BudgetError} where it does not fit; the signal's reason when aborted while waiting.
+   * @throws {BudgetError} if it does not fit; the signal's reason when aborted while waiting.
    */
   reserve(request: ModelRequest, price: Price | undefined): Reservation | Promise<Reservation>;
 }
 
 export interface Reservation {
-  /** To be called once; with undefined where no sample came of it, which costs nothing. */
+  /** Must be called once, with undefined if the call gave no sample, which costs nothing. */
   settle(sample: Sample | undefined): void;
 }
 
-/** All optional and above 0. */
+/** The limits of a budget. All are optional and above 0. */
 export interface BudgetLimits {
   readonly usd?: number;
-  /** Input and output together. */
+  /** Input and output tokens together. */
   readonly tokens?: number;
-  /** Calls that gave a sample; failed ones are bounded by retries and the breaker. */
+  /** Calls that gave a sample; failed calls are bounded by retries and the circuit breaker. */
   readonly calls?: number;
   /** Time of execution, over all resumptions. */
   readonly wallMs?: number;
 }
 
 export interface Spending {
-  /** Null where the cost of a sample was not known. */
+  /** Null if the cost of a sample was not known. */
   readonly usd: number | null;
   readonly tokens: number;
   readonly calls: number;
@@ -40,11 +40,11 @@ export interface Spending {
 export interface BudgetOptions {
   readonly limits: BudgetLimits;
   readonly clock: Clock;
-  /** What earlier executions spent; by default nothing. */
+  /** What earlier executions spent. @default nothing */
   readonly spent?: Spending;
-  /** Whose budget it is, for its messages. */
+  /** The name of its owner, for messages. */
   readonly owner: 'run' | 'map' | 'bench';
-  /** The budget of the whole that this one is a part of: both must allow a call, and both count it. */
+  /** The enclosing budget, if there is one: both must allow a call, and both count it. */
   readonly within?: Budget;
 }
 
@@ -54,10 +54,10 @@ const NOTHING: Amounts = { usd: 0, tokens: 0, calls: 0 };
 const COUNTED: readonly Counted[] = ['usd', 'tokens', 'calls'];
 
 /**
- * What a run, or many, may spend. A call is made only if what was spent, what calls in flight are expected to cost and what
- * it is expected to cost itself stay within every limit: so a limit is overshot by no more than calls in flight turn out
- * dearer than expected (J7). What is expected is learned from the samples so far (`expected-usage.ts`). A sample without a
- * count of tokens counts as expected.
+ * The budget of a run or of many runs. A call is made only if the sum of what was spent, what calls in flight are expected
+ * to cost, and what the call itself is expected to cost stays within every limit. A limit is therefore exceeded by no more
+ * than calls in flight cost more than expected (J7). The expectation is learned from the samples so far
+ * (`usage-estimate.ts`). A sample without a count of tokens counts as expected.
  */
 export class Budget implements SpendGuard {
   readonly #limits: BudgetLimits;
@@ -72,7 +72,7 @@ export class Budget implements SpendGuard {
   readonly #startMs: number;
   #isCostKnown: boolean;
 
-  /** @throws {UsageError} for a limit that is none, or one in dollars where the cost so far is not known. */
+  /** @throws {UsageError} if a limit is not a positive number, or is in dollars while the cost so far is not known. */
   constructor({ limits, clock, spent, owner, within }: BudgetOptions) {
     for (const [name, limit] of Object.entries(limits)) {
       if (limit !== undefined && !(limit > 0)) {
@@ -100,7 +100,7 @@ export class Budget implements SpendGuard {
     return { usd: this.#isCostKnown ? usd : null, tokens, calls, wallMs: this.#wallMs };
   }
 
-  /** @throws {UsageError} for a limit in dollars and a model whose price is not known. To be asked before anything starts. */
+  /** @throws {UsageError} for a limit in dollars and a model whose price is not known. Call it before anything starts. */
   requirePrices(models: readonly Pick<Model, 'id' | 'price'>[]): void {
     const unpriced = models.find(({ price }) => price === undefined);
     if (this.#limits.usd !== undefined && unpriced !== undefined) throw priceNeeded(` of ${unpriced.id}`);
@@ -148,7 +148,7 @@ export class Budget implements SpendGuard {
     for (const budget of this.#all) for (const wake of [...budget.#waiting]) wake();
   }
 
-  /** This budget, and those that it is within. */
+  /** This budget and the budgets that enclose it. */
   get #all(): Budget[] {
     return this.#within === undefined ? [this] : [this, ...this.#within.#all];
   }
@@ -157,12 +157,12 @@ export class Budget implements SpendGuard {
     for (const budget of this.#all) {
       const sums = to === 'spent' ? budget.#spent : budget.#reserved;
       for (const unit of COUNTED) sums[unit] += amounts[unit];
-      // What is left of fractions would keep a call waiting for ever.
+      // Rounding errors of fractions would otherwise keep a call waiting for ever.
       if (budget.#reserved.calls === 0) Object.assign(budget.#reserved, NOTHING);
     }
   }
 
-  /** Whether it fits by all that is known; false where it may fit once calls in flight have landed. @throws {BudgetError} */
+  /** Whether the call certainly fits; false if it may fit once calls in flight have landed. @throws {BudgetError} */
   #fits(expected: Amounts): boolean {
     const { wallMs: longestMs } = this.#limits;
     if (longestMs !== undefined && this.#wallMs >= longestMs)
@@ -192,7 +192,7 @@ export class Budget implements SpendGuard {
     return this.#earlierMs + this.#clock.monotonicMs() - this.#startMs;
   }
 
-  /** Of this budget, which counts all that the ones around it must wait for, or of one of those. */
+  /** Wakes calls that wait for this budget or for one that encloses it. */
   #nextSettlement(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);

@@ -1,15 +1,15 @@
 import type { ModelError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 
-/** Failures in a row, of all calls of an account, that are an outage and no bad luck. */
+/** Number of failures in a row, over all calls of an account, that count as an outage. */
 const FAILURES_TO_OPEN = 10;
 const FIRST_PROBE_MS = 1_000;
 const MAX_PROBE_MS = 60_000;
 
 /**
  * Keeps calls from a server that is down. It opens at ten failures in a row, over all calls; then one call at a time probes
- * the server, after waits that double from one second to a minute. Any answer closes it again, also one that refuses:
- * whoever answers is not down.
+ * the server, after waits that double from one second to a minute. Any answer closes it again, even a refusal:
+ * a server that answers is not down.
  */
 export class Breaker {
   readonly #random: Random;
@@ -27,13 +27,13 @@ export class Breaker {
     return this.#failures >= FAILURES_TO_OPEN;
   }
 
-  /** Milliseconds until a call may go; infinite while another one probes. */
+  /** Milliseconds until a call may be sent; infinite while another call probes. */
   waitMs(nowMs: number): number {
     if (!this.isOpen) return 0;
     return this.#isProbing ? Number.POSITIVE_INFINITY : Math.max(0, this.#probeAtMs - nowMs);
   }
 
-  /** A call goes. @returns whether it is a probe, which must be told to `failed` or `withdrawn`. */
+  /** Called when a call is sent. @returns whether it is a probe, which must be reported to `failed` or `withdrawn`. */
   begin(): boolean {
     if (!this.isOpen) return false;
     this.#isProbing = true;
@@ -53,23 +53,23 @@ export class Breaker {
       this.#isProbing = false;
       this.#probeWaitMs = Math.min(MAX_PROBE_MS, this.#probeWaitMs * 2);
     }
-    // Not at those that were under way when it opened.
+    // Failures of calls that were in flight when it opened do not count.
     if (isProbe || this.#failures === FAILURES_TO_OPEN) {
       this.#probeAtMs = nowMs + this.#probeWaitMs * (0.5 + this.#random() / 2);
     }
   }
 
-  /** A probe was called off before there was an answer. */
+  /** Called when a probe was aborted before there was an answer. */
   withdrawn(): void {
     this.#isProbing = false;
   }
 
-  /** For how long every call has failed. */
+  /** The time for which every call has failed. */
   outageMs(nowMs: number): number {
     return this.#failures === 0 ? 0 : nowMs - this.#sinceMs;
   }
 
-  /** In words, with the failure that came last. */
+  /** Describes the outage, with the last failure. */
   evidence(last: ModelError, { nowMs, epochMs }: { nowMs: number; epochMs: number }): string {
     const outageMs = this.outageMs(nowMs);
     return (

@@ -5,24 +5,24 @@ import type { Sampler } from '../core/sampler.ts';
 export interface HedgeOptions {
   readonly sampler: Sampler;
   readonly clock: Clock;
-  /** A call that takes longer than so many of a hundred is made a second time: 95 for the slowest twentieth. */
+  /** A call that takes longer than this percentage of calls is made a second time: 95 for the slowest twentieth. */
   readonly percentile: number;
-  /** A call was made twice: the one that came later, or not at all, is aborted. */
+  /** Called when a call was made twice and the slower of the two was aborted. */
   readonly onHedge?: () => void;
 }
 
-/** Times that the percentile is taken of, and how many there must be. */
+/** Number of latencies that the percentile is computed from, and the minimum number of them. */
 const REMEMBERED = 256;
 const MIN_REMEMBERED = 32;
-/** The percentile is found anew after so many calls. */
+/** The percentile is computed again after this many calls. */
 const STALE_AFTER = 16;
-/** What tells the second call of a draw from the first, for models that answer by the number of the draw. */
+/** Distinguishes the second call of a draw from the first, for models whose answer depends on the number of the draw. */
 const SECOND_DRAW = 1_000_000;
 
 /**
- * A sampler whose stragglers are asked for twice; the first answer of the two is the sample. It is drawn anew only where the
- * first call is slow, so where wrong answers are faster than right ones a vote errs more often, by no more than the share of
- * calls that are hedged: e (1 + share), with e the error of a vote. Not for errors: retries are those of the sampler.
+ * A sampler whose stragglers are asked for twice; the first answer of the two is the sample. It is drawn again only if the
+ * first call is slow. If wrong answers are faster than right ones, a vote is therefore wrong more often, by no more than the
+ * share of calls that are hedged: e (1 + share), with e the error of a vote. Errors are not hedged: the sampler retries them.
  */
 export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): Sampler {
   const times: number[] = [];
@@ -36,7 +36,7 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
     thresholdMs = sorted[Math.min(sorted.length - 1, Math.ceil((percentile / 100) * sorted.length) - 1)];
   }
 
-  /** A call that can be aborted by itself. */
+  /** Makes a call that can be aborted by itself. */
   function start({ prompt, stepIndex, subject, temperature, maxOutputTokens, signal }: ModelRequest, draw: number) {
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);
@@ -77,7 +77,7 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
   return { model: sampler.model, sample };
 }
 
-/** Whether the time was over before there was a reply. A call that fails in time is not late. */
+/** Whether the time ran out before there was a reply. A call that fails in time is not late. */
 function isLate(reply: Promise<Sample>, timeIsOver: Promise<void>): Promise<boolean> {
   return Promise.race([
     reply.then(

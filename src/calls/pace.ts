@@ -1,15 +1,15 @@
-/** Over which a limit "per minute" is kept; one second of it may be spent at once. */
+/** The period over which a limit "per minute" is kept; one second's share of it may be spent at once. */
 const MINUTE_MS = 60_000;
 const BURST_MS = 1_000;
-/** Of the rate that a server let through when it refused: the next rate. */
+/** After a refusal the rate becomes this fraction of what the server let through. */
 const SLOWED_TO = 0.85;
-/** One a minute. A server that lets nothing through at all is the breaker's or the retries' to judge. */
+/** One a minute. If a server lets nothing through at all, the circuit breaker or the retries decide. */
 const SLOWEST_PER_MS = 1 / MINUTE_MS;
 
 /**
- * How fast something may be spent (calls, tokens): a bucket that fills at a rate per minute. In any minute it gives at most
- * the limit and one amount more. The rate is the limit that was given, or less where a server refused: then it grows in a
- * straight line, in one minute to where the refusal was, and beyond that by as much in a minute again and again.
+ * Limits how fast something (calls, tokens) is spent: a bucket that fills at a rate per minute. In any minute it gives at most
+ * the limit and one amount more. The rate is the given limit, or less after a refusal: it then grows linearly,
+ * in one minute back to the rate at the refusal, and by the same amount in every further minute.
  */
 export class Pace {
   #limitPerMs: number;
@@ -25,7 +25,7 @@ export class Pace {
     this.#level = this.#burst;
   }
 
-  /** A new limit; what was learned from refusals holds on. */
+  /** Sets a new limit; what was learned from refusals is kept. */
   set limitPerMinute(perMinute: number) {
     const limitPerMs = withinMinute(perMinute);
     if (limitPerMs === this.#limitPerMs) return;
@@ -35,20 +35,20 @@ export class Pace {
     this.#level = Math.min(this.#level, this.#burst);
   }
 
-  /** Milliseconds until so much may be spent; more than the bucket holds may be spent when it is full. */
+  /** Milliseconds until this amount may be spent; an amount larger than the bucket may be spent when it is full. */
   waitMs(amount: number, nowMs: number): number {
     this.#fill(nowMs);
     if (this.#perMs === Number.POSITIVE_INFINITY) return 0;
     return Math.max(0, (Math.min(amount, this.#burst) - this.#level) / this.#perMs);
   }
 
-  /** A negative amount gives back. */
+  /** Spends an amount; a negative amount is given back. */
   spend(amount: number, nowMs: number): void {
     this.#fill(nowMs);
     this.#level = Math.min(this.#burst, this.#level - amount);
   }
 
-  /** The server refused while so much went through. */
+  /** Lowers the rate after a refusal, given the rate that went through. */
   slowDown(acceptedPerMs: number, nowMs: number): void {
     this.#fill(nowMs);
     const perMs = Math.max(SLOWEST_PER_MS, acceptedPerMs * SLOWED_TO);
@@ -79,25 +79,25 @@ export class Pace {
   }
 }
 
-/** So that what fills in a minute, and the burst before it, are not more than the limit. */
+/** The fill rate, chosen so that a minute's filling and the burst before it do not exceed the limit. */
 function withinMinute(perMinute: number): number {
   return perMinute / (MINUTE_MS + BURST_MS);
 }
 
-/** How many went through of late: the rate over the last minute. */
+/** Counts how many went through in the last minute. */
 export class RecentRate {
   readonly #counts = new Array<number>(MINUTE_MS / 1_000).fill(0);
   #second = 0;
   #firstMs: number | undefined;
 
-  /** @param count negative for one that was counted at `atMs` and did not go through. */
+  /** @param count negative if a call that was counted at `atMs` did not go through. */
   add(count: number, atMs: number, nowMs = atMs): void {
     this.#firstMs ??= atMs;
     this.#turnTo(nowMs);
     if (nowMs - atMs < MINUTE_MS - 1_000) this.#counts[Math.floor(atMs / 1_000) % this.#counts.length]! += count;
   }
 
-  /** In the last minute. */
+  /** The count in the last minute. */
   count(nowMs: number): number {
     this.#turnTo(nowMs);
     return this.#counts.reduce((sum, one) => sum + one, 0);

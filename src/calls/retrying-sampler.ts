@@ -9,17 +9,20 @@ import type { SpendGuard } from './budget.ts';
 export interface SamplerOptions {
   readonly model: Model;
   readonly clock: Clock;
-  /** For the jitter between tries. */
+  /** Random numbers in [0, 1) for the jitter between attempts. */
   readonly random: Random;
-  /** Further tries of a call that failed in a retryable way. */
+  /** Maximum number of retries of a call that failed in a retryable way. */
   readonly maxRetries: number;
-  /** Others wait for the first call to succeed, so that a wrong key or address costs one call, not all that a step draws. */
+  /**
+   * Whether other calls wait for the first one to succeed, so that a wrong key or address costs one call, not all draws of a
+   * step.
+   */
   readonly startsWithOneCall?: boolean;
-  /** Where calls of a model with an account queue, with those of all other samplers. */
+  /** The account queues, shared with all other samplers. */
   readonly accounts?: Accounts;
-  /** What is known of the model's account. */
+  /** The known limits of the model's account. */
   readonly limits?: AccountLimits;
-  /** Asked before each sample, and told what it cost. */
+  /** The budget, which is asked before each sample and told its cost. */
   readonly budget?: SpendGuard;
   /** `retryInMs` is null for the last failure of a call. */
   readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
@@ -27,7 +30,7 @@ export interface SamplerOptions {
 
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
-/** A server that asks for a longer wait is not waited for: the run pauses. */
+/** If a server asks for a longer wait, the run pauses instead. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export function createSampler(options: SamplerOptions): Sampler {
@@ -42,7 +45,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     try {
       return model.generate(request).catch(onThrown);
     } catch (thrown) {
-      // From a `generate` that is not async.
+      // A synchronous `generate` threw.
       return onThrown(thrown);
     }
   }
@@ -52,7 +55,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       try {
         await scout;
       } catch (failure) {
-        // What the model said to the first call goes for all; that the first one is no longer wanted does not.
+        // The model's answer to the first call holds for all, but an abort of the first call does not.
         if (failure instanceof ModelError) throw failure;
       }
       request.signal.throwIfAborted();
@@ -98,7 +101,7 @@ export function createSampler(options: SamplerOptions): Sampler {
           }
           failure = account!.failed(entry, capRetryAfter(thrown), { hasTriesLeft: tries < maxRetries });
         }
-        // An outage is no fault of this call: it costs none of its tries, and the account says when to go on.
+        // An outage is not this call's fault: it uses none of its retries, and the account says when to continue.
         if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
         else await backOff(failure, tries++, request);
       }
@@ -107,10 +110,10 @@ export function createSampler(options: SamplerOptions): Sampler {
     }
   }
 
-  /** Waits before the next try. @throws the failure where there is none. */
+  /** Waits before the next attempt. @throws the failure if no attempt is left. */
   async function backOff(failure: ModelError, tries: number, { signal }: ModelRequest): Promise<void> {
     const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
-    // Full jitter: anywhere within an exponential backoff, but never earlier than the server asked.
+    // Full jitter: uniform within an exponential backoff, but never earlier than the server asked.
     const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
     const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
     onFailure?.(failure, isLast ? null : waitMs);
@@ -135,7 +138,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   return { model, sample: budget === undefined ? send : (request) => sampleWithin(budget, request) };
 }
 
-/** The failure, or a pause where the server asks for a wait that nobody sits through. */
+/** Returns the failure, or a pause if the server asks for too long a wait. */
 function capRetryAfter(failure: ModelError): ModelError {
   const { message, code, recovery, statusCode, retryAfterMs = 0 } = failure;
   if (recovery !== 'retry' || retryAfterMs <= MAX_RETRY_AFTER_MS) return failure;

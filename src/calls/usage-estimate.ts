@@ -2,9 +2,9 @@ import type { ModelRequest, Usage } from '../core/model.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
 /**
- * What a call will use, before it is made: a token for every four characters of its prompt, and as many output tokens as it
- * may have, each times what such guesses turned out to be so far. At first that is 1, so that calls nobody knows yet are
- * taken for dear rather than cheap.
+ * Estimates the usage of a call before it is made: a token for every four characters of its prompt, and its maximum of
+ * output tokens, each multiplied by a ratio learned from earlier calls. The ratio starts at 1, so that the first calls are
+ * overestimated rather than underestimated.
  */
 export class ExpectedUsage {
   readonly #input = new Share();
@@ -28,7 +28,7 @@ function promptTokens({ prompt: { system = '', turns = [], user } }: ModelReques
   return (system.length + earlier + user.length) / TYPICAL_CHARS_PER_TOKEN;
 }
 
-/** Of what was guessed, how much it was in the end. */
+/** The ratio of actual to estimated usage. */
 class Share {
   #used = 0;
   #guessed = 0;

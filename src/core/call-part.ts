@@ -3,7 +3,7 @@ import { describeThrown } from './user-frame.ts';
 
 /**
  * Calls a part of a process.
- * @throws {ProcessError} `threw` for whatever it throws, naming the part, the step and the line; `impure` and `asynchronous`
+ * @throws {ProcessError} `threw` for anything that it throws, naming the part, the step and the line; `impure` and `asynchronous`
  * where it was seen to be that.
  */
 export function callPart<T>(
@@ -19,7 +19,7 @@ export function callPart<T>(
   }
 }
 
-/** The same for a part that may take its time. */
+/** Like `callPart`, for an asynchronous part. */
 export async function callPartAsync<T>(
   process: { readonly name: string },
   part: string,
@@ -33,13 +33,13 @@ export async function callPartAsync<T>(
   }
 }
 
-/** What a part threw; an error about what the part itself is wrong with, with the step at which that was found. */
+/** Returns what a part threw; an error about a mistake in the part itself also gets the step at which it was found. */
 export function withStep(thrown: unknown, stepIndex: number | undefined): unknown {
   if (!isBreach(thrown) || isBreach(thrown.cause) || stepIndex === undefined) return thrown;
   return new ProcessError(`${thrown.message} Found at step ${stepIndex}.`, { code: thrown.code, cause: thrown });
 }
 
-/** Whether it says that a function of a process is wrong in itself: what came of it so far is not to be relied on. */
+/** Whether the error says that a function of the process is itself wrong: its earlier results cannot be trusted. */
 export function isBreach(thrown: unknown): thrown is ProcessError {
   return thrown instanceof ProcessError && (thrown.code === 'impure' || thrown.code === 'asynchronous');
 }

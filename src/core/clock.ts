@@ -1,4 +1,4 @@
-/** PORT: time. Everything that waits or stamps takes a clock, so that tests can run in virtual time. */
+/** PORT: time. All code that waits or reads the time takes a clock, so that tests can run in virtual time. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch. */
   now(): number;

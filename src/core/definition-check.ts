@@ -4,7 +4,7 @@ import { describeUnknown } from './nearest-name.ts';
 /** The name of a process's own `prompt` among its variants. */
 export const MAIN_VARIANT = 'main';
 
-/** The functions of a process, each with what it is given. */
+/** The functions of a process, each with the names of its parameters. */
 export const PARTS: Readonly<Record<string, readonly string[]>> = {
   start: ['input'],
   isDone: ['state'],
@@ -22,7 +22,7 @@ export const PARTS: Readonly<Record<string, readonly string[]>> = {
   subtasks: ['stepsPerSubtask'],
 };
 const REQUIRED_PARTS = ['start', 'isDone', 'prompt', 'apply'];
-/** Those that only some processes need stand together. */
+/** Functions that only some processes need are grouped. */
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   verification: { verify: ['action', 'state'], isVerifiable: ['state'], verifyPrompt: ['action', 'state'] },
   independence: { focus: ['state'], next: ['state'] },
@@ -30,9 +30,9 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly st
   view: { render: ['state'], outline: ['state'] },
 };
 const FIELDS = [...['name', 'version', 'input', 'schema', 'variants'], ...Object.keys(PARTS), ...Object.keys(GROUPS)];
-/** A process may be defined again, with changes: this is what `defineProcess` adds. */
+/** Fields that `defineProcess` adds. They are accepted because a process may be defined again, with changes. */
 const DERIVED_FIELDS = ['forms'];
-/** Where a field of earlier versions is now. */
+/** The present places of fields that earlier versions had elsewhere. */
 const MOVED: ReadonlyMap<string, string> = new Map([
   ['action', 'schema'],
   ...Object.entries(GROUPS).flatMap(([group, names]) =>
@@ -41,7 +41,7 @@ const MOVED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Checks that a definition has all that a process needs, and nothing that is unknown.
+ * Checks that a definition has every field that a process needs, and no unknown field.
  * @throws {UsageError} naming the field, what was expected and what came.
  */
 export function checkDefinition(definition: object): void {

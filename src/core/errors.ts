@@ -4,7 +4,7 @@
  *
  * - `retry`: the same call may succeed later (rate limit, network, server fault)
  * - `pause`: a person or a resource is needed; the run can be resumed and loses nothing (key, disk, outage)
- * - `stop`: going on makes no sense without a change to the input or the program
+ * - `stop`: continuing makes no sense without a change to the input or the program
  */
 export type Recovery = 'retry' | 'pause' | 'stop';
 
@@ -19,9 +19,9 @@ export class UsageError extends MdapError {
   override readonly name = 'UsageError';
   readonly code = 'usage';
   readonly recovery = 'stop';
-  /** The option that cannot be used, by its name in code (`maxSteps`); undefined for what is no option. */
+  /** The option that cannot be used, by its name in code (`maxSteps`); undefined if the problem is not with an option. */
   readonly option: string | undefined;
-  /** The message without that name, for programs that call their options otherwise (`--max-steps`). */
+  /** The message without that name, for programs that have other names for their options (`--max-steps`). */
   readonly problem: string;
 
   /** The message is `problem`, after the name of the option where there is one: `maxSteps: expected ...`. */
@@ -47,7 +47,7 @@ export class ModelError extends MdapError {
   readonly recovery: Recovery;
   /** HTTP status, where there was an HTTP answer. */
   readonly statusCode: number | undefined;
-  /** How long the server asked us to wait before the next try, in milliseconds; undefined also for what is no time. */
+  /** How long the server asked us to wait before the next attempt, in milliseconds; undefined if it gave no valid time. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -63,7 +63,7 @@ export class ModelError extends MdapError {
   }
 }
 
-/** What a budget may be in. */
+/** The units in which a budget can be given. */
 export type BudgetUnit = 'usd' | 'tokens' | 'calls' | 'wall-clock';
 
 /** A budget is reached: the call was not made. The run can be resumed with a higher one. */

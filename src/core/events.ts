@@ -2,7 +2,7 @@ import type { ModelErrorCode } from './errors.ts';
 import type { Ended } from './run-end.ts';
 import type { SampleEntry, StepEntry } from './step-entries.ts';
 
-/** Why a step goes to its next rung: a dissent that is not to be expected, flags in a row, or the limits of its rule. */
+/** Why a step goes to its next rung: a dissent that was not expected, several flags in a row, or the limits of its rule. */
 export type EscalationReason = 'dissent' | 'flags' | 'vote-limit' | 'flag-limit';
 
 export interface Escalation {
@@ -17,13 +17,13 @@ export interface Escalation {
 /** What happens in a run, as it happens. Handlers run inside the loop: they must be quick and must not throw. */
 export type RunEvent =
   | { readonly type: 'run-started'; readonly runId: string; readonly stepIndex: number; readonly isResumed: boolean }
-  /** A sample is here, not yet in the journal. */
+  /** A sample has arrived and is not yet in the journal. */
   | { readonly type: 'sample-landed'; readonly sample: SampleEntry }
   /** A call failed and will be tried again, or the run pauses. Never a vote, never a flag. */
   | {
       readonly type: 'call-failed';
       readonly stepIndex: number;
-      /** Of the error: `rate-limit`, `rejected` and so on. */
+      /** The code of the error: `rate-limit`, `rejected` and so on. */
       readonly code: ModelErrorCode;
       readonly message: string;
       readonly retryInMs: number | null;
@@ -35,14 +35,14 @@ export type RunEvent =
       readonly type: 'drift-alarmed';
       readonly stepIndex: number;
       readonly what: 'dissent' | 'flags';
-      /** So many in the last `steps` steps, at a calibrated rate of at most `rate`. */
+      /** Their number in the last `steps` steps; the calibrated rate is at most `rate`. */
       readonly events: number;
       readonly steps: number;
       readonly rate: number;
     }
-  /** Something about the options that is not as it should be, though the run can go on. */
+  /** An option is not as it should be, but the run can continue. */
   | { readonly type: 'doubt-raised'; readonly message: string }
-  /** A step is decided, or given up; not yet durable. */
+  /** A step is decided or given up. This is not yet durable. */
   | { readonly type: 'step-decided'; readonly decision: StepEntry }
   /** The decision is durable; its effect comes next. Only for processes with effects. */
   | { readonly type: 'decision-durable'; readonly stepIndex: number }

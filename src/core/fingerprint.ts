@@ -3,7 +3,7 @@ import { ProcessError } from './errors.ts';
 import type { Form, Process, Prompt } from './process.ts';
 import { isOwnCode, RedFlag, readReply } from './red-flags.ts';
 
-/** What must not change under a run unasked: the journaled votes were given to these prompts. */
+/** What must not change between executions of a run without the user's consent: the journaled votes answered these prompts. */
 export interface Fingerprint {
   readonly name: string;
   readonly version: string;
@@ -24,11 +24,11 @@ interface ShownPrompt {
   readonly user: string;
 }
 
-/** By what it does, not by its source text, which a build changes. */
+/** Identifies a parser by its results, not by its source text, which a build changes. */
 interface Reading {
   readonly form: string;
   readonly stepIndex: number;
-  /** The right one. */
+  /** The right reply. */
   readonly reply: string;
   /** What it is read as: `a vote for KEY`, or the code of a red flag. */
   readonly outcome: string;
@@ -39,7 +39,7 @@ interface Reading {
 const STATES = 3;
 
 /**
- * Of a process from its start state on.
+ * Makes the fingerprint of a process, beginning at its start state.
  * @throws {ProcessError} where a part of the process throws.
  */
 export function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
@@ -69,7 +69,7 @@ export function fingerprintOf<Input, State, Action>(process: Process<Input, Stat
   return { name, version, prompts, variants, readings };
 }
 
-/** Undefined where it cannot be told: it serves simulations alone, so that a run does without. */
+/** Returns undefined where the reply cannot be made: `reply` serves simulations only, so a run does not need it. */
 function replyOf<State, Action>(form: Form<State, Action>, action: Action, state: State): string | undefined {
   try {
     const reply = form.reply?.(action, state);
@@ -102,12 +102,12 @@ function readingOf<State, Action>(
         key,
       });
       if (!(verdict instanceof RedFlag)) return `a vote for ${verdict.key}`;
-      // What a process calls its own flags changes no vote.
+      // The names that a process gives to its own flags change no vote.
       if (isOwnCode(verdict.code)) return isParsed ? 'illegal' : 'malformed';
       return verdict.code;
     } catch (thrown) {
       if (thrown instanceof ProcessError) throw thrown;
-      // A mistake in the definition: it is told when a model's reply comes upon it.
+      // This is a mistake in the definition; it is reported when a model's reply runs into it.
       return 'an error';
     }
   };
@@ -122,7 +122,7 @@ function readingOf<State, Action>(
 
 const MAX_DIGITS = 8;
 
-/** As models do it, and with other digits, which mostly make an action that is wrong or illegal. */
+/** Spoils a reply as models do it, and with other digits, which usually give a wrong or illegal action. */
 function spoil(reply: string): (readonly [how: string, text: string])[] {
   const digits = [...reply.matchAll(/\d/g)].slice(0, MAX_DIGITS);
   return [
@@ -182,7 +182,7 @@ function describeReading(before: Reading, after: Reading): string[] {
     ...describeTexts(reply, before.reply, after.reply),
     ...describeTexts(`what ${reply} is read as`, before.outcome, after.outcome),
   ];
-  // Further on they are replies to something else.
+  // From here on the two replies answer different questions.
   if (texts.length > 0) return texts;
   for (const [how, was] of Object.entries(before.spoiled)) {
     const is = after.spoiled[how] ?? was;

@@ -21,9 +21,9 @@ export interface RunPage {
   readonly cursor: string | null;
 }
 
-/** A decision, its action cut where it was longer than asked for. */
+/** A decision. Its action is truncated where it was longer than requested. */
 export type ReadDecision = StepEntry & {
-  /** If so, `action` is a text: the beginning of the action's JSON. */
+  /** If true, `action` is a text: the beginning of the action's JSON. */
   readonly isActionCut: boolean;
 };
 
@@ -34,7 +34,7 @@ export interface ReadAction {
   readonly observation: Json | undefined;
 }
 
-/** A sample, its text cut where it was longer than asked for, never within a character. */
+/** A sample. Its text is truncated where it was longer than requested, never within a character. */
 export interface ReadSample extends SampleEntry {
   /** Length of the whole text in UTF-8. */
   readonly textBytes: number;
@@ -46,7 +46,7 @@ export type ReadNote = NoteEntry & {
   readonly id: number;
 };
 
-/** What is measured of a decision: its latency, its price, or its tokens, in and out together. */
+/** A measure of a decision: its latency, its price, or its input and output tokens together. */
 export type DecisionMeasure = 'latencyMs' | 'usd' | 'tokens';
 
 /** Which decisions: `contested` with a dissenting vote, `flagged` with a flagged sample, `wrong` against the reference. */
@@ -132,16 +132,16 @@ export interface StretchSums {
  * PORT: reads a journal beside its writers, and cannot write. Every adapter passes `testing/journal-reader-conformance.ts`.
  *
  * Each answer is of one moment, and does not change afterwards. The journal need not exist when its reader is opened: every
- * read looks again, and fails with a `JournalError` that says what is wrong now (`no-journal`, `not-readable`, `damaged`,
- * `newer-schema`). Reading n steps takes time in proportion to n, and may block the event loop for so long: read a few thousand
- * steps at once, and let other work run in between.
+ * read looks again, and fails with a `JournalError` that says what is wrong at that moment (`no-journal`, `not-readable`,
+ * `damaged`, `newer-schema`). Reading n steps takes time in proportion to n, and may block the event loop all the while: read a
+ * few thousand steps at once, and let other work run in between.
  */
 export interface JournalReader {
   /** Where the journal is, for people: the path of its file. */
   readonly location: string;
   /**
-   * At most `limit` runs, the newest first. Pages that follow each other by their cursors have every run exactly once that was
-   * there when the first page was read. A run that has not been written since is not read a second time, so it is cheap to ask
+   * At most `limit` runs, the newest first. Pages that follow each other by their cursors contain exactly once every run that was
+   * there when the first page was read. A run that has not been written since is not read a second time, so it is cheap to read
    * again and again.
    */
   runs(page: { readonly limit: number; readonly cursor?: string | null }): Promise<RunPage>;
@@ -149,7 +149,10 @@ export interface JournalReader {
   find(runId: string, options?: { readonly withState?: boolean }): Promise<LiveRun | undefined>;
   /** Decisions in the order of their steps. @throws {JournalError} `unknown-run` */
   decisions(runId: string, query?: DecisionQuery): Promise<ReadDecision[]>;
-  /** What a range of steps was decided to do, in order; `toStep` is the first step behind it. @throws {JournalError} `unknown-run` */
+  /**
+   * What a range of steps was decided to do, in order; `toStep` is the first step behind it.
+   * @throws {JournalError} `unknown-run`
+   */
   actions(runId: string, range: { readonly fromStep: number; readonly toStep: number }): Promise<ReadAction[]>;
   /** Samples of a step in the order of their draws, and their number in the journal. @throws {JournalError} `unknown-run` */
   samples(
@@ -175,7 +178,7 @@ export async function requireRun(
   return found;
 }
 
-/** A page of so many runs takes some ten milliseconds when it is read for the first time. */
+/** A page of this many runs takes about ten milliseconds when it is read for the first time. */
 const RUNS_AT_ONCE = 20;
 
 /** All runs, the newest first. Lets other work run between pages. */

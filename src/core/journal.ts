@@ -41,7 +41,7 @@ export interface EffectEntry {
 export interface StatusEntry {
   readonly type: 'status';
   readonly status: RunStatus;
-  /** How it ended; null where it begins, or goes on. */
+  /** How it ended; null when it begins or continues. */
   readonly end: RecordedEnd | null;
   readonly settings: Json;
 }
@@ -57,16 +57,16 @@ export type JournalEntry =
 
 export interface RunRecord extends RunHeader {
   readonly status: RunStatus;
-  /** How its last execution ended; null where it is running, or was interrupted without a word. */
+  /** How its last execution ended; null if it is running, or was killed before it could record an end. */
   readonly end: RecordedEnd | null;
   readonly updatedAtMs: number;
-  /** As of the last checkpoint. */
+  /** The totals at the last checkpoint. */
   readonly totals: RunTotals;
   /** True while a live writer holds the run. */
   readonly isWriting: boolean;
 }
 
-/** Where to go on. */
+/** Where the run resumes. */
 export interface ResumePoint {
   readonly checkpoint: CheckpointEntry;
   /** Steps decided or given up after the checkpoint, in order. */
@@ -79,13 +79,13 @@ export interface ResumePoint {
   readonly ahead: readonly AheadEntry[];
 }
 
-/** The only one who may write to a run, until closed. */
+/** The only writer of a run, until it is closed. */
 export interface RunWriter {
   readonly resumePoint: ResumePoint;
   /**
    * Takes entries in order; they are durable after `flush`, or at the latest when the event loop is next idle. Order is
    * kept: when an entry is durable, so are all before it.
-   * @throws {JournalError} when an earlier entry could not be made durable; this one is kept for the next flush all the same.
+   * @throws {JournalError} when an earlier entry could not be made durable; this one is still kept for the next flush.
    */
   append(entry: JournalEntry): void;
   /** Makes everything appended so far durable. @throws {JournalError} */
@@ -97,7 +97,7 @@ export interface RunWriter {
 export interface StepRange {
   readonly fromStep?: number;
   readonly limit?: number;
-  /** Only steps with a dissenting vote. */
+  /** Whether only steps with a dissenting vote are wanted. */
   readonly contested?: boolean;
 }
 
@@ -117,7 +117,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** A run that says it is running, while nobody writes it, was interrupted: a kill, a crash, a power cut. */
+/** A run that is recorded as running but has no writer was interrupted: by a kill, a crash or a power cut. */
 export function statusOf({ isWriting, status }: Pick<RunRecord, 'isWriting' | 'status'>): RunStatus | 'interrupted' {
   if (isWriting) return 'running';
   return status === 'running' ? 'interrupted' : status;

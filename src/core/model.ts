@@ -4,9 +4,9 @@ import type { Prompt, StepSubject } from './process.ts';
 export interface Price {
   readonly inputUsdPerMTok: number;
   readonly outputUsdPerMTok: number;
-  /** Input that the provider had in its prompt cache; by default the price of any other. */
+  /** Price of input that was read from the provider's prompt cache. @default the price of other input */
   readonly cachedInputUsdPerMTok?: number;
-  /** Input that the provider put into its prompt cache; by default the price of any other. */
+  /** Price of input that was written to the provider's prompt cache. @default the price of other input */
   readonly cacheWriteUsdPerMTok?: number;
 }
 
@@ -22,22 +22,22 @@ export interface ModelRequest {
    * than a whole step of a fast model.
    */
   readonly signal: AbortSignal;
-  /** Number of the step within its run; undefined where a draw belongs to none. */
+  /** Number of the step within its run; undefined if the draw belongs to no run. */
   readonly stepIndex?: number;
-  /** What the step is about; handed to models with `readsSubject` alone. */
+  /** The process, state and step that the draw is about; given only to models with `readsSubject`. */
   readonly subject?: StepSubject;
 }
 
 export type FinishReason = 'stop' | 'length' | 'refused' | 'other';
 
-/** Tokens as the provider counted them; undefined where it does not say. */
+/** Tokens as the provider counted them; undefined if it does not report them. */
 export interface Usage {
-  /** All of the prompt, cached or not. */
+  /** Tokens of the whole prompt, cached or not. */
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
-  /** Of the input tokens, those read from the provider's prompt cache. */
+  /** The part of the input tokens that was read from the provider's prompt cache. */
   readonly cachedInputTokens?: number;
-  /** Of the input tokens, those written to it. */
+  /** The part of the input tokens that was written to the cache. */
   readonly cacheWriteTokens?: number;
 }
 
@@ -56,19 +56,19 @@ export interface Model {
   /** Undefined where the price is unknown: the cost is then reported as unknown, never as zero. */
   readonly price: Price | undefined;
   /**
-   * Whose limits its calls count against: a server and who calls it, in a text that holds no key. All models of one
-   * account share a queue (`accounts.ts`). Undefined for a model on this machine, which nobody limits.
+   * The account whose limits its calls count against: a server and its caller, in a text that contains no key. All models of one
+   * account share a queue (`accounts.ts`). Undefined for a model on this machine, which has no limits.
    */
   readonly account?: string;
-  /** At which it is always asked, whatever the settings say; where several temperatures vote, each is a model of its own. */
+  /** Temperature of all its calls, which overrides the settings; where several temperatures vote, each is a model of its own. */
   readonly temperature?: number;
-  /** It gathers what it is asked, and answers all together: nobody must wait for another's answer before asking. */
+  /** It collects requests and answers them together, so no caller may wait for another answer before it sends its request. */
   readonly isBatched?: boolean;
-  /** It has answered already: its first call need not be waited for before others are made. */
+  /** It has already answered a call, so further calls need not wait for its first answer. */
   readonly isProven?: boolean;
   /**
-   * It computes its replies from the process itself, whose reference knows what is right: a simulated model. All others are
-   * handed the prompt, and never see the `subject` of a request.
+   * It is a simulated model, which computes its replies from the process and its reference. All others get only the prompt
+   * and never see the `subject` of a request.
    */
   readonly readsSubject?: boolean;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
@@ -92,7 +92,7 @@ export function costOf(price: Price | undefined, usage: Usage): number | null {
   const { inputTokens, outputTokens } = usage;
   if (price === undefined || inputTokens === undefined || outputTokens === undefined) return null;
   const { inputUsdPerMTok, outputUsdPerMTok } = price;
-  // Not more than there is: a server that counts its cache beside the input must not make the rest negative.
+  // Bounded by the input: some servers count cached tokens separately, and the rest must not become negative.
   const cached = Math.min(usage.cachedInputTokens ?? 0, inputTokens);
   const written = Math.min(usage.cacheWriteTokens ?? 0, inputTokens - cached);
   return (

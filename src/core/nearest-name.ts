@@ -1,14 +1,14 @@
-/** A name is not meant if more than so many letters would have to change. */
+/** A name is not suggested if more letters than this would have to change. */
 const MAX_EDITS = 3;
-/** Of the letters of the longer name, at least this share must stay. */
+/** At least this share of the letters of the longer name must stay. */
 const MIN_SHARE_KEPT = 0.4;
-/** So many first letters of a name are enough to mean it. */
+/** A name is suggested if at least this many of its first letters were given. */
 const MIN_PREFIX_CHARS = 3;
 
 /**
- * The known name that a misspelt one is nearest to: for `did you mean`. Case, hyphens and underscores do not count, so that
+ * Returns the known name nearest to a misspelt one, for `did you mean`. Case, hyphens and underscores do not count, so that
  * `max-votes` means `maxVotes`.
- * @returns undefined where none is near.
+ * @returns undefined if none is near enough.
  */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const given = lettersOf(name);
@@ -28,7 +28,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest ?? prefixed;
 }
 
-/** A name that is not known, with the nearest one that is: `unknown option "kk": did you mean "k"?` */
+/** Describes an unknown name with the nearest known one: `unknown option "kk": did you mean "k"?` */
 export function describeUnknown(kind: string, name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
   const meant = nearest === undefined ? '.' : `: did you mean ${JSON.stringify(nearest)}?`;
@@ -39,7 +39,7 @@ function lettersOf(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, '');
 }
 
-/** Letters inserted, omitted, replaced or swapped with their neighbour (optimal string alignment). */
+/** The number of letters inserted, omitted, replaced or swapped with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -8,7 +8,7 @@ type Tally = readonly (readonly [candidate: string, votes: number])[];
 
 /** What each note says, by its code. Most have a `message` for people. */
 export interface NoteDetails {
-  /** A call of a model failed; it is tried again after `retryInMs`, or not at all where that is null. */
+  /** A call of a model failed; it is tried again after `retryInMs`, or not at all if that is null. */
   readonly 'call-failed': {
     readonly stepIndex: number;
     readonly message: string;
@@ -19,7 +19,7 @@ export interface NoteDetails {
   };
   /** The votes so far could not settle a step: further voters took over. */
   readonly 'step-escalated': Escalation & { readonly message: string };
-  /** The run paused at a step that its rule did not decide: the evidence. */
+  /** The evidence on a step that its rule did not decide and where the run paused. */
   readonly 'step-undecided': {
     readonly stepIndex: number;
     readonly code: 'vote-limit' | 'flag-limit';
@@ -50,7 +50,7 @@ export interface NoteDetails {
   readonly 'change-accepted': { readonly changes: readonly string[]; readonly fingerprint: Fingerprint };
   /** The run was resumed with other options. */
   readonly 'settings-changed': { readonly from: Json; readonly to: Json };
-  /** Something was thrown that is no error of mdap. */
+  /** An exception that is not an error of mdap was thrown. */
   readonly 'unexpected-error': { readonly stepIndex: number; readonly stack: string | undefined };
 }
 
@@ -63,7 +63,7 @@ interface NoteOf<Code extends NoteCode> {
   readonly detail: NoteDetails[Code];
 }
 
-/** Anything worth knowing later that is not a decision: pauses with their evidence, failed calls, accepted changes. */
+/** An entry that is not a decision but worth keeping: a pause with its evidence, a failed call, an accepted change. */
 export type NoteEntry = { [Code in NoteCode]: NoteOf<Code> }[NoteCode];
 
 export function noteOf<Code extends NoteCode>(atMs: number, code: Code, detail: NoteDetails[Code]): NoteEntry {
@@ -76,7 +76,7 @@ export function detailsOf<Code extends NoteCode>(notes: readonly NoteEntry[], co
   return notes.flatMap((note) => (note.code === code ? [note.detail as NoteDetails[Code]] : []));
 }
 
-/** What people read first of a note: the step where it names one, and the message where it has one. */
+/** The parts of a note that people read first: its step and its message, if it has them. */
 export function gistOf(detail: NoteEntry['detail']): { readonly stepIndex?: number; readonly message?: string } {
   return detail as { readonly stepIndex?: number; readonly message?: string };
 }

@@ -9,18 +9,18 @@ import { parseJson } from './schema.ts';
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
 export interface Prompt {
   readonly system?: string;
-  /** Of a chat that goes on, oldest first. A step needs none: its prompt holds all that it depends on. */
+  /** Earlier turns of a chat, oldest first. A step of a process needs none: its prompt contains everything that it depends on. */
   readonly turns?: readonly Turn[];
   readonly user: string;
 }
 
-/** What was asked before, and answered. */
+/** An earlier question and its answer. */
 export interface Turn {
   readonly user: string;
   readonly reply: string;
 }
 
-/** Of a sample that answers several steps of another process: from which state on, how many, and the action they make. */
+/** A sample that answers several steps of another process: the first state, the number of steps, and the combined action. */
 export interface Parts<Action> {
   readonly process: AnyProcess;
   readonly state: unknown;
@@ -29,64 +29,64 @@ export interface Parts<Action> {
 }
 
 export interface EffectContext {
-  /** The same for every execution of this step's effect, also after a crash: pass it to the outside system. */
+  /** It is the same for every execution of this step's effect, also after a crash: pass it to the outside system. */
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Another wording or encoding of the same step, so that errors are decorrelated: relabelled, reordered or paraphrased. What
- * it omits is the process's own.
+ * Another wording or encoding of the same step, so that errors are decorrelated: relabelled, reordered or paraphrased. Fields
+ * that it omits are taken from the process.
  */
 export interface Variant<State, Action> {
-  /** As in the journal and in calibrations. */
+  /** Name in the journal and in calibrations. */
   readonly name: string;
   readonly prompt: (state: State) => Prompt;
-  /** Back to the same action as the process's own `parse` would give. */
+  /** Reads a reply as the same action that the process's own `parse` would give. */
   readonly parse?: (text: string, state: State) => Action;
   /** The inverse of `parse`. */
   readonly reply?: (action: Action, state: State) => string;
 }
 
-/** A line of an outline: a part of the job, indented under what it is a part of. */
+/** A line of an outline: a part of the job, indented under its parent. */
 export interface OutlineRow {
   readonly depth: number;
   readonly text: string;
-  /** What is known of it: how it is put together, what came out. */
+  /** What is known of the part: how it is composed, what its result is. */
   readonly detail: string;
-  /** The steps that decided about it, each with what it decided. */
+  /** The steps that decided about the part, each with its decision. */
   readonly steps: readonly { readonly label: string; readonly stepIndex: number }[];
 }
 
-/** How a process lets answers be verified, by code or by a model. */
+/** How the answers of a process can be verified, by code or by a model. */
 interface Verification<State, Action> {
   /**
-   * Whether an action is right, where that can be found out more cheaply than the action itself. It is believed: the first
+   * Whether an action is right, if checking is cheaper than finding the action. The engine trusts it: the first
    * answer that it accepts is the decision, without a vote.
    */
   readonly verify?: (action: Action, state: State) => boolean | Promise<boolean>;
   /** Steps at which `verify` can tell; at the others the votes decide. Pure. @default all steps */
   readonly isVerifiable?: (state: State) => boolean;
-  /** What a verifying model is asked about an action, to be answered by yes or no. @default the step and the reply */
+  /** The question that a verifying model answers about an action with yes or no. @default the step and the reply */
   readonly verifyPrompt?: (action: Action, state: State) => Prompt;
 }
 
-/** Which steps of a process do not depend on each other. Such steps are voted on at the same time. */
+/** Declares which steps of a process do not depend on each other. Such steps are voted on at the same time. */
 interface Independence<State> {
   /**
-   * What of a state its step depends on: all functions that see the state of a step, except `apply`, must look at nothing
-   * else. Plain JSON. @default the whole state
+   * The part of a state that its step depends on: all functions that see the state of a step, except `apply`, must look at
+   * nothing else. It must be plain JSON. @default the whole state
    */
   readonly focus?: (state: State) => unknown;
   /**
-   * A state with the focus of the next step, where that is the same whatever is decided at this step: then the votes on both
-   * run at the same time. Undefined where it depends on the decision. `apply` and `isDone` never see such a state, or may
+   * A state with the focus of the next step, if that focus does not depend on the decision at this step: then the votes on
+   * both run at the same time. Undefined where it depends on the decision. `apply` and `isDone` never see such a state, or may
    * throw. Pure.
    */
   readonly next?: (state: State) => State | undefined;
 }
 
-/** What a simulated model must know of a process, beside its `reference` and `reply`. */
+/** What a simulated model must know of a process, in addition to its `reference` and `reply`. */
 interface Simulation<State, Action> {
   /** Plausible wrong actions that pass `check`, the likeliest first. */
   readonly mistakes?: (state: State) => readonly Action[];
@@ -114,23 +114,25 @@ interface View<State> {
  */
 export interface ProcessDefinition<Input, State, Action, Observation = unknown, Given = unknown, Result = Action> {
   readonly name: string;
-  /** Change it when prompts, parser or transition change: a run is not resumed under another version unasked. */
+  /**
+   * Change it when prompts, parser or transition change: a run is not resumed under another version without the user's consent.
+   */
   readonly version: string;
   /** Any Standard Schema (zod, valibot, arktype ...). Without it the input is used as it is given. */
   readonly input?: StandardSchemaV1<Given, Input> | StandardSchemaV1<unknown, Input>;
   readonly start: (input: Input) => State;
-  /** Exact number of steps, if known beforehand: for the plan, progress, and as the limit of the run. */
+  /** Exact number of steps, if it is known at the start: used for the plan, for progress, and as the limit of the run. */
   readonly steps?: (input: Input) => number;
   readonly isDone: (state: State) => boolean;
   /** Minimal context for one step. Pure. */
   readonly prompt: (state: State) => Prompt;
   /** Further forms of the same step, beside `prompt` itself, which is the variant named `main`. */
   readonly variants?: readonly Variant<State, Action>[];
-  /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. Or give `schema`. */
+  /** Reads a reply strictly; throw `redFlag('malformed', detail)` for anything else. Alternatively, give `schema`. */
   readonly parse?: (text: string, state: State) => Action;
-  /** Schema of a reply that is one JSON document and nothing else. Used where there is no `parse`. */
+  /** Schema of a reply that is one JSON document and nothing else. Used if there is no `parse`. */
   readonly schema?: StandardSchemaV1<unknown, Action>;
-  /** Invariants of the process: a returned flag (use `redFlag('illegal', detail)`) keeps the action from being a vote. */
+  /** Checks the invariants of the process: if it returns a flag (use `redFlag('illegal', detail)`), the action is no vote. */
   readonly check?: (action: Action, state: State) => RedFlag | undefined;
   /** Two actions with equal keys are one candidate. @default canonical JSON */
   readonly key?: (action: Action) => string;
@@ -144,17 +146,22 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
    * and in a calibration, which runs none.
    */
   readonly apply: (state: State, action: Action, observation?: Observation) => State;
-  /** The result of the job, read from its last state; for an item of `map`. Not used with an `effect`. @default the last action */
+  /**
+   * The result of the job, read from its last state; for an item of `map`. Not used with an `effect`.
+   * @default the last action
+   */
   readonly result?: (state: State) => Result;
-  /** Who is asked at a step, by a name that the option `roles` gives a model; undefined: the model of the run. Pure. */
+  /**
+   * The role that is asked at a step, a name that the option `roles` maps to a model; undefined for the run's own model. Pure.
+   */
   readonly role?: (state: State) => string | undefined;
   /** Oracle for benchmarks, simulation and calibration. */
   readonly reference?: (state: State) => Action;
   /** The reply a model would give for an action: the inverse of `parse`. For the simulated model. */
   readonly reply?: (action: Action, state: State) => string;
   /**
-   * The same job with this many steps a sample, at least 2: a process of its own, of the same input and under a name of its
-   * own, whose one step is that many of these, or as many as are left. To measure what larger steps cost: see `inSubtasks`.
+   * Returns the same job with this many steps a sample, at least 2: a process with the same input and its own name, each step
+   * of which is that many steps of this one, or as many as are left. It measures what larger steps cost: see `inSubtasks`.
    */
   readonly subtasks?: (stepsPerSubtask: number) => AnyProcess;
   readonly verification?: Verification<NoInfer<State>, NoInfer<Action>>;
@@ -164,7 +171,7 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
 }
 
 /**
- * A definition with its defaults filled in. `Given` is the type of an input before its schema has read it: what callers pass.
+ * A definition with its defaults filled in. `Given` is the type of the input that callers pass, before its schema has read it.
  */
 export interface Process<Input = unknown, State = unknown, Action = unknown, Given = unknown, Result = unknown>
   extends ProcessDefinition<Input, State, Action, unknown, Given, Result> {
@@ -174,7 +181,7 @@ export interface Process<Input = unknown, State = unknown, Action = unknown, Giv
   readonly forms: readonly Form<State, Action>[];
 }
 
-/** A variant with nothing left to default. */
+/** A variant with all its defaults filled in. */
 export interface Form<State, Action> extends Variant<State, Action> {
   readonly parse: (text: string, state: State) => Action;
 }
@@ -187,12 +194,12 @@ export type AnyProcess = Process<any, any, any, any, any>;
 export interface StepSubject {
   readonly process: AnyProcess;
   readonly state: unknown;
-  /** Its number within the run; undefined for a verifier. */
+  /** Number of the step within the run; undefined for a verifier. */
   readonly stepIndex?: number;
-  /** The variant it is asked in. */
+  /** The variant in which the step is asked. */
   // biome-ignore lint/suspicious/noExplicitAny: as in AnyProcess
   readonly form: Form<any, any>;
-  /** For a verifier: the action that it is to judge. */
+  /** The action that a verifier must judge; undefined for a vote. */
   readonly proposed?: { readonly action: unknown };
 }
 
@@ -219,7 +226,7 @@ export function defineProcess<Input, State, Action, Observation = unknown, Given
       ...variants.map((variant) => ({
         ...variant,
         parse: variant.parse ?? parse,
-        // The process's own is the inverse of its own parser alone.
+        // The process's own `reply` is the inverse of its own parser only.
         reply: variant.reply ?? (variant.parse === undefined ? reply : undefined),
       })),
     ],
@@ -227,8 +234,8 @@ export function defineProcess<Input, State, Action, Observation = unknown, Given
 }
 
 /**
- * The same job with so many steps a sample; with 1 the process itself.
- * @throws {UsageError} for anything but a whole number of at least 1, and where the process has no `subtasks`.
+ * Returns the same job with this many steps a sample; for 1, the process itself.
+ * @throws {UsageError} if it is not a whole number of at least 1, or the process has no `subtasks`.
  */
 export function inSubtasks(process: AnyProcess, stepsPerSubtask: number): AnyProcess {
   if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
@@ -255,8 +262,8 @@ export function inSubtasks(process: AnyProcess, stepsPerSubtask: number): AnyPro
 }
 
 /**
- * Whether the variants mean the same: each one's parser must read its own right reply as the reference's action, and that
- * action must pass the check. What a variant's prompt asks for is not seen here.
+ * Checks that all variants mean the same: each one's parser must read its own right reply as the reference's action, and
+ * that action must pass the check. It cannot check what a variant's prompt asks for.
  * @throws {UsageError} naming the first variant that does not.
  */
 export function testVariants<Input, State, Action>(process: Process<Input, State, Action>, state: State): void {

@@ -2,30 +2,31 @@ import { GROUPS, PARTS } from './definition-check.ts';
 import { ProcessError } from './errors.ts';
 import { userFrameOf } from './user-frame.ts';
 
-// The functions of a process must leave what they are given as it is: states are shared between votes ahead, the journal and
-// the run, and a resumed run computes them again. `apply: (state, action) => { state.seen.push(action); return state; }`
-// would be wrong in a different way each time. And they must not be async, where the engine needs the answer at once. So each
-// function of a process is watched: at its first calls, and now and then later, what it is given is compared before and after.
+// The functions of a process must not change the values that they are given: states are shared between votes ahead, the journal
+// and the run, and a resumed run computes them again. `apply: (state, action) => { state.seen.push(action); return state; }`
+// would be wrong in a different way each time. They must also be synchronous where the engine needs the answer at once. So each
+// function of a process is watched: at its first calls, and occasionally later, its arguments are compared before and after the
+// call.
 
-/** At each of the first calls of a function. */
+/** Each of this many first calls of a function is checked. */
 const FIRST_CALLS = 32;
-/** Later one of this many calls. */
+/** After the first calls, one call in this many is checked. */
 const CALLS_BETWEEN = 4096;
-/** With large states fewer of the first calls, once this much JSON has been compared; at least two. */
+/** With large states fewer of the first calls are checked, once this many characters of JSON have been compared; at least two. */
 const MAX_FIRST_CHARS = 2 ** 18;
 const MIN_FIRST_CALLS = 2;
 
 type AnyFunction = (...args: never[]) => unknown;
 
-/** The functions that are watched: a process may be defined again. */
+/** The functions that are already watched, because a process may be defined again. */
 const WATCHED = new WeakSet<AnyFunction>();
 
 /** Which function of which process it is, for messages. */
 interface PartName {
   readonly process: string;
-  /** As the user knows it: `apply`, `simulation.mistakes`, `parse` of variant "table". */
+  /** The name that the user knows: `apply`, `simulation.mistakes`, `parse` of variant "table". */
   readonly part: string;
-  /** Names of what it is given, at most three. */
+  /** Names of its parameters, at most three. */
   readonly parameters: readonly string[];
   /** Whether it may return a promise. @default false */
   readonly mayWait?: boolean;
@@ -36,7 +37,7 @@ export function withWatchedParts<Definition extends { readonly name: string }>(d
   const process = definition.name;
   const watch = (part: string, parameters: readonly string[], given: unknown) => {
     if (typeof given !== 'function' || part === 'subtasks') return given;
-    // As it comes back from the journal.
+    // The copy is what the journal would give back.
     if (part === 'effect') return (action: unknown, context: unknown) => given(jsonCopyOf(action), context);
     return watched(given as AnyFunction, { process, part, parameters, mayWait: part === 'verification.verify' });
   };
@@ -67,14 +68,14 @@ export function withWatchedParts<Definition extends { readonly name: string }>(d
 const VARIANT_PARTS = ['prompt', 'parse', 'reply'];
 
 /**
- * The same function, watched: it throws a `ProcessError` once it was seen to change what it is given (`impure`) or to return
- * a promise (`asynchronous`), then and at every later call.
+ * Returns the same function, watched: it throws a `ProcessError` once it was seen to change what it is given (`impure`) or to
+ * return a promise (`asynchronous`), then and at every later call.
  */
 function watched<F extends AnyFunction>(part: F, name: PartName): F {
   if (WATCHED.has(part)) return part;
   const call = part as unknown as (...args: unknown[]) => unknown;
   const watch = new Watch(call, name);
-  // By the number of parameters: a call costs a comparison, and nothing is allocated.
+  // There is one wrapper for each number of parameters, so that a call costs one comparison and allocates nothing.
   const wrappers = [
     (a: unknown) => (watch.quietCalls-- > 0 ? call(a) : watch.call([a])),
     (a: unknown, b: unknown) => (watch.quietCalls-- > 0 ? call(a, b) : watch.call([a, b])),
@@ -85,17 +86,17 @@ function watched<F extends AnyFunction>(part: F, name: PartName): F {
   return wrapper;
 }
 
-/** Values that are not compared. */
+/** Values that are never compared. */
 const UNCOMPARED = new WeakSet<object>();
 
-/** The same value, which no watch looks at: for a caller that wants to know whether the user's function does. */
+/** Returns the value, marked as not to be compared, for a caller that finds out by itself whether the function reads it. */
 export function uncompared<T extends object>(value: T): T {
   UNCOMPARED.add(value);
   return value;
 }
 
 class Watch {
-  /** Calls until the next one that is looked at. */
+  /** Number of calls until the next one that is checked. */
   quietCalls = 0;
   readonly #part: (...args: unknown[]) => unknown;
   readonly #name: PartName;
@@ -124,7 +125,7 @@ class Watch {
       result.then(undefined, () => {});
       throw this.#fail(
         'asynchronous',
-        'returned a promise; it must be synchronous: what takes time belongs into `effect`, or before the run',
+        'returned a promise; it must be synchronous: slow work belongs in `effect`, or before the run',
       );
     }
     return result.then((value) => {
@@ -140,7 +141,7 @@ class Watch {
     this.quietCalls = isFirst ? 0 : CALLS_BETWEEN - 1;
   }
 
-  /** @param options.isRepeatable whether it may be called once more, to find the line that makes the change */
+  /** @param options.isRepeatable whether it may be called once more to find the line that makes the change */
   #compare(
     before: readonly (string | undefined)[],
     args: readonly unknown[],
@@ -164,7 +165,7 @@ class Watch {
     );
   }
 
-  /** Called with what cannot be changed, code in strict mode throws where it tries to. */
+  /** Calls it with frozen values, so that code in strict mode throws at the line that tries to change one. */
   #placeOfChange(frozen: readonly unknown[]): string | undefined {
     try {
       const result = this.#part(...frozen);
@@ -182,7 +183,9 @@ class Watch {
   }
 }
 
-/** As JSON; undefined for what cannot change, and for what JSON does not carry: the engine refuses it elsewhere. */
+/**
+ * Returns the value as JSON; undefined if it cannot change, or if JSON cannot represent it, which the engine refuses elsewhere.
+ */
 function textOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || UNCOMPARED.has(value)) return undefined;
   try {
@@ -197,7 +200,7 @@ function jsonCopyOf(value: unknown): unknown {
   return text === undefined ? value : JSON.parse(text);
 }
 
-/** Makes it again what it was: it may be in the journal, or come to be. */
+/** Restores the earlier value, which may be in the journal or still be written to it. */
 function restore(value: unknown, was: unknown): void {
   if (typeof value !== 'object' || value === null || typeof was !== 'object' || was === null) return;
   const [members, before] = [value as Record<string, unknown>, was as Record<string, unknown>];
@@ -214,7 +217,7 @@ function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-/** Where two values first differ, as code would name it: `.seen[2]`. */
+/** The path at which two values first differ, as code would write it: `.seen[2]`. */
 function pathOfChange(before: unknown, after: unknown): string {
   if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null) return '';
   const [was, is] = [before as Record<string, unknown>, after as Record<string, unknown>];

@@ -1,4 +1,4 @@
-/** Seeded randomness. Not for cryptography. */
+/** Seeded randomness. It must not be used for cryptography. */
 export type Random = () => number;
 
 /** Mixes 32-bit words into one (the finaliser of MurmurHash3 after each). */
@@ -39,12 +39,12 @@ export function createRandom(seed: number): Random {
   return () => (next() * 0x200000 + (next() >>> 11)) / 0x20000000000000;
 }
 
-/** One of them, all alike. */
+/** Draws one of them, each with equal probability. */
 export function pick<T>(list: readonly T[], random: Random): T {
   return list[Math.floor(random() * list.length)]!;
 }
 
-/** In an order by chance, all orders alike (Fisher and Yates). Its first few are so many drawn without replacement. */
+/** Shuffles a list, all orders with equal probability (Fisher and Yates). Its first n are n members drawn without replacement. */
 export function shuffled<T>(list: readonly T[], random: Random): T[] {
   const drawn = [...list];
   for (let i = 0; i < drawn.length; i++) {

@@ -40,15 +40,15 @@ export class RedFlag<Code extends string = string> {
 }
 
 /**
- * For parsers (`throw redFlag('malformed', why)`) and checks (`return redFlag('illegal', why)`). Flags are counted by their
- * codes everywhere; a code may be the process's own, as `redFlag('too-few-parts', why)`.
+ * Makes a flag for parsers (`throw redFlag('malformed', why)`) and checks (`return redFlag('illegal', why)`). Flags are counted
+ * by their codes everywhere; a code may be the process's own, as `redFlag('too-few-parts', why)`.
  * @throws {UsageError} for an own code that is not lower-case words with hyphens between them, of 40 characters at most
  */
 export function redFlag<Code extends string>(code: Code, detail: string): RedFlag<Code> {
   if (isOwnCode(code) && (code.length > MAX_CODE_CHARS || !OWN_CODE.test(code))) {
     throw new UsageError(
       `redFlag: expected a code of lower-case words with hyphens between them, as too-few-parts, of ${MAX_CODE_CHARS} ` +
-        `characters at most, got ${JSON.stringify(code.slice(0, 80))}: what is particular to a reply belongs in the detail.`,
+        `characters at most, got ${JSON.stringify(code.slice(0, 80))}: details of a single reply belong in the detail.`,
     );
   }
   return new RedFlag(code, detail);
@@ -71,7 +71,7 @@ export interface Valid<Action> {
 }
 
 /**
- * Parser, key and check in this order; any exception of theirs is a red flag, since a reply can be anything.
+ * Runs parser, key and check in this order; any exception that they throw is a red flag, since a reply can be anything.
  * @throws {UsageError | ProcessError} when the process definition itself is wrong.
  */
 export function readReply<Action>(text: string, reader: Reader<Action>): Valid<Action> | RedFlag {
@@ -103,21 +103,21 @@ function isOfDefinition(thrown: unknown): boolean {
   return thrown instanceof UsageError || thrown instanceof ProcessError;
 }
 
-/** A mistake in the code of the process throws such errors at every reply: the flag says where. */
+/** A mistake in the code of the process throws such errors at every reply, so the flag gives the line. */
 const ERRORS_OF_CODE = [TypeError, ReferenceError, RangeError];
 
 function detailOf(thrown: unknown): string {
   return ERRORS_OF_CODE.some((type) => thrown instanceof type) ? describeThrown(thrown) : messageOf(thrown);
 }
 
-/** How many there were of each code. */
+/** The number of flags by code. */
 export type FlagCounts = Record<string, number>;
 
-/** Own codes beyond so many are counted together, so that a process that makes codes up cannot let sums grow (J5). */
+/** A process's own codes beyond this number are counted together, so that generated codes cannot make sums grow (J5). */
 const MAX_CODES = 64;
 const OTHER_CODES = 'other';
 
-/** Adds them in place. */
+/** Adds the counts in place. */
 export function addFlags(sums: FlagCounts, more: FlagCounts = {}): void {
   for (const code in more) addFlag(sums, code, more[code]);
 }
@@ -129,7 +129,7 @@ export function addFlag(sums: FlagCounts, code: string, count = 1): void {
   sums[counted] = (Object.hasOwn(sums, counted) ? sums[counted]! : 0) + count;
 }
 
-/** The codes of these counts: those that every process has in their own order, then the process's own by name. */
+/** The codes of these counts: first those that every process has, in their fixed order, then the process's own by name. */
 export function codesOf(...counts: readonly FlagCounts[]): string[] {
   const codes = new Set(counts.flatMap((one) => Object.keys(one).filter((code) => one[code]! > 0)));
   const own = [...codes].filter(isOwnCode).sort();

@@ -13,18 +13,18 @@ export type RunStatus = 'running' | 'paused' | 'stopped' | 'done';
 
 /**
  * How a run, a map, a calibration or a bench ended:
- * - `done`: at its end
+ * - `done`: it reached its end
  * - `interrupted`: the caller's signal, or Ctrl-C
  * - `budget`: a budget of dollars, tokens, calls or time is reached
  * - `undecided`: the votes could not settle a step
  * - `max-steps`: the steps that this execution was allowed (`maxSteps`) are taken
  * - `drift`: votes dissent, or samples are flagged, more often than calibration found
- * - `decided-by-person`: a person decided the step that the run was paused at; it goes on when it is resumed
- * - `not-done`: it is not done after the steps that its process takes: a decision was wrong
+ * - `decided-by-person`: a person decided the step at which the run was paused; resuming continues it
+ * - `not-done`: it is not done after the number of steps that its process takes, so a decision was wrong
  * - `model`: a call failed for good (`ModelError`)
  * - `journal`: the journal cannot be written (`JournalError`)
  * - `process`: the process broke a promise, or its effect failed (`ProcessError`)
- * - `usage`: an option or an input cannot be used, which showed only on the way (`UsageError`)
+ * - `usage`: an option or an input cannot be used, which was found only during the run (`UsageError`)
  * - `unexpected`: anything else that was thrown
  */
 export type EndCode =
@@ -44,26 +44,26 @@ export type EndCode =
 
 export interface RunEnd {
   readonly code: EndCode;
-  /** For people. Programs read the code. */
+  /** A message for people. Programs read the code. */
   readonly message: string;
-  /** What was thrown, where that ended it. */
+  /** The error that ended it, if one did. */
   readonly error?: Error;
 }
 
-/** An error as the journal and documents keep it: without stack and cause, which may quote what they should not. */
+/** An error as the journal and documents keep it: without stack and cause, which may quote secrets. */
 export interface RecordedError {
   readonly name: string;
-  /** Null for an error that is not of mdap. */
+  /** Null if it is not an error of mdap. */
   readonly code: string | null;
   readonly recovery: Recovery | null;
 }
 
 /** An end as the journal keeps it. */
 export interface RecordedEnd {
-  /** `unknown` where an early version of mdap, which kept no code, wrote a message that does not tell. */
+  /** `unknown` if an early version of mdap, which kept no code, wrote a message from which the code cannot be derived. */
   readonly code: EndCode | 'unknown';
   readonly message: string;
-  /** Null where no error ended it. */
+  /** Null if no error ended it. */
   readonly error: RecordedError | null;
 }
 
@@ -75,7 +75,7 @@ export interface Ended {
 
 export const INTERRUPTED: Ended = { status: 'paused', end: { code: 'interrupted', message: 'interrupted' } };
 
-/** How something ends that this was thrown in. */
+/** The end of an execution in which this was thrown. */
 export function endedBy(thrown: unknown): Ended {
   const error = thrown instanceof Error ? thrown : undefined;
   const end: RunEnd = { code: codeOf(thrown), message: messageOf(thrown), error };
@@ -102,7 +102,7 @@ export function recordedError(error: Error): RecordedError {
     : { name, code: null, recovery: null };
 }
 
-/** Why something is not done, in a sentence; null where it is done, or still goes on. */
+/** Why something is not done, as a sentence; null if it is done or still running. */
 export function reasonOf(end: Pick<RecordedEnd, 'code' | 'message'> | null): string | null {
   return end === null || end.code === 'done' ? null : end.message;
 }

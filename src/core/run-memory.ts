@@ -1,24 +1,24 @@
-// What a run remembers between its checkpoints.
+// The state that statistics of a run keep between its checkpoints.
 
-/** All that a test remembers; plain numbers, to be kept with a checkpoint. */
+/** The whole state of a drift test: plain numbers, which are stored with a checkpoint. */
 export interface DriftState {
   readonly steps: number;
   readonly events: number;
-  /** Stretches of the run that are over, and what the present one has seen. */
+  /** The completed stretches of the run, and the counts of the present one. */
   readonly stretch: number;
   readonly stretchSteps: number;
   readonly stretchEvents: number;
   readonly alarm: DriftAlarm | null;
 }
 
-/** `events` in the `steps` before `atStep` are too many. */
+/** An alarm: `events` in the `steps` before `atStep` are too many. */
 export interface DriftAlarm {
   readonly atStep: number;
   readonly events: number;
   readonly steps: number;
 }
 
-/** What a `VoterRecords` remembers, by voter class. */
+/** The state of a `VoterRecords`, by voter class. */
 export interface PanelState {
   readonly votes: readonly number[];
   readonly agreed: readonly number[];

@@ -11,15 +11,15 @@ export interface RunTotals {
   flags: FlagCounts;
   /** How many steps were decided by which votes, by `tallyKey`. */
   tallies: Record<string, number>;
-  /** The same of steps that were given up: they are no decisions, and say as much of the voters. */
+  /** The same for steps that were given up: they are no decisions, but tell as much about the voters. */
   undecided?: Record<string, number>;
-  /** The first steps of each contested tally: some ten each. Journals of early versions have none. */
+  /** The first steps of each contested tally, about ten each. Journals of early versions have none. */
   examples?: Record<string, number[]>;
   /** What became of the items, where the run is over many inputs. */
   items?: ItemsRecord;
-  /** How far voter classes find the same steps hard, by the calibration; undefined where they count as one. */
+  /** How strongly voter classes find the same steps hard, by the calibration; undefined if they count as one. */
   shared?: number;
-  /** Decisions by what settled them, where that was not the votes that a step has at first; `nothing`: steps given up. */
+  /** Decisions by what settled them, if not a step's first voters; `nothing` counts the steps that were given up. */
   settledBy: Record<string, number>;
   /** Steps with at least one vote for a candidate that lost. */
   contestedSteps: number;
@@ -31,15 +31,15 @@ export interface RunTotals {
   wrongSteps: number | null;
   /** First step whose decision differs from the reference. */
   firstWrongStep: number | null;
-  /** What the drift tests remember; undefined without a calibration. */
+  /** The state of the drift tests; undefined without a calibration. */
   drift?: { dissent: DriftState; flags: DriftState };
-  /** What is remembered of voters that are chosen among; undefined where they take turns. */
+  /** The records of voters, if the rule chooses among them; undefined if they take turns. */
   panel?: PanelState;
-  /** What was paid for guesses that did not come true, and for draws beyond those needed; in none of the other figures. */
+  /** What was paid for wrong guesses and for surplus draws. No other figure includes it. */
   wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
-  /** Its course up to there; journals of early versions have none. */
+  /** Its course so far; journals of early versions have none. */
   course?: TimelinePoint[];
 }
 
@@ -49,16 +49,18 @@ export interface ItemCounts {
   invalid: number;
 }
 
-/** At a checkpoint. */
+/** The time and steps at a checkpoint. */
 export interface ItemsRecord extends ItemCounts {
-  /** What an item took so far whose last step is still to come. */
+  /** What the present item has taken so far. */
   readonly begun?: Json;
   /** What the votes so far say of the voters. */
   readonly certainty?: Json;
   readonly leastCertain?: Json;
 }
 
-/** Samples that were not used, and calls that were aborted, some before they were sent: their price is not known. */
+/**
+ * Samples that were not used, and calls that were aborted, some before they were sent. The price of aborted calls is not known.
+ */
 export interface Waste {
   samples: number;
   cancelled: number;
@@ -91,14 +93,14 @@ export function isMap({ totals }: { readonly totals: RunTotals }): boolean {
   return totals.items !== undefined;
 }
 
-/** What settles a step without its votes: these say nothing of such a decision. */
+/** What settles a step without its votes. The votes then tell nothing about the decision. */
 const SETTLED_WITHOUT_VOTES = new Set(['person', 'verify', 'verifier']);
 
 export function settlesByVotes({ type, settledBy }: StepEntry): boolean {
   return type === 'decision' && (settledBy === undefined || !SETTLED_WITHOUT_VOTES.has(settledBy));
 }
 
-/** As totals, lists and pages name what settled a step: `nothing` where it was given up. */
+/** The name that totals, lists and pages use for what settled a step: `nothing` if it was given up. */
 export function settlerOf({ type, settledBy }: StepEntry): string | undefined {
   return type === 'given-up' ? 'nothing' : settledBy;
 }
@@ -144,7 +146,7 @@ export function addWaste(totals: RunTotals, waste: Waste): void {
   totals.wasted = sum;
 }
 
-/** Of samples that were paid for and not used. */
+/** Sums over samples that were paid for and not used. */
 export function wasteOf(samples: readonly SampleEntry[]): Waste {
   const waste: Waste = { samples: samples.length, cancelled: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
   for (const { inputTokens, outputTokens, costUsd } of samples) {
@@ -155,7 +157,7 @@ export function wasteOf(samples: readonly SampleEntry[]): Waste {
   return waste;
 }
 
-/** Of everything that was paid, in US dollars; null where a price is not known. */
+/** The cost of everything that was paid for, in US dollars; null if a price is not known. */
 export function billOf({ costUsd, wasted }: RunTotals): number | null {
   return wasted === undefined ? costUsd : addUsd(costUsd, wasted.costUsd);
 }
@@ -170,13 +172,15 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.costUsd = addUsd(totals.costUsd, sample.costUsd);
 }
 
-/** Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. What they are for is left out. */
+/**
+ * Votes of a step's candidates, winner first, each by voter class: `3`, `4:1`, `2,1:0,1`. The candidates themselves are omitted.
+ */
 function tallyKey({ votes, tally, classVotes }: StepEntry): string {
   if (classVotes !== undefined) return classVotes.map((counts) => counts.join(',')).join(':');
   return tally === undefined ? String(votes) : tally.map(([, count]) => count).join(':');
 }
 
-/** @returns the key that it is counted under */
+/** @returns the key under which it is counted */
 export function addTally(tallies: Record<string, number>, decision: StepEntry): string {
   const key = knownKey(tallies, tallyKey(decision));
   tallies[key] = (tallies[key] ?? 0) + 1;
@@ -184,12 +188,12 @@ export function addTally(tallies: Record<string, number>, decision: StepEntry): 
 }
 
 export const EXAMPLES_KEPT = 10;
-/** Beyond so many tallies new ones are counted under coarser ones, so that they do not grow with the run (J5). */
+/** Beyond this number, new tallies are counted under coarser ones, so that memory does not grow with the run (J5). */
 const MAX_TALLIES = 4_096;
 
 /**
  * A coarser tally says less than the true one: classes pooled, the winner's votes rounded down to two binary digits, those
- * of the strongest rival up, and not more than the winner's; other rivals have gone into the strongest one.
+ * of the strongest rival up, and not more than the winner's; the other rivals are merged into the strongest one.
  */
 function knownKey(tallies: Readonly<Record<string, number>>, key: string): string {
   if (tallies[key] !== undefined || Object.keys(tallies).length < MAX_TALLIES) return key;

@@ -1,7 +1,10 @@
 import type { Sample } from './model.ts';
 import { RedFlag, TYPICAL_CHARS_PER_TOKEN } from './red-flags.ts';
 
-/** No tokenizer packs more characters into a token on average; a longer text is too long whatever the usage says. */
+/**
+ * No tokenizer packs more characters into a token on average; a longer text is too long even if the reported usage says
+ * otherwise.
+ */
 const MAX_CHARS_PER_TOKEN = 64;
 
 /** Flags that need no parser. */
@@ -19,7 +22,7 @@ export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | u
   if (sample.finishReason !== 'stop')
     return new RedFlag('truncated', `the model did not finish: ${sample.finishReason}`);
   if (text.length === 0 || text.trim() === '') return new RedFlag('empty', 'the reply has no text');
-  // The journal stores UTF-8: such a text would come back as another one.
+  // The journal stores UTF-8, so it would give back a different text.
   if (!text.isWellFormed()) return new RedFlag('malformed', 'the reply has half a surrogate pair');
   return undefined;
 }

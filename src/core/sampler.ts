@@ -7,7 +7,7 @@ import type { Model, ModelRequest, Sample } from './model.ts';
 export interface Sampler {
   readonly model: Model;
   /**
-   * @throws {ModelError} that cannot be retried, or whose retries are used up; {BudgetError} where the budget does not
+   * @throws {ModelError} if it cannot be retried or no retries are left; {BudgetError} where the budget does not
    * allow the call; the signal's reason when aborted.
    */
   sample(request: ModelRequest): Promise<Sample>;

@@ -3,7 +3,7 @@ import type { FlagCounts } from './red-flags.ts';
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
 export type Json = any;
 
-/** What a step took. Compact: one row a step, for millions of steps. */
+/** What a step took. It is compact, one row a step, because there are millions of steps. */
 interface StepFigures {
   readonly stepIndex: number;
   readonly samples: number;
@@ -26,19 +26,19 @@ interface StepFigures {
 export interface DecisionEntry extends StepFigures {
   readonly type: 'decision';
   readonly action: Json;
-  /** What settled it where it was not the votes that a step has at first: `variants`, `panel`, `verify`, `person`. */
+  /** What settled the step, if not its first voters: `variants`, `panel`, `verify`, `person`. */
   readonly settledBy: string | undefined;
-  /** Differs from the reference; undefined without a reference. */
+  /** Whether it differs from the reference; undefined without a reference. */
   readonly wrong: boolean | undefined;
 }
 
 /**
- * A step that its rule could not decide, of one of many items: the item ends with it and the run goes on with the next one. It
+ * A step that its rule could not decide, of one of many items: the item ends with it and the run continues with the next one. It
  * is no decision, and never a plurality (J8).
  */
 export interface GivenUpEntry extends StepFigures {
   readonly type: 'given-up';
-  /** In place of an action, for the run's state: that the step was given up, and why. */
+  /** Takes the place of an action in the run's state: it says that the step was given up, and why. */
   readonly action: Json;
   readonly settledBy?: undefined;
   readonly wrong?: undefined;
@@ -47,7 +47,7 @@ export interface GivenUpEntry extends StepFigures {
 /** How a step ended that the run has left behind. */
 export type StepEntry = DecisionEntry | GivenUpEntry;
 
-/** A landed sample. Durable before its step is decided, so that a crash does not make it be paid again. */
+/** A landed sample. It is durable before its step is decided, so that nobody pays for it again after a crash. */
 export interface SampleEntry {
   readonly type: 'sample';
   /** `judgement`: a verifier's opinion on a candidate. It is no vote, and in no tally. */
@@ -62,7 +62,7 @@ export interface SampleEntry {
   readonly temperature: number;
   readonly text: string;
   readonly finishReason: string;
-  /** Key of the candidate it votes for, of a judgement `yes` or `no`; undefined where it was flagged. */
+  /** Key of the candidate it votes for, or `yes` or `no` if it is a judgement; undefined if it was flagged. */
   readonly candidate: string | undefined;
   readonly flag: { readonly code: string; readonly detail: string } | undefined;
   readonly inputTokens: number | undefined;
@@ -72,8 +72,8 @@ export interface SampleEntry {
 }
 
 /**
- * A landed sample of a step after the one being decided, drawn on the guess that this is decided in a certain way. It is no
- * sample of its step before the guess has come true; until then it is kept for a resumed run, and gone once its step is
+ * A landed sample of a step after the one being decided, drawn on a guess at how that one will be decided. It is no
+ * sample of its step before the guess has come true; until then it is kept for a resumed run, and deleted once its step is
  * decided or the run is done.
  */
 export interface AheadEntry {

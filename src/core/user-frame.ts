@@ -2,18 +2,18 @@ import { messageOf } from './errors.ts';
 
 /** The files of this package, as stacks name them. */
 const OWN = new URL('..', import.meta.url).href;
-/** Processes that come with the package are the code of its users' processes as well: an error in one of them is theirs. */
+/** Built-in processes count as user code: an error in one of them is reported at its own line. */
 const PROCESSES = ['processes/', 'decomposition/'].map((folder) => OWN + folder);
-/** Where the package calls a function of a process: frames below these are of the package and of its caller. */
+/** Functions in which the package calls a function of a process; frames below them belong to the package and its caller. */
 const BOUNDARIES = ['core/call-part.', 'core/purity-check.', 'core/red-flags.'].map((file) => OWN + file);
 
 /** A line of a stack: `at name (file:line:column)`, or without a name. */
 const FRAME = /^\s+at (?:.* \()?(\S[^()]*?):(\d+):(\d+)\)?$/;
 
 /**
- * Where in the user's code an error was thrown, as `file:line:column`. Frames of this package and of Node are skipped, those
- * of libraries as well if one of the user's own is below them.
- * @returns undefined for what is no error, and where no frame is the user's.
+ * Returns where in the user's code an error was thrown, as `file:line:column`. Frames of this package and of Node are skipped,
+ * those of libraries as well if one of the user's own is below them.
+ * @returns undefined if it is not an error, or has no frame in the user's code.
  */
 export function userFrameOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
@@ -30,7 +30,7 @@ export function userFrameOf(thrown: unknown): string | undefined {
   return ofLibrary;
 }
 
-/** The message of what a user's function threw, with its place in the user's code. */
+/** The message of an error that a user's function threw, with its place in the user's code. */
 export function describeThrown(thrown: unknown): string {
   const place = userFrameOf(thrown);
   return place === undefined ? messageOf(thrown) : `${messageOf(thrown)} (at ${place})`;

@@ -1,6 +1,6 @@
 import type { AheadEntry, SampleEntry } from '../core/step-entries.ts';
 
-/** Samples of later steps. By step, so that what happens at one of them costs the same however many there are. */
+/** Samples of later steps, by step, so that work on one step costs the same however many steps there are. */
 export class AheadSamples {
   readonly #steps = new Map<number, AheadEntry[]>();
 
@@ -29,7 +29,7 @@ export class AheadSamples {
     else this.#steps.delete(sample.stepIndex);
   }
 
-  /** Those of a step that is decided: nobody finds them any more. */
+  /** Removes the samples of a step that is decided. */
   take(stepIndex: number): SampleEntry[] {
     const entries = this.of(stepIndex);
     this.#steps.delete(stepIndex);

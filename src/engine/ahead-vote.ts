@@ -4,7 +4,7 @@ import { InFlight } from '../voting/in-flight.ts';
 import type { Decision, Undecided, VoteContext } from '../voting/question.ts';
 import type { OpenVote } from './speculation.ts';
 
-/** What the votes of a lookahead tell it. */
+/** The callbacks by which votes report to their lookahead. */
 export interface AheadVoteEvents<State, Action> {
   /** A new sample of the step being decided. */
   readonly onSample: (sample: SampleEntry) => void;
@@ -14,30 +14,30 @@ export interface AheadVoteEvents<State, Action> {
   readonly onLate: (sample: SampleEntry) => void;
   readonly onEscalation: (escalation: Escalation) => void;
   readonly onCall: () => void;
-  /** With the calls that the vote has made so far. */
+  /** Called with the number of calls that the vote has made so far. */
   readonly onDrop: (calls: number) => void;
-  /** Nothing of the vote is in flight any more. With the calls that were aborted because nobody needs them. */
+  /** Called when nothing of the vote is in flight any more, with the number of calls that were aborted as not needed. */
   readonly onGone: (cancelled: number, vote: AheadVote<State, Action>) => void;
 }
 
 interface AheadVoteOptions<State, Action> {
   readonly stepIndex: number;
   readonly state: State;
-  /** Hash of what its step depends on; undefined where that cannot be told from others. */
+  /** Hash of what its step depends on; undefined if that has no hash. */
   readonly basis: string | undefined;
-  /** Samples that the journal has as those of this step already. */
+  /** Samples that the journal already has as samples of this step. */
   readonly written: readonly SampleEntry[];
-  /** Everything in flight, of which the vote's calls are a part. */
+  /** All calls in flight, the vote's own among them. */
   readonly inFlight: InFlight;
   readonly events: AheadVoteEvents<State, Action>;
 }
 
-/** A vote on a step, first of all on a guess. */
+/** A vote on a step, which begins on a guess of its state. */
 export class AheadVote<State, Action> implements OpenVote<State> {
   readonly stepIndex: number;
   readonly state: State;
   readonly basis: string | undefined;
-  /** Those that have landed so far. */
+  /** The samples that have landed so far. */
   readonly samples: SampleEntry[] = [];
   readonly inFlight: InFlight;
   readonly #written: readonly SampleEntry[];
@@ -59,7 +59,7 @@ export class AheadVote<State, Action> implements OpenVote<State> {
     this.#events = events;
   }
 
-  /** What the vote on the step is to tell. */
+  /** The callbacks for the vote on the step. */
   get hooks(): Required<Pick<VoteContext, 'inFlight' | 'onSample' | 'onEscalation' | 'onCall'>> {
     return {
       inFlight: this.inFlight,
@@ -75,7 +75,7 @@ export class AheadVote<State, Action> implements OpenVote<State> {
     };
   }
 
-  /** The vote has begun. If it fails, that is the head's to tell: a guess that fails may never be asked for. */
+  /** Starts the vote. Only the head reports a failure, because a failed guess may never be needed. */
   follow(outcome: Promise<Decision<Action> | Undecided>): void {
     this.#outcome = outcome;
     const goes = (isDecided: boolean) =>
@@ -94,7 +94,7 @@ export class AheadVote<State, Action> implements OpenVote<State> {
     return this.#gone!;
   }
 
-  /** What it was guessed on has come true. */
+  /** Called when its guess has come true. */
   becomeHead(): void {
     if (this.#isHead) return;
     this.#isHead = true;
@@ -131,7 +131,7 @@ export class AheadVote<State, Action> implements OpenVote<State> {
     else if (!isRecorded) this.#events.onAhead(sample, this);
   }
 
-  /** As a sample of its step, unless it is one already. */
+  /** Records it as a sample of its step, unless it is one already. */
   #write(sample: SampleEntry): void {
     if (!this.#written.includes(sample)) this.#events.onSample(sample);
   }

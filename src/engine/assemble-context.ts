@@ -11,7 +11,7 @@ import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
 import type { RunPosition } from './run-position.ts';
 
-/** Who votes on the steps of a run, with what is journaled and told as they do. */
+/** Assembles the voters of a run, with the journal entries and events that their votes cause. */
 export function assembleContext<State, Action>(
   at: RunPosition<State, Action>,
   { inFlight, panel }: { readonly inFlight: InFlight; readonly panel: VoterRecords | undefined },
@@ -74,7 +74,7 @@ function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Mode
   };
 }
 
-/** J7. What earlier executions spent counts. */
+/** J7. What earlier executions spent counts towards the budget. */
 function budgetOf<State, Action>({ options, writer, totals: known }: RunPosition<State, Action>): Budget | undefined {
   const { budget, clock, items } = options;
   if (budget === undefined) return undefined;
@@ -96,7 +96,7 @@ function noteFailure<State, Action>(at: RunPosition<State, Action>, error: Model
   at.note('call-failed', { stepIndex, message, code, statusCode, retryInMs });
 }
 
-/** Samples ahead without those that have become samples of the step being decided. */
+/** The samples ahead, except those that have become samples of the step being decided. */
 export function stillAhead({ samples, ahead }: ResumePoint): AheadEntry[] {
   return ahead.filter(({ sample }) => !samples.some((one) => isDeepStrictEqual(one, sample)));
 }

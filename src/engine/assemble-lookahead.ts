@@ -5,7 +5,7 @@ import { stillAhead } from './assemble-context.ts';
 import { Lookahead } from './lookahead.ts';
 import type { RunPosition } from './run-position.ts';
 
-/** The votes on steps ahead of the present one; undefined where every step waits for the one before. @param limit steps of the run */
+/** Makes the lookahead over later steps; undefined if every step waits for the one before. @param limit steps of the run */
 export function assembleLookahead<State, Action>(
   at: RunPosition<State, Action>,
   context: VoteContext,
@@ -16,11 +16,11 @@ export function assembleLookahead<State, Action>(
   const { effect, apply, isDone, verification: { verify, isVerifiable } = {}, independence = {} } = process;
   const { focus, next } = independence;
   const ahead = stillAhead(writer.resumePoint);
-  // An effect is a barrier: what it observes is part of the next state. What arrives where a verifier decides is no guess.
+  // An effect is a barrier: its observation is part of the next state. Where a verifier decides, arriving votes predict nothing.
   if (speculation === undefined || effect !== undefined || (verify !== undefined && next === undefined))
     return undefined;
   const isGuess = (state: State) => verify === undefined || isVerifiable?.(state) === false;
-  // What an earlier execution drew ahead is used all the same, or counted as wasted.
+  // Samples that an earlier execution drew ahead are still used, or counted as wasted.
   if (speculation.depth === 0 && ahead.length === 0) return undefined;
   return new Lookahead<State, Action>({
     ...speculation,
@@ -34,7 +34,7 @@ export function assembleLookahead<State, Action>(
         const after = apply(state, action);
         return stepIndex + 1 < limit && !isDone(after) ? after : undefined;
       } catch {
-        // Of an action that may never be decided. If it is, it throws again.
+        // The action may never be decided. If it is, this throws again.
         return undefined;
       }
     },

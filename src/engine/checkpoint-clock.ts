@@ -8,17 +8,17 @@ import type { RunPosition } from './run-position.ts';
 const CHECKPOINT_STEPS = 1_000;
 const CHECKPOINT_MS = 5_000;
 
-/** What a resumed run must remember beside state and totals. */
+/** What a resumed run must remember in addition to state and totals. */
 interface Memory {
   readonly drift: DriftWatch | undefined;
   readonly panel: VoterRecords | undefined;
 }
 
-/** When checkpoints are due, and what they hold (J4, J5). */
+/** Decides when checkpoints are due and what they contain (J4, J5). */
 export class CheckpointClock<State> {
   readonly #at: RunPosition<State, unknown>;
   readonly #memory: Memory;
-  /** To where the time of the run is counted. */
+  /** The moment up to which the run's time has been counted. */
   #sinceMs: number;
   #atMs: number;
   #kept: KeptState<State>;

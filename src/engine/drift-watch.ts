@@ -3,7 +3,7 @@ import { DriftTest } from '../statistics/drift-test.ts';
 import type { VoteRecord } from '../voting/question.ts';
 import type { RunPosition } from './run-position.ts';
 
-/** Tells when first samples dissent, or are flagged, more often than calibration found. */
+/** Reports when first samples dissent, or are flagged, more often than calibration found. */
 export class DriftWatch {
   readonly #at: RunPosition<unknown, unknown>;
   readonly #tests: { readonly dissent: DriftTest; readonly flags: DriftTest };
@@ -21,11 +21,11 @@ export class DriftWatch {
     return { dissent: this.#tests.dissent.state, flags: this.#tests.flags.state };
   }
 
-  /** Counts the step that was just applied. @returns whether one of the tests has just alarmed */
+  /** Counts the step that was just applied. @returns whether one of the tests has just raised an alarm */
   record({ tally, firstVote }: VoteRecord): boolean {
     const isFlagged = firstVote === undefined;
     const isAlarm = this.#count('flags', isFlagged);
-    // A flagged sample is no dissent, and no agreement either.
+    // A flagged sample is neither a dissent nor an agreement.
     return isFlagged ? isAlarm : this.#count('dissent', firstVote !== tally[0]![0]) || isAlarm;
   }
 

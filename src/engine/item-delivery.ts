@@ -24,13 +24,13 @@ export class ItemDelivery<Result> implements ItemSink {
 
   flush(): void {}
 
-  /** No result comes any more. */
+  /** Called when no further result comes. */
   end(): void {
     this.#isOver = true;
     this.#onResult?.();
   }
 
-  /** The results so far that nobody has taken; undefined where no more will come. */
+  /** Resolves with the results that have not been taken yet; undefined if no more will come. */
   async take(): Promise<readonly ItemResult<Result>[] | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#isOver) return undefined;
@@ -44,7 +44,7 @@ export class ItemDelivery<Result> implements ItemSink {
     return taken;
   }
 
-  /** Items with these inputs, read only while there is room for their results. @throws the signal's reason. */
+  /** Yields items with these inputs; reads one only while there is room for its result. @throws the signal's reason. */
   async *items(inputs: Iterable<unknown> | AsyncIterable<unknown>, signal: AbortSignal): AsyncGenerator<Item> {
     for await (const item of itemsOf(inputs)) {
       while (this.#waiting.length >= this.#limit) await this.#room(signal);

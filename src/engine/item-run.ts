@@ -10,38 +10,38 @@ import type { DoubtfulItem, Item, ItemSink } from './item.ts';
 import { emptySums, type Sums, withDecision } from './item-sums.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
 
-/** Where a map starts. */
+/** The position at which a map starts. */
 export const FIRST_ITEM = { index: 0, step: 0, inner: null };
 
 const MAX_DOUBTFUL_ITEMS = 10;
 
-/** Where a run over many inputs stands. Not what became of the items: what comes next must not depend on it. */
+/** The position of a run over many inputs. It omits the results of items, because the next step must not depend on them. */
 export interface MapState {
   /** The item whose step comes next. */
   readonly index: number;
-  /** Steps of it that are decided. */
+  /** Number of steps of this item that are decided. */
   readonly step: number;
-  /** Its own state; null behind the last item. */
+  /** The state of this item; null after the last item. */
   readonly inner: unknown;
 }
 
-/** Decisions from a step on, in order: some of them, none behind the last. */
+/** Returns some decisions from a step on, in order; none after the last. */
 type History = (fromStep: number) => Promise<readonly StepEntry[]>;
 
-/** In place of an action, for an item that the votes could not settle. */
+/** Takes the place of an action for an item that the votes could not settle. */
 interface GivenUp {
   readonly givenUp: string;
 }
 
-/** An item with what it starts from, or why it cannot. */
+/** An item with its start state, or the reason why it cannot start. */
 type Prepared = { readonly item: Item } & (
   | { readonly start: unknown; readonly steps: number | undefined }
   | { readonly refusal: string }
 );
 
 /**
- * Many inputs of one process as one run: a step of the run is a step of an item, one item after the other. So all that
- * holds for a run holds for the whole: one journal, one budget, one certificate, resumable anywhere. As items do not depend
+ * Many inputs of one process as one run: a step of the run is a step of an item, one item after the other. So everything
+ * that holds for a run holds for the map: one journal, one budget, one certificate, resumable anywhere. As items do not depend
  * on each other, `Lookahead` votes on many at once; decisions are made in the order of the items.
  */
 export class Mapping implements ItemsOfRun {
@@ -52,27 +52,28 @@ export class Mapping implements ItemsOfRun {
   readonly #readAhead: number;
   readonly #isRetold: boolean;
   #history: History | undefined;
-  /** Read, and not yet behind the present one. */
+  /** Items that are read and not yet passed. */
   readonly #ahead = new Map<number, Prepared>();
   #read = 0;
   #isAtEnd = false;
-  /** Of those ahead. */
+  /** Start states of the items ahead. */
   #startable = 0;
   #refusedInRow = 0;
   #counts: ItemCounts = { done: 0, undecided: 0, invalid: 0 };
-  /** Until it has, it stands where it stood before. */
+  /** Until the report is complete, the position stays as it was. */
   #hasBegun = false;
   #begunWith: ItemsRecord | undefined;
   #undecidable: ProcessError | undefined;
   readonly #certainty = new ItemCertainty();
   #leastCertain: readonly DoubtfulItem[] = [];
-  /** Of the present item, over its steps. */
+  /** Sums over the steps of the present item. */
   #sums: Sums = emptySums();
 
   /**
-   * @param options.readAhead items that are known beyond the present one: as many may be voted on at once
-   * @param options.isRetold a resumed run gives all its results to the sink again, from the first on; by default those behind
-   * its last checkpoint. Those of a process with an effect are not told again: what the effect observed is not kept.
+   * @param options.readAhead number of items to read beyond the present one; as many may be voted on at once
+   * @param options.isRetold whether a resumed run gives all its results to the sink again, from the first on; by default only
+   * those after its last checkpoint. Those of a process with an effect are not given again, because its observations are not
+   * kept.
    */
   constructor(options: {
     readonly process: AnyProcess;
@@ -93,7 +94,7 @@ export class Mapping implements ItemsOfRun {
     return { ...this.#counts };
   }
 
-  /** The results that are least certain, the least first. */
+  /** The least certain results, the least certain first. */
   get leastCertain(): readonly DoubtfulItem[] {
     return this.#leastCertain;
   }
@@ -104,20 +105,20 @@ export class Mapping implements ItemsOfRun {
     return { ...this.#counts, begun, certainty: this.#certainty.record, leastCertain: this.#leastCertain };
   }
 
-  /** What a calibration says of the voters: how sure a result is, is computed from it. */
+  /** Calibrated rates of the voters, from which the certainty of a result is computed. */
   calibrate(rates: VoterModel): void {
     this.#certainty.calibrate(rates);
   }
 
-  /** Where the decisions of earlier executions are, from a step on. */
+  /** Reads the decisions of earlier executions from a step on. */
   remember(history: History): void {
     this.#history = history;
   }
 
   /**
-   * Reads on until the items of the next steps are known. Those before this one are forgotten.
-   * @throws {UsageError} where so many in a row cannot start that the input is not what the process takes.
-   * @throws {ProcessError} `undecidable`, once, where the first items have cost their votes and none could be decided.
+   * Reads until the items of the next steps are known. Items before this one are forgotten.
+   * @throws {UsageError} if so many items in a row cannot start that the input is evidently not what the process takes.
+   * @throws {ProcessError} `undecidable`, once, if none of the first items could be decided although all their votes were given.
    */
   async read({ index: from }: MapState): Promise<void> {
     if (this.#undecidable !== undefined) throw this.#undecidable;
@@ -126,11 +127,11 @@ export class Mapping implements ItemsOfRun {
       this.#ahead.delete(index);
       if ('start' in prepared) this.#startable--;
     }
-    // Also beyond a long row of items that cannot start.
+    // Reads past any number of items that cannot start.
     while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < MIN_STARTABLE)) {
       const { value, done } = await this.#items.next();
       if (done) this.#isAtEnd = true;
-      // What was reported before need not be looked at.
+      // Items that were reported before are skipped.
       else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value));
     }
   }
@@ -148,7 +149,7 @@ export class Mapping implements ItemsOfRun {
     }
   }
 
-  /** @param record of what was reported before this state; undefined at the first checkpoint of early versions */
+  /** @param record the record of what was reported before this state; undefined at the first checkpoint of early versions */
   async begin(state: MapState, record: ItemsRecord | undefined): Promise<void> {
     this.#begunWith = record;
     const { done = 0, undecided = 0, invalid = 0, begun, certainty, leastCertain = [] } = record ?? {};
@@ -158,10 +159,11 @@ export class Mapping implements ItemsOfRun {
       await this.#retell(state, this.#history);
     } else {
       this.#sink.restore(counts);
-      // Those before the first that can start, where a run begins; later all before the present one are reported.
+      // At the beginning of a run these are the items before the first one that can start; later all items before the present one
+      // are reported.
       this.#pass(done + undecided + invalid, state.index, counts);
       this.#counts = counts;
-      // Of an early version, which did not keep them, nothing is known.
+      // Early versions did not keep them, so nothing is known.
       this.#sums = begun === undefined ? emptySums() : { ...emptySums(), tallies: null, ...begun };
     }
     if (certainty !== undefined) this.#certainty.restore(certainty);
@@ -169,7 +171,7 @@ export class Mapping implements ItemsOfRun {
     this.#hasBegun = true;
   }
 
-  /** Gives the results of all items before this state to the sink once more, as they follow from the decisions on them. */
+  /** Gives the results of all items before this state to the sink again, computed from the decisions on them. */
   async #retell(to: MapState, history: History): Promise<void> {
     this.#sink.restore({ done: 0, undecided: 0, invalid: 0 });
     let at = this.#requireStateFrom(0);
@@ -215,7 +217,7 @@ export class Mapping implements ItemsOfRun {
     const certainty = reason === undefined && tallies !== null ? this.#certainty.of(tallies) : null;
     this.#sink.write({ index: before.index, ...outcome, certainty, ...taken, item });
     this.#pass(before.index + 1, after.index, counts);
-    // What was written is taken back where it is not counted.
+    // The counts change last: a result that was written but not counted is taken back on resuming.
     this.#counts = counts;
     if (certainty !== null) {
       const firstStep = decision.stepIndex - taken.steps + 1;
@@ -227,11 +229,14 @@ export class Mapping implements ItemsOfRun {
     this.#sums = emptySums();
   }
 
-  /** A schema that nothing fits, a prompt that is refused: the others would cost as much. */
+  /**
+   * Stops at an error that every item would meet, such as a schema that no reply fits or a prompt that is refused: the other
+   * items would cost as much.
+   */
   #stopAsUndecidable(reason: string): void {
     this.#undecidable = new ProcessError(
-      `none of the first ${MAX_UNDECIDED_AT_START} items could be decided; the last was ${reason}: see what was answered ` +
-        '(`mdap inspect`), and whether process, model and input fit each other. Resumed, it goes on all the same.',
+      `none of the first ${MAX_UNDECIDED_AT_START} items could be decided; the last was ${reason}: read the replies ` +
+        '(`mdap inspect`), and whether process, model and input fit each other. Resuming continues regardless.',
       { code: 'undecidable', recovery: 'pause' },
     );
   }
@@ -241,12 +246,12 @@ export class Mapping implements ItemsOfRun {
       const flagged = Object.entries(flags ?? {}).map(([code, count]) => `, ${count} ${code}`);
       return `undecided after ${plural(samples, 'sample')} (${action.givenUp}${flagged.join('')})`;
     }
-    // What an effect saw is not known here; its process says when it is done.
+    // The observations of an effect are not known here; its process says when it is done.
     if (this.#of.effect !== undefined || this.#of.isDone(this.#of.apply(inner, action))) return undefined;
     return 'not done after the steps that it takes: a decision was wrong';
   }
 
-  /** Items that cannot start. */
+  /** Reports items that cannot start. */
   #pass(from: number, to: number, counts: ItemCounts): void {
     for (let index = from; index < to; index++) {
       const prepared = this.#ahead.get(index);
@@ -265,31 +270,32 @@ export class Mapping implements ItemsOfRun {
       const input = await parseInput(process, item.input);
       const start = process.start(input);
       candidateKey(start);
-      if (process.isDone(start)) return { item, refusal: 'there is nothing to decide: it is done at its start' };
+      if (process.isDone(start))
+        return { item, refusal: 'there is nothing to decide: the process is done at its start' };
       return { item, start, steps: process.steps?.(input) };
     } catch (thrown) {
-      // What is wrong with the process is wrong for every item.
+      // A mistake in the process affects every item.
       if (thrown instanceof ProcessError) throw thrown;
       if (!(thrown instanceof UsageError)) return { item, refusal: `\`start\` threw: ${describeThrown(thrown)}` };
       return { item, refusal: messageOf(thrown) };
     }
   }
 
-  /** @param action of its last step */
+  /** @param action the action of its last step */
   #resultOf({ inner }: MapState, action: unknown): unknown {
     const { result, apply, effect } = this.#of;
-    // What an effect returned is not known here.
+    // The observations of an effect are not known here.
     return result === undefined || effect !== undefined ? action : result(apply(inner, action));
   }
 
-  /** The first state behind what is decided here, whatever it is; undefined where that depends on it, or is not read yet. */
+  /** The state after this item, if it does not depend on the decision here; undefined if it does or has not been read yet. */
   #next(state: MapState): MapState | undefined {
     if (this.#stepsOf(state.index) !== 1) return undefined;
     const next = this.#stateFrom(state.index + 1);
     return next?.inner == null ? undefined : next;
   }
 
-  /** The state of the first item that can start, from this one on; undefined where it has not been read. */
+  /** The state of the first item, from this one on, that can start; undefined if it has not been read. */
   #stateFrom(index: number): MapState | undefined {
     for (let at = index; ; at++) {
       const prepared = this.#ahead.get(at);
@@ -332,7 +338,7 @@ export class Mapping implements ItemsOfRun {
       role: role && (({ inner }) => role(inner)),
       key: (action) => (isGivenUp(action) ? candidateKey(action) : of.key(action)),
       effect: effect && (async (action, context) => (isGivenUp(action) ? null : effect(action, context))),
-      // What a verifier settles is not voted on ahead.
+      // Steps that a verifier settles are not voted on ahead.
       independence: { next: verify === undefined ? (state) => this.#next(state) : undefined },
       apply: (state, action, observation) => this.#apply(state, action, observation),
       reference: reference && (({ inner }) => reference(inner)),
@@ -349,18 +355,18 @@ export class Mapping implements ItemsOfRun {
     return isOver ? this.#requireStateFrom(index + 1) : { index, step: step + 1, inner };
   }
 
-  /** Of an item that can start. */
+  /** Number of steps of an item that can start; infinite if it is not known. */
   #stepsOf(index: number): number {
     const prepared = this.#ahead.get(index);
     return (prepared !== undefined && 'start' in prepared ? prepared.steps : undefined) ?? Number.POSITIVE_INFINITY;
   }
 }
 
-/** The states that a fingerprint takes, and the one behind them. */
+/** Number of states that a fingerprint takes, and one more. */
 const MIN_STARTABLE = 4;
-/** At the beginning, where none is done. */
+/** Number of undecided items at the beginning after which a map stops if none is done. */
 const MAX_UNDECIDED_AT_START = 20;
-/** They wait in memory for what comes before them to be decided. */
+/** Refused items wait in memory until earlier ones are decided, so there must be a limit. */
 const MAX_REFUSED_IN_ROW = 100_000;
 
 function isGivenUp(action: unknown): action is GivenUp {
@@ -373,6 +379,6 @@ function plural(count: number, noun: string): string {
 
 function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
   if (known.length === MAX_DOUBTFUL_ITEMS && item.certainty >= known.at(-1)!.certainty) return known;
-  // Of equals the first stays first.
+  // Equal ones keep their order.
   return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MAX_DOUBTFUL_ITEMS);
 }

@@ -7,7 +7,7 @@ type Taken = Pick<ItemFigures, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isCo
 
 /** What the present item has taken so far, over its steps. */
 export interface Sums extends Taken {
-  /** Its steps by tally; null where one was settled without votes. */
+  /** Its steps by tally; null if one was settled without votes. */
   readonly tallies: Record<string, number> | null;
 }
 

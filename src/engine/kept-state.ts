@@ -1,8 +1,8 @@
 import { ProcessError } from '../core/errors.ts';
 
 /**
- * The state of a checkpoint, and what it was then. A function of the process that changes a state it is given, or a list
- * that this state has in common with later ones, is found out at the next checkpoint, wherever between the two that was.
+ * The state of a checkpoint, with its JSON at that moment. If a function of the process changes a state that it is given, or
+ * a list that this state shares with later ones, the change is found at the next checkpoint, wherever between the two it was.
  */
 export class KeptState<State> {
   readonly stepIndex: number;
@@ -15,7 +15,7 @@ export class KeptState<State> {
     this.#text = textOf(state);
   }
 
-  /** As it was at the checkpoint. */
+  /** The JSON of the state at the checkpoint. */
   get state(): State {
     return this.isUnchanged ? this.#state : JSON.parse(this.#text!);
   }
@@ -30,13 +30,13 @@ export class KeptState<State> {
     throw new ProcessError(
       `process ${JSON.stringify(process)}: expected the state before step ${this.stepIndex} to stay what it was, but it ` +
         `was changed before step ${stepIndex}: a function of the process changes what it is given, \`apply\` most likely. ` +
-        'Return a new state, as in { ...state, … }, with new lists in it. Resumed then, the run goes on from its last checkpoint.',
+        'Return a new state, as in { ...state, … }, with new lists in it. Resuming then continues the run from its last checkpoint.',
       { code: 'impure' },
     );
   }
 }
 
-/** Undefined for what JSON does not carry: that is refused elsewhere. */
+/** Undefined for a value that JSON cannot represent, which is refused elsewhere. */
 function textOf(state: unknown): string | undefined {
   try {
     return JSON.stringify(state);

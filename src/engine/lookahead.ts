@@ -12,27 +12,27 @@ import { Speculation } from './speculation.ts';
 export interface LookaheadOptions<State, Action> {
   readonly context: VoteContext;
   readonly question: (stepIndex: number, state: State) => Question<Action>;
-  /** Steps that may be voted on ahead of the one being decided. */
+  /** Number of steps that may be voted on ahead of the one being decided. */
   readonly depth: number;
   readonly firstDraws: number | undefined;
   /** Share of all calls that may be wasted; above it no further vote is started ahead. */
   readonly maxWaste: number;
-  /** The state behind this one, where it does not depend on what is decided. */
+  /** The state after this one, if it does not depend on the decision. */
   readonly independent?: (state: State) => State | undefined;
-  /** What of a state its step depends on; by default all of it. */
+  /** The part of a state that its step depends on. @default the whole state */
   readonly focus?: (state: State) => unknown;
-  /** The state that an action would lead to; undefined where there is nothing more to vote on. */
+  /** The state that an action would lead to; undefined if there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
-  /** What an earlier execution paid for: of the step being decided, and ahead of it. */
+  /** Samples that an earlier execution paid for: of the step being decided, and ahead of it. */
   readonly recorded: { readonly samples: readonly SampleEntry[]; readonly ahead: readonly AheadEntry[] };
   /** A new sample of the step being decided. */
   readonly onSample: (sample: SampleEntry) => void;
-  /** A new sample of a later step. If the guess comes true, it comes again as one of its step. */
+  /** A new sample of a later step. If the guess comes true, it is reported again as a sample of its step. */
   readonly onAhead: (entry: AheadEntry) => void;
   readonly onEscalation: (escalation: Escalation) => void;
   /**
-   * What landed for nothing is told when its step is decided: until then it is in the journal, and the guess that it was
-   * drawn on may still come true. Calls that were aborted are told at once.
+   * A wasted sample is reported when its step is decided: until then it is in the journal, and its guess may still come
+   * true. Aborted calls are reported at once.
    */
   readonly onWaste: (waste: Waste) => void;
 }
@@ -45,12 +45,12 @@ export class Lookahead<State, Action> {
   readonly #events: AheadVoteEvents<State, Action>;
   readonly #open = new Set<AheadVote<State, Action>>();
   /**
-   * What has landed ahead on steps that are not decided, on whatever guess, and is no sample of its step yet. Who asks the
-   * same again finds it here.
+   * Samples that have landed ahead on undecided steps, on any guess, and are not yet samples of their step. A vote that asks
+   * the same question again finds them here.
    */
   readonly #ahead: AheadSamples;
   #head: AheadVote<State, Action> | undefined;
-  /** Of the step being decided: what the process says of it is no guess. */
+  /** Index of the step being decided, whose question is no guess. */
   #headState: State | undefined;
   #calls = 0;
   #wasted = 0;
@@ -93,7 +93,7 @@ export class Lookahead<State, Action> {
       onCall: () => {
         this.#calls++;
       },
-      // All its calls; what a wide first round leaves over is wanted.
+      // All its calls: the surplus of a wide first round is intended.
       onDrop: (calls) => {
         this.#wasted += calls;
       },
@@ -105,7 +105,7 @@ export class Lookahead<State, Action> {
     };
   }
 
-  /** The vote on the step to be decided now, which may have begun before. */
+  /** Returns the vote on the step to be decided now, which may have begun earlier. */
   head(stepIndex: number, state: State): AheadVote<State, Action> {
     this.#headState = state;
     let head = this.#speculation.head(stepIndex, state);
@@ -119,22 +119,24 @@ export class Lookahead<State, Action> {
     return head;
   }
 
-  /** The head is decided: what was built on another candidate is dropped. */
+  /** Called when the head is decided: votes that were built on another candidate are dropped. */
   settle({ tally, samples: counted }: VoteRecord): void {
     const { stepIndex, samples } = this.#head!;
-    // Nobody may have voted where a step was given up.
+    // A step that was given up may have no votes.
     this.#speculation.settle(tally[0]?.[0] ?? '');
     this.#head = undefined;
     const unused = samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
     this.#waste([...unused, ...this.#ahead.take(stepIndex)]);
   }
 
-  /** What was paid for in the hope of decisions that are still to come, or did not come. */
+  /** The samples that were paid for on guesses that are still open or did not come true. */
   get ahead(): SampleEntry[] {
     return this.#ahead.all;
   }
 
-  /** Ends what is in flight. What has landed ahead is in the journal, for a resumed run; if there is none, it is waste. */
+  /**
+   * Aborts the calls in flight. Samples that have landed ahead are in the journal for a resumed run; without one they are waste.
+   */
   async close({ isDone }: { isDone: boolean }): Promise<void> {
     for (const open of this.#open) open.suspend();
     await Promise.all([...this.#open].map(({ gone }) => gone));
@@ -143,7 +145,7 @@ export class Lookahead<State, Action> {
     this.#ahead.clear();
   }
 
-  /** Hash of what its step depends on; undefined where that is no plain JSON: it cannot be told from others. */
+  /** Hash of what its step depends on; undefined if that is not plain JSON, which has no hash. */
   #basisOf(state: State): string | undefined {
     const { focus } = this.#options;
     const basis = focus === undefined ? state : this.#guessed(state, () => focus(state));
@@ -154,7 +156,9 @@ export class Lookahead<State, Action> {
     if (samples.length > 0) this.#options.onWaste(wasteOf(samples));
   }
 
-  /** What the process says of a state that may never come, and fails to, is no guess. If it comes, it fails again. */
+  /**
+   * An exception on a state that may never be reached means that there is no guess. If the state is reached, it is thrown again.
+   */
   #guessed<T>(state: State, work: () => T): T | undefined {
     if (state === this.#headState) return work();
     try {
@@ -179,7 +183,7 @@ export class Lookahead<State, Action> {
     try {
       outcome = vote(question(stepIndex, state), { ...context, ...own }, paid);
     } catch (thrown) {
-      // A question that cannot be asked fails as its vote does: on a guess nobody may ever hear of it.
+      // A question that cannot be asked fails like its vote; on a guess the failure may never be reported.
       outcome = Promise.reject(thrown);
     }
     open.follow(outcome);
@@ -188,7 +192,7 @@ export class Lookahead<State, Action> {
   }
 }
 
-/** Before so many calls a share says nothing. */
+/** Before this many calls the share means nothing. */
 const MIN_CALLS = 100;
 
 function hashOf(value: unknown): string | undefined {

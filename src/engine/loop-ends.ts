@@ -12,7 +12,7 @@ export function pausedBy(code: RunEnd['code'], message: string): Ended {
   return { status: 'paused', end: { code, message } };
 }
 
-/** @param isChosen whether it is the caller's limit, not the number of steps that the process takes */
+/** @param isChosen whether the limit is the caller's, not the number of steps that the process takes */
 export function atLimit(limit: number, isChosen: boolean): Ended {
   if (isChosen) return pausedBy('max-steps', `reached the limit of ${limit} steps (options.maxSteps)`);
   const message = `not done after the ${limit} steps that the process takes: a decision was wrong`;
@@ -39,7 +39,7 @@ export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
   );
 }
 
-/** By what was thrown; what is no error of mdap is noted with its stack. */
+/** Ends the run by an exception; one that is not an error of mdap is noted with its stack. */
 export function thrownAt(at: AnyPosition, thrown: unknown): Ended {
   const ended = endedBy(thrown);
   if (ended.end.code !== 'unexpected') return ended;
@@ -47,7 +47,7 @@ export function thrownAt(at: AnyPosition, thrown: unknown): Ended {
   try {
     at.note('unexpected-error', { stepIndex, stack: thrown instanceof Error ? thrown.stack : String(thrown) });
   } catch {
-    // A journal that fails says so when it is closed.
+    // A journal that fails reports it when it is closed.
   }
   return { ...ended, end: { ...ended.end, message: `unexpected error at step ${stepIndex}: ${ended.end.message}` } };
 }

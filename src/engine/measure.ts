@@ -24,39 +24,39 @@ import type { ItemsOfRun } from './run-dependencies.ts';
 export interface MeasureDependencies {
   readonly context: VoteContext;
   readonly clock: Clock;
-  /** Chooses the steps. */
+  /** The seed that chooses the steps. */
   readonly random: Random;
-  /** How many steps are sampled. */
+  /** Number of steps that are sampled. */
   readonly steps: number;
-  /** First draws of each voter class on each of them. */
+  /** Number of first draws of each voter class on each step. */
   readonly draws: number;
-  /** Further draws of a class on a step where one of its first votes is wrong. */
+  /** Number of further draws of a class on a step where one of its first votes is wrong. */
   readonly extraDraws: number;
-  /** Kept with what was seen. */
+  /** The settings that are stored with the observations. */
   readonly settings: Json;
   readonly signal: AbortSignal | undefined;
   readonly onStep: ((done: number, wanted: number) => void) | undefined;
-  /** Of a process over many items: what reads those of the next steps. */
+  /** Reads the items of the next steps, if the process has many items. */
   readonly items?: Pick<ItemsOfRun, 'read'>;
 }
 
 export interface CalibrateResult {
   readonly calibration: Calibration;
-  /** `done` where all steps were seen that were wanted; otherwise what ended it before, as a run ends. */
+  /** `done` if all requested steps were seen; otherwise the end that came earlier, as in a run. */
   readonly end: RunEnd;
-  /** The message of the end, where fewer steps than wanted were seen; null where all were. */
+  /** The message of the end if fewer steps than requested were seen; null if all were. */
   readonly reason: string | null;
 }
 
-/** A reference is followed so far and no further; steps behind are not sampled. */
+/** A reference is followed for at most this many steps; later steps are not sampled. */
 const MAX_WALKED_STEPS = 2 ** 21;
 
 /**
- * Draws from every voter class on a random sample of a run's steps, and again on those where it was wrong: how much the
- * errors of a step are alike is learnt from these alone. What was paid for is kept: where the model fails or the
+ * Draws from every voter class on a random sample of a run's steps, and again on those where it was wrong: only these
+ * show how much the errors of a step are alike. Paid samples are kept: if the model fails or the
  * caller aborts, the steps seen so far are the calibration.
- * @throws {UsageError} for input that does not fit, and where a variant does not read its own right reply.
- * @throws {MdapError} what ended it, where not a single step was seen.
+ * @throws {UsageError} if the input does not fit, or a variant does not read its own right reply.
+ * @throws {MdapError} the error that ended it, if not a single step was seen.
  */
 export async function measure<Input, State, Action>(
   process: Process<Input, State, Action>,
@@ -68,7 +68,7 @@ export async function measure<Input, State, Action>(
   if (callPart(process, 'isDone', undefined, () => process.isDone(start))) {
     throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
   }
-  // It goes through the first steps, whose items are gone later.
+  // This needs the first steps, whose items are gone later.
   const fingerprint = fingerprintOf(process, start);
   const { reference } = process;
   const observed: ObservedStep[] = [];
@@ -124,7 +124,7 @@ interface Target<State> {
   readonly right: string;
 }
 
-/** Steps along the reference, each as likely as any other (reservoir sampling), and how many there are, where its end was reached. */
+/** Draws steps along the reference with equal probability (reservoir sampling), and counts all of them if its end is reached. */
 async function sampleReference<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
@@ -143,10 +143,10 @@ async function sampleReference<Input, State, Action>(
     const here = state;
     await items?.read(here);
     const action = callPart(process, 'reference', stepIndex, () => reference(here));
-    // An effect is not run: its observation is not known here.
+    // An effect is not run, so its observation is not known here.
     state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
   }
-  // All of them before the first is paid for
+  // All steps are chosen before the first is paid for.
   for (const { state } of reservoir) testVariants(process, state);
   const targets = reservoir
     .sort((a, b) => a.stepIndex - b.stepIndex)
@@ -154,7 +154,7 @@ async function sampleReference<Input, State, Action>(
   return { targets, runSteps: process.isDone(state) ? stepIndex : null };
 }
 
-/** Without a reference: the first steps of a voted run, whose decisions stand in for what is right. */
+/** Without a reference, takes the first steps of a voted run, whose decisions are taken as right. */
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
@@ -182,20 +182,20 @@ async function* followVotes<Input, State, Action>(
   }
 }
 
-/** What one voter class was asked for: `all` begins with `first`. */
+/** The samples of one voter class: `all` begins with `first`. */
 interface DrawnSamples {
   readonly first: SampleEntry[];
   readonly all: SampleEntry[];
 }
 
-/** The samples of each voter class: as many of each, then more of those that were wrong. */
+/** Draws the samples of each voter class: the same number of each, then more of the classes that were wrong. */
 async function drawStep<Input, State, Action>(
   process: Process<Input, State, Action>,
   { state, stepIndex, right }: Target<State>,
   { context, draws, extraDraws }: MeasureDependencies,
 ): Promise<DrawnSamples[]> {
   const { voters, settings } = context;
-  // Steps with equal prompts must not have equal draws: they would be taken for further ones.
+  // Steps with equal prompts must not have equal draws: they would be taken as further draws of one step.
   const firstDraw = stepIndex * DRAWS_A_STEP;
   const step = new Draws(questionOf(process, state, stepIndex), context, []);
   const draw = async (asked: readonly number[], times: number, from: number): Promise<SampleEntry[][]> => {
@@ -210,10 +210,10 @@ async function drawStep<Input, State, Action>(
   return first.map((samples, voter) => ({ first: samples, all: [...samples, ...further[voter]!] }));
 }
 
-/** More than are ever drawn. */
+/** An upper bound on the number of draws. */
 const DRAWS_A_STEP = 100_000;
 
-/** The draws of these voters, in this order. */
+/** Makes the draws of these voters, in this order. */
 async function landInTurn<Action>(
   step: Draws<Action>,
   { turns, from, maxConcurrency }: { turns: readonly number[]; from: number; maxConcurrency: number },

@@ -32,7 +32,7 @@ export async function openRun<Input, State, Action>(
   requireJson('the start state', start, process.name);
   const fingerprint = fingerprintOf(process, start);
   if (options.voters.some(({ form }) => form > 0) && fingerprint.prompts.length > 0) testVariants(process, start);
-  // As it was given: when the run is resumed from the journal, it goes through the schema again.
+  // The input is kept as given: when the run is resumed from the journal, the schema reads it again.
   const given = input.raw ?? null;
   requireJson('the input', given, process.name);
   const found = await journal.find(runId);
@@ -48,7 +48,7 @@ export async function openRun<Input, State, Action>(
       createdAtMs: clock.now(),
     };
     const totals = emptyTotals({ hasReference: process.reference !== undefined });
-    // From the beginning: it is by them that a map is told from a run.
+    // They are there from the beginning, because they distinguish a map from a run.
     if (items !== undefined) totals.items = items.counts;
     await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
     return { writer: await journal.openWriter(runId), notes: [] };
@@ -103,7 +103,7 @@ export function isJson(value: unknown): boolean {
   }
 }
 
-/** What JSON does not carry at all, as `undefined`, is null. */
+/** A value that JSON cannot represent, such as `undefined`, becomes null. */
 export function jsonCopy<T>(value: T): T {
   return JSON.parse(JSON.stringify(value) ?? 'null');
 }

@@ -8,9 +8,9 @@ import type { Answer } from './run-dependencies.ts';
 import type { RunPosition } from './run-position.ts';
 
 /**
- * A person's decision on the step that the vote could not make, by the rules that hold for votes: it must be an action, and
- * legal. It is noted with the votes that there were.
- * @returns a `UsageError` for an answer that is none; the run stays as it was
+ * Records a person's decision on a step that the vote could not decide, by the rules that hold for votes: it must be an
+ * action, and legal. It is noted with the votes that were given.
+ * @returns a `UsageError` for an invalid answer; the run stays as it was
  */
 export function answeredStep<State, Action>(
   at: RunPosition<State, Action>,
@@ -30,7 +30,7 @@ export function answeredStep<State, Action>(
   let action: Action;
   let key: string;
   try {
-    // As it will come back from the journal.
+    // The value that the journal will give back.
     action = jsonCopy(given.draw === undefined ? given.action : actionOf(at, given.draw)) as Action;
     key = process.key(action);
     const flag = process.check?.(action, at.state);
@@ -64,7 +64,7 @@ function refusal(problem: string): UsageError {
   return new UsageError(problem, { option: 'answer' });
 }
 
-/** The votes of the open step, those for the person's candidate first, and what they took. */
+/** Counts the votes of the open step, those for the person's candidate first, and their cost. */
 function votesOn<State, Action>({ open }: RunPosition<State, Action>, key: string) {
   const votes = new Map([[key, 0]]);
   const sums = emptyTotals({ hasReference: false });
@@ -76,7 +76,7 @@ function votesOn<State, Action>({ open }: RunPosition<State, Action>, key: strin
   return { tally: [...votes], sums };
 }
 
-/** What a draw of the undecided step says. */
+/** Returns the action of a draw of the undecided step. */
 function actionOf<State, Action>(
   { process, state, stepIndex, open }: RunPosition<State, Action>,
   draw: number,

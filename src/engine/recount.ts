@@ -7,26 +7,26 @@ import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
 import type { Question, VoteContext, VoteRecord } from '../voting/question.ts';
 import { vote } from '../voting/vote.ts';
 
-/** What was counted of a step. */
+/** The counts of a step. */
 export type Votes = Pick<
   VoteRecord,
   'tally' | 'classVotes' | 'settledBy' | 'samples' | 'votes' | 'flags' | 'inputTokens' | 'outputTokens' | 'costUsd'
 >;
 
-/** What the recorded samples of a step say under another rule. */
+/** The result of the recorded samples of a step under another rule. */
 export interface Recount {
-  /** Undefined where they do not decide it. */
+  /** Undefined if they do not decide it. */
   readonly winner: Valid<Json> | undefined;
-  /** Up to the decision, or all. */
+  /** The samples up to the decision, or all. */
   readonly votes: Votes;
-  /** Further samples without which there can be no decision; 0 where it is decided, or undecided at a limit. */
+  /** Minimum number of further samples for a decision; 0 if it is decided, or undecided at a limit. */
   readonly missing: number;
 }
 
-/** Thrown in place of a draw that was not recorded. */
+/** Is thrown in place of a draw that was not recorded. */
 const OUT_OF_SAMPLES = Symbol('out of samples');
 
-/** The sampler and the model of a voter that is not to be asked. */
+/** The sampler and the model of a voter that must not be asked. */
 export const outOfSamples = async (): Promise<never> => {
   throw OUT_OF_SAMPLES;
 };
@@ -41,7 +41,7 @@ export class Recounter {
     this.#redFlags = redFlags;
   }
 
-  /** By `vote` itself, so that it counts, climbs and stops as a run does. What it reads has been judged before. */
+  /** Uses `vote` itself, so that it counts, escalates and stops as a run does. The samples have been judged before. */
   async recount(question: Question<Json>, recorded: readonly SampleEntry[]): Promise<Recount> {
     // A verifier is not asked again.
     const samples = recorded.filter(({ kind }) => kind === 'vote');
@@ -72,9 +72,9 @@ export class Recounter {
     }
   }
 
-  /** Every sample as the red flags that count leave it. */
+  /** Judges every sample again, by the red flags that count. */
   #judge(question: Question<Json>, samples: readonly SampleEntry[]): (Valid<Json> | RedFlag)[] {
-    // Samples of one step mostly say the same.
+    // Most samples of a step have the same text.
     const read = new Map<string, Valid<Json> | RedFlag>();
     return samples.map((sample) => {
       const flag = this.#flagOf(sample);
@@ -95,7 +95,7 @@ export class Recounter {
     const flag = flagSample({ ...sample, finishReason }, most);
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;
-    // Such a text did not reach the journal as it came, so it cannot be read again.
+    // The journal does not have the original of such a text, so it cannot be parsed again.
     const isCut = was !== undefined && (text.length >= MAX_FLAGGED_CHARS || text.includes(REPLACEMENT));
     return isCut ? new RedFlag(was.code, was.detail) : undefined;
   }
@@ -108,20 +108,20 @@ export class Recounter {
     const { parse } = ask(form);
     const verdict = readReply(text, { parse, check, key });
     const isOff = verdict instanceof RedFlag && !this.#redFlags.has(kindOf(verdict.code));
-    // If it was the parser's, it comes again.
+    // If the parser raised it, it will raise it again.
     return isOff ? readReply(text, { parse, key }) : verdict;
   }
 }
 
-/** A process's own codes go with `illegal`: it is its own rules that refuse the reply. */
+/** A process's own codes are treated like `illegal`, because its own rules refuse the reply. */
 function kindOf(code: string): RedFlagCode {
   return isOwnCode(code) ? 'illegal' : (code as RedFlagCode);
 }
 
-/** What draws.ts puts for half a surrogate pair. */
+/** The character that `draws.ts` writes for half a surrogate pair. */
 const REPLACEMENT = '\uFFFD';
 
-/** A rule that tells of its last race, and of what that needed last. */
+/** A rule that exposes its last race, and how many votes that race last needed. */
 function watchedRule(rule: StopRule): { readonly rule: StopRule; race: Race | undefined; needed: number } {
   const watched = {
     race: undefined as Race | undefined,
@@ -151,7 +151,7 @@ function votesOf(record: VoteRecord): Votes {
   return { tally, classVotes, settledBy, samples, votes, flags, inputTokens, outputTokens, costUsd };
 }
 
-/** What was counted when the samples ran out: all up to the first draw that was not recorded. */
+/** The counts when the samples ran out: everything up to the first draw that was not recorded. */
 function votesSoFar(entries: readonly SampleEntry[], { tally }: Race): Votes {
   const gap = entries.findIndex(({ draw }, i) => draw !== i);
   const sums = emptyTotals({ hasReference: false });

@@ -24,23 +24,23 @@ import { Recounter, type Votes } from './recount.ts';
 
 /**
  * - `same`: the same action as in the run
- * - `different`: another one, or one where the run had none
- * - `short`: the recorded samples do not decide it, further ones could
- * - `undecided`: at a limit of the rule
+ * - `different`: another action, or an action where the run had none
+ * - `short`: the recorded samples do not decide it, but further ones could
+ * - `undecided`: a limit of the rule is reached
  */
 type ReplayOutcome = 'same' | 'different' | 'short' | 'undecided';
 
 export interface ReplayedStep {
   readonly stepIndex: number;
   readonly outcome: ReplayOutcome;
-  /** Undefined for the step that the run is paused at. */
+  /** Undefined for the step at which the run is paused. */
   readonly before: StepEntry | undefined;
   /** The new decision, or the votes so far. */
   readonly after: Votes & { readonly action: Json | undefined };
   readonly recordedSamples: number;
-  /** Samples that would have been needed at least beyond the recorded ones; 0 unless `short`. */
+  /** Minimum number of samples needed beyond the recorded ones; 0 unless `short`. */
   readonly missingSamples: number;
-  /** Undefined where there is no reference, or no decision. */
+  /** Undefined if there is no reference, or no decision. */
   readonly wrong: { readonly before: boolean | undefined; readonly after: boolean | undefined };
 }
 
@@ -54,26 +54,26 @@ interface ReplaySums
   readonly certificate: Certificate | null;
 }
 
-/** Of samples. Null where the price is not known. */
+/** The cost of the samples; null if the price is not known. */
 export interface ReplayCost {
   readonly samples: number;
   readonly tokens: { readonly input: number; readonly output: number };
   readonly costUsd: number | null;
 }
 
-/** As printed by `mdap replay --json`. */
+/** The result of a replay, as printed by `mdap replay --json`. */
 export interface ReplayResult {
   readonly runId: string;
   readonly process: string;
   readonly rule: string;
   readonly redFlags: readonly RedFlagCode[];
   readonly maxOutputTokens: number;
-  /** The run was resumed with other options: its decisions were not all made by the same ones. */
+  /** Whether the run was resumed with other options, so that its decisions were not all made under the same ones. */
   readonly settingsChanged: boolean;
   readonly replayedSteps: number;
   readonly recordedSamples: number;
   readonly outcomes: Readonly<Record<ReplayOutcome, number>>;
-  /** Steps of which the journal keeps no samples: they cannot be judged, and are in no sum here. */
+  /** Steps without samples in the journal: they cannot be judged, and no sum here includes them. */
   readonly withoutSamples: {
     readonly steps: number;
     readonly unanimousSteps: number;
@@ -83,20 +83,20 @@ export interface ReplayResult {
   };
   readonly before: ReplaySums;
   readonly after: ReplaySums;
-  /** What the undecided steps would have needed at least; tokens and cost by the mean of the replayed samples. */
+  /** The minimum that the undecided steps would have needed; tokens and cost by the mean of the replayed samples. */
   readonly missing: ReplayCost;
-  /** Of the run's cost, after what is missing; negative where the new rule asks more. */
+  /** The saved share of the run's cost, less what is missing; negative if the new rule asks more. */
   readonly saved: ReplayCost;
-  /** Of each kind the first ones; `outcomes` counts all. */
+  /** The first steps of each outcome; `outcomes` counts all. */
   readonly differentSteps: readonly ReplayedStep[];
   readonly shortSteps: readonly ReplayedStep[];
   readonly undecidedSteps: readonly ReplayedStep[];
 }
 
-/** Everything a replay needs, nothing defaulted. `replay.ts` assembles it. */
+/** Everything a replay needs, with defaults filled in. `replay.ts` assembles it. */
 export interface ReplayDependencies {
   readonly journal: Journal;
-  /** Who voted in the run, and how it is counted now. */
+  /** The voters of the run, and the rule that counts them now. */
   readonly context: VoteContext;
   /** The flags that count. */
   readonly redFlags: ReadonlySet<RedFlagCode>;
@@ -137,7 +137,7 @@ export async function replayRecorded(
   return one.result(record, { settingsChanged: notes.some(({ code }) => code === 'settings-changed') });
 }
 
-/** Nothing, where the run had this definition at any time. */
+/** Returns no change if the run had this definition at any time. */
 function changesSince(known: readonly Fingerprint[], now: Fingerprint): string[] {
   const changes = known.map((before) => describeChanges(before, now));
   return changes.some(({ length }) => length === 0) ? [] : changes.at(-1)!;
@@ -319,7 +319,7 @@ function sumsOf({
   };
 }
 
-/** So many samples at the mean of these. */
+/** The cost of this many samples, at the mean of these. */
 function costLike({ samples, tokens, costUsd }: ReplaySums, count: number): ReplayCost {
   const share = samples === 0 ? 0 : count / samples;
   return {

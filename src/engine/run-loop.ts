@@ -1,6 +1,7 @@
-// The loop over dependent steps. It owns their order and what is durable when; all else it leaves to its parts: who votes
+// The loop over dependent steps. It owns their order and what is durable when, and leaves everything else to its parts: who votes
 // (`assemble-context.ts`), votes ahead (`lookahead.ts`), what is kept of a step (`step-record.ts`), effects (`step-effect.ts`),
-// checkpoints (`checkpoint-clock.ts`), drift (`drift-watch.ts`), a person's answer (`person-answer.ts`), many inputs (`ItemsOfRun`).
+// checkpoints (`checkpoint-clock.ts`), drift (`drift-watch.ts`), a person's answer (`person-answer.ts`), many inputs
+// (`ItemsOfRun`).
 //
 // Its invariants, with the part that keeps each:
 // J1  A decision is durable before its effect runs and before anything is reported as done: `act`, `#close`.
@@ -37,7 +38,7 @@ import { type RunResult, resultOf } from './run-result.ts';
 import { act } from './step-effect.ts';
 import { entryOf } from './step-record.ts';
 
-/** How long a model that answers at once may keep the event loop (signals, timers, commits) waiting. */
+/** How long a model that answers synchronously may keep the event loop (signals, timers, commits) waiting. */
 const YIELD_MS = 20;
 
 /**
@@ -67,9 +68,9 @@ class Run<Input, State, Action> {
   readonly #panel: VoterRecords | undefined;
   readonly #checkpoints: CheckpointClock<State>;
   readonly #ownSteps: () => number | undefined;
-  /** Where steps are voted on ahead. */
+  /** The lookahead, if steps are voted on ahead. */
   #lookahead: Lookahead<State, Action> | undefined;
-  /** Of a person's answer: the run stays as it was. */
+  /** Why a person's answer is refused: the run stays as it was. */
   #refusal: UsageError | undefined;
   #isUndecided = false;
 
@@ -112,7 +113,7 @@ class Run<Input, State, Action> {
     return resultOf(this.#at, ended, { kept: this.#checkpoints.kept, ahead, isUndecided: this.#isUndecided });
   }
 
-  /** J4: from the last checkpoint on, decided steps are applied again, never voted again. */
+  /** J4: from the last checkpoint on, decided steps are applied again, never voted on again. */
   async #replay(): Promise<void> {
     const at = this.#at;
     const { decisions, samples } = at.writer.resumePoint;
@@ -168,7 +169,7 @@ class Run<Input, State, Action> {
     return doneAt(this.#at);
   }
 
-  /** A person decides the step that the run is paused at; it pauses again behind it. */
+  /** A person decides the step at which the run is paused; the run pauses again after it. */
   async #answer(answer: Answer): Promise<Ended> {
     const outcome = answeredStep(this.#at, answer);
     if (outcome instanceof UsageError) {
@@ -181,7 +182,7 @@ class Run<Input, State, Action> {
     return pausedBy('decided-by-person', `step ${answer.stepIndex} was decided by a person`);
   }
 
-  /** The vote on the present step, which may have begun before. */
+  /** Returns the vote on the present step, which may have begun earlier. */
   #votedAhead(lookahead: Lookahead<State, Action>): Promise<Decision<Action> | Undecided> {
     const at = this.#at;
     const head = lookahead.head(at.stepIndex, at.state);
@@ -197,14 +198,14 @@ class Run<Input, State, Action> {
     return entry;
   }
 
-  /** From a decision to the next state, through the effect where there is one. */
+  /** Takes the run from a decision to the next state, through the effect if there is one. */
   async #transit(decision: StepEntry): Promise<void> {
     const at = this.#at;
     at.pending = decision;
     const action = decision.action as Action;
     const observation = at.process.effect === undefined ? undefined : await act(at, action, this.#effectAbort.signal);
     const next = at.call('apply', () => at.process.apply(at.state, action, observation));
-    // Where it throws, the decision is left to the replay.
+    // If it throws, the replay will apply the decision.
     this.#options.items?.applied(decision, at.state, next);
     at.state = next;
     at.stepIndex++;
@@ -213,7 +214,7 @@ class Run<Input, State, Action> {
     this.#panel?.record(decision);
   }
 
-  /** J1: nothing is reported as done before it is durable. A journal that fails now has the last word. */
+  /** J1: nothing is reported as done before it is durable. A failure of the journal now overrides the other end. */
   async #close(ended: Ended): Promise<Ended> {
     const { clock, settings } = this.#options;
     const { writer } = this.#at;
@@ -230,7 +231,7 @@ class Run<Input, State, Action> {
       return last;
     }
     await attempt(async () => {
-      // Once more what could not be written before: the disk may have room again.
+      // Entries that could not be written are tried once more: the disk may have space again.
       await writer.flush();
       this.#checkpoints.take(clock.monotonicMs());
     });

@@ -11,23 +11,23 @@ import {
 import type { Process } from '../core/process.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
-/** Where a run stands, for the parts that read and move it. */
+/** The position of a run, for the parts that read and move it. */
 export class RunPosition<State, Action> {
   readonly process: Process<never, State, Action>;
   readonly options: RunDependencies;
   readonly writer: RunWriter;
-  /** Before step `stepIndex`. */
+  /** The state before step `stepIndex`. */
   state: State;
-  /** The step that is to be decided next. */
+  /** The step that is decided next. */
   stepIndex: number;
-  /** Of all steps before it. */
+  /** The totals of all steps before it. */
   readonly totals: RunTotals;
-  /** Samples of the step being decided: paid for, but in no decision yet. */
+  /** Samples of the step being decided: they are paid for, but belong to no decision yet. */
   open: SampleEntry[] = [];
-  /** Decided but not yet applied: what a checkpoint taken now must leave to the replay. */
+  /** The step that is decided but not yet applied: a checkpoint taken now must leave it to the replay. */
   pending: StepEntry | undefined;
 
-  /** At the last checkpoint. */
+  /** The values at the last checkpoint. */
   constructor(process: Process<never, State, Action>, options: RunDependencies, writer: RunWriter) {
     const { checkpoint } = writer.resumePoint;
     this.process = process;
@@ -43,7 +43,7 @@ export class RunPosition<State, Action> {
     return this.call('isDone', () => this.process.isDone(this.state));
   }
 
-  /** Calls a part of the process: what it throws is told with the part, the step and where. */
+  /** Calls a part of the process; an exception is reported with the part, the step and the line. */
   call<T>(part: string, work: () => T): T {
     return callPart(this.process, part, this.stepIndex, work);
   }

@@ -23,9 +23,9 @@ export interface RunResult<State = unknown> {
   readonly runId: string;
   readonly process: string;
   readonly status: Exclude<RunStatus, 'running'>;
-  /** How it ended: a code for programs, a message for people, and the error where there is one. */
+  /** How it ended: a code for programs, a message for people, and the error if there is one. */
   readonly end: RunEnd;
-  /** The message of the end, where the status is paused or stopped; null where it is done. */
+  /** The message of the end if the status is paused or stopped; null if it is done. */
   readonly reason: string | null;
   readonly steps: number;
   readonly samples: number;
@@ -33,18 +33,18 @@ export interface RunResult<State = unknown> {
   readonly flagged: number;
   readonly flags: RunTotals['flags'];
   readonly contestedSteps: number;
-  /** Decisions by what settled them, where it was not a step's first voters: `variants`, `panel`, `verify`, `person`. */
+  /** Decisions by what settled them, if not a step's first voters: `variants`, `panel`, `verify`, `person`. */
   readonly settledBy: RunTotals['settledBy'];
-  /** What became of the inputs, where there are many; null for a single one. */
+  /** The outcomes of the inputs if there are many; null for a single one. */
   readonly items: ItemCounts | null;
-  /** Steps that the rule could not decide: the one the run is paused at, if that is why. */
+  /** Steps that the rule could not decide: the step at which the run is paused, if it paused for that reason. */
   readonly undecided: number;
   readonly tokens: { readonly input: number; readonly output: number };
-  /** Of everything, waste included. Null where the price of the model is not known. */
+  /** The cost of everything, waste included; null if the price of the model is not known. */
   readonly costUsd: number | null;
   /**
-   * Of this, what steps took that went another way than was guessed; in no other count. Of a run that is paused also what was
-   * drawn ahead and may yet be used. Null where there is neither.
+   * The part that was spent on wrong guesses; no other count includes it. For a paused run it also contains samples that were
+   * drawn ahead and may still be used. Null if there is neither.
    */
   readonly wasted: Waste | null;
   /** Time in which the run was executing, over all its resumptions. */
@@ -53,7 +53,7 @@ export interface RunResult<State = unknown> {
   /** Decisions that differ from the reference; null without one. */
   readonly wrongSteps: number | null;
   readonly firstWrongStep: number | null;
-  /** How sure the decisions are by the run's own votes; null where no step has more than one. */
+  /** How certain the decisions are by the run's own votes; null if no step has more than one vote. */
   readonly certificate: Certificate | null;
   readonly state: State;
 }
@@ -70,7 +70,7 @@ export function resultOf<State, Action>(
 ): RunResult<State> {
   const totals = structuredClone(at.totals);
   if (at.pending !== undefined) addDecision(totals, at.pending);
-  // A state that is not JSON has stopped the run: it can be neither hashed nor printed, the last one journaled can.
+  // A state that is not JSON has stopped the run: it can be neither hashed nor printed, but the last one journaled can.
   const { isUnchanged, state: kept } = last.kept;
   const state = isUnchanged && isJson(at.state) ? at.state : kept;
   for (const sample of at.open) addSample(totals, sample);

@@ -1,29 +1,29 @@
-/** A vote that goes on, on a step that may never come. */
+/** A vote in progress on a step that may never be reached. */
 export interface OpenVote<State> {
   readonly stepIndex: number;
   readonly state: State;
-  /** Aborts what it has in flight; what it cost is waste. */
+  /** Aborts its calls in flight; its cost is waste. */
   drop(): void;
 }
 
 export interface SpeculationOptions<State, Action, Vote extends OpenVote<State>> {
-  /** How many steps may be voted on ahead of the one being decided. */
+  /** Number of steps that may be voted on ahead of the one being decided. */
   readonly depth: number;
-  /** Starts the vote on a step that may come. It may have a leader only after this has returned. */
+  /** Starts the vote on a step that may be reached. It may have a leader only after this has returned. */
   readonly open: (stepIndex: number, state: State) => Vote;
-  /** The state that an action would lead to; undefined where there is nothing more to vote on. */
+  /** The state that an action would lead to; undefined if there is nothing more to vote on. */
   readonly successor: (state: State, action: Action, stepIndex: number) => State | undefined;
-  /** The state behind this one, where it is the same whatever is decided; undefined where it depends, or none is known yet. */
+  /** The state after this one, if it does not depend on the decision; undefined if it does, or is not known yet. */
   readonly independent?: (state: State) => State | undefined;
-  /** Such a state is like the real one only in what its own step depends on: what lies behind it must be asked anew. */
+  /** Such a state equals the real one only in what its own step depends on, so the state after it must be asked for again. */
   readonly isPartial?: boolean;
-  /** Whether one more vote may be started ahead: what was wasted so far is within its bounds. */
+  /** Whether one more vote may be started ahead: the waste so far is within its bounds. */
   readonly mayStart: () => boolean;
   /** Whether a vote is on this state. */
   readonly isOn: (vote: Vote, state: State) => boolean;
 }
 
-/** Who leads a vote by what has arrived. */
+/** The leader of a vote among the samples that have arrived. */
 export interface Leader<Action> {
   readonly candidate: string;
   readonly action: Action;
@@ -32,12 +32,12 @@ export interface Leader<Action> {
 
 interface Link<State, Action, Vote extends OpenVote<State>> {
   readonly vote: Vote;
-  /** That of the vote, or what it has turned out to be since. */
+  /** The state of the vote, or the real state once it is known. */
   state: State;
   leader: Leader<Action> | undefined;
-  /** Built on this candidate; undefined: on any. */
+  /** The candidate that the vote is built on; undefined if any. */
   next: { readonly candidate: string | undefined; readonly link: Link<State, Action, Vote> } | undefined;
-  /** It is tied, and the next one is built on its leader. */
+  /** Whether it is tied and the next vote is built on its leader. */
   isInDoubt: boolean;
 }
 
@@ -47,24 +47,26 @@ function isBuiltOn({ candidate }: { readonly candidate: string | undefined }, de
 
 /**
  * A chain of votes, each on the state that the leader of the one before it would lead to: the step being decided, and up to
- * `depth` after it. When a leader changes, all that was built on it is dropped; decisions come in order. While one of them is
- * tied, nothing further is started: it would be as likely dropped as not. Where the next state does not depend on what is
- * decided, its vote needs no leader and is never dropped.
+ * `depth` after it. When a leader changes, all votes built on it are dropped; decisions come in order. While one of them is
+ * tied, no further vote is started: it would as likely as not be dropped. If the next state does not depend on the
+ * decision, its vote needs no leader and is never dropped.
  */
 export class Speculation<State, Action, Vote extends OpenVote<State>> {
   readonly #options: SpeculationOptions<State, Action, Vote>;
   #head: Link<State, Action, Vote> | undefined;
-  /** The furthest of the chain; of use while there is a head. */
+  /** The last vote of the chain; valid while there is a head. */
   #last: Link<State, Action, Vote> | undefined;
   readonly #links = new Map<Vote, Link<State, Action, Vote>>();
-  /** How many of the chain are in doubt. */
+  /** Number of votes in the chain that are tied. */
   #inDoubt = 0;
 
   constructor(options: SpeculationOptions<State, Action, Vote>) {
     this.#options = options;
   }
 
-  /** The vote on the step to be decided now, if it was started ahead for this state; if not, all of the chain is dropped. */
+  /**
+   * Returns the vote on the step to be decided now, if it was started ahead for this state; otherwise the whole chain is dropped.
+   */
   head(stepIndex: number, state: State): Vote | undefined {
     const { vote } = this.#head ?? {};
     if (vote?.stepIndex !== stepIndex || !this.#options.isOn(vote, state)) {
@@ -75,14 +77,14 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     return vote;
   }
 
-  /** The chain begins anew with this vote, on the step to be decided now. */
+  /** Starts the chain again with this vote, on the step to be decided now. */
   begin(vote: Vote): void {
     this.drop();
     this.#head = this.#add(vote);
     this.#last = this.#head;
   }
 
-  /** Another candidate leads a vote, or others draw level with it. What a vote says that is decided or dropped changes nothing. */
+  /** Called when the leader of a vote changes or is tied. A vote that is decided or dropped changes nothing. */
   lead(vote: Vote, leader: Leader<Action>): void {
     const link = this.#links.get(vote);
     if (link === undefined) return;
@@ -92,7 +94,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     this.extend();
   }
 
-  /** The head is decided: what was built on this candidate goes on, all else is dropped. */
+  /** Called when the head is decided: votes built on this candidate continue, all others are dropped. */
   settle(candidate: string): void {
     const settled = this.#head;
     if (settled === undefined) return;
@@ -102,7 +104,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     this.#remove(settled);
   }
 
-  /** The head's state is known now: so is what follows from it whatever is decided there. */
+  /** The head's state is now known, and with it any later state that does not depend on the decision. */
   #refresh(state: State): void {
     let link = this.#head!;
     link.state = state;
@@ -118,7 +120,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     }
   }
 
-  /** Of the head too. */
+  /** Drops the whole chain, including its head. */
   drop(): void {
     const head = this.#head;
     if (head === undefined) return;
@@ -145,7 +147,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     this.#links.delete(link.vote);
   }
 
-  /** Starts the votes that may be started behind the last of the chain. */
+  /** Starts the votes that may be started after the last of the chain. */
   extend(): void {
     const { depth, open, successor, mayStart, independent } = this.#options;
     while (this.#head !== undefined && this.#inDoubt === 0) {
@@ -162,7 +164,7 @@ export class Speculation<State, Action, Vote extends OpenVote<State>> {
     }
   }
 
-  /** What stands behind this one is dropped, the furthest first: nothing is built on a vote that is gone. */
+  /** Drops the votes after this one, the last first, so that no vote is ever built on one that is gone. */
   #cut(link: Link<State, Action, Vote>): void {
     const behind: Link<State, Action, Vote>[] = [];
     for (let { next } = link; next !== undefined; { next } = next.link) behind.push(next.link);

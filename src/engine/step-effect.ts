@@ -4,7 +4,7 @@ import { jsonCopy } from './open-run.ts';
 import type { RunPosition } from './run-position.ts';
 
 /**
- * J1: the decision is durable before its effect runs, and the observation before anything is built on it.
+ * J1: the decision is durable before its effect runs, and the observation before anything depends on it.
  * @returns what the effect observed, in this execution or an earlier one
  * @throws {ProcessError} `effect-failed`
  */
@@ -22,7 +22,7 @@ export async function act<State, Action>(
   const idempotencyKey = `${runId}/${stepIndex}`;
   let observation: unknown;
   try {
-    // As it would come back from the journal, so that a resumed run sees the same.
+    // The value that the journal would give back, so that a resumed run sees the same.
     observation = jsonCopy(await process.effect?.(action, { idempotencyKey, signal: abort }));
   } catch (thrown) {
     if (signal?.aborted) throw thrown;

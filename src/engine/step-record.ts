@@ -14,7 +14,7 @@ function decisionEntry<State, Action>(at: RunPosition<State, Action>, decision: 
   const { reference, key } = at.process;
   const { action, settledBy, tally } = decision;
   const right = reference && at.call('reference', () => key(reference(at.state)));
-  // What `verify` accepts is right, though the reference may know another.
+  // An action that `verify` accepts is right, even if the reference has another one.
   const wrong = right === undefined ? undefined : settledBy !== 'verify' && right !== tally[0]![0];
   return { type: 'decision', action, settledBy, wrong, ...figuresOf(at, decision) };
 }

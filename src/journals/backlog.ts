@@ -6,22 +6,22 @@ type Value = string | number | null;
 const NAMES = Object.keys(WRITES) as Write[];
 const CODES = Object.fromEntries(NAMES.map((name, code) => [name, code])) as Record<Write, number>;
 
-/** What a value is, in the byte before it. */
+/** The type of a value, stored in the byte before it. */
 const NULL = 0;
 const NUMBER = 1;
 const TEXT = 2;
 const NUMBER_BYTES = 8;
 const LENGTH_BYTES = 4;
-/** In UTF-8, of a UTF-16 code unit. */
+/** Maximum number of UTF-8 bytes of a UTF-16 code unit. */
 const MAX_BYTES_PER_CHAR = 3;
 
 const FIRST_BYTES = 64 * 1024;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Rows that wait for a commit, as bytes outside of V8's heap. As objects they would outlive two collections of the young
- * generation, and a long run would drag tens of megabytes of dead ones along in the old generation. As JSON, texts that are
- * JSON already would be escaped and read once more, for a tenth of the time of a fast run.
+ * Rows that wait for a commit, as bytes outside of V8's heap. Objects would outlive two collections of the young
+ * generation, and a long run would keep tens of megabytes of dead ones in the old generation. JSON would escape and parse
+ * texts that are already JSON once more, which takes a tenth of the time of a fast run.
  */
 export class Backlog {
   #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -56,7 +56,7 @@ export class Backlog {
     this.#bytes = at;
   }
 
-  /** In the order in which they came. */
+  /** Yields the rows in the order in which they were added. */
   each(work: (write: Write, values: Value[]) => void): void {
     const buffer = this.#buffer;
     const view = this.#view;
@@ -81,7 +81,7 @@ export class Backlog {
 
   clear(): void {
     this.#bytes = 0;
-    // One reply of megabytes is not to cost its room for as long as the run goes on.
+    // Memory that one reply of megabytes needed is released, not kept for the rest of the run.
     if (this.#buffer.length > MAX_KEPT_BYTES) this.#take(Buffer.allocUnsafeSlow(FIRST_BYTES));
   }
 

@@ -12,7 +12,7 @@ import {
   type StepEntry,
 } from '../core/journal.ts';
 
-/** A run of a memory journal: what was appended, as it was given. */
+/** A run of a memory journal: its entries as they were appended. */
 export interface MemoryRun {
   readonly header: RunHeader;
   status: StatusEntry;
@@ -48,7 +48,7 @@ export function sortedSamples({ samples }: MemoryRun, stepIndex: number): Sample
   return (samples.get(stepIndex) ?? []).toSorted((a, b) => a.draw - b.draw);
 }
 
-/** Totals up to the last decision. */
+/** The totals up to the last decision. */
 export function liveTotals(run: MemoryRun): RunTotals {
   const totals = structuredClone(run.checkpoint.totals);
   for (const decision of sortedDecisions(run)) {

@@ -8,7 +8,7 @@ export interface MemoryJournal extends Journal {
   reader(): JournalReader;
 }
 
-/** A journal that ends with the process; for tests and for runs that nobody wants to resume. Grows with the run. */
+/** A journal that ends with the process; for tests and for runs that need not be resumable. It grows with the run. */
 export function memoryJournal(options: { now: () => number } = { now: () => 0 }): MemoryJournal {
   const runs = new Map<string, MemoryRun>();
 
@@ -39,7 +39,7 @@ export function memoryJournal(options: { now: () => number } = { now: () => 0 })
         run.checkpoint = structuredClone(entry);
         break;
       case 'effect':
-        // JSON has no undefined, and everything that comes back from a journal went through JSON.
+        // JSON has no undefined, and every value from a journal has gone through JSON.
         run.observations.set(entry.stepIndex, entry.observation ?? null);
         break;
       case 'note':

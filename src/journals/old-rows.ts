@@ -1,20 +1,20 @@
 import type { RecordedEnd, RunStatus } from '../core/run-end.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
 
-// What rows say that were written before schema 3: the one place where mdap reads what it once wrote for people. Nothing
-// that it writes now depends on these words.
+// Reads rows that were written before schema 3. This is the only place where mdap reads messages that it once wrote for
+// people. Nothing that it writes now depends on these words.
 
-/** In place of a variant's name, before the key of the candidate that was judged. */
+/** The prefix that old rows have in place of a variant's name, before the key of the candidate that was judged. */
 const JUDGED = 'verifier of ';
 
-/** Of a sample of which no kind was kept. */
+/** Derives the kind of a sample from a row that has none. */
 export function askedOfOldRow(variant: string): Pick<SampleEntry, 'kind' | 'judged' | 'variant'> {
   return variant.startsWith(JUDGED)
     ? { kind: 'judgement', judged: variant.slice(JUDGED.length), variant: 'verifier' }
     : { kind: 'vote', judged: undefined, variant };
 }
 
-/** How the messages of ends began that carried no code. */
+/** The beginnings of the messages of ends without a code. */
 const MESSAGES: readonly (readonly [RegExp, RecordedEnd['code']])[] = [
   [/^interrupted$/, 'interrupted'],
   [/^step \d+ is undecided after \d+ samples/, 'undecided'],
@@ -32,7 +32,7 @@ const MESSAGES: readonly (readonly [RegExp, RecordedEnd['code']])[] = [
   [/^none of the first \d+ items could be decided/, 'process'],
 ];
 
-/** Of a run of which no code was kept. */
+/** Derives the code of an end from a row that has none. */
 export function endOfOldRow(status: RunStatus, reason: string | null): RecordedEnd | null {
   if (status === 'running') return null;
   const message = reason ?? status;

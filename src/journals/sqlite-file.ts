@@ -6,11 +6,11 @@ import { describeWriter, isHeld } from './sqlite-lock.ts';
 import { AHEAD_TABLE, COLUMNS_SINCE_3, type RunRow, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts';
 
 export interface SqliteJournalOptions {
-  /** Path of the database file; created with its folder, readable by its owner only. */
+  /** Path of the database file; it is created with its folder, and readable by its owner only. */
   readonly file: string;
   /** Wall-clock time in milliseconds. */
   readonly now: () => number;
-  /** Fail where there is no file yet, for commands that only read. */
+  /** Whether to fail if there is no file yet, for commands that only read. */
   readonly mustExist?: boolean;
   /**
    * `group` (default): entries wait for each other until the event loop is idle, a few milliseconds at most.
@@ -61,8 +61,8 @@ export function open(options: SqliteJournalOptions): DatabaseSync {
 }
 
 /**
- * Makes a file of an earlier version one of this, before it is written for the first time: who only reads leaves it as it is.
- * @returns whether it was one of an earlier version.
+ * Makes a file of an earlier version one of this, before it is written for the first time; readers leave it as it is.
+ * @returns whether the file was of an earlier version.
  * @throws {JournalError} `not-writable` while an earlier mdap writes it, which would not know the new columns.
  */
 export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): boolean {
@@ -98,7 +98,7 @@ const NO_EARLIER_WRITER = `
   BEGIN SELECT RAISE(ABORT, 'a newer mdap has upgraded it: end this program, and start it again with that version'); END;
 `;
 
-/** @throws {JournalError} for a database that is no journal, and for a journal of a newer version. */
+/** @throws {JournalError} if the database is not a journal, or is a journal of a newer version. */
 export function schemaOf(db: DatabaseSync, file: string): { readonly version: number; readonly isEmpty: boolean } {
   const version = pragma(db, 'user_version');
   const isEmpty = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n === 0;
@@ -117,7 +117,7 @@ export function schemaOf(db: DatabaseSync, file: string): { readonly version: nu
   return { version, isEmpty };
 }
 
-/** Not `mkdirSync` with `recursive`: where a folder refuses new ones with ENOENT, as /proc does, that never returns. */
+/** Replaces `mkdirSync` with `recursive`, which never returns if a folder refuses new ones with ENOENT, as /proc does. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
@@ -147,7 +147,7 @@ export function toJournalError(thrown: unknown, file: string): JournalError {
   const { errcode, code, syscall } = thrown as { errcode?: number; code?: string; syscall?: string };
   const cause = thrown;
   const said = messageOf(thrown);
-  // A stored value that is not the JSON it was, or a path that the file system refuses.
+  // A stored value is no longer JSON, or the file system refuses the path.
   const kind = thrown instanceof SyntaxError ? CORRUPT : syscall !== undefined && code !== 'ENOSPC' ? CANTOPEN : code;
   switch (errcode === undefined ? kind : errcode & 0xff) {
     case FULL:
@@ -185,8 +185,8 @@ export function toJournalError(thrown: unknown, file: string): JournalError {
   }
 }
 /**
- * Space beside the journal for what has been paid for when the disk runs full: more than what can wait for a commit. Kept
- * while a run is written, where the disk has room to spare.
+ * Reserved space beside the journal for paid samples when the disk becomes full: more than can wait for a commit. It is
+ * kept while a run is written, if the disk has enough space.
  */
 const RESERVE_BYTES = 4 * 2 ** 20;
 const reserveOf = (file: string) => `${file}-reserve`;
@@ -197,7 +197,7 @@ export function keepReserve(file: string): void {
     if (bavail * bsize < 16 * RESERVE_BYTES) return;
     writeFileSync(reserveOf(file), Buffer.alloc(RESERVE_BYTES, 'mdap'), { mode: 0o600 });
   } catch {
-    // Without it a full disk costs the last batch of replies, no more.
+    // Without it a full disk costs at most the last batch of replies.
   }
 }
 

@@ -3,21 +3,21 @@ import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { type RunRow, SCHEMA_VERSION } from './sqlite-rows.ts';
 
-/** A writer on another host that has not committed for so long is taken for dead. */
+/** A writer on another host that has not committed for this long is considered dead. */
 const FOREIGN_WRITER_TIMEOUT_MS = 300_000;
 
 /**
- * Tokens of this program's writers that are closed while their rows may still name them: on a full disk no run can be
- * unlocked. Of the program, as the lock is, so that a journal opened anew knows them too.
+ * Tokens of this program's closed writers whose rows may still name them, because on a full disk no run can be
+ * unlocked. They belong to the program, like the lock, so that a journal that is opened again knows them too.
  */
 export const STALE_TOKENS = new Set<string>();
 
 interface Writer {
   readonly host: string;
   readonly pid: number;
-  /** Start of the process, so that a reused process id is not taken for the writer. Known only for our own process. */
+  /** Start of the process, so that a reused process id is not mistaken for the writer. Known only for our own process. */
   readonly startedAtMs: number;
-  /** The same as the system has it, in its clock ticks since boot; where it tells that of any process, as Linux does. */
+  /** The start as the system reports it for any process, in clock ticks since boot; only on systems such as Linux. */
   readonly startTicks?: number;
   /** Of what it writes; missing before version 3. */
   readonly schema?: number;
@@ -54,7 +54,7 @@ function isAlive(row: RunRow, nowMs: number): boolean {
   }
 }
 
-/** From /proc/PID/stat: proc_pid_stat(5). Undefined where there is none, or where other users' processes are hidden. */
+/** Reads /proc/PID/stat: proc_pid_stat(5). Undefined if there is none, or if other users' processes are hidden. */
 function readProcess(pid: number): { readonly isDead: boolean; readonly startTicks: number } | undefined {
   let stat: string;
   try {
@@ -62,10 +62,10 @@ function readProcess(pid: number): { readonly isDead: boolean; readonly startTic
   } catch {
     return undefined;
   }
-  // The second field is the program's name in parentheses, which may hold blanks and parentheses itself.
+  // The second field is the program's name in parentheses, which may itself contain blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const startTicks = Number(fields[22 - 3]);
-  // A zombie has ended, and waits for a parent that may never ask.
+  // A zombie has ended, although its parent has not collected it and may never do so.
   return Number.isSafeInteger(startTicks) ? { isDead: /^[ZX]/.test(fields[0]!), startTicks } : undefined;
 }
 

@@ -3,22 +3,22 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../core/errors.ts';
 import { schemaOf } from './sqlite-file.ts';
 
-/** Kept short: while a read waits for a lock, no other request is answered. */
+/** The timeout is short, because no other request is answered while a read waits for a lock. */
 const BUSY_TIMEOUT_MS = 200;
 
-/** The file as it is open now. */
+/** The open file. */
 export interface OpenFile {
   readonly db: DatabaseSync;
-  /** Of its schema: a file of an earlier version is read as it is. */
+  /** Version of its schema: a file of an earlier version is read as it is. */
   readonly version: number;
-  /** Tells this file from another one that takes its place. */
+  /** Distinguishes this file from another one that replaces it. */
   readonly identity: string;
-  /** A statement, prepared once. */
+  /** Returns a statement, which is prepared once. */
   sql(text: string): StatementSync;
 }
 
 /**
- * A connection that cannot write, to the journal that is at a path now: it may come later, go, and be replaced. Each read says
+ * A read-only connection to the journal at a path. The file may appear later, disappear, and be replaced. Each read reports
  * what is wrong with the file, and the next one looks again.
  */
 export class ReadConnection {
@@ -43,7 +43,7 @@ export class ReadConnection {
     }
   }
 
-  /** As `read`, with all reads of one moment. @throws {JournalError} */
+  /** Like `read`, with all reads in one transaction. @throws {JournalError} */
   readAtOnce<T>(work: (open: OpenFile) => T): T {
     return this.read((open) => {
       open.db.exec('BEGIN');
@@ -75,7 +75,7 @@ export class ReadConnection {
       this.close();
     }
     const db = new DatabaseSync(this.file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    // Kept before it is checked, so that a failure closes it.
+    // It is stored before it is checked, so that a failure closes it.
     const open = { db, identity, size, version: 0, sql: preparing(db) };
     this.#open = open;
     const { version, isEmpty } = schemaOf(db, this.file);

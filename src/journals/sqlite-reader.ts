@@ -30,25 +30,25 @@ import {
 } from './sqlite-rows.ts';
 
 export interface SqliteReaderOptions {
-  /** Path of the database file, which may not be there yet. */
+  /** Path of the database file, which may not exist yet. */
   readonly file: string;
   /** Wall-clock time in milliseconds. */
   readonly now: () => number;
 }
 
-/** Reads an SQLite journal beside its writers, and holds nothing up: by a connection that cannot write, in short reads. */
+/** Reads an SQLite journal beside its writers without blocking them: through a read-only connection, in short reads. */
 export function sqliteJournalReader(options: SqliteReaderOptions): JournalReader {
   return new SqliteReader(options);
 }
 
-/** SQLite's values are smaller. */
+/** An upper bound of SQLite's values. */
 const ALL_BYTES = 2 ** 31;
 
 class SqliteReader implements JournalReader {
   readonly location: string;
   readonly #now: () => number;
   readonly #connection: ReadConnection;
-  /** Runs that nobody writes, by their number in the file: they do not change until somebody does. */
+  /** Runs without a writer, by their number in the file: they do not change until they have one. */
   readonly #atRest = new Map<number, { readonly updatedAtMs: number; readonly live: LiveRun }>();
   #atRestIn = '';
 
@@ -62,7 +62,7 @@ class SqliteReader implements JournalReader {
     return this.#connection.readAtOnce((open) => {
       const before = cursor == null ? Number.MAX_SAFE_INTEGER : Number(cursor);
       const select = open.sql('SELECT * FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?');
-      // One row more tells whether this is the last page.
+      // One more row shows whether this is the last page.
       const rows = select.all(before, limit + 1) as unknown as RunRow[];
       const page = rows.slice(0, limit);
       const runs = page.map((row) => this.#liveUnlessKnown(open, row));

@@ -14,7 +14,7 @@ import { askedOfOldRow, endOfOldRow } from './old-rows.ts';
 
 export const SCHEMA_VERSION = 3;
 
-/** Samples of steps that may come, as JSON: they are few, and read only to resume. Since version 2. */
+/** Samples drawn ahead, as JSON: there are few, and they are read only to resume. The table exists since version 2. */
 export const AHEAD_TABLE = `
   CREATE TABLE ahead (
     run INTEGER NOT NULL REFERENCES runs(id),
@@ -98,14 +98,14 @@ ${AHEAD_TABLE}
     detail TEXT NOT NULL
   ) STRICT;
 `;
-/** From version 2: how a run ended, what a sample was asked for. Null in the rows that are there already. */
+/** Columns to add to version 2: how a run ended, and the kind of a sample. They are null in existing rows. */
 export const COLUMNS_SINCE_3 = `
   ALTER TABLE runs ADD COLUMN end_code TEXT;
   ALTER TABLE runs ADD COLUMN end_error TEXT;
   ALTER TABLE samples ADD COLUMN kind TEXT;
   ALTER TABLE samples ADD COLUMN judged TEXT;
 `;
-/** What writers do. */
+/** The statements of writers. */
 export const WRITES = {
   decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -182,14 +182,14 @@ function endValues(end: RecordedEnd | null): [reason: string | null, code: strin
   return [message.toWellFormed(), code, error === null ? null : JSON.stringify(error)];
 }
 
-/** In files of before version 3, and in rows that were written by then, the columns that came with it are missing or null. */
+/** In files older than version 3 its new columns are missing, and in rows written by then they are null. */
 export interface RunRow {
   id: number;
   run_id: string;
   header: string;
   settings: string;
   status: string;
-  /** What the end says for people. */
+  /** The message of the end. */
   reason: string | null;
   updated_at_ms: number;
   writer_token: string | null;
@@ -239,7 +239,7 @@ export interface DecisionRow {
   kept_samples: number;
 }
 
-/** In place of what settled a step: nothing did, it was given up. */
+/** The value of a step that nothing settled: it was given up. */
 const GIVEN_UP = 'nothing';
 
 export function toDecision(row: DecisionRow): StepEntry {
@@ -277,7 +277,7 @@ export interface SampleRow {
   output_tokens: number | null;
   cost_usd: number | null;
   latency_ms: number;
-  /** Missing or null where it was written before version 3. */
+  /** Missing or null if the row was written before version 3. */
   kind?: SampleEntry['kind'] | null;
   judged?: string | null;
 }
@@ -312,7 +312,7 @@ export function toNote(atMs: number, code: string, detail: string): NoteEntry {
 export function toAhead(text: string): AheadEntry {
   const { basis, ...sample } = JSON.parse(text);
   const { candidate, flag, inputTokens, outputTokens } = sample;
-  // What JSON leaves out.
+  // JSON omits this value.
   return {
     type: 'ahead',
     basis,

@@ -33,7 +33,7 @@ import {
   WRITES,
 } from './sqlite-rows.ts';
 
-/** A commit is forced when entries of this size wait, so that memory stays bounded. */
+/** A commit is forced when the waiting entries reach this size, so that memory stays bounded. */
 const MAX_WAITING_BYTES = 512 * 1024;
 
 /** The default journal: one SQLite file in WAL mode, many runs, one writer a run. */
@@ -209,7 +209,7 @@ class SqliteWriter implements RunWriter {
       const isEnd = entry.type === 'status' && entry.status === 'done';
       if (isEnd && this.#hasAhead) this.#waiting.push(['drop-ahead', this.#run, Number.MAX_SAFE_INTEGER]);
     }
-    // The entry is kept nevertheless: it was paid for, and a later flush may find room for it.
+    // The entry is still kept: it was paid for, and a later flush may find space for it.
     if (this.#failure !== undefined) throw this.#failure;
     const isDue = (entry.type === 'decision' || entry.type === 'given-up') && this.#options.commit === 'step';
     if (isDue || this.#waiting.bytes >= MAX_WAITING_BYTES) this.#commit();
@@ -222,7 +222,7 @@ class SqliteWriter implements RunWriter {
   }
 
   async close(): Promise<void> {
-    // Whatever happens now, nobody writes here any more.
+    // This writer writes nothing more, even if the following fails.
     STALE_TOKENS.add(this.#token);
     await this.flush();
     try {
@@ -237,7 +237,7 @@ class SqliteWriter implements RunWriter {
     }
   }
 
-  /** The loop is idle once its microtasks are done: from then on somebody may be waiting, or a kill may come. */
+  /** Commits when the event loop is idle, which it is once its microtasks are done. */
   #scheduleFlush(): void {
     this.#isFlushScheduled = true;
     setImmediate(() => {
@@ -245,13 +245,13 @@ class SqliteWriter implements RunWriter {
       try {
         if (this.#failure === undefined) this.#commit();
       } catch (thrown) {
-        // Told by the next append or flush; entries stay in memory.
+        // The next append or flush reports it; entries stay in memory.
         this.#failure = thrown as JournalError;
       }
     });
   }
 
-  /** The texts of a decided step are kept or dropped, those already in the database too. */
+  /** Keeps or drops the texts of a decided step, including those already in the database. */
   #settleSamples({ stepIndex, keepSamples }: StepEntry): void {
     for (const sample of this.#open.splice(0)) {
       if (sample.stepIndex !== stepIndex) this.#open.push(sample);
@@ -277,7 +277,7 @@ class SqliteWriter implements RunWriter {
     } catch (thrown) {
       this.#failure = toJournalError(thrown, this.#options.file);
       if (this.#failure.code !== 'disk-full' || !giveUpReserve(this.#options.file)) throw this.#failure;
-      // What was paid for fits into the place kept for it. The failure stands, so that the run pauses.
+      // The paid samples fit into the reserved space. The failure remains, so that the run pauses.
       this.#commit();
       return;
     }
@@ -290,7 +290,7 @@ class SqliteWriter implements RunWriter {
     this.#sql(WRITES[write]).run(...values);
   }
 
-  /** Fences off a writer that was taken for dead: nothing is written without holding the run. */
+  /** Fences off a writer that was considered dead: a writer that no longer holds the run cannot write. */
   #holdRun(): void {
     const { changes } = this.#sql('UPDATE runs SET updated_at_ms = ? WHERE id = ? AND writer_token = ?').run(
       this.#options.now(),

@@ -13,30 +13,30 @@ import { ModelCalls } from './model-calls.ts';
 
 export interface AiSdkModelOptions {
   readonly model: LanguageModelV4;
-  /** Undefined where the price is not known. */
+  /** Undefined if the price is not known. */
   readonly price?: Price;
   readonly clock: Clock;
   /** Longest time from the request to the full reply, in milliseconds. @default 120_000 */
   readonly timeoutMs?: number;
-  /** Where the API key comes from (`OPENAI_API_KEY`), for the message that asks for it. */
+  /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
-  /** By default provider and model id as the SDK has them. */
+  /** @default provider and model id of the SDK's model */
   readonly id?: string;
-  /** See `Model.account`; by default the provider, so that two keys of one provider want to be told apart here. */
+  /** See `Model.account`. Give it to distinguish two keys of one provider. @default the provider */
   readonly account?: string;
   /** Texts that must appear in no message: API keys that a server might send back. */
   readonly secrets?: readonly string[];
 }
 
 /**
- * Anthropic caches what ends with this mark, wherever its models are served; the others cache by themselves, and ignore
- * what is meant for Anthropic.
+ * Anthropic caches a prefix that ends with this mark, on every service that offers its models; other providers cache by
+ * themselves and ignore options for Anthropic.
  */
 const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
 
 /**
- * Any model of the AI SDK. Its `doGenerate` is called directly, so the only retries are ours, which are journaled.
- * @throws {UsageError} for a model of another interface version, or a timeout that is no positive number.
+ * Adapts any model of the AI SDK. Its `doGenerate` is called directly, so the only retries are ours, which are journaled.
+ * @throws {UsageError} if the model has another interface version, or the timeout is not a positive number.
  */
 export function aiSdkModel(options: AiSdkModelOptions): Model {
   const { model, clock, price, timeoutMs, keyName, secrets } = options;
@@ -63,12 +63,12 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
   };
 }
 
-/** As a promise also where it is not async and throws. */
+/** Turns a synchronous exception into a rejection. */
 async function generateBy(model: LanguageModelV4, options: LanguageModelV4CallOptions) {
   return model.doGenerate(options);
 }
 
-/** First what is the same for every step, so that the provider's prompt cache has it. */
+/** Puts the text that every step shares first, so that the provider's prompt cache can use it. */
 export function promptOf({ system, turns = [], user }: Prompt): LanguageModelV4Prompt {
   const said = <Role extends 'user' | 'assistant'>(role: Role, text: string) => ({
     role,

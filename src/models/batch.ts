@@ -10,10 +10,10 @@ import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { promptOf, toSample } from './ai-sdk.ts';
 import { Failures } from './call-failures.ts';
 
-/** A batch that a provider works on, or has done. */
+/** A batch that a provider is working on or has finished. */
 export interface OpenBatch {
   readonly batchId: string;
-  /** Its requests: a hash of what was asked, and a number. */
+  /** Keys of its requests: a hash of the request, and a number. */
   readonly ids: readonly string[];
 }
 
@@ -27,23 +27,23 @@ export interface BatchModelOptions {
   readonly batch: Experimental_BatchV4;
   readonly modelId: string;
   readonly id: string;
-  /** What a request of a batch costs. */
+  /** Price of a request in a batch. */
   readonly price: Price | undefined;
   readonly clock: Clock;
   readonly store: BatchStore;
   readonly keyName?: string;
   readonly secrets?: readonly string[];
-  /** Time without a further request after which a batch starts; 200 ms by default. */
+  /** Milliseconds without a further request after which a batch starts. @default 200 */
   readonly quietMs?: number;
   readonly onBatch?: (batch: { readonly batchId: string; readonly requests: number; readonly status: string }) => void;
 }
 
 const QUIET_MS = 200;
-/** What OpenAI takes at most. */
+/** OpenAI's maximum. */
 const MAX_REQUESTS = 50_000;
 const FIRST_POLL_MS = 1_000;
 const MAX_POLL_MS = 60_000;
-/** A provider that cannot be asked for so many polls in a row is down. */
+/** After this many failed polls in a row the provider is considered down. */
 const MAX_FAILED_POLLS = 20;
 
 interface Waiter {
@@ -55,20 +55,20 @@ interface Waiter {
 
 interface Running {
   readonly open: OpenBatch;
-  /** Requests of it that nobody waits for yet, by what they ask. */
+  /** Its requests that no caller waits for yet, by hash. */
   readonly unclaimed: Map<string, string[]>;
   readonly waiting: Map<string, Waiter>;
-  /** Results that came before somebody asked. */
+  /** Results that arrived before a caller asked for them. */
   readonly results: Map<string, Experimental_BatchV4ItemResult>;
   readonly startedMs: number;
   isFollowed: boolean;
 }
 
 /**
- * A model that gathers what it is asked and sends it as one batch, for the lower price of such: for `map`, whose items all
- * draw at once. A vote's round is then a batch: the next one holds only what is still undecided. A batch that was sent is
- * kept in the store, so a program that starts again waits for it instead of paying twice; what it does not know of is a
- * batch whose sending was interrupted.
+ * A model that collects requests and sends them as one batch, at the lower price of batches. It suits `map`, whose items
+ * all draw at once. A round of votes is then a batch: the next one contains only what is still undecided. A sent batch is
+ * kept in the store, so a program that starts again waits for it instead of paying twice. The only batch that it cannot
+ * know of is one whose sending was interrupted.
  */
 export function batchModel(options: BatchModelOptions): Model {
   const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;
@@ -108,7 +108,7 @@ export function batchModel(options: BatchModelOptions): Model {
     });
   }
 
-  /** A request that an earlier execution sent. */
+  /** Takes over a request that an earlier execution sent. */
   function claim(waiter: Waiter): boolean {
     for (const one of running) {
       const requestId = one.unclaimed.get(waiter.hash)?.shift();
@@ -124,7 +124,7 @@ export function batchModel(options: BatchModelOptions): Model {
     return false;
   }
 
-  /** Waits until nobody asks any more: all that a round draws comes in one go. */
+  /** Waits until no more requests arrive: all draws of a round arrive together. */
   async function gather(): Promise<void> {
     isGathering = true;
     for (let before = -1; before !== queue.length && queue.length < MAX_REQUESTS; ) {
@@ -215,7 +215,7 @@ export function batchModel(options: BatchModelOptions): Model {
       return;
     }
     const { message = result.status, statusCode } = ('error' in result ? result.error : undefined) ?? {};
-    // What the request itself is to blame for comes again; a server's fault, a limit, or a batch that ran out may pass.
+    // An error of the request itself would come again; a server error, a limit or an expired batch may be temporary.
     const isOurs = statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 429;
     waiter.fail(unavailable(`a request of a batch ${result.status}: ${message}`, isOurs ? 'pause' : 'retry'));
   }
@@ -229,11 +229,11 @@ export function batchModel(options: BatchModelOptions): Model {
   const unavailable = (message: string, recovery: 'retry' | 'pause') =>
     failures.classify(new ModelError(`${id}: ${message}`, { code: 'unavailable', recovery }));
 
-  // The provider goes on: what it was sent is waited for by whoever starts again.
+  // The provider continues, and the next execution waits for the batches that were sent.
   return { id, price, isBatched: true, generate, close: async () => ended.abort() };
 }
 
-/** Of a batch that was sent before: nobody waits for its requests yet. */
+/** Takes over a batch that was sent earlier: no caller waits for its requests yet. */
 function follower(open: OpenBatch, startedMs: number): Running {
   const unclaimed = new Map<string, string[]>();
   for (const requestId of open.ids) {

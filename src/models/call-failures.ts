@@ -3,17 +3,17 @@ import { MdapError, ModelError, type ModelErrorCode, type Recovery } from '../co
 
 const MAX_EXCERPT_CHARS = 200;
 
-/** What an error of the SDK may carry; told apart by name, since a provider may bring its own copy of the SDK. */
+/** The fields of an SDK error. Errors are recognised by name, because a provider may bring its own copy of the SDK. */
 interface CallFacts {
   readonly statusCode?: number;
   readonly responseHeaders?: Readonly<Record<string, string>>;
   readonly responseBody?: string;
-  /** The error document of the server, where it could be read; `message` is the server's then. */
+  /** The error document of the server, if it could be read; `message` is then the server's. */
   readonly data?: unknown;
   readonly url?: string;
 }
 
-/** The same of a call that does not go through the SDK. */
+/** The failure of a call that does not go through the SDK. */
 export class CallFailure extends Error implements CallFacts {
   override readonly name = 'CallFailure';
   readonly statusCode?: number;
@@ -28,7 +28,7 @@ export class CallFailure extends Error implements CallFacts {
   }
 }
 
-/** The answer came, but it is not what the interface promises. */
+/** An answer that does not conform to the interface. */
 const BAD_RESPONSES = [
   'AI_InvalidResponseDataError',
   'AI_JSONParseError',
@@ -42,21 +42,21 @@ const NETWORK_CODE = /^(E[A-Z]+|UND_ERR_\w+|HPE_\w+)$/;
 interface Verdict {
   readonly code: ModelErrorCode;
   readonly recovery: Recovery;
-  /** What to do, for a person. */
+  /** What a person should do. */
   readonly advice: string;
 }
 
 export interface FailuresOptions {
-  /** Of the model, for messages. */
+  /** Id of the model, for messages. */
   readonly id: string;
   readonly clock: Clock;
-  /** Where the API key comes from (`OPENAI_API_KEY`), for the message that asks for it. */
+  /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
   /** Texts that must appear in no message: API keys that a server might send back. */
   readonly secrets?: readonly string[];
 }
 
-/** From whatever a call threw to a `ModelError` whose message is safe to show: no keys, no control characters. */
+/** Turns anything that a call threw into a `ModelError` whose message is safe to show: no keys, no control characters. */
 export class Failures {
   readonly #id: string;
   readonly #clock: Clock;
@@ -116,12 +116,12 @@ export class Failures {
       const advice = `set ${this.#keyName ?? 'the API key'} to a key that is valid for this model, then resume`;
       return { code: 'authentication', recovery: 'pause', advice };
     }
-    // The one 429 that waiting does not cure.
+    // The only 429 that waiting does not resolve.
     if (statusCode === 402 || (statusCode === 429 && responseBody.includes('insufficient_quota'))) {
       return { code: 'no-credit', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
     }
     if (statusCode === 429) {
-      return { code: 'rate-limit', recovery: 'retry', advice: 'lower options.maxConcurrency if this goes on' };
+      return { code: 'rate-limit', recovery: 'retry', advice: 'lower options.maxConcurrency if this continues' };
     }
     if ([408, 409, 425].includes(statusCode) || statusCode >= 500) {
       return { code: 'unavailable', recovery: 'retry', advice: 'the fault is on its side; resume when it is back' };
@@ -133,18 +133,18 @@ export class Failures {
     const { statusCode, data, message, responseBody } = failure;
     if (data !== undefined) return this.#excerpt(message);
     if (responseBody === undefined) {
-      // The SDK's message says nothing here; what broke the body off does.
+      // The SDK's message is of no use here; the error that interrupted the body is.
       return `${statusCode === 200 ? 'a body that broke off' : 'no readable body'} (${this.#excerpt(reasonOf(failure))})`;
     }
     return responseBody.trim() === '' ? 'an empty body' : this.#excerpt(responseBody);
   }
 
   #error(message: string, options: ConstructorParameters<typeof ModelError>[1]): ModelError {
-    // Without a cause: errors of the SDK carry request and reply in full, and may be printed with them.
+    // The cause is omitted: errors of the SDK contain the whole request and reply, and printing would show them.
     return new ModelError(this.#redact(`model ${this.#id}: ${message}`), options);
   }
 
-  /** Quoted, with everything escaped that could move a cursor or hide text. */
+  /** Quotes a text and escapes every character that could move a cursor or hide text. */
   #excerpt(text: string): string {
     const safe = this.#redact(text).trim();
     const escaped = JSON.stringify(safe.slice(0, MAX_EXCERPT_CHARS))
@@ -159,7 +159,7 @@ export class Failures {
   }
 }
 
-/** An error and what caused it, outermost first. */
+/** An error and its causes, outermost first. */
 function causesOf(error: Error): (Error & { code?: unknown })[] {
   const causes: Error[] = [error];
   for (let next = error.cause; next instanceof Error && causes.length < 8; next = next.cause) causes.push(next);
@@ -178,7 +178,7 @@ function reasonOf(error: Error): string {
   return reasons.findLast((reason) => reason !== '') ?? error.name;
 }
 
-/** Without query, which may hold a key. */
+/** The URL without its query, which may contain a key. */
 function showUrl(text: string): string {
   const url = URL.parse(text);
   return url === null ? 'the server' : url.origin + url.pathname;

@@ -1,7 +1,7 @@
 import type { FinishReason, ModelRequest, Sample } from '../core/model.ts';
 
-// OpenAI's chat completions, as far as one prompt and its answer need them. Not by the AI SDK, which checks and copies each
-// document in full: there, that took half of the processor time of a call (BENCHMARKS.md).
+// OpenAI's chat completions, as far as one prompt and its answer need them. The AI SDK is not used, because it checks and
+// copies each document in full, which took half of the processor time of a call (BENCHMARKS.md).
 
 export function writeChat(model: string, { prompt, temperature, maxOutputTokens }: ModelRequest): string {
   const { system, turns = [], user } = prompt;
@@ -14,7 +14,7 @@ export function writeChat(model: string, { prompt, temperature, maxOutputTokens 
   return JSON.stringify({ model, max_tokens: maxOutputTokens, temperature, messages });
 }
 
-/** @returns undefined for what is no completion. */
+/** @returns undefined if it is not a completion. */
 export function readCompletion(body: string, latencyMs: number): Sample | undefined {
   const { choices, usage } = objectIn(parse(body));
   if (!Array.isArray(choices)) return undefined;
@@ -35,7 +35,7 @@ export function readCompletion(body: string, latencyMs: number): Sample | undefi
   };
 }
 
-/** What a server that refuses says, where it says it as OpenAI does. */
+/** The message of a server that refuses, if it has OpenAI's format. */
 export function readErrorMessage(body: string): string | undefined {
   const { message } = objectIn(objectIn(parse(body)).error);
   return typeof message === 'string' ? message : undefined;
@@ -47,7 +47,7 @@ const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
   content_filter: 'refused',
 };
 
-/** Undefined for what is no JSON. */
+/** Undefined if the text is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -66,7 +66,7 @@ function objectIn(value: unknown): Readonly<Record<string, unknown>> {
 
 const NOTHING: Readonly<Record<string, unknown>> = {};
 
-/** A text, or the texts among parts, which may hold reasoning too; undefined for anything else. */
+/** A text, or the texts among parts, which may also contain reasoning; undefined for anything else. */
 function textOf(content: unknown): string | undefined {
   if (typeof content === 'string') return content;
   if (content === null || content === undefined) return '';
@@ -74,7 +74,7 @@ function textOf(content: unknown): string | undefined {
   return content.map((part) => (objectIn(part).type === 'text' ? String(objectIn(part).text ?? '') : '')).join('');
 }
 
-/** A count that the server left out is unknown, not 0. */
+/** A count that the server omitted is unknown, not 0. */
 function countOf(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }

@@ -4,9 +4,9 @@ import { CallFailure } from './call-failures.ts';
 import type { StartedCall } from './model-calls.ts';
 import { isLoopback, type ProxySettings } from './proxy-settings.ts';
 
-/** No reply that could become a vote is as large; a body without end must not fill the memory. */
+/** No reply that could become a vote is this large, and an endless body must not fill the memory. */
 const MAX_BODY_BYTES = 16 * 2 ** 20;
-/** As `fetch` has it. */
+/** The limit of `fetch`. */
 const MAX_REDIRECTIONS = 20;
 const REDIRECTS = [301, 302, 303, 307, 308];
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -20,7 +20,7 @@ export interface HttpReply {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Or why it could not be read in full. */
+  /** The body, or the reason why it could not be read in full. */
   readonly body: string | Error;
 }
 
@@ -34,13 +34,14 @@ export interface HttpTarget {
 type HttpCall = StartedCall<HttpReply>;
 
 /**
- * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` where none came, and with the
+ * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` if none came, and with the
+   *
  * reason of an abort.
  */
 export type HttpPost = (body: string) => HttpCall;
 
 /**
- * Calls of one URL by POST, over undici's dispatcher: its `request` makes a stream of each reply and takes half as much
+ * Calls one URL by POST, over undici's dispatcher: its `request` makes a stream of each reply and takes half as much
  * processor time again, `fetch` three times as much (BENCHMARKS.md). Connections are kept open between calls, as many as there
  * are calls in flight. Redirects are followed. A reply may take any time: the caller aborts.
  */
@@ -48,7 +49,7 @@ export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
   const proxied = proxy && proxyFor(proxy);
   const route: Route = {
     direct: proxied ?? new Pool(url.origin, OPTIONS),
-    // A redirect may lead to another origin.
+    // A redirect can lead to another origin.
     following: (proxied ?? new Agent(OPTIONS)).compose(
       interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS, throwOnMaxRedirect: true }),
     ),
@@ -75,14 +76,14 @@ interface Route {
 }
 
 const OPTIONS = {
-  // One call to a connection: a server that multiplexes may limit the streams of one.
+  // Each connection has one call at a time, because a multiplexing server may limit the streams of a connection.
   allowH2: false,
   connectTimeout: CONNECT_TIMEOUT_MS,
   headersTimeout: 0,
   bodyTimeout: 0,
 };
 
-/** One call, as its dispatcher tells of it. */
+/** One call, as the handler of its dispatcher. */
 class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   readonly reply: Promise<HttpReply>;
   readonly #route: Route;
@@ -142,7 +143,7 @@ class Exchange implements HttpCall, Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (REDIRECTS.includes(this.#status) && !this.#isFollowing) {
-      // Asked once more, from its start, by who knows the rules of redirects: seldom enough.
+      // The request is repeated from its start by the redirect handler; this is rare.
       this.#isFollowing = true;
       this.#status = 0;
       this.#chunks = [];
@@ -163,7 +164,7 @@ class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   }
 }
 
-/** Also of what is compressed, by a server that was not asked for it. */
+/** Decodes the body, even if a server compressed it without being asked. */
 function bodyOf(chunks: readonly Buffer[], encoding: string | undefined): string | Error {
   const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   const decode = DECODERS[encoding ?? ''];

@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { messageOf, UsageError } from '../core/errors.ts';
 
 /**
- * Loads an optional package: the one that `folder` (of the user) has, else the one beside mdap.
- * @throws {UsageError} `missing` where neither has it, and for a package that is broken.
+ * Loads an optional package from the user's `folder`, otherwise from beside mdap.
+ * @throws {UsageError} `missing` if neither has it, and if the package is broken.
  */
 export async function importPackage(
   packageName: string,

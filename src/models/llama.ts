@@ -11,28 +11,28 @@ export interface LlamaModelOptions {
   /** Path of a GGUF file. */
   readonly file: string;
   readonly clock: Clock;
-  /** A sample is a function of seed, prompt, temperature and draw number. 1 by default. */
+  /** A sample is a function of seed, prompt, temperature and draw number. @default 1 */
   readonly seed?: number;
-  /** Nothing by default: it runs on this machine. */
+  /** @default nothing, since it runs on this machine */
   readonly price?: Price;
-  /** Where node-llama-cpp is looked for first; by default only beside mdap itself. */
+  /** Folder in which node-llama-cpp is looked for first. @default only beside mdap itself */
   readonly folder?: string;
 }
 
-/** Tokens that a draw chooses from; llama.cpp's own default. */
+/** Number of tokens that a draw chooses from: llama.cpp's own default. */
 const TOP_TOKENS = 40;
-/** Tokens of prompt and reply together; less where the model or the memory has less. Prompts of steps are short. */
+/** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
-/** Tokens of a prompt that are computed, kept and thrown away together. */
+/** Number of tokens of a prompt that are computed, kept and discarded together. */
 const BLOCK_TOKENS = 32;
-/** About 1 KB each. */
+/** Maximum number of prompts whose replies are kept, about 1 KB each. */
 const MAX_REPLY_NODES = 20_000;
 
 /**
- * A model in a GGUF file, through node-llama-cpp. Calls run one after the other on one sequence: what a prompt shares
- * with the one before stays computed, and so does what replies to it share. (Sequences side by side decode more tokens a
- * second in all; but the draws of a step mostly say the same, and then all but the first cost nothing here.)
- * @throws {UsageError} where the file is no model that can be loaded, or node-llama-cpp is not installed.
+ * Runs a model in a GGUF file, through node-llama-cpp. Calls run one after the other on one sequence: the part that a
+ * prompt shares with the one before stays computed, and so does the part that its replies share. (Parallel sequences
+ * decode more tokens a second in total, but most draws of a step are the same, and then all but the first are free here.)
+ * @throws {UsageError} if the file is not a model that can be loaded, or node-llama-cpp is not installed.
  */
 export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   const { file, clock, price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }, seed = 1, folder } = options;
@@ -108,7 +108,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       const startMs = clock.monotonicMs();
       const reply = queue.then(() => draw(request));
       queue = reply.catch(() => {});
-      // A draw that waits for its turn ends at once.
+      // On abort, a draw that waits for its turn ends at once.
       const sample = await Promise.race([reply, rejectedOnAbort(signal)]);
       return { ...sample, latencyMs: clock.monotonicMs() - startMs };
     },
@@ -140,7 +140,7 @@ async function requireGguf(file: string): Promise<void> {
     );
   }
   if (start.toString('latin1') !== 'GGUF') {
-    throw new UsageError(`gguf: expected a model file in GGUF format, ${JSON.stringify(file)} is none.`);
+    throw new UsageError(`gguf: expected a model file in GGUF format, but ${JSON.stringify(file)} is not one.`);
   }
 }
 
@@ -148,7 +148,7 @@ async function load(library: LlamaCpp, file: string) {
   let complaint: string | undefined;
   try {
     const llama = await library.getLlama({
-      // Never compiles: a missing binary is said to be missing.
+      // It never compiles: a missing binary is reported as missing.
       build: 'never',
       logLevel: 'error',
       logger: (_, message) => {
@@ -160,8 +160,9 @@ async function load(library: LlamaCpp, file: string) {
       // The template in the file is the one that the model was trained with; without one, a guess from its name.
       const type = model.fileInfo.metadata.tokenizer?.chat_template === undefined ? 'auto' : 'jinjaTemplate';
       const wrapper = library.resolveChatWrapper(model, { type });
-      // All threads wait, spinning, for the slowest one: without a core to spare, whatever else runs slows each token down
-      // many times over.
+      // All threads spin until the slowest one is done: without a spare core, any other load slows each token down
+  // many
+      // times over.
       const threads = Math.max(1, llama.cpuMathCores - 1);
       const context = await model.createContext({ contextSize: { max: MAX_CONTEXT_TOKENS }, threads });
       return { model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
@@ -179,25 +180,25 @@ async function load(library: LlamaCpp, file: string) {
 }
 
 /**
- * Logits behind a prompt and the reply so far. They are the same numbers whatever was computed before: a prompt is computed
+ * Computes the logits after a prompt and the reply so far. They do not depend on what was computed before: a prompt is computed
  * in blocks that start at multiples of their size, a reply token by token, and only whole blocks are kept for another
- * prompt. (Sums over other batches round differently, and a draw near a tie would fall another way.)
+ * prompt. (Sums over other batches round differently, and a draw near a tie could change.)
  */
 class Evaluator {
   readonly #sequence: LlamaSequence;
-  /** How many of the tokens that the sequence holds were computed as a prompt. */
+  /** Number of tokens of the sequence that were computed as a prompt. */
   #heldPrompt = 0;
 
   constructor(sequence: LlamaSequence) {
     this.#sequence = sequence;
   }
 
-  /** Prompt and reply together; one more, and node-llama-cpp would throw the beginning away. */
+  /** Maximum tokens of prompt and reply together; with one more, node-llama-cpp would discard the beginning. */
   get mostTokens(): number {
     return this.#sequence.contextSize - 1;
   }
 
-  /** @param proceed throws where the answer is no longer wanted; asked before each batch. */
+  /** @param proceed is called before each batch, and throws if the answer is no longer wanted */
   async next(prompt: readonly number[], path: readonly number[], proceed: () => void): Promise<NextTokens> {
     const sequence = this.#sequence;
     const tokens = [...prompt, ...path];
@@ -216,7 +217,7 @@ class Evaluator {
     return [...outputs.at(-1)!.next.logits!];
   }
 
-  /** How many of the tokens need not be computed again. The last one is, for its logits. */
+  /** Number of tokens that need not be computed again. The last token always is, for its logits. */
   #reusable(prompt: readonly number[], tokens: readonly number[]): number {
     const held = this.#sequence.contextTokens;
     let common = 0;
@@ -231,7 +232,7 @@ function nextMultiple(of: number, size: number): number {
   return of - (of % size) + size;
 }
 
-/** What is used of node-llama-cpp, whose types are there only where it is installed. */
+/** The parts of node-llama-cpp that are used; its own types exist only if it is installed. */
 interface LlamaCpp {
   getLlama(options: {
     build: 'never';
@@ -244,7 +245,7 @@ interface LlamaCpp {
 interface Llama {
   readonly cpuMathCores: number;
   loadModel(options: { modelPath: string }): Promise<LlamaCppModel>;
-  /** Its models and their contexts too. */
+  /** Disposes of its models and their contexts too. */
   dispose(): Promise<void>;
 }
 

@@ -8,14 +8,14 @@ export interface ModelCallsOptions extends FailuresOptions {
   readonly timeoutMs?: number;
 }
 
-/** One that is under way. */
+/** A call in flight. */
 export interface StartedCall<Reply> {
   readonly reply: Promise<Reply>;
   abort(reason: unknown): void;
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
-/** Timers of Node hold 31 bits. */
+/** Node's timers have 31 bits. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** The calls of one model: each ends with a sample, a `ModelError` or the reason of its abort, by its timeout at the latest. */
@@ -24,7 +24,7 @@ export class ModelCalls {
   readonly #failures: Failures;
   readonly #deadlines: Deadlines;
 
-  /** @throws {UsageError} for a timeout that is no positive number. */
+  /** @throws {UsageError} if the timeout is not a positive number. */
   constructor({ timeoutMs = DEFAULT_TIMEOUT_MS, ...options }: ModelCallsOptions) {
     if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
       throw new UsageError(
@@ -47,7 +47,7 @@ export class ModelCalls {
       const started = start();
       const stop = (reason: unknown) => {
         started.abort(reason);
-        // Not every provider heeds its signal.
+        // Some providers ignore their signal.
         end();
         reject(reason);
       };
@@ -81,7 +81,7 @@ interface TimedCall {
   readonly stop: (reason: unknown) => void;
 }
 
-/** Stops calls that take too long. All may take the same time, so one timer does for them: the oldest is due first. */
+/** Stops calls that take too long. All have the same timeout, so one timer is enough: the oldest is due first. */
 class Deadlines {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
@@ -107,7 +107,7 @@ class Deadlines {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    // Not one iterator for all: a set keeps all that it ever held while one stands still in it.
+    // Each look takes a new iterator: an idle iterator makes a set keep everything that it ever contained.
     for (let [call] = this.#calls; call !== undefined; [call] = this.#calls) {
       const waitMs = call.startMs + this.#timeoutMs - this.#clock.monotonicMs();
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal);

@@ -12,33 +12,33 @@ const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
 
 export interface OpenAiCompatibleModelOptions {
-  /** As in `http://localhost:8080/v1`; `/chat/completions` is added. */
+  /** The base URL, such as `http://localhost:8080/v1`; `/chat/completions` is added. */
   readonly baseUrl: string;
   readonly model: string;
   readonly clock: Clock;
-  /** Undefined where the price is not known. */
+  /** Undefined if the price is not known. */
   readonly price?: Price;
   /** Longest time from the request to the full reply, in milliseconds. @default 120_000 */
   readonly timeoutMs?: number;
-  /** Sent as bearer token. Local servers mostly need none. */
+  /** Key that is sent as bearer token. Most local servers need none. */
   readonly apiKey?: string;
-  /** Where the API key comes from (`OPENAI_API_KEY`), for the message that asks for it. */
+  /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
   /**
-   * Where `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read, in lower case first.
+   * Environment from which `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read, in lower case first.
    * @default {} no proxy
    */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** `Model.account` of a server and the key it is called with: a digest tells keys apart, and does not give them away. */
+/** `Model.account` of a server and the key it is called with: a digest distinguishes keys without revealing them. */
 export function accountOf(server: string, key: string | undefined): string {
   return key ? `${server} ${createHash('sha256').update(key).digest('hex').slice(0, 16)}` : server;
 }
 
 /**
- * Any server that speaks OpenAI's chat completions: llama.cpp, vLLM, Ollama, LM Studio, OpenRouter and others.
- * @throws {UsageError} for a base URL, key or proxy that cannot be used.
+ * A model on any server that speaks OpenAI's chat completions: llama.cpp, vLLM, Ollama, LM Studio, OpenRouter and others.
+ * @throws {UsageError} if the base URL, the key or the proxy cannot be used.
  */
 export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Model {
   const { model: id, price, clock, timeoutMs, keyName = 'the API key', environment = {} } = options;
@@ -53,7 +53,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const toSample = (reply: HttpReply, latencyMs: number) => sampleIn(reply, url, latencyMs);
   let post: HttpPost | undefined;
 
-  // Loaded with the first call: the command line starts twice as fast without it.
+  // It is loaded with the first call: the command line starts twice as fast without it.
   async function load(request: ModelRequest): Promise<Sample> {
     const { httpPost } = await import('./http-post.ts');
     const headers = {
@@ -77,7 +77,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   };
 }
 
-/** @throws {CallFailure} for what is no completion. */
+/** @throws {CallFailure} if the reply is not a completion. */
 function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number): Sample {
   const isRefused = status < 200 || status > 299;
   const sample = isRefused || body instanceof Error ? undefined : readCompletion(body, latencyMs);
@@ -94,9 +94,9 @@ function checkBaseUrl(text: string): string {
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(`${expected}, got ${JSON.stringify(text.slice(0, MAX_SHOWN_URL_CHARS))}.`);
   }
-  // Not repeated in the message, nor journaled: it may hold a secret.
+  // The URL is neither repeated in the message nor journaled, because it may contain a secret.
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new UsageError(`${expected}, got one with a user, password, query or fragment: give the key by environment.`);
+    throw new UsageError(`${expected}, got one with a user, password, query or fragment: set the key in the environment.`);
   }
   return text;
 }

@@ -6,14 +6,14 @@ import type { Price } from '../core/model.ts';
 const CATALOG = '@pydantic/genai-prices';
 
 /**
- * What a provider asks for a model on a day, and for cached input where that has a price of its own, from a catalogue
- * that comes with a package: no network, but as old as the package. Undefined where the catalogue does not have the prices
- * of input and output: unknown, not free.
+ * Returns a model's price on a day, and that of cached input if it has its own, from a catalogue
+ * that comes with a package: no network is used, but it is as old as the package. Undefined if the catalogue lacks the prices
+ * of input and output: they are then unknown, not zero.
  *
- * Prices for longer prompts than usual are left aside: a step's prompt is short.
+ * Prices for very long prompts are ignored, because a step's prompt is short.
  */
 export async function catalogPrice(provider: string, model: string, on: Date): Promise<Price | undefined> {
-  // Half a megabyte, so loaded only where a price is asked for.
+  // It has half a megabyte, so it is loaded only if a price is needed.
   const { calcPrice } = await import('@pydantic/genai-prices');
   const prices = calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { providerId: provider, timestamp: on });
   const inputUsdPerMTok = base(prices?.model_price.input_mtok);
@@ -33,7 +33,7 @@ function base(price: number | { readonly base: number } | undefined): number | u
   return typeof price === 'object' ? price.base : price;
 }
 
-/** The package and its version, which tell how old the prices are. */
+/** The package and its version, which show how old the prices are. */
 export function catalogName(): string {
   const entry = createRequire(import.meta.filename).resolve(CATALOG);
   const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8'));

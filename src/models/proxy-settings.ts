@@ -1,11 +1,11 @@
 import { UsageError } from '../core/errors.ts';
 
-/** As undici's `EnvHttpProxyAgent` takes them; an empty text means that there is none. */
+/** The options of undici's `EnvHttpProxyAgent`; an empty text means none. */
 export interface ProxySettings {
-  /** Also for https where there is no `httpsProxy`. */
+  /** It is used for https too if there is no `httpsProxy`. */
   readonly httpProxy: string;
   readonly httpsProxy: string;
-  /** Hosts that are asked directly, as in `10.0.0.7,.example.com:8080`; `*` for all. This machine always is (`isLoopback`). */
+  /** Hosts that are called directly, as in `10.0.0.7,.example.com:8080`; `*` for all. This machine always is (`isLoopback`). */
   readonly noProxy: string;
 }
 
@@ -22,18 +22,18 @@ export function isLoopback(hostname: string): boolean {
 const LOOPBACK = /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]+\])$/;
 
 /**
- * From `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; the same names in lower case come first.
- * @returns undefined where no proxy is set
- * @throws {UsageError} for a proxy that is no URL.
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; the same names in lower case take precedence.
+ * @returns undefined if no proxy is set
+ * @throws {UsageError} if a proxy is not a URL.
  */
 export function proxySettings(environment: Readonly<Record<string, string | undefined>>): ProxySettings | undefined {
   const settingOf = (name: string) => (environment[name.toLowerCase()] ?? environment[name] ?? '').trim();
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY']) {
     const proxy = settingOf(name);
     if (proxy !== '' && !/^https?:$/.test(URL.parse(proxy)?.protocol ?? '')) {
-      // Not repeated in the message: it may hold a password.
+      // The value is not repeated in the message, because it may contain a password.
       throw new UsageError(
-        `${name}: expected a URL as in http://proxy:3128, got another text. Correct it, or unset it.`,
+        `${name}: expected a URL as in http://proxy:3128, got something else. Correct it, or unset it.`,
       );
     }
   }

@@ -1,9 +1,9 @@
 import type { Random } from '../core/random.ts';
 
-/** The likeliest next tokens with their logits, likeliest first. */
+/** The most likely next tokens with their logits, the most likely first. */
 export type NextTokens = readonly (readonly [token: number, logit: number])[];
 
-/** What a model would say next after some text, and after each token that was drawn there. */
+/** The next tokens after some text, with a child for each token that was drawn there. */
 export interface ReplyNode {
   next?: NextTokens;
   readonly children: Map<number, ReplyNode>;
@@ -16,8 +16,8 @@ export interface ReplyTree {
 }
 
 /**
- * Trees of replies by prompt. Draws of one step mostly say the same: what a draw shares with an earlier one is not
- * computed again. The prompts that were asked for the longest time ago are forgotten first.
+ * Trees of replies by prompt. Most draws of a step are the same, and the part that a draw shares with an earlier one is not
+ * computed again. The least recently used prompts are forgotten first.
  */
 export class ReplyTrees {
   readonly #trees = new Map<string, ReplyTree & { nodes: number }>();
@@ -28,7 +28,7 @@ export class ReplyTrees {
     this.#mostNodes = options.mostNodes;
   }
 
-  /** `tokenize` is asked where the prompt is new. */
+  /** `tokenize` is called if the prompt is new. */
   open(key: string, tokenize: () => readonly number[]): ReplyTree {
     const tree = this.#trees.get(key) ?? { prompt: tokenize(), root: { children: new Map() }, nodes: 0 };
     this.#trees.delete(key);
@@ -36,7 +36,7 @@ export class ReplyTrees {
     return tree;
   }
 
-  /** The node behind a token, where a new one counts. */
+  /** Returns the node after a token, and counts it if it is new. */
   descend(key: string, node: ReplyNode, token: number): ReplyNode {
     let child = node.children.get(token);
     if (child === undefined) {
@@ -52,7 +52,7 @@ export class ReplyTrees {
     return child;
   }
 
-  /** All but the latest prompt, whose draw is on its way. */
+  /** Forgets all but the latest prompt, whose draw is in progress. */
   #forget(): void {
     for (const [key, { nodes }] of this.#trees) {
       if (this.#nodes <= this.#mostNodes || this.#trees.size === 1) return;
@@ -62,7 +62,7 @@ export class ReplyTrees {
   }
 }
 
-/** A draw from the tokens at a temperature; the likeliest at 0. */
+/** Draws a token at a temperature; at 0, the most likely one. */
 export function pickToken(next: NextTokens, temperature: number, random: Random): number {
   const [first] = next;
   if (first === undefined) throw new RangeError('expected at least one token to pick from, got none');

@@ -13,20 +13,20 @@ import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } fr
 
 export interface ResolveModelOptions {
   readonly clock: Clock;
-  /** An OpenAI-compatible server; the model is then any name that it knows. */
+  /** URL of an OpenAI-compatible server; the model is then any name that it knows. */
   readonly baseUrl?: string;
   /**
-   * What the model costs. Where it is not given, that of `provider/model` is looked up in a catalogue; simulated models
+   * Price of the model. If it is not given, that of `provider/model` is looked up in a catalogue; simulated models
    * and models on this machine cost nothing.
    */
   readonly price?: Price;
   /** Longest time of one call, in milliseconds. */
   readonly timeoutMs?: number;
-  /** Of a simulated model whose name has no seed, and of a model on this machine. */
+  /** Seed of a simulated model whose name has none, and of a model on this machine. */
   readonly seed?: number;
-  /** Where the keys are: `MDAP_API_KEY` (may be empty: no key) or `OPENAI_API_KEY` with a base URL. */
+  /** Environment with the keys: `MDAP_API_KEY` (empty for no key) or `OPENAI_API_KEY` with a base URL. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Where provider packages are looked for first; by default only beside mdap itself. */
+  /** Folder in which provider packages are looked for first. @default only beside mdap itself */
   readonly folder?: string;
 }
 
@@ -34,14 +34,14 @@ const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
   'a name that the OpenAI-compatible server at options.baseUrl knows, or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
-/** Whether a model that is named so, and asked there, is simulated: it is made at once and knows its own rates. */
+/** Whether the model with this name and base URL is simulated: it needs no loading and knows its own rates. */
 export function isSimulated(name: string, baseUrl: string | undefined): boolean {
   return baseUrl === undefined && /^simulated(:|@t=|$)/.test(name);
 }
 
 /**
- * From the name of a model, as on the command line, to the model. Loads only what that model needs.
- * @throws {UsageError} for a name, option or URL that cannot be used, and for a provider package that is not installed.
+ * Makes a model from its name on the command line. Loads only what that model needs.
+ * @throws {UsageError} if the name, an option or the URL cannot be used, or a provider package is not installed.
  */
 export async function resolveModel(name: string, options: ResolveModelOptions): Promise<Model> {
   const [, bare, temperature] = TEMPERATURE.exec(name) ?? [];
@@ -55,7 +55,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   const [scheme, rest] = split(name, ':');
   if (scheme === 'simulated') {
     const named = parseSimulated(rest);
-    // What the name says wins, and comes first in the model's id.
+    // Settings in the name take precedence, and come first in the model's id.
     return simulatedModel({ ...named, ...price, ...named, seed: named.seed ?? seed, clock });
   }
   if (scheme === 'gguf') {
@@ -82,9 +82,9 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
 }
 
 /**
- * Opens what is given by a name or as a model of the AI SDK; a `Model` is returned as it is. The price of a model of the AI
+ * Opens a model that is given by name or as a model of the AI SDK; a `Model` is returned as it is. The price of a model of the AI
  * SDK is looked up by its name, unless one is given.
- * @throws {UsageError} as `resolveModel`, and for a model of another version of the AI SDK.
+ * @throws {UsageError} like `resolveModel`, and if the model is of another version of the AI SDK.
  */
 export async function openGivenModel(given: GivenModel, options: ResolveModelOptions): Promise<Model> {
   if (typeof given === 'string') return resolveModel(given, options);
@@ -101,9 +101,9 @@ export async function openGivenModel(given: GivenModel, options: ResolveModelOpt
 }
 
 /**
- * The same for a model that answers in batches, at a lower price: that of \`provider/model\` is half of the catalogue's, as the
- * large providers have it, unless it is given.
- * @throws {UsageError} as `resolveModel`, and for a model without batches.
+ * Makes a model that answers in batches, at a lower price. Unless a price is given, that of `provider/model` is half of the
+ * catalogue's, as the large providers charge.
+ * @throws {UsageError} like `resolveModel`, and if the model has no batches.
  */
 export async function resolveBatchModel(
   name: string,
@@ -145,10 +145,10 @@ export async function resolveBatchModel(
 
 type BatchProvider = { experimental_batch?: () => Experimental_BatchV4 };
 
-/** OpenAI, Anthropic, Google and others charge half for what may take a day. */
+/** OpenAI, Anthropic, Google and others charge half for requests that may take a day. */
 const BATCH_PRICE = 0.5;
 
-/** What makes of one model several voters of a panel. */
+/** The suffix that makes several voters of a panel from one model. */
 const TEMPERATURE = /^(.*)@t=(\d+(?:\.\d+)?)$/;
 
 function atTemperature(model: Model, temperature: number): Model {
@@ -212,23 +212,23 @@ async function providerModel(provider: string, model: string, folder: string | u
   }
 }
 
-/** Of a server with a URL of its own. */
+/** Reads the key for a server with its own URL. */
 function serverKey(environment: ResolveModelOptions['environment']) {
   const apiKey = environment.MDAP_API_KEY ?? environment.OPENAI_API_KEY;
   const keyName = environment.MDAP_API_KEY === undefined ? 'OPENAI_API_KEY (or MDAP_API_KEY)' : 'MDAP_API_KEY';
   return { apiKey, keyName };
 }
 
-/** The variable that holds the provider's key now, else the one that most providers read. */
+/** The variable that currently has the provider's key, otherwise the one that most providers read. */
 function keyNameOf(provider: string, environment: ResolveModelOptions['environment']): string {
   const prefix = provider.toUpperCase().replaceAll('-', '_');
   const isKey = (name: string) => name.startsWith(prefix) && /(KEY|TOKEN)$/.test(name);
   return Object.keys(environment).find(isKey) ?? `${prefix}_API_KEY`;
 }
 
-/** Providers read their keys themselves; which of these one is in use is not known here. */
+/** All keys in the environment. Providers read their keys themselves, so it is not known here which one is in use. */
 function secretsOf(environment: ResolveModelOptions['environment']): string[] {
   const secrets = Object.entries(environment).filter(([name]) => /KEY|TOKEN|SECRET|PASSWORD/i.test(name));
-  // A shorter text is no secret, and would only tear holes into messages.
+  // A shorter text is not a secret, and masking it would make messages unreadable.
   return secrets.flatMap(([, value]) => (value !== undefined && value.length >= 8 ? [value] : []));
 }

@@ -6,7 +6,7 @@ import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 export type ScriptedReply = string | Partial<Sample> | Error;
 
 /**
- * A model that says what it is told to, for tests: replies in the order of the calls, or from a function of the request.
+ * A model with scripted replies, for tests: they come in the order of the calls, or from a function of the request.
  * @throws {UsageError} from `generate` when it is called more often than there are replies.
  */
 export function scriptedModel(

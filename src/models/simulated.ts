@@ -5,43 +5,46 @@ import type { AnyProcess, Parts, Prompt, StepSubject } from '../core/process.ts'
 import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../core/random.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
-/** All optional; `simulated:p=0.99,v=0.97` on the command line. */
+/** Options of a simulated model, all optional; on the command line `simulated:p=0.99,v=0.97`. */
 export interface SimulatedModelOptions {
-  /** Chance that a vote is right; 1 by default. */
+  /** Probability that a vote is right. @default 1 */
   readonly p?: number;
-  /** Share of samples that become votes; 1 by default. The others are malformed, truncated, too long or empty. */
+  /** Share of samples that become votes. The others are malformed, truncated, too long or empty. @default 1 */
   readonly v?: number;
-  /** Intra-step correlation of errors: each step's success rate is a Beta draw with mean p. 0 by default. */
+  /** Intra-step correlation of errors: each step's success rate is a Beta draw with mean p. @default 0 */
   readonly rho?: number;
   /**
-   * Share of the steps on which the success rate is one and the same for all variants, and alike for all models; on the
-   * others each variant has its own. 0 by default.
+   * Share of the steps on which the success rate is the same for all variants and similar for all models; on the other
+   * steps each variant has its own. @default 0
    */
   readonly shared?: number;
-  /** The same for flags: how much a flagged sample predicts the next one of its step. 0 by default. */
+  /** Intra-step correlation of flags: how strongly a flagged sample predicts the next one of its step. @default 0 */
   readonly flagRho?: number;
   /**
-   * How much it errs the more for errors in the chat before the question. The odds that a vote is right are
+   * How much errors earlier in the chat increase its error rate. The odds that a vote is right are
    * `p / (1 - p) * exp(-conditioning * e)`, with e the share of the prompt's earlier turns that are wrong by the reference;
-   * within an answer to several steps, with `perStep`, the share of its own steps so far. 0 by default.
+   * within an answer to several steps, with `perStep`, the share of its own steps so far. @default 0
    */
   readonly conditioning?: number;
   /**
-   * 1: in an answer to several steps each of them errs by itself, p being the chance of one step to be right, in the state
-   * that those before it made; and a step is as hard there as alone. 0 by default: p is that of the whole answer.
+   * 1: in an answer to several steps each step errs independently, and p is the probability that one step is right in the
+   * state that the steps before it made; a step is as hard there as alone. 0: p is that of the whole answer. @default 0
    */
   readonly perStep?: number;
-  /** Most different wrong answers to a step; bounded by the process's own `simulation.mistakes`. 1 by default, the worst case. */
+  /**
+   * Maximum number of different wrong answers to a step, bounded by the process's `simulation.mistakes`.
+   * @default 1, the worst case
+   */
   readonly alternatives?: number;
-  /** Share of the wrong answers that agree on the commonest one, from 1 / alternatives (the default) to 1. */
+  /** Share of the wrong answers that agree on the most common one, from 1 / alternatives to 1. @default 1 / alternatives */
   readonly concentration?: number;
-  /** Median latency in milliseconds; 0 by default: answers at once. */
+  /** Median latency in milliseconds. @default 0, it answers at once */
   readonly latencyMs?: number;
-  /** Spread of the lognormal latency (standard deviation of its logarithm). 0 by default. */
+  /** Spread of the lognormal latency (standard deviation of its logarithm). @default 0 */
   readonly latencySigma?: number;
-  /** Tokens reported for a valid reply; by default a quarter of its characters. */
+  /** Tokens reported for a valid reply. @default a quarter of its characters */
   readonly outputTokens?: number;
-  /** Price in US dollars per million tokens; 0 by default, since nobody is paid. */
+  /** Price in US dollars per million tokens. @default 0 */
   readonly inputUsdPerMTok?: number;
   readonly outputUsdPerMTok?: number;
   readonly seed?: number;
@@ -65,9 +68,9 @@ const DEFAULTS: Required<Omit<SimulatedModelOptions, 'outputTokens' | 'concentra
 export const SIMULATED_OPTION_NAMES = [...Object.keys(DEFAULTS), 'outputTokens', 'concentration'];
 
 /**
- * A model that answers in text as a real one would, with chosen error rates. A sample is a function of seed, prompt and
- * draw number alone, so concurrency, resuming and replaying see the same samples. The process must have `reference` and
- * `reply`, and `simulation.mistakes` where p < 1.
+ * A model that answers in text as a real one would, with chosen error rates. A sample depends only on seed, prompt and
+ * draw number, so concurrency, resuming and replaying see the same samples. The process must have `reference` and
+ * `reply`, and `simulation.mistakes` if p < 1.
  * @throws {UsageError} for options outside their range.
  */
 export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }): Model {
@@ -99,11 +102,11 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   }
   if (!Number.isSafeInteger(seed)) throw new UsageError(`simulated: expected a whole number as seed, got ${seed}.`);
 
-  /** All steps are as hard, in whatever form. */
+  /** Whether all steps are equally hard in all forms. */
   const isEven = rho === 0 && flagRho === 0 && shared === 0;
   // The forms of the step that is being voted on, the latest last.
   const steps: SimulatedStep[] = [];
-  // System prompts are mostly the same texts for every step, and hashing them would be the dearest part of a draw.
+  // Most system prompts are the same for every step, and hashing them would be the slowest part of a draw.
   const systemHashes = new Map<string, number>();
 
   function stepOf({ prompt, subject }: ModelRequest): SimulatedStep {
@@ -165,14 +168,14 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     return subject.form.reply!(action(actions), subject.state);
   }
 
-  /** The chance that a vote is right after such a share of errors. */
+  /** The probability that a vote is right after this share of errors. */
   function conditioned(p: number, errorShare: number): number {
     if (conditioning === 0 || errorShare === 0 || p === 1) return p;
     const odds = (p / (1 - p)) * Math.exp(-conditioning * errorShare);
     return odds / (1 + odds);
   }
 
-  /** A function of the step as it is asked, whatever was said before it. */
+  /** A hash of the step's question, without the earlier turns of a chat. */
   function hardnessOf(step: Pick<StepSubject, 'process' | 'state'>, { system = '', user }: Prompt) {
     const asked = mix(hashText(user, hashSystem(system)), seed);
     if (isEven) return { seed: { asked, mistake: asked }, p, v };
@@ -209,7 +212,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     };
   }
 
-  /** What makes a step as hard in every form and for every model: a function of the step alone, not of our seed. */
+  /** The source of hardness that all forms and models share: it depends only on the step, not on our seed. */
   function commonFactor({ process, state }: Pick<StepSubject, 'process' | 'state'>) {
     const common = hashText(process.prompt(state).user);
     const random = createRandom(common);
@@ -221,11 +224,11 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     const mistakes = (process.simulation?.mistakes?.(state) ?? []).slice(0, alternatives);
     if (mistakes.length === 0) {
       throw new UsageError(
-        `the simulated model is to err, but process ${JSON.stringify(process.name)} gives no \`simulation.mistakes\` for a step: ` +
+        `the simulated model must make mistakes, but process ${JSON.stringify(process.name)} gives no \`simulation.mistakes\` for a step: ` +
           'add them, or simulate with p=1.',
       );
     }
-    // Which mistake is the commonest differs from step to step, but not from draw to draw.
+    // The most common mistake differs from step to step, but not from draw to draw.
     const commonest = mix(seed, 0xbad) % mistakes.length;
     const isCommonest = mistakes.length === 1 || random() < Math.max(concentration, 1 / mistakes.length);
     const other = Math.floor(random() * (mistakes.length - 1));
@@ -257,7 +260,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
   };
 }
 
-/** Of one step at most; many more voters than this would only cost time. */
+/** Maximum number of forms of a step that are kept; more would only cost time. */
 const MAX_STEPS_KEPT = 8;
 const MAX_HASHES_KEPT = 64;
 
@@ -268,13 +271,13 @@ interface SimulatedStep {
   readonly mistakeSeed: number;
   readonly p: number;
   readonly v: number;
-  /** Where it is answered step by step. */
+  /** Answers several steps one by one. */
   readonly parts: Parts<unknown> | undefined;
   readonly inputTokens: number;
   right: string | undefined;
 }
 
-/** For a verifier: whether the proposed action is right. */
+/** Answers as a verifier whether the proposed action is right. */
 function verdictOn({ process, state, proposed }: StepSubject): boolean | undefined {
   return proposed && process.key(proposed.action) === process.key(process.reference!(state));
 }
@@ -285,7 +288,7 @@ function rightReply(step: SimulatedStep): string {
   return step.right;
 }
 
-/** A reply that some red flag catches: the ways in which real replies go bad. */
+/** Makes a reply that raises a red flag, in one of the ways in which real replies are bad. */
 function spoil(text: string, random: Random, maxOutputTokens: number): Omit<Sample, 'inputTokens'> {
   const tokens = Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
   const sample = { text, finishReason: 'stop', outputTokens: tokens, latencyMs: 0 } as const;

@@ -3,8 +3,8 @@ import type { Failed, Landed } from './draws.ts';
 import type { VoteContext } from './question.ts';
 
 /**
- * Who leads by what has arrived, in the order in which it arrives: a guess at the decision, and no more. In a tie the one that
- * led before stays the leader.
+ * Tracks the leading candidate among the samples that have arrived, in order of arrival. The leader is only a guess at the
+ * decision. In a tie the one that led before stays the leader.
  */
 export class Arrivals<Action> {
   readonly #onLeader: NonNullable<VoteContext['onLeader']>;
@@ -24,7 +24,7 @@ export class Arrivals<Action> {
     const most = Math.max(...this.#votes.values());
     const strongest = [...this.#votes].flatMap(([candidate, votes]) => (votes === most ? [candidate] : []));
     const isTied = strongest.length > 1;
-    // While it is tied the one that led before stays the leader; only the candidate that has just come can take the lead.
+    // During a tie the previous leader stays; only the candidate that has just arrived can take the lead.
     const leader = isTied || strongest[0] === this.#leader?.key ? this.#leader! : { key, action };
     if (leader === this.#leader && isTied === this.#isTied) return;
     this.#leader = leader;

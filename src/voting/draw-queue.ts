@@ -2,7 +2,9 @@ import type { Race } from '../statistics/stop-rules.ts';
 import type { Failed, Landed } from './draws.ts';
 import type { Ladder } from './escalation.ts';
 
-/** The draws of a step that are in flight, in the order in which they are counted, and who is asked with those behind them. */
+/**
+ * The draws of a step that are in flight, in the order in which they are counted, and the voters of the draws that will follow.
+ */
 export class DrawQueue<Action> {
   readonly #race: Race;
   readonly #ladder: Ladder;
@@ -26,22 +28,22 @@ export class DrawQueue<Action> {
     this.#draws.push({ voter, landing });
   }
 
-  /** The draw that is counted next. There must be one. */
+  /** Returns the draw that is counted next. The queue must not be empty. */
   shift(): Promise<Landed<Action> | Failed> {
     return this.#draws.shift()!.landing;
   }
 
-  /** When all of them have come to their end. */
+  /** Resolves when all of them have ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#draws.map(({ landing }) => landing));
   }
 
-  /** A vote or a flag was counted, or others vote now: who comes next is to be chosen anew. */
+  /** Chooses the next voters again, because a vote or a flag was counted or the rung has changed. */
   forgetVoters(): void {
     if (this.#ahead.length > 0) this.#ahead.length = 0;
   }
 
-  /** The voter class that has, or would have, the draw at this place of the queue. */
+  /** Returns the voter class that has, or would have, the draw at this position of the queue. */
   readonly voterAt = (place: number): number => {
     const ahead = this.#ahead;
     if (this.#race.next === undefined) return this.#voterAt(place, ahead);

@@ -3,7 +3,7 @@ import type { Prompt, StepSubject } from '../core/process.ts';
 import type { InFlight } from './in-flight.ts';
 import type { AskedForm } from './question.ts';
 
-/** What a model is asked with one draw. Its abort signal is made when somebody first asks for it: few models do. */
+/** The request of one draw. Its abort signal is made when it is first read, because few models read it. */
 export class DrawRequest implements ModelRequest {
   readonly prompt: Prompt;
   readonly stepIndex: number | undefined;

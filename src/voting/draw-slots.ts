@@ -1,4 +1,4 @@
-/** So many calls in flight at once; the earliest step comes first. */
+/** Limits the number of calls in flight; the earliest step has priority. */
 export class Slots {
   #free: number;
   readonly #waiting: { readonly rank: number; readonly start: () => void }[] = [];
@@ -7,7 +7,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Resolves when there is room, with what gives it back; rejects with the signal's reason. */
+  /** Resolves when a slot is free, with a function that releases it; rejects with the signal's reason. */
   async take(rank: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free--;
@@ -36,7 +36,7 @@ export class Slots {
         reject(signal.reason);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      // From the end: mostly it is the latest step that asks, and thousands may wait.
+      // Searches from the end: usually the latest step asks, and thousands may be waiting.
       const before = this.#waiting.findLastIndex((other) => other.rank <= rank);
       this.#waiting.splice(before + 1, 0, entry);
     });

@@ -6,7 +6,7 @@ import { DrawRequest } from './draw-request.ts';
 import { FormReader } from './form-reader.ts';
 import type { Question, VoteContext, VoterClass } from './question.ts';
 
-/** A flagged text is kept for people to look at, not to be read again; what a broken server sends can be huge. */
+/** A flagged text is kept for people to look at and is never parsed again; a broken server can send a huge one. */
 export const MAX_FLAGGED_CHARS = 65_536;
 
 export interface Landed<Action> {
@@ -16,7 +16,7 @@ export interface Landed<Action> {
   readonly voter: number;
 }
 
-/** A value, not a rejection: Node would end the program while the draws before it are still awaited. */
+/** The error as a value. A rejection would make Node end the program while earlier draws are still awaited. */
 export interface Failed {
   readonly failure: unknown;
 }
@@ -37,7 +37,7 @@ export class Draws<Action> {
     this.#recorded = recorded;
   }
 
-  /** The draw of this number, by this voter unless it has been paid for already. */
+  /** Makes the draw with this number, by this voter unless it has already been paid for. */
   async land(number: number, voter: number): Promise<Landed<Action> | Failed> {
     const { voters, inFlight, slots, onCall, onSample } = this.#context;
     try {
@@ -67,7 +67,7 @@ export class Draws<Action> {
       let reply: Sample;
       let release: (() => void) | undefined;
       try {
-        // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
+        // An await is avoided where none is needed: a synchronous model makes hundreds of thousands of draws a second.
         if (slots !== undefined) release = await slots.take(this.#question.stepIndex, draw.signal);
         onCall?.();
         reply = await sampler.sample(draw);
@@ -115,7 +115,7 @@ export class Draws<Action> {
     };
   }
 
-  /** The class of a sample that an earlier execution paid for; undefined where it votes no more. */
+  /** Returns the voter class of a sample that an earlier execution paid for; undefined if that class no longer votes. */
   #voterOf(paid: SampleEntry): number | undefined {
     const same = this.#context.voters.findIndex(
       ({ sampler, variant }) => sampler.model.id === paid.model && variant === paid.variant,
@@ -123,7 +123,7 @@ export class Draws<Action> {
     return same >= 0 ? same : undefined;
   }
 
-  /** Read again in the form that it answered, which may no longer vote. */
+  /** Parses the sample again in the form that it answered, which may no longer vote. */
   #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
     if (paid.judged !== this.#question.judged) return new RedFlag('malformed', 'it answers another question');

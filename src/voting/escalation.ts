@@ -5,16 +5,16 @@ import type { Rung, VoteContext, VoteSettings } from './question.ts';
 
 export const VERIFIER = 'verifier';
 
-/** So many flags in a row are a sign that the step, not the sample, is at fault. */
+/** This many flags in a row suggest that the step, not the sample, is at fault. */
 const FLAG_STREAK = 5;
 
-/** The rungs of one step: who votes now, how much they may, and when the next ones take over. */
+/** The rungs of one step: who votes now, how many votes they have, and when the next rung takes over. */
 export class Ladder {
   readonly #settings: VoteSettings;
   readonly #rungs: readonly Rung[];
   readonly #reliability: (voter: number) => number;
   #rung = 0;
-  /** Draw with which the rung began. */
+  /** The draw with which the rung began. */
   #from = 0;
 
   constructor({ settings, rungs, roleRungs, voters, reliability = () => 1 }: VoteContext, role: string | undefined) {
@@ -24,14 +24,14 @@ export class Ladder {
     this.#rungs = ofRole ?? rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
   }
 
-  /** Of the present rung; undefined on the first. */
+  /** The name of the present rung; undefined on the first. */
   get name(): string | undefined {
     return this.#rung === 0 ? undefined : this.#rungs[this.#rung]!.name;
   }
   get isVerifierNext(): boolean {
     return this.#rungs[this.#rung + 1]?.name === VERIFIER;
   }
-  /** Whether the present rung is a verifier's: it is asked once, then the voters below it go on. */
+  /** Whether the present rung is a verifier's: it is asked once, then the voters below it continue. */
   get isVerifying(): boolean {
     return this.#rungs[this.#rung]!.name === VERIFIER;
   }
@@ -39,14 +39,14 @@ export class Ladder {
     return this.#settings.rule.limit * (this.#rung + 1);
   }
 
-  /** Who is asked with this draw, while the voters in `pending` have not been counted yet. */
+  /** Returns the voter of this draw, while the draws of the voters in `pending` have not been counted yet. */
   voterOf(draw: number, race: Race, pending: readonly number[]): number {
     const { voters } = this.#rungs[this.#rung]!;
     if (voters.length === 1) return voters[0]!;
     return race.next?.(voters, pending, this.#reliability) ?? voters[(draw - this.#from) % voters.length]!;
   }
 
-  /** A limit that is reached, or what is suspicious while there is a rung left. */
+  /** Returns the limit that is reached, or the reason for suspicion while another rung is left. */
   escalationReason(
     tally: Tally,
     needed: number,
@@ -55,7 +55,7 @@ export class Ladder {
     const { rule, isSuspicious = hasDissent } = this.#settings;
     if (flagged >= (rule.flagLimit ?? rule.limit) * (this.#rung + 1)) return 'flag-limit';
     if (tally.total + needed > this.votesAllowed) return 'vote-limit';
-    // Only the first rung gives way before its limits; those above have come to settle a contested step.
+    // Only the first rung gives way before its limits; the later ones are there to settle contested steps.
     if (this.#rung > 0 || this.#rungs.length === 1) return undefined;
     if (isSuspicious(tally)) return 'dissent';
     return flagsInRow >= FLAG_STREAK ? 'flags' : undefined;

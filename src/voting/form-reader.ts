@@ -5,7 +5,7 @@ import type { AskedForm, Question } from './question.ts';
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
   readonly #reader: Reader<Action>;
-  // Samples of one step mostly say the same: reading each text once makes the loop 1.8 times faster.
+  // Most samples of a step have the same text: parsing it only once makes the loop 1.8 times faster.
   #lastText: string | undefined;
   #lastVerdict: Valid<Action> | RedFlag | undefined;
 

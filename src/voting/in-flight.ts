@@ -8,7 +8,7 @@ export class InFlight {
   #reason: unknown;
   #isAborted = false;
 
-  /** @param parent whose abort is ours too */
+  /** @param parent its abort reaches these controllers as well */
   constructor(parent?: InFlight) {
     parent?.add(this);
   }
@@ -28,7 +28,7 @@ export class InFlight {
   }
 }
 
-/** Hands an abort on to every call in flight. */
+/** Forwards an abort to every call in flight. */
 export async function abortable<T>(
   signal: AbortSignal | undefined,
   work: (inFlight: InFlight) => Promise<T>,

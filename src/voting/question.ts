@@ -8,28 +8,31 @@ import type { Tally } from '../statistics/tally.ts';
 import type { Slots } from './draw-slots.ts';
 import type { InFlight } from './in-flight.ts';
 
-/** Who votes on a step, in turn; the first rung from the start, the next ones when the one before could not settle it. */
+/**
+ * The voters who take turns on a step. The first rung votes from the start, each later one when the one before could not settle
+ * the step.
+ */
 export interface Rung {
-  /** As in the journal: `variants`, `panel`, `verifier`. */
+  /** The name in the journal: `variants`, `panel`, `verifier`. */
   readonly name: string;
-  /** Indices of voter classes; of the verifier's rung those that go on where it settles nothing. */
+  /** Indices of voter classes; on the verifier's rung, those that continue where it settles nothing. */
   readonly voters: readonly number[];
 }
 
 /** One step as its vote sees it: what to ask, and how to judge the actions in the replies. */
 export interface Question<Action> extends Omit<Reader<Action>, 'parse'> {
   readonly stepIndex: number;
-  /** The step in one of its forms, by index. Asked for once, when the form is first needed. */
+  /** Returns the step in one of its forms, by index. It is called once a form, when the form is first needed. */
   readonly ask: (form: number) => AskedForm<Action>;
-  /** Whether an action is right: then it is the decision, without a vote. */
+  /** Whether an action is right. A right action is the decision, without a vote. */
   readonly verify?: (action: Action) => boolean | Promise<boolean>;
-  /** Key of the candidate that this asks a verifier about; undefined where it asks for votes. */
+  /** Key of the candidate that a verifier is asked about; undefined if the question asks for votes. */
   readonly judged?: string;
-  /** What a verifier is asked about an action. */
+  /** Returns the prompt that asks a verifier about an action. */
   readonly judge?: (action: Action) => AskedForm<boolean>;
-  /** Who is asked, by name; undefined: whoever votes on all steps. */
+  /** Name of the role that votes; undefined for the voters of all steps. */
   readonly role?: string;
-  /** Index of the form with this name; undefined where there is none. */
+  /** Returns the index of the form with this name; undefined if there is none. */
   readonly formNamed: (variant: string) => number | undefined;
 }
 
@@ -39,7 +42,7 @@ export interface AskedForm<Action> {
   readonly parse: (text: string) => Action;
 }
 
-/** Samples that share a model and a form of the prompt, and so their mistakes. */
+/** A class of samples that share a model and a form of the prompt, and therefore their mistakes. */
 export interface VoterClass {
   readonly sampler: Sampler;
   /** Index of the form. */
@@ -55,7 +58,7 @@ export interface VoteSettings {
   /** Temperature of all its later draws. */
   readonly temperature: number;
   readonly maxOutputTokens: number;
-  /** Whether votes contradict each other more than is to be expected; by default at the first dissent. */
+  /** Whether votes contradict each other more than expected. @default at the first dissent */
   readonly isSuspicious?: (tally: Tally) => boolean;
   /** Most draws in flight at once. */
   readonly maxConcurrency: number;
@@ -63,40 +66,40 @@ export interface VoteSettings {
 
 export interface VoteContext {
   readonly settings: VoteSettings;
-  /** All that may vote. */
+  /** All classes that may vote. */
   readonly voters: readonly VoterClass[];
-  /** By default one rung with all of them. */
+  /** @default one rung with all voter classes */
   readonly rungs?: readonly Rung[];
-  /** In their place at the steps of a role. */
+  /** Rungs that replace `rungs` at the steps of a role. */
   readonly roleRungs?: ReadonlyMap<string, readonly Rung[]>;
-  /** The model that is asked whether a candidate is right, where a rung is the verifier's. */
+  /** The model that judges candidates, if a rung is the verifier's. */
   readonly verifier?: Sampler;
-  /** What a voter is worth, by its record in this run, against what was known of it; 1 by default. */
+  /** The weight of a voter: its record in this run relative to what was known of it. @default 1 */
   readonly reliability?: (voter: number) => number;
   /** Called when a step goes to its next rung. */
   readonly onEscalation?: (escalation: Escalation) => void;
-  /** Called whenever another candidate leads by what has arrived, counted or not, and when others draw level with it. */
+  /** Called whenever the leader among the samples that have arrived changes, counted or not, and when a tie begins or ends. */
   readonly onLeader?: (candidate: string, action: unknown, isTied: boolean) => void;
-  /** Draws of the first round, where more than needed: the first to arrive is earlier, the surplus is paid all the same. */
+  /** Number of draws in the first round if more than needed: the first arrives earlier, but the surplus is paid for. */
   readonly firstDraws?: number;
   /** Called before each call of a model. */
   readonly onCall?: () => void;
-  /** Shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */
+  /** Slots shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */
   readonly slots?: Slots;
-  /** Aborts what the step still has in flight; see `InFlight`. */
+  /** Aborts the calls that the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
-  /** Called for each sample as it lands, before it is counted; `isRecorded` for one paid by an earlier execution. */
+  /** Called for each sample as it lands, before it is counted; `isRecorded` is set if an earlier execution paid for it. */
   readonly onSample: (sample: SampleEntry, isRecorded: boolean) => void;
 }
 
-/** What a vote took, decided or not. */
+/** The record of a vote, decided or not. */
 export interface VoteRecord {
   /** Votes by candidate key, strongest first. */
   readonly tally: readonly (readonly [candidate: string, votes: number])[];
   /** The same votes by voter class, in the same order; undefined where the first class alone voted. */
   readonly classVotes: readonly (readonly number[])[] | undefined;
-  /** What settled it, or tried to last, where it was not the first rung's votes: a rung, or `verify`. */
+  /** What settled it, or tried last, if not the votes of the first rung: the name of a rung, or `verify`. */
   readonly settledBy: string | undefined;
   /** Candidate of the first sample; undefined where that was flagged. */
   readonly firstVote: string | undefined;
@@ -114,7 +117,7 @@ export interface Decision<Action> extends VoteRecord {
   readonly action: Action;
 }
 
-/** The rule did not decide within its limits. Never resolved by a plurality. */
+/** The rule did not decide within its limits. A plurality never settles such a step. */
 export interface Undecided extends VoteRecord {
   readonly type: 'undecided';
   readonly code: 'vote-limit' | 'flag-limit';

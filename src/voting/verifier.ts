@@ -4,12 +4,12 @@ import { aheadByK } from '../statistics/stop-rules.ts';
 import { VERIFIER } from './escalation.ts';
 import type { AskedForm, Decision, Question, Undecided, VoteContext, VoterClass } from './question.ts';
 
-/** Most candidates of a step that a verifier is asked about; with more of them no opinion would be worth much. */
+/** Most candidates of a step that a verifier is asked about; with more of them its opinion would have little value. */
 const MAX_JUDGED = 5;
-/** Of the vote on each: a model that judges errs like one that answers. */
+/** The margin of the vote on each candidate: a model that judges makes mistakes like one that answers. */
 const VERIFIER_MARGIN = 3;
 
-/** A model is asked whether this action is right: yes or no, nothing else. */
+/** Asks a model whether this action is right: yes or no, nothing else. */
 export function judgeForm(process: AnyProcess, state: unknown, action: unknown): AskedForm<boolean> {
   const form = process.forms[0]!;
   const prompt = process.verification?.verifyPrompt?.(action, state) ?? defaultPrompt(process, state, action);
@@ -33,8 +33,8 @@ function parseVerdict(text: string): boolean {
 }
 
 /**
- * The key of the candidate that the verifier accepts alone: each is put to it in a vote of its own, yes or no. Undefined where
- * it accepts none, or more than one, or cannot decide about one; and where there is no verifier, or too much to judge.
+ * Returns the key of the only candidate that the verifier accepts. Each is put to it in a yes-or-no vote of its own. Undefined
+ * where it accepts none, or more than one, or cannot decide about one; and where there is no verifier, or too much to judge.
  * @param decide decides one such question by a vote
  */
 export async function acceptedAlone<Action>(
@@ -61,7 +61,7 @@ function judgement(stepIndex: number, judged: string, ask: () => AskedForm<boole
   return { stepIndex, judged, ask, formNamed: () => 0, key: (isRight) => (isRight ? 'yes' : 'no') };
 }
 
-/** The verifier votes alone, by a rule of its own. Nothing of it is a guess at the decision, and it is not escalated. */
+/** The verifier votes alone, by its own rule. Its votes are not used to guess the decision, and it does not escalate. */
 function judgementContext(context: VoteContext, verifier: VoterClass): VoteContext {
   const { settings, slots, inFlight, monotonicMs, onCall, onSample } = context;
   const rule = aheadByK({ margin: VERIFIER_MARGIN });

@@ -14,7 +14,7 @@ export class VoteCounts {
   readonly #voterCount: number;
   #flags: FlagCounts | undefined;
   #firstVote: string | undefined;
-  /** Made when a second class votes: mostly one class decides a step, and a map a step is dear. */
+  /** Made only when a second class votes: usually one class decides a step, and a map for every step is expensive. */
   #classVotes: Map<string, number[]> | undefined;
   #inputTokens = 0;
   #outputTokens = 0;
@@ -45,7 +45,7 @@ export class VoteCounts {
     this.#race.record(candidate, voter);
   }
 
-  /** A verifier's vote on one candidate: it is paid for, and its flags are told, but it adds no vote. */
+  /** Counts a verifier's vote on one candidate: its cost and flags are counted, but it adds no vote. */
   addJudgement({ samples, flags, inputTokens, outputTokens, costUsd }: VoteRecord): void {
     this.samples += samples;
     this.#addUsage(inputTokens, outputTokens, costUsd);
@@ -85,7 +85,7 @@ export class VoteCounts {
     this.#costUsd = addUsd(this.#costUsd, costUsd);
   }
 
-  /** To be called before the race has counted the vote. */
+  /** Must be called before the race has counted the vote. */
   #addClassVote(candidate: string, voter: number): void {
     if (this.#classVotes === undefined) {
       if (voter === 0) return;

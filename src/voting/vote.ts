@@ -15,13 +15,13 @@ import { VoteCounts } from './vote-counts.ts';
  *
  * - Exactly `needed()` draws are in flight, the least number of agreeing votes that would decide, so that no draw is
  *   wasted (bounded by `maxConcurrency`).
- * - Draw by draw the voter classes of the present rung take turns. A step that they cannot settle, or contest, goes on
- *   with the next rung, which may give as many votes again; what was voted so far counts on.
+ * - Draw by draw the voter classes of the present rung take turns. A step that they cannot settle, or contest, moves
+ *   to the next rung, which may give as many votes again; earlier votes still count.
  * - Samples are counted in the order in which they were asked for, not in which they arrive: the decision is a function
  *   of the draws alone, and fast answers are not favoured.
  * - `recorded` are draws that an earlier execution paid for; they are counted, not drawn again.
  * - A verifier gives each candidate a yes-or-no vote of its own: where it accepts one and rejects all others, that one is the
- *   decision; otherwise the votes go on.
+ *   decision; otherwise the voting continues.
  *
  * @throws {ModelError} when a draw finally fails; the others in flight are aborted, landed ones have been reported.
  */
@@ -37,7 +37,7 @@ class StepVote<Action> {
   readonly #question: Question<Action>;
   readonly #context: VoteContext;
   readonly #recorded: readonly SampleEntry[];
-  /** Of the draws of the step, those of its verifier included. */
+  /** Number of the step's next draw; the verifier's draws are numbered too. */
   readonly #numbers: { next: number };
   readonly #startMs: number;
   readonly #race: Race;
@@ -67,7 +67,7 @@ class StepVote<Action> {
     this.#arrivals = context.onLeader && new Arrivals(context.onLeader);
   }
 
-  /** The loop: ask, count what comes next, until the rule decides or nobody is left to ask. */
+  /** The loop: ask, count the next sample, until the rule decides or no voter is left to ask. */
   async decide(): Promise<Decision<Action> | Undecided> {
     const [counts, queue] = [this.#counts, this.#queue];
     try {
@@ -97,7 +97,7 @@ class StepVote<Action> {
     }
   }
 
-  /** Brings as many draws in flight as are needed; or says why the present rung is to give way. */
+  /** Starts as many draws as are needed, or returns why the present rung must give way. */
   #ask(): EscalationReason | undefined {
     const { firstDraws = 0, settings } = this.#context;
     const [race, counts, ladder, queue] = [this.#race, this.#counts, this.#ladder, this.#queue];
@@ -105,7 +105,7 @@ class StepVote<Action> {
     const needed = this.#question.verify === undefined ? race.needed(queue.voterAt, ladder.votesAllowed) : 1;
     const reason = ladder.escalationReason(race.tally, needed, counts);
     if (reason !== undefined) {
-      // What is in flight is paid for: it is counted before a verifier is asked, and may make that needless.
+      // Draws in flight are paid for: they are counted before a verifier is asked, and may make the verifier unnecessary.
       return ladder.isVerifierNext && queue.length > 0 ? undefined : reason;
     }
     const isFirstRound = counts.samples === 0 && ladder.name === undefined;
@@ -127,7 +127,7 @@ class StepVote<Action> {
     return winner === undefined ? undefined : this.#decided(winner);
   }
 
-  /** The first action that is found right is the decision; a wrong one is no vote. */
+  /** The first action that passes the check is the decision; a wrong action is no vote. */
   async #verify(valid: Valid<Action>, voter: number): Promise<Decision<Action> | undefined> {
     if (!(await this.#question.verify!(valid.action))) {
       this.#counts.addFlag('refuted');
@@ -137,7 +137,7 @@ class StepVote<Action> {
     return { type: 'decided', action: valid.action, ...this.#record(), settledBy: 'verify' };
   }
 
-  /** Hands the step on to the next rung. @returns whether there is one */
+  /** Moves the step to the next rung. @returns whether there is one */
   #climb(reason: EscalationReason): boolean {
     const ladder = this.#ladder;
     if (!ladder.climb(this.#numbers.next)) return false;
@@ -147,7 +147,7 @@ class StepVote<Action> {
     return true;
   }
 
-  /** On the rung of a verifier: the decision, if it accepts one candidate alone. */
+  /** On a verifier's rung, returns the decision if the verifier accepts exactly one candidate. */
   async #judge(): Promise<Decision<Action> | undefined> {
     if (!this.#ladder.isVerifying) return undefined;
     const candidates = this.#race.tally.entries().map(([key]) => ({ key, action: this.#actions.get(key)! }));
@@ -164,7 +164,7 @@ class StepVote<Action> {
   }
 
   #undecided(reason: EscalationReason): Undecided {
-    // The last rung gives way at a limit alone.
+    // The last rung gives way only at a limit.
     return { type: 'undecided', code: reason === 'flag-limit' ? reason : 'vote-limit', ...this.#record() };
   }
 
