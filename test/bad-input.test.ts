@@ -304,7 +304,7 @@ describe('a server', { concurrency }, () => {
     {
       what: '429',
       mood: fails(429, JSON.stringify({ error: { message: 'slow down' } })),
-      message: /HTTP 429 with "slow down": lower --max-concurrency if this goes on\./,
+      message: /HTTP 429 with "slow down": lower --max-concurrency if this continues\./,
     },
     {
       what: '500',

@@ -35,7 +35,7 @@ type HttpCall = StartedCall<HttpReply>;
 
 /**
  * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` if none came, and with the
-   *
+ *
  * reason of an abort.
  */
 export type HttpPost = (body: string) => HttpCall;

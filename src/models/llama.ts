@@ -161,7 +161,7 @@ async function load(library: LlamaCpp, file: string) {
       const type = model.fileInfo.metadata.tokenizer?.chat_template === undefined ? 'auto' : 'jinjaTemplate';
       const wrapper = library.resolveChatWrapper(model, { type });
       // All threads spin until the slowest one is done: without a spare core, any other load slows each token down
-  // many
+      // many
       // times over.
       const threads = Math.max(1, llama.cpuMathCores - 1);
       const context = await model.createContext({ contextSize: { max: MAX_CONTEXT_TOKENS }, threads });

@@ -96,7 +96,9 @@ function checkBaseUrl(text: string): string {
   }
   // The URL is neither repeated in the message nor journaled, because it may contain a secret.
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new UsageError(`${expected}, got one with a user, password, query or fragment: set the key in the environment.`);
+    throw new UsageError(
+      `${expected}, got one with a user, password, query or fragment: set the key in the environment.`,
+    );
   }
   return text;
 }
