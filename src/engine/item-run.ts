@@ -35,7 +35,7 @@ interface GivenUp {
 
 /** An item with its start state, or the reason why it cannot start. */
 type Prepared = { readonly item: Item } & (
-  | { readonly start: unknown; readonly steps: number | undefined }
+  | { readonly start: MapState; readonly steps: number | undefined }
   | { readonly refusal: string }
 );
 
@@ -132,7 +132,7 @@ export class Mapping implements ItemsOfRun {
       const { value, done } = await this.#items.next();
       if (done) this.#isAtEnd = true;
       // Items that were reported before are skipped.
-      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value));
+      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value, this.#read - 1));
     }
   }
 
@@ -263,7 +263,7 @@ export class Mapping implements ItemsOfRun {
     }
   }
 
-  async #prepare(item: Item): Promise<Prepared> {
+  async #prepare(item: Item, index: number): Promise<Prepared> {
     const process = this.#of;
     if (item.refusal !== undefined) return { item, refusal: item.refusal };
     try {
@@ -272,7 +272,8 @@ export class Mapping implements ItemsOfRun {
       candidateKey(start);
       if (process.isDone(start))
         return { item, refusal: 'there is nothing to decide: the process is done at its start' };
-      return { item, start, steps: process.steps?.(input) };
+      // One object for all callers: `Lookahead` recognises the vote that it began ahead by this identity.
+      return { item, start: { index, step: 0, inner: start }, steps: process.steps?.(input) };
     } catch (thrown) {
       // A mistake in the process affects every item.
       if (thrown instanceof ProcessError) throw thrown;
@@ -302,7 +303,7 @@ export class Mapping implements ItemsOfRun {
       if (prepared === undefined) {
         return this.#isAtEnd && at >= this.#read ? { index: at, step: 0, inner: null } : undefined;
       }
-      if ('start' in prepared) return { index: at, step: 0, inner: prepared.start };
+      if ('start' in prepared) return prepared.start;
     }
   }
 

@@ -71,7 +71,7 @@ export class Lookahead<State, Action> {
         return next === undefined || this.#basisOf(next) === undefined ? undefined : next;
       },
       mayStart: () => this.#wasted <= maxWaste * Math.max(this.#calls, MIN_CALLS),
-      isOn: ({ basis }, state) => basis !== undefined && basis === this.#basisOf(state),
+      isOn: (vote, state) => vote.basis !== undefined && (vote.state === state || vote.basis === this.#basisOf(state)),
     });
   }
 

@@ -54,7 +54,12 @@ export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
       interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS, throwOnMaxRedirect: true }),
     ),
     url,
-    headers: { ...headers, 'accept-encoding': 'identity' },
+    request: {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'POST',
+      headers: { ...headers, 'accept-encoding': 'identity' },
+    },
   };
   return (body) => new Exchange(route, body);
 }
@@ -72,7 +77,8 @@ interface Route {
   readonly direct: Dispatcher;
   readonly following: Dispatcher;
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  /** All of a call but its body. */
+  readonly request: Dispatcher.DispatchOptions;
 }
 
 const OPTIONS = {
@@ -115,9 +121,7 @@ class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   }
 
   #send(dispatcher: Dispatcher): void {
-    const { url, headers } = this.#route;
-    const path = url.pathname + url.search;
-    dispatcher.dispatch({ origin: url.origin, path, method: 'POST', headers, body: this.#body }, this);
+    dispatcher.dispatch({ ...this.#route.request, body: this.#body }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

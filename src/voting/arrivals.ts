@@ -9,6 +9,7 @@ import type { VoteContext } from './question.ts';
 export class Arrivals<Action> {
   readonly #onLeader: NonNullable<VoteContext['onLeader']>;
   readonly #votes = new Map<string, number>();
+  #most = 0;
   #leader: { readonly key: string; readonly action: Action } | undefined;
   #isTied = false;
 
@@ -20,12 +21,14 @@ export class Arrivals<Action> {
   add(landed: Landed<Action> | Failed): void {
     if ('failure' in landed || landed.verdict instanceof RedFlag) return;
     const { key, action } = landed.verdict;
-    this.#votes.set(key, (this.#votes.get(key) ?? 0) + 1);
-    const most = Math.max(...this.#votes.values());
-    const strongest = [...this.#votes].flatMap(([candidate, votes]) => (votes === most ? [candidate] : []));
-    const isTied = strongest.length > 1;
+    const votes = (this.#votes.get(key) ?? 0) + 1;
+    this.#votes.set(key, votes);
+    // A candidate behind the strongest changes nothing, one that draws level makes a tie, one that passes it leads.
+    if (votes < this.#most) return;
+    const isTied = votes === this.#most;
+    this.#most = votes;
     // During a tie the previous leader stays; only the candidate that has just arrived can take the lead.
-    const leader = isTied || strongest[0] === this.#leader?.key ? this.#leader! : { key, action };
+    const leader = isTied || key === this.#leader?.key ? this.#leader! : { key, action };
     if (leader === this.#leader && isTied === this.#isTied) return;
     this.#leader = leader;
     this.#isTied = isTied;

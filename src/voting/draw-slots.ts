@@ -7,19 +7,22 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Resolves when a slot is free, with a function that releases it; rejects with the signal's reason. */
-  async take(rank: number, signal: AbortSignal): Promise<() => void> {
+  /**
+   * Takes a slot, which `giveBack` returns. The result is undefined where one is free at once, as is mostly the case.
+   * @throws the signal's reason when aborted.
+   */
+  take(rank: number, signal: AbortSignal): Promise<void> | undefined {
     signal.throwIfAborted();
-    if (this.#free > 0) this.#free--;
-    else await this.#wait(rank, signal);
-    let isTaken = true;
-    return () => {
-      if (!isTaken) return;
-      isTaken = false;
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next.start();
-    };
+    if (this.#free === 0) return this.#wait(rank, signal);
+    this.#free--;
+    return undefined;
+  }
+
+  /** To be called once for each slot that was taken. */
+  giveBack(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next.start();
   }
 
   #wait(rank: number, signal: AbortSignal): Promise<void> {

@@ -65,15 +65,19 @@ export class Draws<Action> {
       );
       this.#open.push(draw);
       let reply: Sample;
-      let release: (() => void) | undefined;
+      let isTaken = false;
       try {
-        // An await is avoided where none is needed: a synchronous model makes hundreds of thousands of draws a second.
-        if (slots !== undefined) release = await slots.take(this.#question.stepIndex, draw.signal);
+        if (slots !== undefined) {
+          const waiting = slots.take(this.#question.stepIndex, draw.signal);
+          // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
+          if (waiting !== undefined) await waiting;
+          isTaken = true;
+        }
         onCall?.();
         reply = await sampler.sample(draw);
       } finally {
         draw.settle();
-        release?.();
+        if (isTaken) slots!.giveBack();
       }
       const verdict = flagSample(reply, maxOutputTokens) ?? reader.read(reply.text);
       const sample = this.#entry(draw, reply, verdict, asked);
