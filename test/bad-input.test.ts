@@ -1,4 +1,4 @@
-// Proves of the command line, in processes of its own: whatever it is given, it answers with one sentence on stderr (what
+// Proves of the command line: whatever it is given, it answers with one sentence on stderr (what
 // was expected, what came, what to do) and the right exit code, without a stack trace; nothing durable is lost: once the
 // cause is mended, the run goes on and ends as if nothing had been, without paying twice (J6); no key reaches output or
 // journal (J9); what a model or a server sends neither stops a run nor commands the terminal.

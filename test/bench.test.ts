@@ -1,11 +1,11 @@
-// Proves of `mdap bench`, in processes of its own: killed with SIGKILL again and again, the same command ends with the figures
+// Proves of `mdap bench`: killed with SIGKILL again and again, the same command ends with the figures
 // of one that was not, and no call is paid twice but those in flight; a budget pauses it, and says how to go on; --json is one
 // document and nothing else; what cannot be asked for is refused before anything is written.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { mdap, tempFolder } from './fixtures/cli-child.ts';
+import { mdap, mdapProcess, tempFolder } from './fixtures/cli-child.ts';
 
 const BENCH = ['bench', 'add-count,hanoi', '--model', 'simulated:p=0.95,v=0.95,perStep=1', '--steps', '5,12'];
 const METHODS = ['--methods', 'one-call,chat@window=2,k=2,self-consistency@n=3,mdap@k=2'];
@@ -32,7 +32,7 @@ describe('bench', { concurrency: 2 }, () => {
     let kills = 0;
     for (let goal = 15; kills < 2; goal += 15) {
       let timer: NodeJS.Timeout | undefined;
-      const { code } = await mdap(args, {
+      const { code } = await mdapProcess(args, {
         cwd: broken,
         onStart: (child) => {
           timer = setInterval(() => {

@@ -1,4 +1,4 @@
-// Proves of the command line, in processes of its own: its contract (names of the options, fields of the JSON documents,
+// Proves of the command line: its contract (names of the options, fields of the JSON documents,
 // exit codes 0, 1 and 3; 2 is in bad-input.test.ts); that a run paused by a limit or a signal goes on to the result of an
 // uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises; that all of
 // it works where the package is installed.
@@ -8,7 +8,7 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { COMMANDS } from '../src/cli/commands.ts';
-import { type Ended, fixture, mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
+import { type Ended, fixture, mdap, mdapProcess, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
 import { counts, startChatServer } from './fixtures/cli-server.ts';
 
 const concurrency = 2;
@@ -74,7 +74,7 @@ describe('run', { concurrency }, () => {
     const args = ['run', 'hanoi', '--model', 'simulated', '--json', '--input'];
     const [fromFile, fromStdin] = await Promise.all([
       mdap([...args, '@input.json', '--journal', 'a.db'], { cwd }),
-      mdap([...args, '@-', '--journal', 'b.db'], { cwd, stdin: '{"disks": 4}' }),
+      mdapProcess([...args, '@-', '--journal', 'b.db'], { cwd, stdin: '{"disks": 4}' }),
     ]);
     assert.deepEqual([parse(fromFile).steps, parse(fromStdin).steps], [7, 15]);
   });
@@ -180,7 +180,7 @@ describe('a run that is paused', { concurrency }, () => {
         '--base-url',
         server.baseUrl,
       ];
-      const paused = await mdap([...args, '--run-id', 'r'], {
+      const paused = await mdapProcess([...args, '--run-id', 'r'], {
         cwd,
         onStart: (started) => {
           child = started;
@@ -206,7 +206,7 @@ describe('a run that is paused', { concurrency }, () => {
     };
     withEffect(hanging);
     const args = ['run', './process.ts', '--input', '{"from":2}', '--model', 'simulated', '--run-id', 'r'];
-    const left = await mdap(args, {
+    const left = await mdapProcess(args, {
       cwd,
       onStart: (child) => {
         child.stderr?.once('data', () => {
@@ -228,13 +228,13 @@ describe('a run that is paused', { concurrency }, () => {
     const args = ['run', './process.ts', '--input', '{"from":3}', '--model', 'm', '--base-url', server.baseUrl];
     assert.equal((await mdap([...args, '--run-id', 'r', '--max-steps', '1'], { cwd })).code, 3);
     writeFileSync(file, readFileSync(file, 'utf8').replace('What is', 'Say what is'));
-    const refused = await mdap(['resume', 'r'], { cwd });
+    const refused = await mdapProcess(['resume', 'r'], { cwd });
     assert.equal(refused.code, 1);
     assert.match(
       refused.stderr,
       /^mdap: process "countdown" changed since run "r" .*"What is 3.* is "Say what .*--accept-change\.\n$/,
     );
-    assert.equal(parse(await mdap(['resume', 'r', '--accept-change', '--json'], { cwd })).status, 'done');
+    assert.equal(parse(await mdapProcess(['resume', 'r', '--accept-change', '--json'], { cwd })).status, 'done');
     const { notes } = parse(await mdap(['inspect', 'r', '--json'], { cwd }));
     assert.ok(notes.some(({ code }: { code: string }) => code === 'change-accepted'));
   });
@@ -243,7 +243,7 @@ describe('a run that is paused', { concurrency }, () => {
     const cwd = tempFolder(t);
     let second: Promise<Ended> | undefined;
     const server = await startChatServer(t, async (response, prompt) => {
-      second ??= mdap(['resume', 'r'], { cwd });
+      second ??= mdapProcess(['resume', 'r'], { cwd });
       await second;
       counts(response, prompt);
     });

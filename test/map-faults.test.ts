@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../src/core/random.ts';
 import { systemClock } from '../src/defaults.ts';
 import { type OpenAiServer, type OpenAiServerOptions, openAiServer } from '../src/testing/openai-server.ts';
-import { mdap, tempFolder } from './fixtures/cli-child.ts';
+import { mdapProcess, tempFolder } from './fixtures/cli-child.ts';
 
 const AT_ONCE = 8;
 /** Few that hold up all others for a second, or one for half a second. */
@@ -192,7 +192,7 @@ class Bills {
       ...limits,
       '--json',
     ];
-    return mdap([...args, ...(options.options ?? [])], {
+    return mdapProcess([...args, ...(options.options ?? [])], {
       cwd: this.#folder,
       environment: { MDAP_API_KEY: key },
       onStart: (started) => {

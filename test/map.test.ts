@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { createRandom } from '../src/core/random.ts';
 import { amount } from './effort.ts';
-import { type Ended, mdap, tempFolder } from './fixtures/cli-child.ts';
+import { type Ended, mdap, mdapProcess, tempFolder } from './fixtures/cli-child.ts';
 
 const concurrency = 2;
 const SCHEMA = ['--schema', '{"name":"string","total":"number"}'];
@@ -46,7 +46,7 @@ async function killed(args: readonly string[], cwd: string, bytes: number): Prom
   const file = join(cwd, 'out.jsonl');
   const before = sizeOf(file);
   let timer: NodeJS.Timeout | undefined;
-  const ended = await mdap(args, {
+  const ended = await mdapProcess(args, {
     cwd,
     onStart: (child) => {
       timer = setInterval(() => {
@@ -111,7 +111,7 @@ describe('map', { concurrency }, () => {
     const cwd = tempFolder(t);
     writeFileSync(join(cwd, 'items.jsonl'), itemLines(300));
     const args = [...EXTRACT, ...FILES, '--model', 'simulated:latencyMs=20'];
-    const paused = await mdap(args, {
+    const paused = await mdapProcess(args, {
       cwd,
       onStart: (child) => {
         const timer = setInterval(() => {
@@ -199,7 +199,10 @@ describe('map', { concurrency }, () => {
     const cwd = tempFolder(t);
     const files = ['--input', '-', '--output', 'out.jsonl', '--with', '{"digits":2}', '--json'];
     const stdin = '{"seed":1}\n{"seed":2}\n{"seed":-1}\n';
-    const { code, stdout, stderr } = await mdap(['map', 'add', ...files, '--model', 'simulated'], { cwd, stdin });
+    const { code, stdout, stderr } = await mdapProcess(['map', 'add', ...files, '--model', 'simulated'], {
+      cwd,
+      stdin,
+    });
     assert.equal(code, 0, stderr);
     const { items, steps, wrongSteps } = JSON.parse(stdout);
     assert.deepEqual([items, wrongSteps], [{ done: 2, undecided: 0, invalid: 1 }, 0]);

@@ -1,11 +1,11 @@
-// Proves of `mdap rehearse`, in processes of its own: the command that it prints works against it, through latency, limits
+// Proves of `mdap rehearse`: the command that it prints works against it, through latency, limits
 // and faults; Ctrl-C ends it with what it was asked; what it cannot serve it refuses at once.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
+import { mdap, mdapProcess, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
 
 const SERVED = ['rehearse', 'hanoi', '--input', '{"disks":4}', '--model', 'simulated:p=0.97,v=0.95,seed=2'];
 
@@ -16,7 +16,7 @@ describe('rehearse', () => {
     let server: ChildProcess | undefined;
     let told = '';
     const args = ['--faults', '500=0.02,half=0.02', '--latency-ms', '1', '--requests-per-minute', '6000', '--json'];
-    const served = mdap([...SERVED, ...args], {
+    const served = mdapProcess([...SERVED, ...args], {
       cwd,
       onStart: (child) => {
         server = child;
@@ -52,7 +52,7 @@ describe('rehearse', () => {
   it('prints a command that can be given, whatever its own was', async (t) => {
     const priced = [...SERVED.slice(0, 3), '@-', '--model', 'simulated:inputUsdPerMTok=0.5,outputUsdPerMTok=2'];
     const stdin = ' {"disks" : 4}';
-    const { stderr } = await mdap([...priced, '--for-seconds', '0'], { cwd: tempFolder(t), stdin });
+    const { stderr } = await mdapProcess([...priced, '--for-seconds', '0'], { cwd: tempFolder(t), stdin });
     assert.match(
       stderr,
       / {2}mdap run hanoi --input '\{"disks":4\}' --base-url \S+ --model rehearsal --price 0\.5,2\n/,

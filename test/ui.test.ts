@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
-import { mdap, tempFolder } from './fixtures/cli-child.ts';
+import { mdap, mdapProcess, tempFolder } from './fixtures/cli-child.ts';
 
 /** Runs `mdap ui` until what is to be done at its address is done. */
 async function ui(cwd: string, args: readonly string[], work: (url: URL) => Promise<void>) {
   let failure: unknown;
-  const ended = await mdap(['ui', ...args], {
+  const ended = await mdapProcess(['ui', ...args], {
     cwd,
     onStart: (child) => {
       child.stdout!.once('data', (line: string) => {

@@ -1,4 +1,4 @@
-// Proves of `mdap calibrate`, in processes of its own: it draws again where a vote was wrong, and says so; a panel is measured
+// Proves of `mdap calibrate`: it draws again where a vote was wrong, and says so; a panel is measured
 // beside the model, its voters named by model, a price that is not known said; `mdap run` finds what was written, also with
 // --k auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older format is refused with what to do.
 import assert from 'node:assert/strict';

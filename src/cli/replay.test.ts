@@ -1,11 +1,11 @@
-// Proves of `mdap replay`, in processes of its own: it finds the run by its id and the process by its source; its table and
+// Proves of `mdap replay`: it finds the run by its id and the process by its source; its table and
 // its JSON say the same; what it tells its reader to do works; usage errors end with 2, a changed process with 1; the journal
 // is left as it was.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fixture, mdap, tempFolder } from '../../test/fixtures/cli-child.ts';
+import { fixture, mdap, mdapProcess, tempFolder } from '../../test/fixtures/cli-child.ts';
 
 const HANOI = ['run', 'hanoi', '--input', '{"disks":5}', '--run-id', 'r'];
 
@@ -85,13 +85,13 @@ describe('replay', { concurrency: 2 }, () => {
     const args = ['run', './process.ts', '--input', '{"from":3}', '--model', 'simulated', '--run-id', 'r'];
     assert.equal((await mdap([...args, '--record', 'all'], { cwd })).code, 0);
     writeFileSync(file, text.replace("version: '1'", "version: '2'"));
-    const refused = await mdap(['replay', 'r'], { cwd });
+    const refused = await mdapProcess(['replay', 'r'], { cwd });
     assert.equal(refused.code, 1);
     assert.match(
       refused.stderr,
       /^mdap: process "countdown" changed since run "r": version was "1", is "2"\. .*--accept-/,
     );
-    const { code, stdout } = await mdap(['replay', 'r', '--accept-change'], { cwd });
+    const { code, stdout } = await mdapProcess(['replay', 'r', '--accept-change'], { cwd });
     assert.equal(code, 0);
     assert.match(stdout, /\ndecisions: 3 the same, 0 other/);
   });
