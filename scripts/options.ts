@@ -3,7 +3,7 @@
 // editors show. A test says when they are out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { flagName, hasFlag } from '../src/cli/flag-names.ts';
+import { flagName, hasFlag } from '../src/options/flag-names.ts';
 import { GROUPS, type Option, type Options } from '../src/options/option.ts';
 import { OPTIONS, RUN_OPTIONS } from '../src/options/verbs.ts';
 

@@ -79,14 +79,16 @@ const FIELDS = ['prompt', 'parse', 'schema', 'check', 'key'];
 function checkQuestion(question: object): void {
   const { prompt, parse, schema }: { prompt?: unknown; parse?: unknown; schema?: unknown } = question ?? {};
   const unknown = Object.keys(question ?? {}).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined) throw new UsageError(`question: ${describeUnknown('field', unknown, FIELDS)}`);
+  if (unknown !== undefined)
+    throw new UsageError(`${describeUnknown('field', unknown, FIELDS)}`, { option: 'question' });
   if (typeof prompt !== 'string' && typeof (prompt as Prompt | undefined)?.user !== 'string') {
-    throw new UsageError('question: expected `prompt`, a text or { system, user }.');
+    throw new UsageError('expected `prompt`, a text or { system, user }.', { option: 'question' });
   }
   if ((parse === undefined) === (schema === undefined)) {
     const got = parse === undefined ? 'neither' : 'both';
     throw new UsageError(
-      `question: expected one of \`parse\` (a function that reads the reply) and \`schema\` (of a reply that is JSON), got ${got}.`,
+      `expected one of \`parse\` (a function that reads the reply) and \`schema\` (of a reply that is JSON), got ${got}.`,
+      { option: 'question' },
     );
   }
 }

@@ -160,6 +160,7 @@ function isIterable(inputs: unknown): inputs is Iterable<unknown> | AsyncIterabl
 
 function notIterable(inputs: unknown): UsageError {
   return new UsageError(
-    `inputs: expected an array or another iterable of inputs, got ${inputs === null ? 'null' : `a ${typeof inputs}`}.`,
+    `expected an array or another iterable of inputs, got ${inputs === null ? 'null' : `a ${typeof inputs}`}.`,
+    { option: 'inputs' },
   );
 }

@@ -88,7 +88,8 @@ function requireProduct(problem: string, { answer }: Pick<SolveOracle, 'answer'>
     answer(problem);
   } catch {
     throw new UsageError(
-      'problem: a simulated model can solve products alone, as in "Multiply 12345 by 67890.": ask a real one.',
+      'a simulated model can solve products alone, as in "Multiply 12345 by 67890.": ask a real one.',
+      { option: 'problem' },
     );
   }
 }

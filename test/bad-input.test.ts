@@ -43,12 +43,12 @@ describe('a call that cannot be meant', { concurrency }, () => {
       what: 'an unknown process',
       args: ['run', 'hanio', ...SIMULATED],
       message:
-        /process: expected one of hanoi, .*, or the path of a \.ts or \.js module or of a plan \(\.json\), got "hanio"\./,
+        /mdap: <process>: expected one of hanoi, .*, or the path of a \.ts or \.js module or of a plan \(\.json\), got "hanio"\./,
     },
     {
       what: 'a module that is not there',
       args: ['run', './none.ts', ...SIMULATED],
-      message: /process: expected an existing module, got "\.\/none\.ts"\./,
+      message: /mdap: <process>: expected an existing module, got "\.\/none\.ts"\./,
     },
     {
       what: 'a module that exports no process',
@@ -66,7 +66,7 @@ describe('a call that cannot be meant', { concurrency }, () => {
       what: 'a module with a syntax error',
       args: ['run', ...OWN],
       files: module('const one = 1;\nexport default {{{'),
-      message: /process: \S+process\.ts:2 cannot be loaded: Unexpected token/,
+      message: /mdap: <process>: \S+process\.ts:2 cannot be loaded: Unexpected token/,
     },
     {
       what: 'a module that throws',

@@ -47,6 +47,25 @@ it('the library has no flags in its messages', () => {
   assert.ok(flags.has('--max-votes') && textsIn(`throw new Error('try --max-votes');`)[0]!.includes('--max-votes'));
 });
 
+it('no message begins with an option, an argument or a command: errors have its name as a field', () => {
+  const names = [OPTIONS.run, ...COMMANDS.map(({ options }) => options)].flatMap((table) => Object.keys(table));
+  const known = new Set([
+    ...names,
+    ...names.map(flagLike),
+    ...COMMANDS.flatMap(({ name, arguments: given }) => [name, ...given.map((argument) => argument.name)]),
+    ...['file', 'cursor', 'body', 'query', 'step', 'answer', 'question', 'inputs', 'draw'],
+  ]);
+  const prefixes = (source: string) =>
+    [...source.matchAll(/\bUsageError\(\s*['"`]([\w-]+)(?:, --[\w-]+)*: /g)]
+      .map(([, name]) => name!)
+      .filter((name) => known.has(name));
+  const found = globSync('src/**/*.ts', { cwd: ROOT })
+    .filter((path) => !path.endsWith('.test.ts'))
+    .flatMap((path) => prefixes(readFileSync(join(ROOT, path), 'utf8')).map((name) => `${path}: ${name}`));
+  assert.deepEqual(found, []);
+  assert.deepEqual(prefixes(`new UsageError('--out: no') new UsageError(\n"steps: no")`), ['--out', 'steps']);
+});
+
 it('the options that its messages name exist', () => {
   const known = new Set(
     [OPTIONS, ...COMMANDS.map(({ options }) => ({ options }))].flatMap((tables) =>

@@ -1,7 +1,7 @@
 import type { BenchReport } from '../bench.ts';
 import type { Cell } from '../comparison/figures.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { errors, outcomes, showMeasure } from './bench-tables.ts';
-import { withFlags } from './flag-names.ts';
 import { html, type Markup } from './markup.ts';
 import { lineChart, rowChart } from './report-charts.ts';
 import { code, figure, page, section, showPercent, table } from './report-layout.ts';

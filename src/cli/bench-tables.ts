@@ -1,6 +1,6 @@
 import type { BenchReport } from '../bench.ts';
 import { type Cell, type Measure, SINGLE } from '../comparison/figures.ts';
-import { withFlags } from './flag-names.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { plural, printable, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
 /** The report for a terminal: what was right at which price, and for the largest size where errors come from. */

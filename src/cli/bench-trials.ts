@@ -48,7 +48,8 @@ export class TrialFile {
         return JSON.parse(line);
       } catch (thrown) {
         throw new UsageError(
-          `--out: line ${i + 1} of ${this.#file} is no JSON (${messageOf(thrown)}): take it out, or give another --out.`,
+          `line ${i + 1} of ${this.#file} is no JSON (${messageOf(thrown)}): take it out, or give another --out.`,
+          { option: 'out' },
         );
       }
     });
@@ -69,13 +70,16 @@ export class TrialFile {
 
 function requireSame(file: string, head: Json, identity: BenchIdentity): void {
   if (head?.bench !== 1) {
-    throw new UsageError(`--out: expected ${file} to be of a bench, it is something else: give another --out.`);
+    throw new UsageError(`expected ${file} to be of a bench, it is something else: give another --out.`, {
+      option: 'out',
+    });
   }
   for (const [name, is] of Object.entries(identity)) {
     if (candidateKey(head[name] ?? null) === candidateKey(is ?? null)) continue;
     throw new UsageError(
-      `--out: ${file} is of another ${name} (${JSON.stringify(head[name] ?? null)}, now ${JSON.stringify(is ?? null)}): ` +
+      `${file} is of another ${name} (${JSON.stringify(head[name] ?? null)}, now ${JSON.stringify(is ?? null)}): ` +
         'give another --out, or the same options to go on.',
+      { option: 'out' },
     );
   }
 }

@@ -38,7 +38,9 @@ export async function benchCommand(suite: string, flags: BenchFlags): Promise<nu
   const { methods: names = USUAL_METHODS, sizes, steps, input, out = defaultFolder(suite), json } = flags;
   requireModel(flags);
   if (sizes !== undefined && steps !== undefined) {
-    throw new UsageError('--steps: expected --sizes or --steps, got both: sizes are chosen by the steps, or given.');
+    throw new UsageError('expected --sizes or --steps, got both: sizes are chosen by the steps, or given.', {
+      option: 'steps',
+    });
   }
   // Before anything is written or loaded
   const methods = names.map((name) => (typeof name === 'string' ? methodByName(name) : name));
@@ -81,9 +83,9 @@ async function tasksOf(suite: string, flags: Pick<BenchFlags, 'input' | 'sizes' 
   const names =
     suite === 'all' ? Object.keys(BUILT_IN_PROCESSES).filter((name) => !ABLATIONS.has(name)) : suite.split(',');
   if (flags.input !== undefined && names.length > 1) {
-    throw new UsageError(
-      '--input: expected one process for it, got several: leave it away, or compare them one by one.',
-    );
+    throw new UsageError('expected one process for it, got several: omit it, or compare them one by one.', {
+      option: 'input',
+    });
   }
   for (const name of names) {
     const { process: definition, exampleInput } = await loadProcess(name);
@@ -91,8 +93,9 @@ async function tasksOf(suite: string, flags: Pick<BenchFlags, 'input' | 'sizes' 
     if (template === undefined) {
       if (suite === 'all') continue;
       throw new UsageError(
-        `--input: process ${JSON.stringify(name)} needs one that says where its size goes, as --input '{"digits":"SIZE","seed":"SEED"}'` +
+        `process ${JSON.stringify(name)} needs one that says where its size goes, as --input '{"digits":"SIZE","seed":"SEED"}'` +
           '; and it needs a `reference` and `steps`.',
+        { option: 'input' },
       );
     }
     const inputOf = inputsOf(template);
@@ -137,7 +140,7 @@ function writeFiles(out: string, report: BenchReport, version: string): void {
       renameSync(join(out, `${name}.new`), join(out, name));
     }
   } catch (thrown) {
-    throw new UsageError(`--out: expected a folder that can be written, got ${out}: ${messageOf(thrown)}.`);
+    throw new UsageError(`expected a folder that can be written, got ${out}: ${messageOf(thrown)}.`, { option: 'out' });
   }
 }
 

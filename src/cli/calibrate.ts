@@ -1,6 +1,7 @@
 import { calibrate } from '../calibrate.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { systemClock } from '../defaults.ts';
+import { withFlags } from '../options/flag-names.ts';
 import {
   type Calibration,
   type CalibrationFigures,
@@ -9,7 +10,6 @@ import {
   figuresOf,
   type VoterName,
 } from '../planning/calibration.ts';
-import { withFlags } from './flag-names.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile } from './journal-files.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
@@ -66,7 +66,9 @@ export function writeCalibration(file: string, calibration: Calibration): void {
   try {
     writeWhole(file, `${JSON.stringify(calibration)}\n`);
   } catch (thrown) {
-    throw new UsageError(`--output: expected a file that can be written, ${file} cannot: ${messageOf(thrown)}.`);
+    throw new UsageError(`expected a file that can be written, ${file} cannot: ${messageOf(thrown)}.`, {
+      option: 'output',
+    });
   }
 }
 

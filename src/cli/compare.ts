@@ -3,10 +3,10 @@ import { type Comparison, compare, type ModelComparison, type SubtaskComparison 
 import { UsageError } from '../core/errors.ts';
 import { inSubtasks, type Process } from '../core/process.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { aheadOf } from '../plan.ts';
 import type { Calibration } from '../planning/calibration.ts';
 import { showSteps, writeCalibration } from './calibrate.ts';
-import { withFlags } from './flag-names.ts';
 import { type SourceFlags, sourceOfSteps } from './item-inputs.ts';
 import { calibrationFile } from './journal-files.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
@@ -27,9 +27,12 @@ interface CompareFlags
 export async function compareCommand(source: string, flags: CompareFlags): Promise<number> {
   const { models = [], calibrations: given, ...options } = flags;
   if (models.length === 0) {
-    throw new UsageError('--models: expected models, as in --models openai/gpt-4.1-mini,openai/gpt-4.1-nano.');
+    throw new UsageError('expected models, as in --models openai/gpt-4.1-mini,openai/gpt-4.1-nano.', {
+      option: 'models',
+    });
   }
-  if (flags.items === '-') throw new UsageError('--items: expected a file, which is read for each model, got stdin.');
+  if (flags.items === '-')
+    throw new UsageError('expected a file, which is read for each model, got stdin.', { option: 'items' });
   const loaded = await loadProcess(source);
   const { input, items, steps } = await sourceOfSteps(loaded, flags);
   const fileOf = (processName: string, model: string) => calibrationFile(flags.journal, `${processName}-${model}`);

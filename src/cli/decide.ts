@@ -49,8 +49,8 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
 function readAnswer(stepIndex: number, { action, draw }: DecideFlags): Answer {
   if ((action === undefined) === (draw === undefined)) {
     throw new UsageError(
-      `decide: expected either --action JSON or --draw N (whose answer it is to be), got ${action === undefined ? 'neither' : 'both'}.`,
+      `expected either --action JSON or --draw N (whose answer it is to be), got ${action === undefined ? 'neither' : 'both'}.`,
     );
   }
-  return draw === undefined ? { stepIndex, action: readInput(action!, '--action') } : { stepIndex, draw };
+  return draw === undefined ? { stepIndex, action: readInput(action!, 'action') } : { stepIndex, draw };
 }

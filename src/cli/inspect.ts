@@ -11,8 +11,8 @@ import {
 import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
 import { reasonOf } from '../core/run-end.ts';
 import { openJournalReader } from '../defaults.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { certificateOf } from '../statistics/certificate.ts';
-import { withFlags } from './flag-names.ts';
 import type { JournalFlags } from './options.ts';
 import { outlineOfRun, showOutline } from './outline.ts';
 import {
@@ -149,13 +149,13 @@ function describeNote({ atMs, code, detail }: NoteEntry): string {
 
 async function inspectStep(reader: JournalReader, runId: string, step: number, flags: InspectFlags): Promise<number> {
   if (!Number.isSafeInteger(step) || step < 0)
-    throw new UsageError(`--step: expected a whole number of at least 0, got ${step}.`);
+    throw new UsageError(`expected a whole number of at least 0, got ${step}.`, { option: 'step' });
   const decisions = await reader.decisions(runId, { filter: { steps: [step] } });
   const [decided] = decisions.map(({ isActionCut: _, ...decision }) => decision);
   const found = await reader.samples(runId, step);
   const samples = found.samples.map(({ textBytes: _, isTextCut: __, ...sample }) => sample);
   if (decided === undefined && samples.length === 0) {
-    throw new UsageError(`--step: run ${JSON.stringify(runId)} has not come to step ${step} yet.`);
+    throw new UsageError(`run ${JSON.stringify(runId)} has not come to step ${step} yet.`, { option: 'step' });
   }
   if (flags.json) {
     process.stdout.write(`${printableJson({ runId, step, decision: decided ?? null, samples })}\n`);

@@ -31,15 +31,15 @@ export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
   const { input, items: file, schema, with: constants, as } = flags;
   if (file === undefined) {
     if ((schema ?? constants ?? as) !== undefined) {
-      throw new UsageError('--schema, --with, --as: expected them beside --items, whose rows they make inputs of.');
+      throw new UsageError('expected --schema, --with and --as beside --items alone, whose rows they make inputs of.');
     }
     return { input: (await inputFor(loaded, input)).raw };
   }
-  if (input !== undefined) throw new UsageError('--input, --items: expected one of them, got both.');
-  requireFile('--items', file);
+  if (input !== undefined) throw new UsageError('expected --input or --items, got both.');
+  requireFile('items', file);
   const { toInput } = itemInputs(loaded, flags);
   return {
-    items: () => readItems(file, toInput, '--items'),
+    items: () => readItems(file, toInput, 'items'),
     steps: () => estimateSteps(loaded.process, file, toInput),
   };
 }
@@ -89,18 +89,18 @@ function isExtract({ process: { name } }: LoadedProcess): boolean {
 /** Read once: it may come on stdin. */
 function schemaOf(loaded: LoadedProcess, { schema }: ItemFlags): unknown {
   if (schema === undefined) return undefined;
-  if (isExtract(loaded)) return readInput(schema, '--schema');
-  throw new UsageError(
-    `--schema: expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`,
-  );
+  if (isExtract(loaded)) return readInput(schema, 'schema');
+  throw new UsageError(`expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`, {
+    option: 'schema',
+  });
 }
 
 /** What becomes of a row before the process sees it. */
 function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schema: unknown): (row: Row) => unknown {
   const isRecord = isExtract(loaded);
-  const constants = given === undefined ? {} : readInput(given, '--with');
+  const constants = given === undefined ? {} : readInput(given, 'with');
   if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
-    throw new UsageError(`--with: expected a JSON object, got ${JSON.stringify(constants)}.`);
+    throw new UsageError(`expected a JSON object, got ${JSON.stringify(constants)}.`, { option: 'with' });
   }
   const all = schema === undefined ? constants : { ...constants, schema };
   const field = as ?? (isRecord ? 'record' : undefined);

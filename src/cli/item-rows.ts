@@ -14,11 +14,7 @@ export type Row = unknown;
  * nobody. What an earlier map wrote as its failures is read as the items that they were.
  * @throws {UsageError} for a file that cannot be read, or a CSV file that is none.
  */
-export async function* readItems(
-  file: string,
-  toInput: (row: Row) => unknown,
-  option = '--input',
-): AsyncGenerator<Item> {
+export async function* readItems(file: string, toInput: (row: Row) => unknown, option = 'input'): AsyncGenerator<Item> {
   try {
     const delimiter = formatOf(file) === 'csv' ? delimiterOf(file) : undefined;
     const stream = file === '-' ? process.stdin : createReadStream(file);
@@ -30,14 +26,15 @@ export async function* readItems(
   } catch (thrown) {
     if (thrown instanceof UsageError) throw thrown;
     throw new UsageError(
-      `${option}: expected a file that can be read as ${formatOf(file)}, ${file} cannot: ${messageOf(thrown)}.`,
+      `expected a file that can be read as ${formatOf(file)}, ${file} cannot: ${messageOf(thrown)}.`,
+      { option },
     );
   }
 }
 
 export function requireFile(option: string, file: string): void {
   if (file !== '-' && !existsSync(file)) {
-    throw new UsageError(`${option}: expected a file, there is none at ${file}.`);
+    throw new UsageError(`expected a file, there is none at ${file}.`, { option });
   }
 }
 
@@ -131,7 +128,8 @@ function requireNames(names: readonly string[]): string[] {
   const wrong = names.find((name, i) => name === '' || names.indexOf(name) < i);
   if (wrong === undefined) return [...names];
   throw new UsageError(
-    `--input: expected a head with a name of its own for each column, got ${wrong === '' ? 'an empty one' : `${JSON.stringify(wrong)} twice`}.`,
+    `expected a head with a name of its own for each column, got ${wrong === '' ? 'an empty one' : `${JSON.stringify(wrong)} twice`}.`,
+    { option: 'input' },
   );
 }
 

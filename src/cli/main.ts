@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { MdapError, messageOf, UsageError } from '../core/errors.ts';
+import { flagOf, withFlags } from '../options/flag-names.ts';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { flagOf, withFlags } from './flag-names.ts';
 import { createProgram } from './program.ts';
 import { stackOf } from './stack.ts';
 import { printable, printableLines } from './terminal.ts';
@@ -61,11 +61,13 @@ function complain(text: string): void {
   process.stderr.write(`mdap: ${printable(text)}\n`);
 }
 
-/** Options by the names that the command line has for them. */
+/** Options and arguments by the names that the command line has for them; without one for what stands nowhere on it. */
 function describeError(error: MdapError, asked: CommandSpec | undefined): string {
-  const flag =
-    error instanceof UsageError && error.option !== undefined ? flagOf(error.option, asked?.options) : undefined;
-  return withFlags(flag === undefined ? error.message : `${flag}: ${(error as UsageError).problem}`, asked?.options);
+  if (!(error instanceof UsageError) || error.option === undefined) return withFlags(error.message, asked?.options);
+  const { option, problem } = error;
+  const isArgument = asked?.arguments.some(({ name }) => name === option) ?? false;
+  const name = isArgument ? `<${option}>` : flagOf(option, asked?.options);
+  return withFlags(name === undefined ? problem : `${name}: ${problem}`, asked?.options);
 }
 
 /** The command that is called, or that `mdap help` is asked about. */

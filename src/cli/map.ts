@@ -52,21 +52,21 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   requireModel(flags);
   const { input, output } = flags;
   if (input === undefined || output === undefined) {
-    throw new UsageError('--input, --output: expected both, as in --input items.jsonl --output results.jsonl.');
+    throw new UsageError('expected both --input and --output, as in --input items.jsonl --output results.jsonl.');
   }
   const failures = flags.failures ?? failuresFile(output, formatOf(input));
   const files = [input, output, failures].map((file) => (file === '-' ? file : resolve(file)));
   if (new Set(files).size < files.length) {
     throw new UsageError(
-      `--input, --output, --failures: expected three files, got ${[input, output, failures].join(', ')}.`,
+      `expected three files as --input, --output and --failures, got ${[input, output, failures].join(', ')}.`,
     );
   }
   if (formatOf(failures) === 'csv' && formatOf(input) !== 'csv') {
-    throw new UsageError(`--failures: expected a file of JSON Lines, as the items are, got ${failures}.`);
+    throw new UsageError(`expected a file of JSON Lines, as the items are, got ${failures}.`, { option: 'failures' });
   }
   const loaded = await loadProcess(source);
   const { schema, toInput } = itemInputs(loaded, flags);
-  requireFile('--input', input);
+  requireFile('input', input);
   const from = fileSource(input);
   const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
@@ -118,7 +118,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
 /** Batches that were sent are kept beside the journal until the map is done. */
 async function openBatchModel(flags: MapFlags, runId: string) {
   const { model, baseUrl, price } = flags;
-  if (typeof model !== 'string') throw new UsageError('--batch: expected the name of a model.');
+  if (typeof model !== 'string') throw new UsageError('expected the name of a model.', { option: 'batch' });
   const file = fileBeside(flags.journal, `batches-${runId}`);
   const rounds = new Map<string, number>();
   return {
@@ -159,7 +159,7 @@ async function requireFresh(runId: string, journalFile: string, files: readonly 
     const found = await journal.find(runId).finally(() => journal.close());
     if (found !== undefined) return;
   }
-  throw new UsageError(`--output: ${full} holds something already: move it away, or choose another file.`);
+  throw new UsageError(`${full} holds something already: move it away, or choose another file.`, { option: 'output' });
 }
 
 /** Of the form of the input, which it may be later. */

@@ -1,7 +1,7 @@
 import { isMap, type Json } from '../core/journal.ts';
 import type { LiveRun } from '../core/journal-reader.ts';
 import type { RunCommands } from '../inspection/api.ts';
-import { flagOf } from './flag-names.ts';
+import { flagOf } from '../options/flag-names.ts';
 import { MAP } from './map-command.ts';
 import { RUN } from './run-command.ts';
 import { journalFlag } from './run-summary.ts';

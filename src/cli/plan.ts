@@ -1,7 +1,7 @@
+import { withFlags } from '../options/flag-names.ts';
 import { type CalibratedPlan, plan } from '../plan.ts';
 import type { Forecast, Outlook, RuleForecast } from '../planning/forecast.ts';
 import { type Plan, scalingLaws } from '../planning/scaling-laws.ts';
-import { withFlags } from './flag-names.ts';
 import { type VerbFlags, verbOptions } from './options.ts';
 import { loadProcess } from './process-source.ts';
 import { findCalibration, inputFor } from './run.ts';

@@ -26,7 +26,8 @@ export async function loadProcess(source: string): Promise<LoadedProcess> {
   const stepsPerSubtask = sized[2] === '' ? Number.NaN : Number(sized[2]);
   if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
     throw new UsageError(
-      `process: expected a whole number of steps a sample behind @m=, as in hanoi@m=2, got ${JSON.stringify(source)}.`,
+      `expected a whole number of steps a sample behind @m=, as in hanoi@m=2, got ${JSON.stringify(source)}.`,
+      { option: 'process' },
     );
   }
   const loaded = await loadSteps(sized[1]!);
@@ -38,7 +39,7 @@ async function loadSteps(source: string): Promise<LoadedProcess> {
   if (!/[\\/]|\.([cm]?[jt]s|json)$/.test(source)) return loadBuiltIn(source);
   const path = resolve(source);
   if (!existsSync(path)) {
-    throw new UsageError(`process: expected an existing module, got ${JSON.stringify(source)}.`);
+    throw new UsageError(`expected an existing module, got ${JSON.stringify(source)}.`, { option: 'process' });
   }
   return { process: await (path.endsWith('.json') ? readPlan(path) : importProcess(path)), source: path };
 }
@@ -49,8 +50,9 @@ async function loadBuiltIn(source: string): Promise<LoadedProcess> {
   const process = builtInProcess(source);
   if (process !== undefined) return { process, source, exampleInput: BUILT_IN_PROCESSES[source]?.exampleInput };
   throw new UsageError(
-    `process: expected one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module or of a plan ` +
+    `expected one of ${Object.keys(BUILT_IN_PROCESSES).join(', ')}, or the path of a .ts or .js module or of a plan ` +
       `(.json), got ${JSON.stringify(source)}.`,
+    { option: 'process' },
   );
 }
 
@@ -59,12 +61,17 @@ async function readPlan(path: string): Promise<AnyProcess> {
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));
   } catch (thrown) {
-    throw new UsageError(
-      `process: expected a plan, as \`mdap decompose\` writes it, at ${path}: ${messageOf(thrown)}.`,
-    );
+    throw new UsageError(`expected a plan, as \`mdap decompose\` writes it, at ${path}: ${messageOf(thrown)}.`, {
+      option: 'process',
+    });
   }
   const { stepPlanProcess } = await import('../decomposition/step-plan.ts');
-  return stepPlanProcess(value);
+  try {
+    return stepPlanProcess(value);
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError)) throw thrown;
+    throw new UsageError(`${path} is no plan that can be used: ${thrown.problem}`, { option: 'process' });
+  }
 }
 
 async function importProcess(path: string): Promise<AnyProcess> {
@@ -74,11 +81,15 @@ async function importProcess(path: string): Promise<AnyProcess> {
     exported = (await import(pathToFileURL(path).href)).default;
   } catch (thrown) {
     const advice = thrown instanceof SyntaxError && path.endsWith('.js') ? ' (an ES module? Name it .mjs or .ts)' : '';
-    throw new UsageError(`process: ${placeOf(thrown) ?? path} cannot be loaded: ${messageOf(thrown)}${advice}`);
+    throw new UsageError(`${placeOf(thrown) ?? path} cannot be loaded: ${messageOf(thrown)}${advice}`, {
+      option: 'process',
+    });
   }
   if (typeof exported !== 'object' || exported === null || !('name' in exported)) {
     const got = exported === undefined ? 'it has no default export' : 'its default export is something else';
-    throw new UsageError(`process: expected ${path} to \`export default defineProcess({ ... })\`, ${got}.`);
+    throw new UsageError(`expected ${path} to \`export default defineProcess({ ... })\`, ${got}.`, {
+      option: 'process',
+    });
   }
   return defineProcess(exported as AnyProcess);
 }

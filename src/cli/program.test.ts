@@ -10,10 +10,10 @@ import { CommanderError } from 'commander';
 import { ROOT } from '../../test/fixtures/cli-child.ts';
 import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
+import { flagName, flagOf, hasFlag, withFlags } from '../options/flag-names.ts';
 import { GROUPS } from '../options/option.ts';
 import { COMMAND_GROUPS, type CommandSpec } from './command.ts';
 import { COMMANDS } from './commands.ts';
-import { flagName, flagOf, hasFlag, withFlags } from './flag-names.ts';
 import { createProgram, wrap, wrapCommand } from './program.ts';
 
 /** What a call writes and does, without doing it. */

@@ -1,11 +1,11 @@
 import { Command, Option as CommandOption, type Help } from 'commander';
 import { UsageError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
+import { flagName, hasFlag, withFlags } from '../options/flag-names.ts';
 import { JOURNAL } from '../options/journal.ts';
 import { parseAs } from '../options/kinds.ts';
 import { GROUPS, type Option, type Options } from '../options/option.ts';
 import { COMMAND_GROUPS, type CommandSpec } from './command.ts';
-import { flagName, hasFlag, withFlags } from './flag-names.ts';
 import { STACK_FLAG } from './stack.ts';
 
 type Details = Awaited<ReturnType<NonNullable<CommandSpec['details']>>>;

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { OnEvent } from '../core/events.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import { withFlags } from './flag-names.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { plural, printable, showCompact, showCount, showDuration, showPace, showUsd, truncate } from './terminal.ts';
 
 interface Output {

@@ -105,7 +105,8 @@ function parseFaults(text: string): Partial<Record<ServerFault, number>> {
     const number = Number(share);
     if (fault === undefined || !(number >= 0 && number <= 1) || share === undefined || share.trim() === '') {
       throw new UsageError(
-        `--faults: expected shares of ${SERVER_FAULTS.join(', ')}, as in 429=0.05,hang=0.01, got ${JSON.stringify(part)}.`,
+        `expected shares of ${SERVER_FAULTS.join(', ')}, as in 429=0.05,hang=0.01, got ${JSON.stringify(part)}.`,
+        { option: 'faults' },
       );
     }
     faults[fault] = number;

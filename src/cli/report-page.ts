@@ -1,7 +1,7 @@
 import { gistOf } from '../core/notes.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { ItemsView, NoteView, RunCommands, SampleView } from '../inspection/api.ts';
-import { withFlags } from './flag-names.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { html, type Markup } from './markup.ts';
 import type { Report, ReportedStep } from './report-data.ts';
 import { charts } from './report-figures.ts';

@@ -267,7 +267,10 @@ describe('the command', () => {
     requireWellFormed(readFileSync(file, 'utf8'));
     await assert.rejects(reportCommand('r', { journal }), /expected --html FILE, --json, or both/);
     const nowhere = join(file, 'below');
-    await assert.rejects(reportCommand('r', { journal, html: nowhere }), /--html: expected a file that can be/);
+    await assert.rejects(
+      reportCommand('r', { journal, html: nowhere }),
+      /^UsageError: html: expected a file that can be/,
+    );
     await assert.rejects(reportCommand('other', { journal, html: file }), /there is no run "other"/);
   });
 });

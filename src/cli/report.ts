@@ -29,7 +29,7 @@ interface ReportFlags extends JournalFlags {
 /** Writes what a run was and how it went, for somebody who has neither mdap nor the journal. */
 export async function reportCommand(runId: string, flags: ReportFlags): Promise<number> {
   const { html: file, json, journal } = flags;
-  if (file === undefined && !json) throw new UsageError('report: expected --html FILE, --json, or both.');
+  if (file === undefined && !json) throw new UsageError('expected --html FILE, --json, or both.');
   const reader = openJournalReader(journal);
   const making = makeReport(runId, {
     reader,
@@ -41,7 +41,9 @@ export async function reportCommand(runId: string, flags: ReportFlags): Promise<
     try {
       writeFileSync(file, reportPage(report));
     } catch (thrown) {
-      throw new UsageError(`--html: expected a file that can be written, got ${file}: ${messageOf(thrown)}.`);
+      throw new UsageError(`expected a file that can be written, got ${file}: ${messageOf(thrown)}.`, {
+        option: 'html',
+      });
     }
   }
   if (json) process.stdout.write(`${printableJson(report)}\n`);

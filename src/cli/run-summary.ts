@@ -1,9 +1,9 @@
 import type { Waste } from '../core/journal.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { RunResult } from '../engine/run-result.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { JOURNAL } from '../options/journal.ts';
 import type { Certificate } from '../statistics/certificate.ts';
-import { withFlags } from './flag-names.ts';
 import { stackOf } from './stack.ts';
 import {
   plural,

@@ -39,7 +39,7 @@ export function decidingCalibration(
 
 export function requireModel(flags: { readonly model?: RunFlags['model'] }): void {
   if (flags.model === undefined) {
-    throw new UsageError('--model: expected a model; to try without one: --model simulated:p=0.99,v=0.97.');
+    throw new UsageError('expected a model; to try without one: --model simulated:p=0.99,v=0.97.', { option: 'model' });
   }
 }
 

@@ -48,7 +48,7 @@ export async function decomposeCommand(
   requireModel(flags);
   const { output = 'plan.json' } = flags;
   if (existsSync(output)) {
-    throw new UsageError(`--output: ${output} is there already: move it away, or choose another file.`);
+    throw new UsageError(`${output} is there already: move it away, or choose another file.`, { option: 'output' });
   }
   const problem = readText(text, 'problem');
   const result = await pausable((signal) =>

@@ -23,11 +23,11 @@ describe('input', () => {
       );
     refused(
       '{disks: 3}',
-      /^--input: expected JSON \(quoted for the shell, as in '\{"disks":10\}'\) or @FILE: .*position 1/,
+      /^input: expected JSON \(quoted for the shell, as in '\{"disks":10\}'\) or @FILE: .*position 1/,
     );
-    refused(`@${file}`, /^--input: expected JSON in .*input\.json: .*position 1/);
-    refused(`@${folder}/none.json`, /^--input: expected a readable file after @: ENOENT/);
-    refused(`@${folder}`, /^--input: expected a readable file after @: EISDIR/);
-    refused('', /^--input: expected JSON/);
+    refused(`@${file}`, /^input: expected JSON in .*input\.json: .*position 1/);
+    refused(`@${folder}/none.json`, /^input: expected a readable file after @: ENOENT/);
+    refused(`@${folder}`, /^input: expected a readable file after @: EISDIR/);
+    refused('', /^input: expected JSON/);
   });
 });

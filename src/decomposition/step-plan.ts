@@ -70,9 +70,9 @@ export function stepPlanProcess(value: unknown): Process<SolveInput, SolveState,
 function readPlan(value: unknown): StepPlan {
   const read = PLAN_SCHEMA.safeParse(value);
   if (!read.success) {
-    throw new UsageError(`plan: ${describeIssues(read.error.issues.slice(0, 3))}.`);
+    throw new UsageError(`${describeIssues(read.error.issues.slice(0, 3))}.`, { option: 'plan' });
   }
   const flag = checkSplit(splitOf(read.data), [read.data.problem]);
-  if (flag !== undefined) throw new UsageError(`plan: ${flag.code}: ${flag.detail}.`);
+  if (flag !== undefined) throw new UsageError(`${flag.code}: ${flag.detail}.`, { option: 'plan' });
   return read.data;
 }

@@ -66,7 +66,7 @@ export async function measure<Input, State, Action>(
   const input = await parseInput(process as Process<Input>, rawInput);
   const start = callPart(process, 'start', undefined, () => process.start(input));
   if (callPart(process, 'isDone', undefined, () => process.isDone(start))) {
-    throw new UsageError('calibrate: there is nothing to decide: the process is done at its start.');
+    throw new UsageError('there is nothing to decide: the process is done at its start.');
   }
   // This needs the first steps, whose items are gone later.
   const fingerprint = fingerprintOf(process, start);
@@ -162,7 +162,7 @@ async function* followVotes<Input, State, Action>(
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
-      'calibrate: this process has an effect and no reference, so its steps cannot be reached without acting on the world: ' +
+      'this process has an effect and no reference, so its steps cannot be reached without acting on the world: ' +
         'give it a `reference`.',
     );
   }
@@ -172,7 +172,7 @@ async function* followVotes<Input, State, Action>(
     const decision = await vote(questionOf(process, state, stepIndex), context);
     if (decision.type === 'undecided') {
       throw new UsageError(
-        `calibrate: without a reference the steps are reached by voting, and step ${stepIndex} is undecided: give the ` +
+        `without a reference the steps are reached by voting, and step ${stepIndex} is undecided: give the ` +
           'process a `reference`.',
       );
     }

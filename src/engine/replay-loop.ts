@@ -116,7 +116,7 @@ export async function replayRecorded(
   const runId = JSON.stringify(record.runId);
   if (process.effect !== undefined) {
     throw new UsageError(
-      `replay: run ${runId} cannot be replayed: process ${JSON.stringify(process.name)} has effects, its states depend on ` +
+      `run ${runId} cannot be replayed: process ${JSON.stringify(process.name)} has effects, its states depend on ` +
         'what they observed, and a journal gives that to the writer of a run alone.',
     );
   }

@@ -12,7 +12,7 @@
 // J6  After a crash at most the calls in flight are paid again: what landed is recorded, and counted by `vote`.
 // J7  A budget or limit, once reached, pauses the run: the samplers of the context, and `maxSteps` here.
 // J8  No step is decided by anything but its rule; at its limit the run pauses with the evidence, or gives the item up.
-// J9  No secret reaches journal, log or event: errors come cleaned from the models, settings from `options.ts`.
+// J9  No secret reaches journal, log or event: errors come cleaned from the models, settings from the tables in `options/`.
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { UsageError } from '../core/errors.ts';
 import { addDecision, type StepEntry } from '../core/journal.ts';

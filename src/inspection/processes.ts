@@ -1,4 +1,4 @@
-import { messageOf } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { isMap, type RunRecord } from '../core/journal.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
@@ -37,7 +37,7 @@ export class Processes {
     try {
       return await loaded;
     } catch (thrown) {
-      throw new Refusal(409, 'no-process', messageOf(thrown));
+      throw new Refusal(409, 'no-process', thrown instanceof UsageError ? thrown.problem : messageOf(thrown));
     }
   }
 

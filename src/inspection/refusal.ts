@@ -1,4 +1,5 @@
 import { JournalError, MdapError, ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import { withFlags } from '../options/flag-names.ts';
 import type { ApiError } from './api.ts';
 
 type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 500 | 502 | 503;
@@ -23,10 +24,15 @@ export interface RefusedAnswer {
   readonly isUnexpected: boolean;
 }
 
+/** Its message names options as the command line does: that is where whoever reads it gives them. */
 export function refusedAnswer(thrown: unknown): RefusedAnswer {
   const isKnown = thrown instanceof Refusal || thrown instanceof MdapError;
   const code = isKnown ? thrown.code : 'unexpected';
-  return { status: statusOf(thrown), body: { error: { code, message: messageOf(thrown) } }, isUnexpected: !isKnown };
+  return {
+    status: statusOf(thrown),
+    body: { error: { code, message: withFlags(messageOf(thrown)) } },
+    isUnexpected: !isKnown,
+  };
 }
 
 function statusOf(thrown: unknown): RefusalStatus {

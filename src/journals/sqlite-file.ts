@@ -94,7 +94,7 @@ export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): 
  */
 const NO_EARLIER_WRITER = `
   CREATE TRIGGER no_earlier_writer BEFORE UPDATE OF writer ON runs
-  WHEN NEW.writer IS NOT NULL AND ifnull(json_extract(NEW.writer, '$.schema'), 0) < 3
+  WHEN NEW.writer IS NOT NULL AND coalesce(json_extract(NEW.writer, '$.schema'), 0) < 3
   BEGIN SELECT RAISE(ABORT, 'a newer mdap has upgraded it: end this program, and start it again with that version'); END;
 `;
 

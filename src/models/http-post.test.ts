@@ -312,7 +312,7 @@ describe('a proxy', () => {
     assert.ok(isLoopback(hostnameOf('[::ffff:127.0.0.1]')));
     for (const host of [
       'localhost.example',
-      'notlocalhost',
+      'my-localhost',
       '128.0.0.1',
       '127.example',
       '[::2]',

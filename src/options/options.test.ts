@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';
-import { hasFlag } from '../cli/flag-names.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -12,6 +11,7 @@ import { type RunOptions, resumeOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { run } from '../run.ts';
 import { checkOptions } from './check.ts';
+import { hasFlag } from './flag-names.ts';
 import { GROUPS, type Options } from './option.ts';
 import { OPTIONS, RUN_OPTIONS, type Verb } from './verbs.ts';
 

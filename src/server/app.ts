@@ -57,7 +57,10 @@ export function createApp(options: AppOptions) {
   const app = new Hono();
   app.onError((thrown, c) => {
     // Hono's validator throws it for a body that is not JSON.
-    const known = thrown instanceof HTTPException ? new UsageError(`body: expected JSON: ${thrown.message}.`) : thrown;
+    const known =
+      thrown instanceof HTTPException
+        ? new UsageError(`expected JSON: ${thrown.message}.`, { option: 'body' })
+        : thrown;
     const { status, body, isUnexpected } = refusedAnswer(known);
     if (isUnexpected) options.onError(thrown);
     return c.json(body, status);

@@ -6,6 +6,7 @@ import type { Forecaster } from '../inspection/forecaster.ts';
 import { Refusal } from '../inspection/refusal.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
 import { checkOption } from '../options/check.ts';
+import { withFlags } from '../options/flag-names.ts';
 import { PLAN_OPTIONS } from '../options/verbs.ts';
 import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
@@ -48,7 +49,7 @@ export class Calibrations {
       try {
         calibrations.push((await this.#open(file)).view);
       } catch (thrown) {
-        unreadable.push({ file, message: messageOf(thrown) });
+        unreadable.push({ file, message: withFlags(messageOf(thrown)) });
       }
     }
     return { calibrations, unreadable };
@@ -60,17 +61,13 @@ export class Calibrations {
    */
   async forecast(file: string, query: ForecastQuery): Promise<CalibrationForecast> {
     if (!this.#files().includes(file)) {
-      throw new Refusal(
-        404,
-        'not-found',
-        `file: expected one that /api/calibrations lists, got ${JSON.stringify(file)}.`,
-      );
+      throw new Refusal(404, 'not-found', `expected a file that /api/calibrations lists, got ${JSON.stringify(file)}.`);
     }
     const { calibration, view, forecasts } = await this.#open(file);
     const { target = DEFAULT_TARGET, k, maxVotes } = query;
     const steps = query.steps ?? calibration.runSteps;
     if (steps === null)
-      throw new UsageError('steps: expected the number of steps, which this calibration does not know.');
+      throw new UsageError('expected the number of steps, which this calibration does not know.', { option: 'steps' });
     checkOption(PLAN_OPTIONS, 'target', target);
     const key = JSON.stringify([steps, target, k, maxVotes]);
     let found = forecasts.get(key);
@@ -151,5 +148,14 @@ function viewOf(file: string, calibration: Calibration, figures: CalibrationFigu
 
 function forecastView({ file, model }: CalibrationView, predicted: Forecast): CalibrationForecast {
   const { steps, target, floor, ceiling, rules, doubts } = predicted;
-  return { file, model, steps, target, floor, ceiling, rules, doubts };
+  return {
+    file,
+    model,
+    steps,
+    target,
+    floor,
+    ceiling,
+    rules: rules.map((rule) => ({ ...rule, cannot: rule.cannot === null ? null : withFlags(rule.cannot) })),
+    doubts: doubts.map((doubt) => withFlags(doubt)),
+  };
 }

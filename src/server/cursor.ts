@@ -21,5 +21,7 @@ export function parseCursor(cursor: string, filter: StepFilter): At {
   if (isStep && isMeasured && isMeasure && above !== '' && Number.isFinite(Number(above))) {
     return { from: Number(from), threshold: { measure, above: Number(above) } };
   }
-  throw new UsageError(`cursor: expected that of the page before, of the same filter, got ${JSON.stringify(cursor)}.`);
+  throw new UsageError(`expected that of the page before, of the same filter, got ${JSON.stringify(cursor)}.`, {
+    option: 'cursor',
+  });
 }

@@ -6,6 +6,7 @@ import { type JournalReader, type LiveRun, requireRun } from '../core/journal-re
 import type { RunProgress } from '../inspection/api.ts';
 import { refusedAnswer } from '../inspection/refusal.ts';
 import { MAX_CHARS, noteView, openStepOf, stepRow } from '../inspection/views.ts';
+import { noteWithFlags } from './flag-sentences.ts';
 import type { Runs } from './runs.ts';
 
 /** The journal is read so often. */
@@ -66,7 +67,7 @@ export async function streamRun(c: Context, feed: Feed, runId: string): Promise<
       fromStep,
       toStep: steps,
       steps: decisions.map(stepRow),
-      notes: notes.map(noteView),
+      notes: notes.map((note) => noteWithFlags(noteView(note))),
       openStep: await openStepOf(reader, live),
       stepsPerSecond,
     };

@@ -77,7 +77,9 @@ function checked<Target extends 'param' | 'query' | 'json', Schema extends z.Zod
     const [{ message, path = [] }] = result.error as [(typeof result.error)[number]];
     const [name = target === 'json' ? 'body' : target] = path;
     const given = path.length === 0 ? result.data : (result.data as Record<PropertyKey, unknown>)[name as PropertyKey];
-    throw new UsageError(`${String(name)}: expected ${message}, got ${given === undefined ? 'none' : said(given)}.`);
+    throw new UsageError(`expected ${message}, got ${given === undefined ? 'none' : said(given)}.`, {
+      option: String(name),
+    });
   });
 }
 

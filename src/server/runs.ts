@@ -9,6 +9,7 @@ import { Refusal } from '../inspection/refusal.ts';
 import { forecastRun, type RunForecast } from '../inspection/run-plan.ts';
 import { openStepOf, recordedRun, summaryOf } from '../inspection/views.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
+import { runWithFlags, summaryWithFlags } from './flag-sentences.ts';
 
 /** Tells how to continue with a run on the command line. */
 export type CommandsOf = (live: LiveRun) => RunCommands;
@@ -68,7 +69,9 @@ export class Runs {
   }
 
   #summaryOf(live: LiveRun, certificate: Certificate | null | undefined): RunSummary {
-    return summaryOf(live, { totalSteps: this.#processes.knownSteps(live), certificate: certificate ?? null });
+    return summaryWithFlags(
+      summaryOf(live, { totalSteps: this.#processes.knownSteps(live), certificate: certificate ?? null }),
+    );
   }
 
   async detail(runId: string): Promise<RunDetail> {
@@ -79,13 +82,15 @@ export class Runs {
     // Read again: the work above may have taken long, and all parts of the answer are to be of one moment.
     const live = await requireRun(this.#reader, runId);
     return {
-      ...recordedRun(live, {
-        totalSteps,
-        certificate: this.#certificate(live),
-        notes: await this.#reader.notes(runId, { limit: MAX_NOTES }),
-        forecast: predicted,
-        commands: this.#commandsOf(live),
-      }),
+      ...runWithFlags(
+        recordedRun(live, {
+          totalSteps,
+          certificate: this.#certificate(live),
+          notes: await this.#reader.notes(runId, { limit: MAX_NOTES }),
+          forecast: predicted,
+          commands: this.#commandsOf(live),
+        }),
+      ),
       processVersion: live.fingerprint.version,
       isPlanPending: predicted === PLAN_PENDING,
       ...shown,

@@ -639,8 +639,10 @@ describe('a paused step', () => {
       model,
     } as const;
     const paused = await run(echo, { steps: 2 }, common);
-    assert.match(paused.reason!, /^step 1 is undecided after 3 samples/);
+    assert.match(paused.reason!, /^step 1 is undecided after 3 samples.* a higher options\.maxVotes /);
     const { ask } = await startDashboard(t, { file });
+    const { reason } = (await ask('/api/runs/r')).json.run;
+    assert.match(reason, /^step 1 is undecided after 3 samples.* a higher --max-votes /);
     const shown = async () => {
       const { samples, moreSamples } = (await ask('/api/runs/r/steps/1')).json;
       assert.equal(moreSamples, 0);

@@ -67,9 +67,10 @@ export class Batches {
   /** @throws {UsageError} for a form without a file for batches. */
   async upload(form: FormData): Promise<object> {
     const file = form.get('file');
-    if (!(file instanceof Blob)) throw new UsageError('file: expected the form to hold one.');
+    if (!(file instanceof Blob)) throw new UsageError('expected the form to hold one.', { option: 'file' });
     const purpose = form.get('purpose');
-    if (purpose !== 'batch') throw new UsageError(`purpose: expected "batch", got ${JSON.stringify(purpose)}.`);
+    if (purpose !== 'batch')
+      throw new UsageError(`expected "batch", got ${JSON.stringify(purpose)}.`, { option: 'purpose' });
     const id = this.#keep(await file.text());
     const { name: filename, size: bytes } = file;
     return { id, object: 'file', bytes, created_at: this.#nowS, filename, purpose, status: 'processed' };
@@ -86,7 +87,7 @@ export class Batches {
     if (text === undefined) throw new UsageError(`input_file_id: there is no file ${JSON.stringify(inputFileId)}.`);
     if (!isEndpoint(endpoint)) {
       const known = Object.keys(ENDPOINTS).join(' or ');
-      throw new UsageError(`endpoint: expected ${known}, got ${JSON.stringify(endpoint)}.`);
+      throw new UsageError(`expected ${known}, got ${JSON.stringify(endpoint)}.`, { option: 'endpoint' });
     }
     if (window !== '24h') throw new UsageError(`completion_window: expected "24h", got ${JSON.stringify(window)}.`);
     const { clock } = this.#options;
@@ -161,7 +162,7 @@ export class Batches {
         }
         const { model } = asObject(body, 'the body');
         if (lines.length > 0 && lines[0]!.model !== model) {
-          throw new UsageError(`model: expected one for all lines, got ${JSON.stringify(model)}.`);
+          throw new UsageError(`expected one for all lines, got ${JSON.stringify(model)}.`, { option: 'model' });
         }
         ids.add(customId);
         lines.push({ customId, model, asked: ENDPOINTS[endpoint].read(body), isFailing: random() < failures });

@@ -23,8 +23,9 @@ export const ENDPOINTS = {
 /** @throws {UsageError} for what is no request of chat completions, and for streams and several choices. */
 function readChat(document: unknown): Asked {
   const body = asObject(document, 'the body');
-  if (body.stream === true) throw new UsageError('stream: this server does not stream, ask without it.');
-  if (body.n !== undefined && body.n !== 1) throw new UsageError(`n: expected one choice, got ${String(body.n)}.`);
+  if (body.stream === true) throw new UsageError('this server does not stream, ask without it.', { option: 'stream' });
+  if (body.n !== undefined && body.n !== 1)
+    throw new UsageError(`expected one choice, got ${String(body.n)}.`, { option: 'n' });
   return readAsked(body, 'messages', body.max_completion_tokens ?? body.max_tokens);
 }
 

@@ -1,5 +1,5 @@
-import type { Option, Options } from '../options/option.ts';
-import { OPTIONS } from '../options/verbs.ts';
+import type { Option, Options } from './option.ts';
+import { OPTIONS } from './verbs.ts';
 
 /** Whether an option can be given on the command line. */
 export function hasFlag({ kind, flag }: Option<unknown>): boolean {
@@ -26,6 +26,6 @@ export function flagOf(name: string, options?: Options): string | undefined {
  */
 export function withFlags(text: string, options?: Options): string {
   return text
-    .replace(/\bomit options\.calibration\b/g, 'use --no-calibration')
+    .replace(/\bomit options\.calibration\b/g, `use ${flagName('noCalibration')}`)
     .replace(/\boptions\.([a-z]\w*)/gi, (whole, name: string) => flagOf(name, options) ?? flagOf(name) ?? whole);
 }

@@ -1,0 +1,28 @@
+import type { NoteView, RecordedRun, RunSummary } from '../inspection/api.ts';
+import { withFlags } from '../options/flag-names.ts';
+
+// Pages show sentences that name options. Who reads them gives options on the command line, so they are named as there. Reports
+// as JSON and the journal keep the names of code.
+
+export function summaryWithFlags(run: RunSummary): RunSummary {
+  return run.reason === null ? run : { ...run, reason: withFlags(run.reason) };
+}
+
+export function runWithFlags(recorded: RecordedRun): RecordedRun {
+  const { run, planMissing, notes } = recorded;
+  return {
+    ...recorded,
+    run: summaryWithFlags(run),
+    planMissing: planMissing === null ? null : withFlags(planMissing),
+    notes: notes.map(noteWithFlags),
+  };
+}
+
+export function noteWithFlags(note: NoteView): NoteView {
+  const detail: unknown = note.detail;
+  if (typeof detail !== 'object' || detail === null || !('message' in detail)) return note;
+  const { message } = detail;
+  return typeof message === 'string'
+    ? ({ ...note, detail: { ...detail, message: withFlags(message) } } as NoteView)
+    : note;
+}
