@@ -15,7 +15,14 @@ const files = named.length > 0 ? named : globSync(['src/**/*.test.ts', 'test/**/
 const repeat = `MDAP_TEST_SEED=${seed} npm run test:slow${named.length > 0 ? ` -- ${named.join(' ')}` : ''}`;
 console.log(`seed ${seed}; to repeat this run: ${repeat}`);
 
-const testing = ['--conditions=mdap-source', '--test', '--test-concurrency=2', '--test-reporter=dot'];
+const testing = [
+  '--conditions=mdap-source',
+  '--import',
+  './test/compile-cache.ts',
+  '--test',
+  '--test-concurrency=2',
+  '--test-reporter=dot',
+];
 const child = spawn(execPath, [...testing, ...files.toSorted()], {
   stdio: 'inherit',
   env: { ...env, MDAP_TEST_SLOW: '1', MDAP_TEST_SEED: seed },
