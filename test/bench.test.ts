@@ -59,7 +59,7 @@ describe('bench', { concurrency: 2 }, () => {
     const args = [...BENCH, '--methods', 'steps', ...OUT, '--repeats', '3'];
     const paused = await mdap([...args, '--budget-calls', '20'], { cwd });
     assert.equal(paused.code, 3);
-    assert.match(paused.stderr, /paused: the bench's budget of 20 calls is reached.* The same command goes on\.\n$/);
+    assert.match(paused.stderr, /paused: the bench's budget of 20 calls is reached.* The same command resumes it\.\n$/);
     assert.equal(figuresIn(cwd).status, 'paused');
     const done = await mdap([...args, '--budget-calls', '2000', '--json'], { cwd });
     assert.equal(done.code, 0);
@@ -87,7 +87,7 @@ describe('bench', { concurrency: 2 }, () => {
       [['bench', 'chess', '--model', 'simulated'], /expected one of hanoi, .*got "chess"/],
       [
         ['bench', 'extract', '--model', 'simulated'],
-        /--input: process "extract" needs one that says where its size goes/,
+        /--input: process "extract" needs an input that says where its size goes/,
       ],
       [[...BENCH, '--sizes', '3'], /--steps: expected --sizes or --steps, got both/],
       [['bench', 'hanoi', '--model', 'simulated', '--sizes', '99'], /disks: Too big/],

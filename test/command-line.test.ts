@@ -350,7 +350,7 @@ describe('what was done', { concurrency }, () => {
       mdap(['inspect', 'r', '--step', '6'], { cwd }),
       mdap(['inspect', 's'], { cwd }),
     ]);
-    assert.deepEqual([step.code, step.stderr], [2, 'mdap: --step: run "r" has not come to step 6 yet.\n']);
+    assert.deepEqual([step.code, step.stderr], [2, 'mdap: --step: run "r" has not reached step 6 yet.\n']);
     assert.deepEqual(
       [run.code, run.stderr],
       [2, 'mdap: there is no run "s" in this journal: `mdap runs` lists them.\n'],

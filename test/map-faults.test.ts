@@ -98,7 +98,7 @@ describe('a map over a server that lets it down', { concurrency }, () => {
     const down = await bills.serve({ faults: { reset: 1 } });
     const { code, stderr } = await bills.map({ options: ['--max-retries', '1'] });
     assert.equal(code, 3);
-    assert.match(stderr, /paused: .*cannot reach http.*The same command again goes on/);
+    assert.match(stderr, /paused: .*cannot reach http.*The same command again resumes it/);
     assert.equal(down.stats.requests, 2);
     await down.close();
     assert.equal((await bills.map({ options: ['--max-retries', '1'] })).code, 3);

@@ -123,7 +123,7 @@ describe('map', { concurrency }, () => {
       },
     });
     assert.equal(paused.code, 3, paused.stderr);
-    assert.match(paused.stderr, /paused: interrupted\. The same command again goes on\./);
+    assert.match(paused.stderr, /paused: interrupted\. The same command again resumes it\./);
     const before = rows(cwd, 'out.jsonl').length;
     assert.ok(before > 0 && before < 290, `${before}`);
     for (let i = 0; i < 2; i++) {
@@ -134,8 +134,8 @@ describe('map', { concurrency }, () => {
     }
     const [{ runId }] = JSON.parse((await mdap(['runs', '--json'], { cwd })).stdout);
     for (const [command, refusal] of [
-      [['resume', runId], /is a map, which goes on by the same `mdap map` command/],
-      [['decide', runId, '3', '--draw', '0'], /is a map, which gives up what its votes cannot decide/],
+      [['resume', runId], /is a map, which is resumed by the same `mdap map` command/],
+      [['decide', runId, '3', '--draw', '0'], /is a map, which gives up items that its votes cannot decide/],
       [['replay', runId], /is a map: the journal does not keep its items/],
     ] as const) {
       const { code, stderr } = await mdap(command, { cwd });

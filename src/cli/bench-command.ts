@@ -8,7 +8,7 @@ const { journal: _, ...WITHOUT_JOURNAL } = BENCH_OPTIONS;
 const TASKS = {
   input: flagOption(text('json'), {
     group: 'Input and output',
-    about: 'Input of the process with "SIZE" and "SEED" in place of numbers.',
+    about: 'Input of the process, with "SIZE" and "SEED" in place of numbers.',
     defaultAbout: 'from the example of the process',
   }),
   out: flagOption(text('dir'), {
@@ -23,7 +23,7 @@ const TASKS = {
   }),
   steps: flagOption(listOf(wholeNumber()), {
     group: 'Limits',
-    about: 'In place of sizes, the least numbers of steps that the tasks are to take.',
+    about: 'Minimum numbers of steps of the tasks, in place of sizes.',
     defaultAbout: '10,30,100',
     hint: 'n,...',
   }),

@@ -10,7 +10,7 @@ import { plural, showCount, showDuration, showNumber, showUsd } from './terminal
 const MAX_PROMPT_CHARS = 3_000;
 const MAX_JSON_CHARS = 4_000;
 
-/** The comparison as one page that needs nothing else: no script, no request, light and dark. */
+/** Renders the comparison as one self-contained page: no scripts, no requests, light and dark. */
 export function benchPage(report: BenchReport, made: { readonly atMs: number; readonly version: string }): string {
   const { model, tasks, status, reason, cells } = report;
   const title = `${tasks.map(({ name }) => name).join(', ')} by ${plural(report.methods.length, 'method')}`;
@@ -95,7 +95,7 @@ ${table(
 )}`;
 }
 
-/** Of the largest size: one chart a method, since lines of many would cover each other. */
+/** Charts of the largest size: one for each method, since the lines of many would cover each other. */
 function charts(cells: readonly Cell[]): Markup {
   const legend = [
     html`<span><i class="key measured"></i>attempts without a mistake so far</span>`,
@@ -130,7 +130,7 @@ function independent({ stepAccuracy, taskAccuracyByStep }: Cell): [number, numbe
   return p === null ? [] : taskAccuracyByStep.map((_, i) => [i + 1, p ** (i + 1)]);
 }
 
-/** Means over some steps: a share of a few attempts jumps about. */
+/** Averages over some steps, because a share of few attempts fluctuates. */
 function smoothed(shares: readonly (number | null)[]): [number, number][] {
   const width = Math.max(1, Math.ceil(shares.length / MAX_POINTS));
   return Array.from({ length: Math.ceil(shares.length / width) }, (_, i): [number, number] => {

@@ -3,7 +3,7 @@ import { type Cell, type Measure, SINGLE } from '../comparison/figures.ts';
 import { withFlags } from '../options/flag-names.ts';
 import { plural, printable, showCount, showDuration, showNumber, showUsd, table } from './terminal.ts';
 
-/** The report for a terminal: what was right at which price, and for the largest size where errors come from. */
+/** The report for a terminal: accuracy and cost, and for the largest size the sources of errors. */
 export function describeBench(report: BenchReport): string {
   const { tasks, cells, unfit, attempts, spent } = report;
   const blocks = tasks.flatMap(({ name, sizes }) => {
@@ -33,7 +33,7 @@ function titleOf(cells: readonly Cell[]): string {
   return `${printable(task)}, size ${size}: ${steps < 100 ? showNumber(steps, 3) : showCount(steps)} steps, ${each} a method`;
 }
 
-/** Head and rows. Costs where there are any, else times. */
+/** Head and rows of the main table, with costs if any are known, otherwise times. */
 export function outcomes(cells: readonly Cell[]): string[][] {
   const isPriced = cells.some(({ costUsd }) => costUsd === null || costUsd > 0);
   return [
@@ -50,7 +50,7 @@ export function outcomes(cells: readonly Cell[]): string[][] {
   ];
 }
 
-/** Head and rows of what becomes of a sample's errors. */
+/** Head and rows of the table that follows a sample's errors into decisions. */
 export function errors(cells: readonly Cell[]): string[][] {
   return [
     ['method', 'A_task', 'overhead', 'sampled', 'decided', 'ratio', 'votes', 'agree'],
@@ -67,7 +67,7 @@ export function errors(cells: readonly Cell[]): string[][] {
   ];
 }
 
-/** As 14 (9-21), or 14 (9 up) where the interval goes beyond the last step; >30 where the horizon itself does. */
+/** Shows 14 (9-21), or 14 (9 up) if the interval goes beyond the last step; >30 if the horizon itself does. */
 function showHorizon({ horizon, taskAccuracyByStep }: Cell): string {
   const steps = taskAccuracyByStep.length;
   const show = (step: number | null) => (step === null ? `>${steps}` : String(step));
@@ -97,4 +97,4 @@ A_task: failures, as a multiple of those of one call for all steps
 overhead: tokens beyond those of one call for all steps
 sampled, decided: wrong first votes, and wrong decisions; ratio: the one by the
   other, what voting makes of an error
-agree: chance that two votes are the same`;
+agree: probability that two votes are the same`;

@@ -6,16 +6,16 @@ import { JournalError, messageOf, UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { endOfRecords } from './record-file.ts';
 
-/** What must be the same for attempts to stand side by side. */
+/** The settings that must be equal for attempts to be comparable. */
 export type BenchIdentity = Readonly<Record<string, Json>>;
 
-/** Attempts at one task, one to a line, behind a line that says of what they are. */
+/** A file of attempts at one task, one a line, after a line that identifies the comparison. */
 export class TrialFile {
   readonly #file: string;
   readonly #identity: BenchIdentity;
   readonly known: readonly Trial[];
 
-  /** @throws {UsageError} for a file that is none, or of another comparison. */
+  /** @throws {UsageError} if the file is not one of attempts, or belongs to another comparison. */
   constructor(file: string, identity: BenchIdentity) {
     this.#file = file;
     this.#identity = identity;
@@ -23,10 +23,10 @@ export class TrialFile {
       this.known = [];
       return;
     }
-    // What was being written when it was killed has no end: its attempt is in the journal.
+    // A kill during a write leaves an incomplete line; its attempt is in the journal.
     this.#write(() => truncateSync(file, endOfRecords(file, 'jsonl').bytes));
     const [head, ...trials] = this.#lines();
-    // Not even the first line.
+    // Not even the first line is complete.
     if (head !== undefined) requireSame(file, head, identity);
     this.known = trials as Trial[];
   }
@@ -48,19 +48,19 @@ export class TrialFile {
         return JSON.parse(line);
       } catch (thrown) {
         throw new UsageError(
-          `line ${i + 1} of ${this.#file} is no JSON (${messageOf(thrown)}): take it out, or give another --out.`,
+          `line ${i + 1} of ${this.#file} is not JSON (${messageOf(thrown)}): remove it, or give another --out.`,
           { option: 'out' },
         );
       }
     });
   }
 
-  /** @throws {JournalError} that pauses: what was paid for is in the journal. */
+  /** @throws {JournalError} to pause: everything that was paid for is in the journal. */
   #write(work: () => void): void {
     try {
       work();
     } catch (thrown) {
-      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it possible, then go on.`, {
+      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it writable, then resume.`, {
         code: (thrown as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'not-writable',
         cause: thrown,
       });
@@ -70,7 +70,7 @@ export class TrialFile {
 
 function requireSame(file: string, head: Json, identity: BenchIdentity): void {
   if (head?.bench !== 1) {
-    throw new UsageError(`expected ${file} to be of a bench, it is something else: give another --out.`, {
+    throw new UsageError(`expected ${file} to be a file of \`mdap bench\`, it is something else: give another --out.`, {
       option: 'out',
     });
   }
@@ -78,7 +78,7 @@ function requireSame(file: string, head: Json, identity: BenchIdentity): void {
     if (candidateKey(head[name] ?? null) === candidateKey(is ?? null)) continue;
     throw new UsageError(
       `${file} is of another ${name} (${JSON.stringify(head[name] ?? null)}, now ${JSON.stringify(is ?? null)}): ` +
-        'give another --out, or the same options to go on.',
+        'give another --out, or the same options to resume.',
       { option: 'out' },
     );
   }

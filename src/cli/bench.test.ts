@@ -174,13 +174,13 @@ describe('a file of attempts', () => {
     new TrialFile(file, identity).add(trialOf('steps', 0));
     const whole = readFileSync(file, 'utf8');
     appendFileSync(file, 'no json\n');
-    assert.throws(
-      () => new TrialFile(file, identity),
-      /line 3 of .* is no JSON .*: take it out, or give another --out/,
-    );
+    assert.throws(() => new TrialFile(file, identity), /line 3 of .* is not JSON .*: remove it, or give another --out/);
     for (const text of ['{"a":1}\n', '[]\n', 'null\n']) {
       writeFileSync(file, text);
-      assert.throws(() => new TrialFile(file, identity), /expected .* to be of a bench, it is something else/);
+      assert.throws(
+        () => new TrialFile(file, identity),
+        /expected .* to be a file of `mdap bench`, it is something else/,
+      );
     }
     writeFileSync(file, whole);
     assert.equal(new TrialFile(file, identity).known.length, 1);

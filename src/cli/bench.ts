@@ -28,12 +28,12 @@ interface BenchFlags extends Partial<Omit<BenchOptions, 'journal'>> {
   readonly json?: boolean;
 }
 
-/** Steps that tasks are sized to where no size is given. */
+/** Numbers of steps of the tasks if no size is given. */
 const DEFAULT_STEPS = [10, 30, 100];
-/** The same as others by another parser: ablations, which are compared by name. */
+/** Ablations, which differ from others only in the parser and are compared by name. */
 const ABLATIONS = new Set(['hanoi-flag', 'hanoi-repair']);
 
-/** Exit code 3 where it was interrupted or a budget is reached: the same command goes on. */
+/** Exit code 3 if it was interrupted or a budget is reached: the same command resumes it. */
 export async function benchCommand(suite: string, flags: BenchFlags): Promise<number> {
   const { methods: names = USUAL_METHODS, sizes, steps, input, out = defaultFolder(suite), json } = flags;
   requireModel(flags);
@@ -42,7 +42,7 @@ export async function benchCommand(suite: string, flags: BenchFlags): Promise<nu
       option: 'steps',
     });
   }
-  // Before anything is written or loaded
+  // Checked before anything is written or loaded.
   const methods = names.map((name) => (typeof name === 'string' ? methodByName(name) : name));
   const chosen = await tasksOf(suite, { input, sizes, steps });
   const files = new Map(chosen.map(({ task, template }) => [task.name, openTrials(out, task, template, flags)]));
@@ -64,10 +64,10 @@ export async function benchCommand(suite: string, flags: BenchFlags): Promise<nu
     process.stdout.write(
       `all figures: ${printable(join(out, 'bench.json'))}, as a page: ${printable(join(out, 'bench.html'))}\n`,
     );
-  return exitCodeWith(report, 'The same command goes on.');
+  return exitCodeWith(report, 'The same command resumes it.');
 }
 
-/** Where it is found again without being asked for. */
+/** The default folder, which the same command finds again. */
 function defaultFolder(suite: string): string {
   return join('.mdap', `bench-${suite.replace(/[^\w.-]/g, '_')}`);
 }
@@ -77,7 +77,7 @@ interface ChosenTask {
   readonly template: Json;
 }
 
-/** @throws {UsageError} for what is no suite, and for sizes that a process does not have. */
+/** @throws {UsageError} if it is not a suite, or a process does not have the sizes. */
 async function tasksOf(suite: string, flags: Pick<BenchFlags, 'input' | 'sizes' | 'steps'>): Promise<ChosenTask[]> {
   const found: ChosenTask[] = [];
   const names =
@@ -93,7 +93,7 @@ async function tasksOf(suite: string, flags: Pick<BenchFlags, 'input' | 'sizes' 
     if (template === undefined) {
       if (suite === 'all') continue;
       throw new UsageError(
-        `process ${JSON.stringify(name)} needs one that says where its size goes, as --input '{"digits":"SIZE","seed":"SEED"}'` +
+        `process ${JSON.stringify(name)} needs an input that says where its size goes, as in --input '{"digits":"SIZE","seed":"SEED"}'` +
           '; and it needs a `reference` and `steps`.',
         { option: 'input' },
       );
@@ -135,7 +135,7 @@ function writeFiles(out: string, report: BenchReport, version: string): void {
       ['bench.json', `${JSON.stringify(report, null, 2)}\n`],
       ['bench.html', page],
     ] as const) {
-      // Whole or not at all, where it is read while it is written.
+      // The file is replaced as a whole, because it may be read while it is written.
       writeFileSync(join(out, `${name}.new`), text);
       renameSync(join(out, `${name}.new`), join(out, name));
     }
@@ -154,7 +154,7 @@ function chain(...handlers: (OnTrial | undefined)[]): OnTrial {
 
 const REDRAW_MS = 100;
 
-/** On a terminal, one line that is redrawn. */
+/** Shows the progress on a terminal, as one line that is redrawn. */
 function showAttempts(): OnTrial | undefined {
   const { stderr } = process;
   if (!stderr.isTTY) return undefined;

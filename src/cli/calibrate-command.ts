@@ -6,7 +6,7 @@ import { flagOption, JOURNAL_AND_JSON, PROCESS, SAMPLED } from './flags.ts';
 export const CALIBRATE = command({
   name: 'calibrate',
   group: 'Before you pay',
-  about: 'Measure on sampled steps how far votes can be trusted.',
+  about: 'Measure on sampled steps how reliable votes are.',
   arguments: [PROCESS],
   options: {
     ...SAMPLED,

@@ -1,6 +1,7 @@
 // Proves of `mdap calibrate`: it draws again where a vote was wrong, and says so; a panel is measured
 // beside the model, its voters named by model, a price that is not known said; `mdap run` finds what was written, also with
-// --k auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older format is refused with what to do.
+// --k auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older
+// format is refused with what to do.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,7 +78,7 @@ describe('calibrate', { concurrency: 2 }, () => {
     assert.equal(mapped.code, 0, mapped.stderr);
     assert.match(
       mapped.stderr,
-      /^deciding by the calibration of .*\nthe items take about 80 steps \(else: --steps\)$/m,
+      /^deciding by the calibration of .*\nthe items take about 80 steps \(--steps sets another number\)$/m,
     );
     const { items: counted, wrongSteps } = JSON.parse(mapped.stdout);
     assert.deepEqual([counted.done, counted.invalid, wrongSteps], [80, 1, 0]);

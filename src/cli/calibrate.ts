@@ -22,7 +22,7 @@ interface CalibrateFlags extends VerbFlags<'calibrate'>, SourceFlags {
   readonly output?: string;
 }
 
-/** Exit code 3 where it ended early: what was seen is written all the same. */
+/** Exit code 3 if it ended early: the steps seen so far are still written. */
 export async function calibrateCommand(source: string, flags: CalibrateFlags): Promise<number> {
   requireModel(flags);
   const loaded = await loadProcess(source);
@@ -45,7 +45,7 @@ export async function calibrateCommand(source: string, flags: CalibrateFlags): P
   if (flags.json) process.stdout.write(`${printableJson({ file, ...calibration, figures })}\n`);
   else process.stdout.write(describeCalibration(calibration, figures, file));
   if (reason === null) return 0;
-  process.stderr.write(`mdap: ended early, with what was seen until then: ${printable(withFlags(reason))}\n`);
+  process.stderr.write(`mdap: ended early, with the steps seen so far: ${printable(withFlags(reason))}\n`);
   return 3;
 }
 
@@ -83,10 +83,10 @@ function describeCalibration(calibration: Calibration, figures: CalibrationFigur
     ...(further === 0 ? [] : [`${showCount(further)} of them drawn further on the steps where a voter was wrong`]),
     truth === 'reference'
       ? 'right is what the process’s reference says'
-      : 'there is no reference: right is what a vote decided. A step that the model gets wrong alike every time looks right here',
+      : 'there is no reference: right is what a vote decided. A step on which the model always makes the same mistake looks right here',
   ];
   if (steps.length < FEW_STEPS) {
-    lines.push(`only ${plural(steps.length, 'step')}: the intervals are wide; ${FEW_STEPS} or more say much more`);
+    lines.push(`only ${plural(steps.length, 'step')}: the intervals are wide; use ${FEW_STEPS} or more`);
   }
   lines.push(
     '',
@@ -128,13 +128,13 @@ function describeCalibration(calibration: Calibration, figures: CalibrationFigur
   return lines.join('\n');
 }
 
-/** Names of the voters: the variant, and the model where there are several. */
+/** Names of the voters: the variant, and the model if there are several. */
 function namer(classes: readonly VoterName[]): (voter: VoterName) => string {
   const isOneModel = classes.every(({ model }) => model === classes[0]!.model);
   return ({ model, variant }) => printable(isOneModel ? variant : `${model} (${variant})`);
 }
 
-/** What was spent. A price that is not known is named, not taken for nothing. */
+/** The cost. Models with an unknown price are named, not counted as free. */
 function describeCost(usage: Calibration['classes']): string {
   const unknown = [...new Set(usage.filter(({ all }) => all.costUsd === null).map(({ model }) => model))];
   const paid = usage.filter(({ all }) => all.costUsd !== null);
@@ -149,28 +149,30 @@ function describeCollisions(name: string, { collisions, topRivalShare }: ClassFi
   if (collisions === null || topRivalShare === null) return [];
   return [
     `${name}: two votes of a step are both wrong in ${showPercent(collisions.observed)} (${showPercent(collisions.independent)} if independent); ` +
-      `${showPercent(topRivalShare)} of the wrong votes are for the commonest wrong answer of their step`,
+      `${showPercent(topRivalShare)} of the wrong votes are for the most common wrong answer of their step`,
   ];
 }
 
-/** What more votes of this class can and cannot do. */
+/** Says whether more votes of this class help. */
 function whatVotingBuys(name: string, { p, rho, shares }: ClassFigures, steps: number): string {
   const { alwaysWrong, mixed } = shares;
   if (p.high <= 0.5)
     return `${name}: wrong more often than right; voting makes it worse. Change the prompt, the step or the model`;
   if (p.low <= 0.5)
-    return `${name}: p cannot be told from one half with so few votes; sample more steps before you trust a vote`;
+    return `${name}: p cannot be distinguished from one half with so few votes; sample more steps before you trust a vote`;
   if (alwaysWrong.steps > 0) {
     return (
       `${name}: ceiling about ${showPercent(1 - alwaysWrong.share)}: ${alwaysWrong.steps} of ${plural(steps, 'step')} are always wrong; more votes will not ` +
-      'help there, variants, another model or a check might'
+      'help there, but variants, another model or a check might'
     );
   }
   if (mixed.steps === 0) {
     return `${name}: no vote was wrong. The error rate is at most ${showPercent(1 - p.low)}, and how much errors are alike is not known: sample more steps to know`;
   }
   const alike =
-    rho.estimate !== null && rho.low > 0.001 ? 'errors of a step are alike, so further votes say less and less' : '';
+    rho.estimate !== null && rho.low > 0.001
+      ? 'errors of a step are correlated, so further votes add less and less'
+      : '';
   return `${name}: every step was right at least once; voting can help${alike === '' ? '' : `; ${alike}`}`;
 }
 

@@ -2,7 +2,7 @@ import { COMPARE_OPTIONS } from '../options/verbs.ts';
 import { command } from './command.ts';
 import { JOURNAL_AND_JSON, SAMPLED } from './flags.ts';
 
-// The calibrations beside the journal may be of other variants.
+// The calibrations beside the journal may cover other variants.
 const { variants: _, ...WITHOUT_VARIANTS } = COMPARE_OPTIONS;
 
 export const COMPARE = command({
@@ -32,7 +32,7 @@ export const COMPARE = command({
     `mdap compare extract-checked --items labelled.jsonl --schema '{"total":"number"}' --models openai/gpt-4.1-mini,openai/gpt-4.1-nano`,
   ],
   notes: [
-    'What was measured is written beside the journal, as calibration-PROCESS-MODEL.json, and used again by the next comparison.',
+    'Measurements are written beside the journal, as calibration-PROCESS-MODEL.json, and the next comparison uses them again.',
   ],
   load: async () => (await import('./compare.ts')).compareCommand,
 });

@@ -1,8 +1,8 @@
 // Proves of `mdap compare`: a row a model, the cheapest first, with what each cannot; what was
 // measured is written and not paid again; a model whose key is wrong does not lose the others, and its row says why; an
 // unknown price is said; usage errors exit with 2, and 1 means that no model has figures. Names of models are told apart.
-// The job may be the items of a file. Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process for every command, a resumed run
-// too.
+// The job may be the items of a file. Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process
+// for every command, a resumed run too.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -180,7 +180,7 @@ describe('compare', { concurrency: 2 }, () => {
     const { process, steps, wrongSteps, state } = JSON.parse(resumed.stdout);
     assert.deepEqual([process, steps, wrongSteps, state.pegs], ['hanoi-by-2', 64, 0, [[], [], [7, 6, 5, 4, 3, 2, 1]]]);
     const refused = [
-      ['hanoi@m=0', /whole number of steps a sample behind @m=, as in hanoi@m=2, got "hanoi@m=0"/],
+      ['hanoi@m=0', /whole number of steps a sample after @m=, as in hanoi@m=2, got "hanoi@m=0"/],
       ['hanoi@m=', /whole number of steps a sample/],
       ['hanoi-flag@m=2', /process "hanoi-flag": expected `subtasks`/],
       ['nothing@m=2', /expected one of hanoi, .*, got "nothing"/],

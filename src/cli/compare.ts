@@ -23,7 +23,7 @@ interface CompareFlags
   readonly calibrations?: readonly string[] | false;
 }
 
-/** Exit code 3 where it was interrupted, 1 where no model has figures; what was measured is kept in any case. */
+/** Exit code 3 if it was interrupted, 1 if no model has figures; measurements are kept in any case. */
 export async function compareCommand(source: string, flags: CompareFlags): Promise<number> {
   const { models = [], calibrations: given, ...options } = flags;
   if (models.length === 0) {
@@ -64,7 +64,7 @@ export async function compareCommand(source: string, flags: CompareFlags): Promi
   return compared.models.some(({ failure }) => failure === null) ? 0 : 1;
 }
 
-/** Calibrations that are there: those of a model that is compared, and of this version. */
+/** The existing calibrations of this version and of a compared model. */
 function fitting(file: string, { name, version }: Process, { models = [], baseUrl }: CompareFlags): Calibration[] {
   if (!existsSync(file)) return [];
   const calibration = readCalibrationFile(file);
@@ -90,10 +90,10 @@ function describeComparison(processName: string, comparison: Comparison): string
     lines.push(
       table([[...head, 'k', 'votes', 'cost', 'time', 'by evidence'], ...rows]),
       isBySize
-        ? 'm: steps that one sample answers, a subtask; p, v, rho, tokens: of a subtask; k: the least margin of ahead-by-k ' +
+        ? 'm: steps that one sample answers, a subtask; p, v, rho, tokens: of a subtask; k: the smallest margin of ahead-by-k ' +
             'that reaches the target (and what the intervals leave open); votes, cost, time: of the run; by evidence: votes ' +
             'of the run under the evidence rule, and subtasks that it leaves undecided'
-        : 'k: the least margin of ahead-by-k that reaches the target (and what the intervals leave open); votes: of a step; ' +
+        : 'k: the smallest margin of ahead-by-k that reaches the target (and what the intervals leave open); votes: of a step; ' +
             'cost, time: of the run; by evidence: votes of a step under the evidence rule, and steps that it leaves undecided',
       '',
     );
@@ -105,7 +105,7 @@ function describeComparison(processName: string, comparison: Comparison): string
   return `${lines.join('\n')}\n`;
 }
 
-/** Whether larger steps are right as often as their parts would be one by one, and what is cheapest. */
+/** Says whether larger steps are right as often as their parts one by one, and which number is cheapest. */
 function describeSubtasks({ model, measured, cheapest }: SubtaskComparison): string {
   const found = measured.map(({ stepsPerSubtask, meanSteps, p, independent }) => {
     const verdict =

@@ -5,10 +5,10 @@ import { flagOption, JOURNAL_AND_JSON, RUN_ID } from './flags.ts';
 export const DECIDE = command({
   name: 'decide',
   group: 'Run',
-  about: 'Decide a step by hand that the votes could not.',
-  arguments: [RUN_ID, { name: 'step', about: 'The step that the run is paused at.' }],
+  about: 'Decide by hand a step that the votes could not decide.',
+  arguments: [RUN_ID, { name: 'step', about: 'The step at which the run is paused.' }],
   options: {
-    action: flagOption(text('json'), { group: 'Input and output', about: 'What is to be done there.' }),
+    action: flagOption(text('json'), { group: 'Input and output', about: 'The action to take there.' }),
     draw: flagOption(wholeNumber({ min: 0 }), {
       group: 'Input and output',
       about: 'In place of an action, take the answer of this draw, as mdap inspect shows them.',

@@ -16,7 +16,7 @@ interface DecideFlags extends JournalFlags {
   readonly draw?: number;
 }
 
-/** A person's decision on the step that a run is paused at. Nothing is asked or paid. */
+/** Records a person's decision on the step at which a run is paused. No model is called. */
 export async function decideCommand(runId: string, step: string, flags: DecideFlags): Promise<number> {
   const answer = readAnswer(parseAs(wholeNumber({ min: 0 }), 'step', step), flags);
   const journal = openJournal(flags.journal, systemClock, { mustExist: true });
@@ -25,8 +25,8 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
     if (record === undefined) throw unknownRun(runId);
     if (isMap(record)) {
       throw new UsageError(
-        `run ${JSON.stringify(runId)} is a map, which gives up what its votes cannot decide and goes on: its failures are ` +
-          'the --input of another one.',
+        `run ${JSON.stringify(runId)} is a map, which gives up items that its votes cannot decide and continues: use its
+          failures as ` + 'the --input of another map.',
       );
     }
     const source = sourceOf(record, 'decide there, with the option `answer`');
@@ -49,7 +49,7 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
 function readAnswer(stepIndex: number, { action, draw }: DecideFlags): Answer {
   if ((action === undefined) === (draw === undefined)) {
     throw new UsageError(
-      `expected either --action JSON or --draw N (whose answer it is to be), got ${action === undefined ? 'neither' : 'both'}.`,
+      `expected either --action JSON or --draw N (the draw whose answer to take), got ${action === undefined ? 'neither' : 'both'}.`,
     );
   }
   return draw === undefined ? { stepIndex, action: readInput(action!, 'action') } : { stepIndex, draw };

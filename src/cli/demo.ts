@@ -11,11 +11,11 @@ import { describeResult, exitCodeOf, journalFlag } from './run-summary.ts';
 
 const DISKS = 10;
 const INPUT = { disks: DISKS };
-/** Slow enough to watch. */
+/** A latency that is slow enough to watch. */
 const MODEL = 'simulated:p=0.99,v=0.97,latencyMs=1,seed=7';
 const TARGET = 0.999;
 
-/** The same model twice on the same process: alone, then voting. */
+/** Runs the same model twice on the same process: first alone, then with voting. */
 export async function demoCommand({ journal: file }: { journal: string }): Promise<number> {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   const definition = hanoi();
@@ -43,8 +43,8 @@ export async function demoCommand({ journal: file }: { journal: string }): Promi
     if (unvoted.status === 'paused') return exitCodeOf(unvoted, file);
     say(
       unvoted.firstWrongStep === null
-        ? 'It came through, by luck: the chance of that is 0.003 %.\n'
-        : `Derailed at step ${unvoted.firstWrongStep}. Nothing in the run showed it, until the tower had not arrived after ${totalSteps} steps.\n`,
+        ? 'It succeeded, by luck: the probability of that is 0.003 %.\n'
+        : `Derailed at step ${unvoted.firstWrongStep}. Nothing in the run showed it until the tower was not complete after ${totalSteps} steps.\n`,
     );
     say('2. The plan: what would it take?\n');
     const planned = await plan(definition, INPUT, { model: MODEL, k: 'auto', target: TARGET });

@@ -2,7 +2,7 @@ import { JOURNAL } from '../options/journal.ts';
 import { flag, type Kind, text } from '../options/kinds.ts';
 import { type Option, option } from '../options/option.ts';
 
-/** An option that the command line alone has. */
+/** An option that only the command line has. */
 export function flagOption<Value>(
   kind: Kind<Value>,
   details: Omit<Option<Value>, 'kind' | 'default' | 'isRequired' | 'isJournaled'> & { readonly default?: Value },
@@ -10,7 +10,7 @@ export function flagOption<Value>(
   return option(kind, { ...details, isJournaled: false });
 }
 
-/** `--json` */
+/** The option `--json`. */
 export const JSON_OUTPUT = {
   json: flagOption(flag(), {
     group: 'Input and output',
@@ -18,10 +18,10 @@ export const JSON_OUTPUT = {
   }),
 };
 
-/** For commands that look at runs, or write them. */
+/** The options of commands that read or write runs. */
 export const JOURNAL_AND_JSON = { ...JOURNAL, ...JSON_OUTPUT };
 
-/** Of one process. */
+/** The input of one process. */
 export const INPUT = {
   input: flagOption(text('json'), {
     group: 'Input and output',
@@ -29,15 +29,15 @@ export const INPUT = {
   }),
 };
 
-/** How the rows of a file become inputs. */
+/** The options that say how the rows of a file become inputs. */
 export const ITEM_FIELDS = {
   schema: flagOption(text('json'), {
     group: 'Input and output',
-    about: 'For extract: the fields to find, as in {"total":"number","tags":"string[]"}, a JSON schema, or @FILE.',
+    about: 'The fields that extract finds, as in {"total":"number","tags":"string[]"}, a JSON schema, or @FILE.',
   }),
   with: flagOption(text('json'), {
     group: 'Input and output',
-    about: 'Fields that every item gets.',
+    about: 'Fields to add to every item.',
   }),
   as: flagOption(text('field'), {
     group: 'Input and output',
@@ -46,19 +46,19 @@ export const ITEM_FIELDS = {
   }),
 };
 
-/** Whose steps are sampled: those of one input, or of many. */
+/** The source of the sampled steps: one input, or many. */
 export const SAMPLED = {
   ...INPUT,
   items: flagOption(text('file'), {
     group: 'Input and output',
-    about: 'Many inputs in place of one, as those of mdap map: JSON Lines, or CSV by its name.',
+    about: 'Many inputs in place of one, as for mdap map: JSON Lines, or CSV by its name.',
   }),
   ...ITEM_FIELDS,
 };
 
 export const PROCESS = {
   name: 'process',
-  about: 'A built-in process, or the path of a .ts or .js module. With @m=2 behind it: two steps a sample.',
+  about: 'A built-in process, or the path of a .ts or .js module. Append @m=2 for two steps a sample.',
 };
 
 export const RUN_ID = { name: 'run-id', about: 'Id of the run, as mdap runs lists it.' };

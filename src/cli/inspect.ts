@@ -132,7 +132,7 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
     lines.push('', 'notes:');
     lines.push(...notes.slice(-MAX_NOTES_SHOWN).map((note) => `  ${describeNote(note)}`));
   }
-  // A paused run mostly paused because of its next step.
+  // Most paused runs paused because of their next step.
   const step = contested[0]?.stepIndex ?? (status === 'paused' ? totals.steps : (totals.firstWrongStep ?? 0));
   lines.push('', `one step: mdap inspect ${run} --step ${step}`);
   if (status === 'paused' || status === 'interrupted') lines.push(`resume:   mdap resume ${run}`);
@@ -155,7 +155,7 @@ async function inspectStep(reader: JournalReader, runId: string, step: number, f
   const found = await reader.samples(runId, step);
   const samples = found.samples.map(({ textBytes: _, isTextCut: __, ...sample }) => sample);
   if (decided === undefined && samples.length === 0) {
-    throw new UsageError(`run ${JSON.stringify(runId)} has not come to step ${step} yet.`, { option: 'step' });
+    throw new UsageError(`run ${JSON.stringify(runId)} has not reached step ${step} yet.`, { option: 'step' });
   }
   if (flags.json) {
     process.stdout.write(`${printableJson({ runId, step, decision: decided ?? null, samples })}\n`);
@@ -165,7 +165,7 @@ async function inspectStep(reader: JournalReader, runId: string, step: number, f
   return 0;
 }
 
-/** A step's decision, then its samples as a race: who led after each. */
+/** Shows a step's decision, then its samples as a race: the leader after each. */
 export function describeStep(
   step: number,
   decision: StepEntry | undefined,
@@ -246,7 +246,7 @@ function rivalShare({ tally, votes }: Race): number {
   return (tally?.[1]?.[1] ?? 0) / votes;
 }
 
-/** A run as it is printed. */
+/** A run as JSON output prints it. */
 function summaryOf({ fingerprint: _, key: __, checkpointSteps: ___, ...run }: LiveRun) {
   return { ...run, reason: reasonOf(run.end) };
 }

@@ -7,7 +7,7 @@ import { endOfRecords, formatOf } from './record-file.ts';
 import { inputFor } from './run.ts';
 import { readInput } from './text-input.ts';
 
-/** How rows become inputs. */
+/** The options that say how rows become inputs. */
 export interface ItemFlags {
   readonly schema?: string;
   readonly with?: string;
@@ -20,18 +20,20 @@ export function itemInputs(loaded: LoadedProcess, flags: ItemFlags) {
   return { schema, toInput: inputMaker(loaded, flags, schema) };
 }
 
-/** Whose steps are measured: those of one input, or of the items of a file. */
+/** The source of the measured steps: one input, or the items of a file. */
 export interface SourceFlags extends ItemFlags {
   readonly input?: string;
   readonly items?: string;
 }
 
-/** `items` reads them anew each time; `steps` estimates how many they take. */
+/** Each call of `items` reads them again; `steps` estimates how many steps they take. */
 export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
   const { input, items: file, schema, with: constants, as } = flags;
   if (file === undefined) {
     if ((schema ?? constants ?? as) !== undefined) {
-      throw new UsageError('expected --schema, --with and --as beside --items alone, whose rows they make inputs of.');
+      throw new UsageError(
+        'expected --schema, --with and --as only together with --items, whose rows they turn into inputs.',
+      );
     }
     return { input: (await inputFor(loaded, input)).raw };
   }
@@ -53,9 +55,9 @@ export function countItems(file: string): number {
 const ITEMS_LOOKED_AT = 1_000;
 
 /**
- * About how many steps the items of a file take together, by what the process says of the first thousand; undefined where it
- * does not say, and for what can be read once only.
- * @param count of the items; asked where it is needed
+ * Estimates how many steps the items of a file take together, from what the process says of the first thousand; undefined
+ * if it does not say, or if the file can be read only once.
+ * @param count counts the items; called only if needed
  */
 export async function estimateSteps(
   process: AnyProcess,
@@ -73,7 +75,7 @@ export async function estimateSteps(
   return steps === 0 ? undefined : Math.ceil((steps / items) * count());
 }
 
-/** None of what does not fit. */
+/** Returns 0 steps for a row that does not fit. */
 async function stepsOf(process: AnyProcess, raw: unknown): Promise<number> {
   try {
     return process.steps!(await parseInput(process, raw));
@@ -86,16 +88,16 @@ function isExtract({ process: { name } }: LoadedProcess): boolean {
   return name.startsWith('extract');
 }
 
-/** Read once: it may come on stdin. */
+/** The schema is read once, because it may come from stdin. */
 function schemaOf(loaded: LoadedProcess, { schema }: ItemFlags): unknown {
   if (schema === undefined) return undefined;
   if (isExtract(loaded)) return readInput(schema, 'schema');
-  throw new UsageError(`expected none for process ${JSON.stringify(loaded.process.name)}: only extract has one.`, {
+  throw new UsageError(`expected none for process ${JSON.stringify(loaded.process.name)}: only extract takes one.`, {
     option: 'schema',
   });
 }
 
-/** What becomes of a row before the process sees it. */
+/** Turns a row into an input of the process. */
 function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schema: unknown): (row: Row) => unknown {
   const isRecord = isExtract(loaded);
   const constants = given === undefined ? {} : readInput(given, 'with');
@@ -106,7 +108,7 @@ function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schem
   const field = as ?? (isRecord ? 'record' : undefined);
   return (row) => {
     const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
-    // A row that has the field is meant as it is.
+    // A row that already has the field is used as it is.
     if (field !== undefined && !(isObject && field in row)) return { ...all, [field]: row };
     if (!isObject) return row;
     if (!isRecord) return { ...all, ...row };

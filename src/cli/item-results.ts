@@ -4,22 +4,22 @@ import type { Row } from './item-rows.ts';
 import { type Fields, formatOf, RecordFile } from './record-file.ts';
 
 export interface FileSinkOptions {
-  /** What the items are read from: a row of CSV comes back beside its result. */
+  /** The format of the input: a row of CSV is repeated beside its result. */
   readonly input: string;
   readonly output: string;
-  /** CSV only where the input is. */
+  /** The format of the failures: CSV only if the input is CSV. */
   readonly failures: string;
-  /** Fields of a result that become columns of a CSV file; by default the result is one column, as JSON where it is no text. */
+  /** Fields of a result that become columns of a CSV file. @default one column, with JSON if the result is not a text */
   readonly columns: readonly string[] | undefined;
 }
 
-/** With what stands in its files. */
+/** The result with its place in the files. */
 interface FileSink extends ItemSink {
   readonly counts: ItemCounts;
   close(): void;
 }
 
-/** Results as lines of a file, what failed in a file of its own; both are JSON Lines, or CSV by the file's name. */
+/** Writes results as lines of a file and failures to another file; both are JSON Lines, or CSV by the file's name. */
 export function fileSink({ input, output, failures, columns }: FileSinkOptions): FileSink {
   const done = new RecordFile(output);
   const failed = new RecordFile(failures);
@@ -67,12 +67,12 @@ function jsonResult(result: ItemResult): Fields {
   return { index, id, result: value, ...how };
 }
 
-/** Down, to two digits of what is missing to 1, and to nine in all: no votes make it certain. */
+/** Rounds down, to two digits of the difference from 1 and to nine digits in all: no number of votes makes it certain. */
 function rounded(certainty: number | null): number | null {
   if (certainty === null) return null;
   const doubt = Math.max(1 - certainty, MIN_DOUBT);
   const grain = Math.max(MIN_DOUBT, 10 ** (Math.floor(Math.log10(doubt)) - 1));
-  // What has come out exact must not be made larger by the last bit of a quotient.
+  // The last bit of a quotient must not increase an exact result.
   return Number((1 - Math.ceil(doubt / grain - 1e-6) * grain).toFixed(9));
 }
 

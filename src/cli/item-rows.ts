@@ -10,9 +10,9 @@ import { type Fields, formatOf } from './record-file.ts';
 export type Row = unknown;
 
 /**
- * The items of a file, one at a time, however many there are. What cannot be read is an item that does not fit, and stops
- * nobody. What an earlier map wrote as its failures is read as the items that they were.
- * @throws {UsageError} for a file that cannot be read, or a CSV file that is none.
+ * Yields the items of a file, one at a time, however many there are. A row that cannot be read is an item that does not fit,
+ * and does not stop the others. The failures of an earlier map are read as the original items.
+ * @throws {UsageError} if the file cannot be read, or is not valid CSV.
  */
 export async function* readItems(file: string, toInput: (row: Row) => unknown, option = 'input'): AsyncGenerator<Item> {
   try {
@@ -39,12 +39,12 @@ export function requireFile(option: string, file: string): void {
 }
 
 interface ReadRow {
-  /** The text of what cannot be read. */
+  /** The text of a row that cannot be read. */
   readonly row: Row;
   readonly refusal?: string;
 }
 
-const NO_UTF8 = 'it has bytes that are no UTF-8 (to convert a file: iconv -f WINDOWS-1252 -t UTF-8)';
+const NO_UTF8 = 'it has bytes that are not UTF-8 (to convert a file: iconv -f WINDOWS-1252 -t UTF-8)';
 
 async function* jsonRows(stream: Readable): AsyncGenerator<ReadRow> {
   let number = 0;
@@ -63,13 +63,13 @@ function readLine(text: string, name: string): ReadRow {
     if (!isFailure(row)) return { row };
     return 'item' in row ? { row: row.item } : readLine(String(row.line), `${name}, which failed before,`);
   } catch (thrown) {
-    // V8 counts lines within the text, which is one.
+    // V8 counts lines within the text, which is a single line.
     const why = messageOf(thrown).replace(/ \(line 1 column \d+\)$/, '');
-    return { row: text, refusal: `${name} is no JSON: ${why}` };
+    return { row: text, refusal: `${name} is not JSON: ${why}` };
   }
 }
 
-/** Not those of `readline`, for which U+2028 ends a line: in JSON it may stand in a text. */
+/** Splits lines. `readline` is not used, because it ends a line at U+2028, which JSON texts may contain. */
 async function* lines(stream: Readable): AsyncGenerator<Buffer> {
   let begun: Buffer[] = [];
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -85,7 +85,7 @@ async function* lines(stream: Readable): AsyncGenerator<Buffer> {
   if (begun.length > 0) yield Buffer.concat(begun);
 }
 
-/** A quote that is never closed takes the rest of the file for one text: not all of it into memory. */
+/** Maximum size of a row: an unclosed quote must not read the rest of the file into memory. */
 const MAX_ROW_BYTES = 16 << 20;
 
 async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<ReadRow> {
@@ -94,7 +94,7 @@ async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<Rea
     delimiter,
     bom: true,
     skip_empty_lines: true,
-    // Such rows are told one by one.
+    // Such rows are reported one by one.
     relax_column_count: true,
     relax_quotes: true,
     info: true,
@@ -107,7 +107,7 @@ async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<Rea
     const values = Object.values(row);
     const refusal =
       info.error !== undefined
-        ? `it does not have the fields of the head: ${raw.trim().slice(0, 200)}`
+        ? `its fields do not match the head: ${raw.trim().slice(0, 200)}`
         : values.every((value) => value === '')
           ? 'it is empty'
           : values.some((value) => value.includes('\uFFFD'))
@@ -133,7 +133,7 @@ function requireNames(names: readonly string[]): string[] {
   );
 }
 
-/** What stands between the names of the head: spreadsheets write semicolons where the comma is decimal. */
+/** Detects the separator from the head: spreadsheets write semicolons if the decimal separator is a comma. */
 function delimiterOf(file: string): string {
   const bytes = Buffer.alloc(HEAD_BYTES);
   const descriptor = openSync(file, 'r');
@@ -151,7 +151,7 @@ const NEWLINE = 0x0a;
 
 const ADDED = ['mdap_index', 'mdap_status', 'mdap_reason'] as const;
 
-/** Whether an earlier map wrote it to its failures. */
+/** Whether the row is from the failures of an earlier map. */
 function isFailure<R extends Row>(row: R): row is R & Fields {
   return typeof row === 'object' && row !== null && ADDED.every((name) => name in row);
 }
@@ -160,7 +160,7 @@ function withoutAdded<V>(row: Readonly<Record<string, V>>): Record<string, V> {
   return Object.fromEntries(Object.entries(row).filter(([name]) => !ADDED.some((added) => added === name)));
 }
 
-/** What tells an input file from another one: a resumed map must read the same. */
+/** Identifies an input file: a resumed map must read the same file. */
 export function fileSource(file: string): { readonly file: string; readonly bytes: number | null } {
   return { file, bytes: file === '-' ? null : statSync(file).size };
 }

@@ -84,8 +84,8 @@ describe('JSON Lines', () => {
       items.map(({ source }) => source),
       [{ a: 1 }, '{"a":', '\u2028', '"caf\uFFFD"', { a: 2 }],
     );
-    assert.match(items[1]!.refusal!, /^line 3 is no JSON: /);
-    assert.match(items[3]!.refusal!, /^line 6: .*no UTF-8/);
+    assert.match(items[1]!.refusal!, /^line 3 is not JSON: /);
+    assert.match(items[3]!.refusal!, /^line 6: .*not UTF-8/);
     assert.equal(items.filter(({ refusal }) => refusal !== undefined).length, 2);
   });
 });
@@ -113,11 +113,11 @@ describe('CSV', () => {
       items.map(({ source, refusal }) => [source, refusal?.replace(/ \(.*/, '')]),
       [
         [{ a: '1', b: '2' }, undefined],
-        [{ a: '3' }, 'the row that ends on line 3: it does not have the fields of the head: 3'],
-        [{ a: '4', b: '5' }, 'the row that ends on line 4: it does not have the fields of the head: 4,5,6'],
+        [{ a: '3' }, 'the row that ends on line 3: its fields do not match the head: 3'],
+        [{ a: '4', b: '5' }, 'the row that ends on line 4: its fields do not match the head: 4,5,6'],
         [{ a: '', b: '' }, 'the row that ends on line 5: it is empty'],
         [{ a: '5" disk', b: '7' }, undefined],
-        [{ a: 'caf\uFFFD', b: '8' }, 'the row that ends on line 8: it has bytes that are no UTF-8'],
+        [{ a: 'caf\uFFFD', b: '8' }, 'the row that ends on line 8: it has bytes that are not UTF-8'],
         [{ a: 'x\ny', b: '9' }, undefined],
       ],
     );

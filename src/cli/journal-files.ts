@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 
-/** Where `mdap calibrate` writes, and `mdap run` and `mdap plan` look. */
+/** The file that `mdap calibrate` writes and that `mdap run` and `mdap plan` read. */
 export function calibrationFile(journalFile: string, processName: string): string {
   return fileBeside(journalFile, `calibration-${processName}`);
 }

@@ -9,11 +9,11 @@ import { printable, printableLines } from './terminal.ts';
 import { readVersion } from './version.ts';
 
 /**
- * The command line.
+ * Runs the command line.
  * @returns the exit code: 0 done, 2 usage, 3 paused, 1 stopped or failed.
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that has seen enough (`mdap runs | head`) is no error.
+  // A reader that closes the pipe early (`mdap runs | head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
@@ -45,7 +45,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       complain(describeError(thrown, asked));
       process.stderr.write(stackOf(thrown));
       if (thrown instanceof UsageError || thrown.code === 'unknown-run') return 2;
-      // Later in the run a full disk pauses it; before it, the same command again goes on as well.
+      // Later in the run a full disk pauses it; at the start, the same command can simply be run again.
       return thrown.code === 'disk-full' ? 3 : 1;
     }
     const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown);
@@ -70,7 +70,7 @@ function describeError(error: MdapError, asked: CommandSpec | undefined): string
   return withFlags(name === undefined ? problem : `${name}: ${problem}`, asked?.options);
 }
 
-/** The command that is called, or that `mdap help` is asked about. */
+/** The command that is called, or whose help is requested. */
 function askedCommand([first, second]: readonly string[]): CommandSpec | undefined {
   const name = first === 'help' ? second : first;
   return COMMANDS.find((command) => command.name === name);
@@ -80,7 +80,7 @@ function isHelp(argv: readonly string[]): boolean {
   return argv.length === 0 || argv[0] === 'help' || argv.includes('--help') || argv.includes('-h');
 }
 
-/** Loaded for the help of the program alone. */
+/** These are loaded only for the help of the program. */
 async function builtInProcesses() {
   const { BUILT_IN_PROCESSES } = await import('../processes/index.ts');
   const items = Object.entries(BUILT_IN_PROCESSES).map(([name, { about }]) => [name, about] as const);

@@ -10,12 +10,12 @@ const FILES = {
   }),
   output: flagOption(text('file'), {
     group: 'Input and output',
-    about: 'The results, one a line, in the order of the items, each with how sure it is. CSV by its name.',
+    about: 'The results, one a line, in the order of the items, each with its certainty. CSV by its name.',
   }),
   failures: flagOption(text('file'), {
     group: 'Input and output',
     about: 'The items without a result, and why.',
-    defaultAbout: 'OUTPUT.failures.jsonl, or .csv where the input is CSV',
+    defaultAbout: 'OUTPUT.failures.jsonl, or .csv if the input is CSV',
   }),
 };
 

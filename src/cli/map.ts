@@ -43,11 +43,11 @@ interface MapFlags extends VerbFlags<'map'>, ItemFlags {
   readonly batch?: boolean;
 }
 
-/** Of `--batch`: what a round holds. */
+/** Number of items in a round of `--batch`. */
 const BATCH_ITEMS = 10_000;
 const BATCH_CALLS = 100_000;
 
-/** Exit code 0 where every item has been looked at, also where some failed: how many is on stderr and in --json. */
+/** Exit code 0 if every item has been processed, even if some failed; stderr and --json give their number. */
 export async function mapCommand(source: string, flags: MapFlags): Promise<number> {
   requireModel(flags);
   const { input, output } = flags;
@@ -77,11 +77,11 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
     counted ??= countItems(input);
     return counted;
   };
-  // The rule that decides depends on it.
+  // The decision rule depends on it.
   const isStepsNeeded = flags.steps === undefined && (calibration || flags.k === 'auto');
   const steps = isStepsNeeded ? await estimateSteps(loaded.process, input, toInput, count) : flags.steps;
   if (isStepsNeeded && steps !== undefined) {
-    process.stderr.write(`the items take about ${plural(steps, 'step')} (else: --steps)\n`);
+    process.stderr.write(`the items take about ${plural(steps, 'step')} (--steps sets another number)\n`);
   }
   const sink = fileSink({ input, output, failures, columns: columnsOf(schema) });
   const total = process.stderr.isTTY && input !== '-' ? count() : undefined;
@@ -110,7 +110,7 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   );
   const next =
     result.status === 'paused'
-      ? 'The same command again goes on.'
+      ? 'The same command again resumes it.'
       : `Look closer: mdap inspect ${shellWord(runId)}${journalFlag(flags.journal)}`;
   return exitCodeWith(result, next);
 }
@@ -144,13 +144,13 @@ async function openBatchModel(flags: MapFlags, runId: string) {
   };
 }
 
-/** The same command again is the same map. */
+/** Derives the run id, so that the same command again is the same map. */
 function defaultRunId(name: string, settings: { readonly file: string; readonly output: string }): string {
   const files = [settings.file, settings.output].map((file) => resolve(file));
   return `map-${name}-${createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 8)}`;
 }
 
-/** @throws {UsageError} where a new map would write over results. */
+/** @throws {UsageError} if a new map would overwrite results. */
 async function requireFresh(runId: string, journalFile: string, files: readonly string[]): Promise<void> {
   const full = files.find((file) => existsSync(file) && statSync(file).size > 0);
   if (full === undefined) return;
@@ -159,15 +159,15 @@ async function requireFresh(runId: string, journalFile: string, files: readonly 
     const found = await journal.find(runId).finally(() => journal.close());
     if (found !== undefined) return;
   }
-  throw new UsageError(`${full} holds something already: move it away, or choose another file.`, { option: 'output' });
+  throw new UsageError(`${full} already has content: move it away, or choose another file.`, { option: 'output' });
 }
 
-/** Of the form of the input, which it may be later. */
+/** The file of failures, in the format of the input, so that it can be the input of another map. */
 function failuresFile(output: string, format: string): string {
   return output.replace(/(\.\w+)?$/, `.failures.${format}`);
 }
 
-/** Of a CSV file: the fields that are asked for. */
+/** The columns of a CSV file: the requested fields. */
 function columnsOf(schema: unknown): string[] | undefined {
   if (schema === undefined) return undefined;
   const given = schema as { type?: unknown; properties?: object };
@@ -183,7 +183,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
   ];
   const perItem = result.steps > 0 ? ` (${showNumber(result.votes / result.steps, 3)} votes a step)` : '';
   const pace = result.wallMs > 0 && all > 0 ? `, ${showPace((1_000 * all) / result.wallMs, 'item')}` : '';
-  const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against what was expected`;
+  const wrong = result.wrongSteps === null ? '' : `, ${showCount(result.wrongSteps)} wrong against the reference`;
   const leastCertain = result.leastCertain
     .slice(0, DOUBTFUL_STEPS_NAMED)
     .map(
@@ -196,7 +196,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
     ['time', `${showDuration(result.wallMs)}${pace}`],
     ['results', printable(files.output)],
     ...(failed.length > 0
-      ? [['failures', `${printable(files.failures)} (may be the --input of another map)`] as const]
+      ? [['failures', `${printable(files.failures)} (can be the --input of another map)`] as const]
       : []),
   ];
   const lines = summaryLines(result.status, rows);

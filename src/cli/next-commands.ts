@@ -7,7 +7,7 @@ import { RUN } from './run-command.ts';
 import { journalFlag } from './run-summary.ts';
 import { shellWord } from './terminal.ts';
 
-/** What to do next with a run, on the command line. */
+/** The commands with which a user can continue to work with a run. */
 export function commandsOf(live: LiveRun, journalFile: string): RunCommands {
   const { runId, status, isWriting, totals, input, settings } = live;
   const journal = journalFlag(journalFile);
@@ -20,7 +20,7 @@ export function commandsOf(live: LiveRun, journalFile: string): RunCommands {
   const again = () => {
     if (source === null) return null;
     if (!isOfItems) return `mdap run ${shellWord(source)} ${runFlags(input, settings)}${journal}`;
-    // Results are not written over.
+    // The output has another name, so that results are not overwritten.
     return mapAgain({ output: input.map.output.replace(/(\.\w+)?$/, '.again$1'), failures: undefined });
   };
   return {
@@ -31,32 +31,32 @@ export function commandsOf(live: LiveRun, journalFile: string): RunCommands {
   };
 }
 
-/** What a map read from stdin, or got from code, is gone. */
+/** Whether the input still exists: a map that read stdin, or got its inputs from code, cannot be repeated. */
 function isRepeatable({ input }: LiveRun): boolean {
   return typeof input.map?.file === 'string' && input.map.file !== '-';
 }
 
-/** Longer ones are better in a file. */
+/** Maximum length of an input on the command line; longer ones are better kept in a file. */
 const MAX_INPUT_CHARS = 1_000;
 
-/** Input and settings of a run as the flags of `mdap run`, which have their names. */
+/** Input and settings of a run as flags of `mdap run`. */
 function runFlags(input: Json, settings: Json): string {
   const json = JSON.stringify(input);
   return flagsOf({ input: json.length > MAX_INPUT_CHARS ? '@input.json' : json, ...withModelFirst(settings) });
 }
 
-/** The same of a map, whose input says from where to where it goes. */
+/** The flags of a map, whose input names its files. */
 function mapFlags({ file, bytes: _, ...others }: Json, { speculate: window, ...settings }: Json): string {
   return flagsOf({ input: file, ...others, ...withModelFirst(settings), window });
 }
 
 function withModelFirst({ model, ...others }: Json): Json {
-  // Otherwise the calibration that is there now would be taken.
+  // Otherwise the present calibration beside the journal would be used.
   const calibration = typeof others.calibration === 'string' ? {} : { calibration: false };
   return { model, ...others, ...calibration };
 }
 
-/** What is not known here, or cannot be said on the command line, as a calibration given in code, is left out. */
+/** Omits settings that are unknown, or that the command line cannot express, such as a calibration given in code. */
 function flagsOf(values: Json): string {
   const { options } = 'output' in values ? MAP : RUN;
   const flags = Object.entries(values).flatMap(([name, value]) => {

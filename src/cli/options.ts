@@ -2,7 +2,7 @@ import { optionsIn } from '../options/check.ts';
 import type { Options, OptionsOf } from '../options/option.ts';
 import { OPTIONS, type Verb } from '../options/verbs.ts';
 
-/** What every command has that looks at runs or writes them. */
+/** The flags of every command that reads or writes runs. */
 export interface JournalFlags {
   readonly journal: string;
   readonly json?: boolean;
@@ -10,14 +10,14 @@ export interface JournalFlags {
 
 type VerbOptions<V extends Verb> = OptionsOf<(typeof OPTIONS)[V]>;
 
-/** The options of a verb as its command gets them: under the names of the library. */
+/** The options of a verb as its command receives them, under the names of the library. */
 export type VerbFlags<V extends Verb> = Partial<Omit<VerbOptions<V>, 'journal' | 'calibration'>> &
   JournalFlags & {
     /** False for --no-calibration. */
     readonly [Name in keyof VerbOptions<V> & 'calibration']?: string | false;
   };
 
-/** Only the options of a verb, without those of the command line alone. */
+/** Picks the options of a verb, without those that only the command line has. */
 export function verbOptions<const V extends Verb>(verb: V, flags: object): Partial<VerbOptions<V>> {
   const table: Options = OPTIONS[verb];
   const given = Object.entries(flags).filter(

@@ -9,7 +9,7 @@ const WIDEST = 100;
 /** Deeper rows are indented no further. */
 const MAX_INDENT = 20;
 
-/** A tree in lines, indented, each with what came out; with the votes of its steps where they are known. */
+/** Renders a tree as indented lines, each with its result, and with the votes of its steps if they are known. */
 export function showOutline(
   rows: readonly OutlineRow[],
   options: { readonly decisions?: ReadonlyMap<number, StepEntry>; readonly mostRows?: number } = {},
@@ -34,7 +34,7 @@ export function showOutline(
   return lines;
 }
 
-/** What a wrong decision is called, by the label of its step. */
+/** The name of a wrong decision, by the label of its step. */
 const FAILURES: Readonly<Record<string, string>> = {
   answer: 'atomic-miscalc',
   compose: 'composed-miscalc',
@@ -71,7 +71,7 @@ export async function outlineOfRun(reader: JournalReader, live: LiveRun) {
     const decisions = await reader.decisions(runId, { toStep, maxActionChars: 0 });
     return { rows: process.view?.outline(state), decisions: new Map(decisions.map((one) => [one.stepIndex, one])) };
   } catch {
-    // The module is gone or has changed. The rest of the run can be shown all the same.
+    // The module is gone or has changed. The rest of the run can still be shown.
     return undefined;
   }
 }

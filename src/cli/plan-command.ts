@@ -13,7 +13,7 @@ export const PLAN = command({
     k: { ...PLAN_OPTIONS.k, default: undefined, defaultAbout: 'auto' },
     calibration: {
       ...PLAN_OPTIONS.calibration,
-      withoutAbout: 'Plan from options.p and options.v, with errors taken as independent.',
+      withoutAbout: 'Plan from options.p and options.v, and assume independent errors.',
     },
     ...JOURNAL_AND_JSON,
   },
@@ -23,6 +23,6 @@ export const PLAN = command({
     `mdap plan ./process.ts --input '{}' --steps 5000 --p 0.98 --json`,
     `mdap plan hanoi --input '{"disks":20}' --calibration .mdap/calibration-hanoi.json`,
   ],
-  notes: ['Without --p it plans by the calibration beside the journal, where there is one.'],
+  notes: ['Without --p it plans by the calibration beside the journal, if there is one.'],
   load: async () => (await import('./plan.ts')).planCommand,
 });

@@ -46,7 +46,7 @@ describe('plan', { concurrency: 2 }, () => {
       assert.match(said.stdout, new RegExp(`^${row} .* `, 'm'));
     }
     assert.match(said.stdout, /with 2 variants in turn: simulated/);
-    assert.match(said.stdout, /the wrong answer is the commoner one/);
+    assert.match(said.stdout, /the wrong answer is the more common one/);
     const planned = JSON.parse(json.stdout);
     for (const field of FIELDS) assert.equal(typeof planned[field], 'number', field);
     assert.deepEqual([planned.margin, planned.rules.length, planned.calibration.sampledSteps], [4, 3, 310]);

@@ -25,7 +25,7 @@ export async function planCommand(source: string, flags: PlanFlags): Promise<num
   const loaded = await loadProcess(source);
   const { raw } = await inputFor(loaded, flags.input);
   const options = { k: 'auto', ...verbOptions('plan', flags) } as const;
-  // Rates that are given are planned with.
+  // Given rates take precedence.
   const isAsked = flags.p === undefined && flags.v === undefined && flags.stepsPerSubtask === undefined;
   const calibration = flags.calibration ?? (isAsked ? findCalibration(loaded.process, flags, 'planning') : undefined);
   const planned = await plan(loaded.process, raw, { ...options, calibration: calibration || undefined });
@@ -39,7 +39,7 @@ function costHint({ costUsd }: Plan, { price }: PlanFlags): string {
   if (costUsd !== null) return '';
   return price === undefined
     ? 'the cost needs a price: --price IN,OUT in US dollars per million tokens\n'
-    : 'the cost needs a process with `reference` and `reply`, which tell how long replies are\n';
+    : 'the cost needs a process with `reference` and `reply`, which show how long replies are\n';
 }
 
 function describeCalibratedPlan(processName: string, planned: CalibratedPlan): string {
@@ -49,7 +49,7 @@ function describeCalibratedPlan(processName: string, planned: CalibratedPlan): s
   const rows = columns[0]!.map(([name], row) => [name, ...columns.map((column) => column[row]![1])]);
   const lines = [
     `${printable(processName)}: ${plural(steps, 'step')}, target ${target}; by a calibration of ${plural(calibration.sampledSteps, 'step')} with ${printable(calibration.model)}`,
-    `a vote is right with p = ${showNumber(assumed.p)} (${showInterval(p)}); errors of a step are alike by rho = ${showNumber(assumed.rho, 2)} (${showInterval(rho)}); ` +
+    `a vote is right with p = ${showNumber(assumed.p)} (${showInterval(p)}); errors of a step are correlated with rho = ${showNumber(assumed.rho, 2)} (${showInterval(rho)}); ` +
       `v = ${showNumber(v, 3)}`,
     `a sample takes ${showCount(sample.inputTokens)}+${showCount(sample.outputTokens)} tokens, ${showUsd(sample.costUsd)}, ${showDuration(voters[0]!.medianLatencyMs)}`,
     '',
@@ -71,15 +71,15 @@ function describeCalibratedPlan(processName: string, planned: CalibratedPlan): s
   return `${lines.join('\n')}\n`;
 }
 
-/** What votes alone cannot mend. */
+/** Describes errors that votes alone cannot correct. */
 function describeFloor({ floor, floorHigh, ceiling }: Forecast): string {
   return (
-    `on a share of ${showNumber(floor, 2)} of the steps (at cautious rates ${showNumber(floorHigh, 2)}) the wrong answer is the commoner one, ` +
-    `and more votes make it worse: of runs by ahead-by-k at most ${showShare(ceiling)} can be right`
+    `on a share of ${showNumber(floor, 2)} of the steps (at cautious rates ${showNumber(floorHigh, 2)}) the wrong answer is the more common one, ` +
+    `and more votes make it worse: at most ${showShare(ceiling)} of runs by ahead-by-k can be right`
   );
 }
 
-/** Which rules cannot reach the target and why, those with the same reason together. */
+/** Lists the rules that cannot reach the target, grouped by the reason. */
 export function describeCannot(rules: readonly RuleForecast[]): string[] {
   const failed = Map.groupBy(
     rules.filter(({ cannot }) => cannot !== null),
@@ -92,8 +92,8 @@ function describeUndecided(rule: RuleForecast, steps: number): string[] {
   const undecided = (rule.outlook?.undecidedPerStep ?? 0) * steps;
   if (undecided < 0.5) return [];
   return [
-    `${nameOf(rule)}: about ${plural(Math.round(undecided), 'step')} cannot be decided by these votes within ${rule.maxVotes} of them: a run hands them on or pauses there; ` +
-      'a calibration of more steps, variants or a check make them fewer',
+    `${nameOf(rule)}: about ${plural(Math.round(undecided), 'step')} cannot be decided by these votes within ${rule.maxVotes} of them: a run escalates them or pauses there; ` +
+      'a calibration of more steps, variants or a check reduce their number',
   ];
 }
 
@@ -128,7 +128,7 @@ function describeRule(forecast: RuleForecast, steps: number): [string, string][]
   ];
 }
 
-/** From the least margin to the largest that the intervals leave open. */
+/** The range from the smallest to the largest margin that the intervals allow. */
 export function showMargins({ low, high }: { low: number | null; high: number | null }): string {
   if (low === null) return 'cannot';
   return low === high ? `${low}` : `${low} to ${high ?? 'cannot'}`;
@@ -166,6 +166,6 @@ a vote is right with p = ${p}; a share v = ${v} of the samples become votes${ste
 ${table([['  k', 'run succeeds', 'votes a step', 'samples', 'cost'], ...rows])}
 
 margin k = ${margin}: a step is right with ${showShare(planned.stepSuccess)}, the whole run with ${showShare(planned.success)}
-errors are taken as independent from sample to sample; where a model is wrong in the same way every time, votes help less
+errors are assumed to be independent from sample to sample; if a model is wrong in the same way every time, votes help less
 `;
 }

@@ -8,16 +8,15 @@ import { type AnyProcess, defineProcess, inSubtasks } from '../core/process.ts';
 
 export interface LoadedProcess {
   readonly process: AnyProcess;
-  /** What finds it again: the built-in name, or the absolute path of the module; with the steps a sample, if not 1. */
+  /** The built-in name or the absolute path of the module, with the steps a sample if not 1, which finds the process again. */
   readonly source: string;
-  /** For the message that asks for another one. */
+  /** An example for the message that asks for another input. */
   readonly exampleInput?: unknown;
 }
 
 /**
- * From what stands on the command line to the process: a built-in name, the path of a module whose default export is one, or
- * of a plan;
- * with `@m=2` at its end with two steps a sample.
+ * Loads the process that the command line names: a built-in name, the path of a module whose default export is a process, or
+ * the path of a plan; with `@m=2` at its end, with two steps a sample.
  * @throws {UsageError} saying what was expected.
  */
 export async function loadProcess(source: string): Promise<LoadedProcess> {
@@ -26,7 +25,7 @@ export async function loadProcess(source: string): Promise<LoadedProcess> {
   const stepsPerSubtask = sized[2] === '' ? Number.NaN : Number(sized[2]);
   if (!Number.isSafeInteger(stepsPerSubtask) || stepsPerSubtask < 1) {
     throw new UsageError(
-      `expected a whole number of steps a sample behind @m=, as in hanoi@m=2, got ${JSON.stringify(source)}.`,
+      `expected a whole number of steps a sample after @m=, as in hanoi@m=2, got ${JSON.stringify(source)}.`,
       { option: 'process' },
     );
   }
@@ -44,7 +43,7 @@ async function loadSteps(source: string): Promise<LoadedProcess> {
   return { process: await (path.endsWith('.json') ? readPlan(path) : importProcess(path)), source: path };
 }
 
-/** The built-in processes are loaded for those who name one: looking at runs is faster without. */
+/** The built-in processes are loaded only if one is named, because commands that read runs start faster without them. */
 async function loadBuiltIn(source: string): Promise<LoadedProcess> {
   const { BUILT_IN_PROCESSES, builtInProcess } = await import('../processes/index.ts');
   const process = builtInProcess(source);
@@ -94,28 +93,28 @@ async function importProcess(path: string): Promise<AnyProcess> {
   return defineProcess(exported as AnyProcess);
 }
 
-/** File and line of a syntax error in TypeScript, which only its stack tells. */
+/** File and line of a syntax error in TypeScript, which only its stack contains. */
 function placeOf(thrown: unknown): string | undefined {
   return thrown instanceof SyntaxError ? /^(\S.*:\d+)\n/.exec(thrown.stack ?? '')?.[1] : undefined;
 }
 
 /**
- * What finds the process of a run again.
- * @param instead what to do with a run of code
- * @throws {UsageError} for one.
+ * Returns the source by which the process of a run is found again.
+ * @param instead what to do with a run that was started from code
+ * @throws {UsageError} for such a run.
  */
 export function sourceOf({ runId, processSource }: RunRecord, instead: string): string {
   if (processSource !== null) return processSource;
   throw new UsageError(
-    `run ${JSON.stringify(runId)} was started from code, which alone knows its process: ${instead}.`,
+    `run ${JSON.stringify(runId)} was started from code, and only that code has its process: ${instead}.`,
   );
 }
 
 let isShared = false;
 
 /**
- * Lets a module anywhere `import 'mdap'`, and gives it this very package: another copy would have another RedFlag class,
- * and its red flags would be taken for errors.
+ * Lets any module `import 'mdap'`, and resolves it to this package: another copy would have another RedFlag class,
+ * and its red flags would be treated as errors.
  */
 function shareThisPackage(): void {
   if (isShared) return;
@@ -132,7 +131,7 @@ function shareThisPackage(): void {
   });
 }
 
-/** What this package exports, by the names that others import it by: its sources in a checkout, else what was built of them. */
+/** The exports of this package, by their import names: its sources in a checkout, otherwise the build. */
 function ownEntries(): ReadonlyMap<string, string> {
   const root = new URL('../../', import.meta.url);
   const { name, exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));

@@ -152,14 +152,8 @@ describe('a misspelt name is refused with the nearest one:', () => {
 
   it('one that is like none is told where they are listed', async () => {
     const run = COMMANDS.find(({ name }) => name === 'run')!;
-    await refusal(
-      () => call(run, '--colour', 'red'),
-      'unknown option --colour: `mdap run --help` lists those that there are.',
-    );
-    await refusal(
-      () => called(undefined, ['brew']),
-      'unknown command "brew": `mdap --help` lists those that there are.',
-    );
+    await refusal(() => call(run, '--colour', 'red'), 'unknown option --colour: `mdap run --help` lists all options.');
+    await refusal(() => called(undefined, ['brew']), 'unknown command "brew": `mdap --help` lists all commands.');
   });
 });
 

@@ -12,23 +12,23 @@ type Details = Awaited<ReturnType<NonNullable<CommandSpec['details']>>>;
 
 interface ProgramOptions {
   readonly commands: readonly CommandSpec[];
-  /** The command that is called, or whose help is asked for: the only one whose options are needed. */
+  /** The command that is called, or whose help is requested: the only one whose options are needed. */
   readonly asked: CommandSpec | undefined;
-  /** What its help has besides, or without one that of the program. */
+  /** Further text of its help, or of the program's help without a command. */
   readonly details: Details | undefined;
   readonly version: string;
-  /** Of the terminal that help is written to. */
+  /** Width of the terminal that help is written to. */
   readonly columns: number;
   readonly onExitCode: (code: number) => void;
-  /** Takes what commander says of a call that it refuses, before it throws. */
+  /** Receives commander's message about a call that it refuses, before it throws. */
   readonly onRefused: (text: string) => void;
 }
 
-/** The command line as commander reads it. */
+/** Builds the command line for commander. */
 export function createProgram(options: ProgramOptions): Command {
   const { commands, asked, details, version, columns, onExitCode, onRefused } = options;
   const program = new MdapCommand('mdap')
-    .description('Runs very long processes on language models without errors: minimal steps, each decided by a vote.')
+    .description('Runs very long processes on language models without errors: minimal steps, each decided by voting.')
     .version(version, '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Print this help')
     .exitOverride()
@@ -72,7 +72,7 @@ function addOptions(command: MdapCommand, options: Options): void {
   command.addHelpOption(new CommandOption('-h, --help', 'Print this help').helpGroup(`${GROUPS[0]}:`));
 }
 
-/** The values that were given, by the names of the options in code. */
+/** The given values, by the names of the options in code. */
 function flagsOf(command: Command, options: Options): Readonly<Record<string, unknown>> {
   const values = command.opts();
   const flags: Record<string, unknown> = {};
@@ -102,7 +102,7 @@ function commandOptions(name: string, option: Option<unknown>, options: Options)
   ];
 }
 
-/** What an option does, its choices and its default, as one line of help. */
+/** The help line of an option: what it does, its choices and its default. */
 function describe(option: Option<unknown>, options: Options): string {
   const { about, unit, defaultAbout, default: value, kind, example } = option;
   const isListed = kind.choices?.every((choice) => about.includes(choice)) ?? true;
@@ -120,12 +120,12 @@ function describe(option: Option<unknown>, options: Options): string {
   return withFlags(remarks.length === 0 ? text : `${text} (${remarks.join('; ')})`, options);
 }
 
-/** A single sentence stands without its full stop in a list. */
+/** In a list, a single sentence has no full stop. */
 function asItem(text: string): string {
   return /\.\s/.test(text) ? text : text.replace(/\.$/, '');
 }
 
-/** Examples, notes and details: what stands behind the options. */
+/** Examples, notes and details, which follow the options. */
 function notesOf(spec: CommandSpec, details: Details | undefined, columns: number): string {
   const examples = spec.examples.map((example) => wrapCommand(example, columns));
   const blocks = [
@@ -143,7 +143,7 @@ function detailsText({ title, items }: Details, columns: number): string {
 
 const MIN_DESCRIPTION_COLUMNS = 40;
 
-/** Two columns where there is room for them, else the description below. */
+/** Formats two columns if there is space for them, otherwise the description below. */
 function layOut(term: string, about: string, termWidth: number, columns: number): string {
   const room = columns - termWidth - 4;
   if (about === '') return `  ${term}`;
@@ -164,7 +164,7 @@ function termOf(command: Command): string {
   return [command.name(), ...given].join(' ');
 }
 
-/** Lines of at most so many columns, broken between words. */
+/** Breaks a text between words into lines of at most this many columns. */
 export function wrap(text: string, columns: number, indent = 0): string {
   const lines: string[] = [];
   let line = '';
@@ -177,13 +177,13 @@ export function wrap(text: string, columns: number, indent = 0): string {
   return [...lines, line].map((each) => `${' '.repeat(indent)}${each}`).join('\n');
 }
 
-/** A command that can be copied, also where it takes several lines: those end in a backslash. */
+/** Formats a command that can be copied, even over several lines: those end in a backslash. */
 export function wrapCommand(example: string, columns: number): string {
   const parts = example.split(/ (?=--)/);
   const lines: string[] = [];
   let line = `  ${parts[0]!}`;
   for (const part of parts.slice(1)) {
-    // Room for the backslash
+    // This leaves space for the backslash.
     if (line.length + 1 + part.length + 2 > columns) {
       lines.push(line);
       line = `      ${part}`;
@@ -192,9 +192,9 @@ export function wrapCommand(example: string, columns: number): string {
   return [...lines.map((each) => `${each} \\`), line].join('\n');
 }
 
-/** Names the nearest flag or command for one that it does not know. The two methods are commander's own, undeclared. */
+/** Names the nearest flag or command for an unknown one. Both methods are commander's own, undeclared. */
 class MdapCommand extends Command {
-  /** Other names of its options, with the flags that are meant. */
+  /** Other names of its options, with their flags. */
   readonly synonyms = new Map<string, string>();
 
   unknownOption(given: string): void {
@@ -204,7 +204,7 @@ class MdapCommand extends Command {
     const path = this.parent === null ? 'mdap' : `mdap ${this.name()}`;
     throw new UsageError(
       meant === undefined
-        ? `unknown option ${flag}: \`${path} --help\` lists those that there are.`
+        ? `unknown option ${flag}: \`${path} --help\` lists all options.`
         : `unknown option ${flag}: did you mean ${this.synonyms.get(meant) ?? meant}?`,
     );
   }
@@ -217,7 +217,7 @@ class MdapCommand extends Command {
     );
     throw new UsageError(
       meant === undefined
-        ? `unknown command ${JSON.stringify(given)}: \`mdap --help\` lists those that there are.`
+        ? `unknown command ${JSON.stringify(given)}: \`mdap --help\` lists all commands.`
         : `unknown command ${JSON.stringify(given)}: did you mean ${JSON.stringify(meant)}?`,
     );
   }

@@ -12,25 +12,25 @@ interface Output {
 }
 
 const REDRAW_MS = 100;
-/** Where nothing can be redrawn (a log, CI), a line now and then. */
+/** Milliseconds between lines where nothing can be redrawn (a log, CI). */
 const LOG_MS = 10_000;
-/** The draws of one step fail together and say the same: once is enough. */
+/** The draws of one step fail together with the same message, which is shown once. */
 const SAME_FAILURE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[K';
-/** The votes of the last steps, as a bar each: so many at most, and none where there is room for fewer than some. */
+/** Limits of the number of bars, one for the votes of each recent step: with less space than the minimum there are none. */
 const MAX_BARS = 20;
 const MIN_BARS = 5;
 const BARS = '▁▂▃▄▅▆▇█';
 
 /**
- * Shows a run while it goes on: one line redrawn on a terminal, a line now and then elsewhere, also on a terminal that
- * cannot redraw (`TERM=dumb`) or is not to (`NO_COLOR`, https://no-color.org).
+ * Shows the progress of a run: one line that is redrawn on a terminal, or a line at intervals elsewhere and on a terminal
+ * that cannot redraw (`TERM=dumb`) or must not (`NO_COLOR`, https://no-color.org).
  */
 export function progress(options: {
   output: Output;
   clock: Clock;
   totalSteps: number | undefined;
-  /** Of a run over many inputs, which are then what is counted: the steps are theirs. */
+  /** The counts of a run over many inputs, which then counts inputs instead of steps. */
   items?: () => ItemCounts;
   environment?: Environment;
 }): OnEvent {
@@ -40,7 +40,7 @@ export function progress(options: {
   const noun = items === undefined ? 'step' : 'item';
   const startMs = clock.monotonicMs();
   let shownMs = startMs;
-  /** Where this execution began, once it is known. */
+  /** The position at which this execution began, once it is known. */
   let first: number | undefined;
   let step = 0;
   let votes = 0;
@@ -54,7 +54,7 @@ export function progress(options: {
   const lastVotes: number[] = [];
   let hasPrintedItems = true;
 
-  /** From all that can be said to the narrowest; where there is no room for that, its last parts are left out. */
+  /** Versions of the line from the longest to the shortest; if even that does not fit, its last parts are omitted. */
   function formsAt(nowMs: number): readonly string[][] {
     const at = place();
     const perSecond = (1_000 * (at - (first ?? at))) / Math.max(1, nowMs - startMs);
@@ -83,7 +83,7 @@ export function progress(options: {
     const doubts = [`${showCount(contested)} contested`, ...failed];
     const projectedCost = cost.map((text) => `${text}${projected(at)}`);
     const wide = [...whole, ...left, ...projectedCost, ...pace, ...doubts];
-    // The votes stand last, beside their bars.
+    // The votes come last, beside their bars.
     return [
       [...wide, ...flags, `${perStep}/step`],
       [...wide, `${perStep}/step`],
@@ -97,7 +97,7 @@ export function progress(options: {
     return done + undecided + invalid;
   }
 
-  /** What this execution will have cost. */
+  /** The predicted cost of this execution. */
   function projected(at: number): string {
     const done = at - (first ?? at);
     if (costUsd === null || totalSteps === undefined || totalSteps <= at || done === 0) return '';
@@ -120,13 +120,13 @@ export function progress(options: {
     output.write(`${ERASE_LINE}${line}${hasBars && isExplained ? bars(columns - line.length) : ''}`);
   }
 
-  /** As many of the last steps as fit into so many columns. */
+  /** Bars for as many of the last steps as fit into this many columns. */
   function bars(columns: number): string {
     const count = Math.min(lastVotes.length, columns - 1);
     return count < MIN_BARS ? '' : ` ${showBars(lastVotes.slice(-count))}`;
   }
 
-  /** Where a run over items goes on is known once what was decided before is applied again. */
+  /** The position at which a run over items resumes is known only after earlier decisions are applied again. */
   function tellOfItems(): void {
     if (hasPrintedItems) return;
     hasPrintedItems = true;
@@ -148,7 +148,7 @@ export function progress(options: {
         step = event.stepIndex;
         if (event.isResumed && items === undefined) say(`resuming at step ${showCount(event.stepIndex)}`);
         hasPrintedItems = !event.isResumed || items === undefined;
-        // A large model takes its time for the first reply.
+        // A large model may need long for its first reply.
         if (isLive) redraw(clock.monotonicMs());
         return;
       case 'doubt-raised':
@@ -179,7 +179,7 @@ export function progress(options: {
       case 'call-failed': {
         const { stepIndex, message, retryInMs } = event;
         const atMs = clock.monotonicMs();
-        // The last failure of a call ends the run, which says why.
+        // The last failure of a call ends the run, which reports it.
         if (retryInMs === null || (failure.message === message && atMs - failure.atMs < SAME_FAILURE_MS)) return;
         failure = { message, atMs };
         say(`step ${stepIndex}: ${message} Trying again in ${showDuration(retryInMs)}.`);
@@ -197,7 +197,7 @@ export function progress(options: {
 const SEPARATOR = ' · ';
 const VOTES = 'votes';
 
-/** As many parts as fit on one line. */
+/** Joins as many parts as fit on one line. */
 function fit(parts: readonly string[], columns: number): string {
   let count = parts.length;
   while (count > 1 && parts.slice(0, count).join(SEPARATOR).length > columns) count--;
@@ -206,12 +206,15 @@ function fit(parts: readonly string[], columns: number): string {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** By the first of the variables that say how characters are encoded, as POSIX has it. */
+/** Reads the first set variable of those that give the character encoding, as POSIX defines. */
 function isUtf8({ LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
   return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 }
 
-/** The lowest bar is the fewest votes, each vote more a bar higher; beyond eight of them the scale is drawn together. */
+/**
+ * The lowest bar stands for the fewest votes, and each further vote is one level higher; with more than eight levels the scale is
+ * compressed.
+ */
 function showBars(votes: readonly number[]): string {
   const least = Math.min(...votes);
   const perVote = (BARS.length - 1) / Math.max(BARS.length - 1, Math.max(...votes) - least);

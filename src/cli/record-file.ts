@@ -12,12 +12,12 @@ export function formatOf(file: string): Format {
 
 export type Fields = Record<string, unknown>;
 
-/** A file of records, one to a line (in CSV below a head, and line breaks may stand in quotes), that only grows at its end. */
+/** An append-only file of records, one a line (CSV has a head, and line breaks within quotes). */
 export class RecordFile {
   readonly format: Format;
   readonly #file: string;
   #descriptor: number | undefined;
-  /** Of CSV, once there is a head. */
+  /** The columns of CSV, once there is a head. */
   #columns: readonly string[] | undefined;
 
   constructor(file: string) {
@@ -26,9 +26,9 @@ export class RecordFile {
   }
 
   /**
-   * Drops what lies behind so many records.
-   * @param options.isMade also where it would stay empty
-   * @throws {UsageError} where there are fewer.
+   * Truncates the file to this many records.
+   * @param options.isMade whether to create it even if it stays empty
+   * @throws {UsageError} if there are fewer.
    */
   keep(records: number, { isMade }: { readonly isMade: boolean }): void {
     if (!existsSync(this.#file) && records === 0 && !isMade) return;
@@ -37,8 +37,8 @@ export class RecordFile {
     const { bytes, count } = endOfRecords(this.#file, this.format, records + heads);
     if (count < records + heads) {
       throw new UsageError(
-        `${this.#file} was changed: the journal knows of ${records} results there, it holds ${Math.max(0, count - heads)}. Put it ` +
-          'back, or start anew with another --run-id and --output.',
+        `${this.#file} was changed: the journal knows of ${records} results there, it holds ${Math.max(0, count - heads)}. Restore ` +
+          'it, or start again with another --run-id and --output.',
       );
     }
     this.#write(() => ftruncateSync(descriptor, bytes));
@@ -85,12 +85,12 @@ export class RecordFile {
     return (parse(head) as string[][])[0]!;
   }
 
-  /** @throws {JournalError} that pauses: nothing is lost, and the same command goes on. */
+  /** @throws {JournalError} to pause: nothing is lost, and the same command resumes. */
   #write<T>(work: () => T): T {
     try {
       return work();
     } catch (thrown) {
-      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it possible, then resume.`, {
+      throw new JournalError(`${this.#file} cannot be written: ${messageOf(thrown)}. Make it writable, then resume.`, {
         code: (thrown as NodeJS.ErrnoException).code === 'ENOSPC' ? 'disk-full' : 'not-writable',
         cause: thrown,
       });
@@ -101,7 +101,7 @@ export class RecordFile {
 const CHUNK_BYTES = 1 << 20;
 const [NEWLINE, QUOTE] = [0x0a, 0x22];
 
-/** Where so many records end, or the last whole one, and how many these are. */
+/** The offset at which this many records end, or the last complete one, and their number. */
 export function endOfRecords(
   file: string,
   format: Format,

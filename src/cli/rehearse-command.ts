@@ -3,7 +3,7 @@ import { MODEL, SAMPLING } from '../options/model.ts';
 import { command } from './command.ts';
 import { flagOption, INPUT, JSON_OUTPUT } from './flags.ts';
 
-/** Timers of Node hold 31 bits of milliseconds. */
+/** Node's timers have 31 bits of milliseconds. */
 const MAX_DELAY = 2_147_483;
 const duration = number('a number from 0 to 2,147,483', (value) => value >= 0 && value <= MAX_DELAY);
 
@@ -19,7 +19,7 @@ export const REHEARSE = command({
     port: flagOption(wholeNumber({ min: 0 }), {
       group: 'Input and output',
       about: 'Port to listen on, at 127.0.0.1.',
-      defaultAbout: 'one that is free',
+      defaultAbout: 'a free one',
     }),
     latencyMs: flagOption(duration, {
       group: 'Speed',
@@ -55,12 +55,12 @@ export const REHEARSE = command({
     }),
     batchSeconds: flagOption(duration, {
       group: 'Speed',
-      about: 'Seconds that a batch takes.',
+      about: 'Duration of a batch, in seconds.',
       defaultAbout: '0',
     }),
     forSeconds: flagOption(duration, {
       group: 'Limits',
-      about: 'Seconds after which it ends by itself.',
+      about: 'Seconds after which the server ends by itself.',
       defaultAbout: 'until Ctrl-C',
     }),
     ...JSON_OUTPUT,

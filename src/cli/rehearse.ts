@@ -22,14 +22,14 @@ interface RehearseFlags {
   readonly latencySigma?: number;
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
-  /** As `429=0.05,hang=0.01`. */
+  /** Shares of faults, such as `429=0.05,hang=0.01`. */
   readonly faults?: string;
   readonly batchSeconds?: number;
   readonly forSeconds?: number;
   readonly json?: boolean;
 }
 
-/** Serves until Ctrl-C, or for so long; then says what it was asked. */
+/** Serves until Ctrl-C or the end of its time, then reports the requests. */
 export async function rehearseCommand(source: string, flags: RehearseFlags): Promise<number> {
   requireModel(flags as Parameters<typeof requireModel>[0]);
   const { latencyMs, latencySigma, batchSeconds = 0, forSeconds, port } = flags;
@@ -59,7 +59,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
       option: 'port',
     });
   }
-  // What came on stdin does not come again.
+  // An input from stdin cannot be read again.
   const input = flags.input === '@-' ? JSON.stringify(raw) : flags.input;
   const { inputUsdPerMTok, outputUsdPerMTok } = model.price ?? FREE;
   process.stderr.write(
@@ -83,7 +83,7 @@ export async function rehearseCommand(source: string, flags: RehearseFlags): Pro
 
 const DEFAULT_SIGMA = 0.5;
 const FREE = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
-/** Timers of Node hold 31 bits. */
+/** Node's timers have 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function describeStats({ requests, answers, mostInFlight, inputTokens, outputTokens, batches }: ServerStats): string {
@@ -96,7 +96,7 @@ function describeStats({ requests, answers, mostInFlight, inputTokens, outputTok
   return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join('');
 }
 
-/** Shares of the requests. */
+/** Parses the shares of the requests that fail. */
 function parseFaults(text: string): Partial<Record<ServerFault, number>> {
   const faults: Partial<Record<ServerFault, number>> = {};
   for (const part of text.split(',')) {

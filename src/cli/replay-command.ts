@@ -13,6 +13,6 @@ export const REPLAY = command({
     'mdap replay sum-1 --rule evidence --calibration .mdap/calibration-add.json --target 0.99',
     'mdap replay sum-1 --red-flags malformed,illegal --json',
   ],
-  notes: ['What is not given is as the run had it.'],
+  notes: ['Options that are not given are those of the run.'],
   load: async () => (await import('./replay.ts')).replayCommand,
 });

@@ -44,8 +44,8 @@ describe('replay', { concurrency: 2 }, () => {
     assert.equal(code, 0);
     assert.match(stdout, /\(k=5\), without the flags too-long, truncated, refused, empty, refuted\n/);
     assert.match(stdout, /\n\d+ steps without recorded samples cannot be judged \(\d+.*`--record all` keeps/);
-    assert.match(stdout, /\ncosts \d+ samples, .* more; counted in: \d+ samples more, the least /);
-    assert.match(stdout, /\nnot decided by the samples that there are: \d+.*\n.*\n .* needs 2 more\n/);
+    assert.match(stdout, /\ncosts \d+ samples, .* more; counted in: \d+ samples more, the minimum /);
+    assert.match(stdout, /\nnot decided by the recorded samples: \d+.*\n.*\n .* needs 2 more\n/);
     await mdap([...HANOI.slice(0, -1), 'none', '--model', 'simulated', '--record', 'none'], { cwd });
     const nothing = await mdap(['replay', 'none'], { cwd });
     assert.match(

@@ -18,7 +18,10 @@ import {
   truncate,
 } from './terminal.ts';
 
-/** Of each kind of step: a run of a million steps may differ in all of them, and its outcomes are counted anyway. */
+/**
+ * Maximum number of steps listed of each kind: a run of a million steps may differ in all of them, and the outcomes are counted
+ * anyway.
+ */
 const MAX_LISTED_IN_JSON = 10_000;
 
 export async function replayCommand(runId: string, flags: VerbFlags<'replay'>): Promise<number> {
@@ -48,18 +51,18 @@ function describeReplay(result: ReplayResult, journalFile: string): string {
   ];
   if (withoutSamples.steps > 0) lines.push(describeUnrecorded(withoutSamples));
   if (result.settingsChanged)
-    lines.push('the run was resumed with other options: not all its decisions were made alike');
+    lines.push('the run was resumed with other options: not all its decisions were made under the same ones');
   if (replayedSteps === 0) return `${lines.join('\n')}\n`;
   lines.push(
     `decisions: ${showCount(outcomes.same)} the same, ${showCount(outcomes.different)} other; ` +
-      `not decided: ${showCount(outcomes.short)} for want of samples, ${showCount(outcomes.undecided)} at a limit`,
+      `not decided: ${showCount(outcomes.short)} because samples are missing, ${showCount(outcomes.undecided)} at a limit`,
     '',
     table([['', 'before', 'after'], ...rowsOf(result).map(([name, ...values]) => [`  ${name}`, ...values])]),
     '',
     describeSaving(result),
   );
   lines.push(...describeSteps('decided otherwise', outcomes.different, result.differentSteps));
-  lines.push(...describeSteps('not decided by the samples that there are', outcomes.short, result.shortSteps));
+  lines.push(...describeSteps('not decided by the recorded samples', outcomes.short, result.shortSteps));
   lines.push(...describeSteps('not decided, at a limit', outcomes.undecided, result.undecidedSteps));
   const [step] = [...result.differentSteps, ...result.shortSteps, ...result.undecidedSteps];
   if (step !== undefined) {
@@ -107,7 +110,7 @@ function describeUnrecorded({ steps, unanimousSteps, wrongSteps, ranges }: Repla
 function describeSaving({ saved, missing }: ReplayResult): string {
   const needs =
     missing.samples > 0
-      ? `; counted in: ${plural(missing.samples, 'sample')} more, the least that the undecided steps need`
+      ? `; counted in: ${plural(missing.samples, 'sample')} more, the minimum that the undecided steps need`
       : '';
   const isMore = saved.samples < 0;
   return `${isMore ? `costs ${showCost(negated(saved))} more` : `saves ${showCost(saved)}`}${needs}`;

@@ -1,8 +1,8 @@
 import { html, type Markup } from './markup.ts';
 import { showCompact, showCount } from './terminal.ts';
 
-// SVG without scripts. Sizes are in units of the drawing, which scales to the width of its place; colours are classes, which
-// the page's style sheet fills, light and dark.
+// SVG without scripts. Sizes are in units of the drawing, which scales to the available width; colours are classes, which
+// the page's style sheet defines for light and dark.
 
 const WIDTH = 480;
 const HEIGHT = 250;
@@ -13,15 +13,15 @@ const BOTTOM = 40;
 const INNER_WIDTH = WIDTH - LEFT - RIGHT;
 const INNER_HEIGHT = HEIGHT - TOP - BOTTOM;
 
-/** One of `columnChart`. */
+/** A column of `columnChart`. */
 export interface Column {
   readonly label: string;
   readonly value: number;
-  /** Drawn as a line across the column; undefined where nothing was predicted. */
+  /** The prediction, drawn as a line across the column; undefined if there is none. */
   readonly expected: number | undefined;
 }
 
-/** Counts by category, each with its number above it. */
+/** Draws counts by category, each with its number above it. */
 export function columnChart(options: {
   readonly about: string;
   readonly xLabel: string;
@@ -29,11 +29,11 @@ export function columnChart(options: {
 }): Markup {
   const { about, xLabel, columns } = options;
   const most = Math.max(1, ...columns.flatMap(({ value, expected = 0 }) => [value, expected]));
-  // Room for the number above the highest one.
+  // This leaves space for the number above the highest column.
   const y = (value: number) => TOP + INNER_HEIGHT - (value / most) * (INNER_HEIGHT - 16);
   const place = INNER_WIDTH / Math.max(1, columns.length);
   const width = Math.min(60, 0.72 * place);
-  // Labels that would touch each other are left out.
+  // Labels that would touch each other are omitted.
   const labelled = Math.ceil((8 + 7 * Math.max(...columns.map(({ label }) => label.length))) / place);
   const drawn = columns.map(({ label, value, expected }, i) => {
     const middle = LEFT + (i + 0.5) * place;
@@ -47,7 +47,7 @@ ${value > 0 ? html`<text x="${at(middle)}" y="${at(top - 4)}" text-anchor="middl
   return drawing(about, [...drawn, baseline(y(0)), xTitle(xLabel)]);
 }
 
-/** Counts by name, as rows with the number behind each. */
+/** Draws counts by name, as rows with the number after each. */
 export function rowChart(about: string, rows: readonly { readonly label: string; readonly value: number }[]): Markup {
   const most = Math.max(1, ...rows.map(({ value }) => value));
   const left = 118;
@@ -64,12 +64,12 @@ export function rowChart(about: string, rows: readonly { readonly label: string;
 }
 
 export interface Line {
-  /** What its style and the legend call it. */
+  /** Its class in the style sheet and the legend. */
   readonly kind: 'measured' | 'plan' | 'flag';
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** One or more lines over a common x. A logarithmic y is for counts: it starts at 1 and leaves out what is below. */
+/** Draws one or more lines over a common x. A logarithmic y is for counts: it starts at 1 and omits values below. */
 export function lineChart(options: {
   readonly about: string;
   readonly xLabel: string;
@@ -77,7 +77,7 @@ export function lineChart(options: {
   readonly scale: 'linear' | 'log';
   readonly yText: (value: number) => string;
   readonly xText?: (value: number) => string;
-  /** Values of x with a vertical line and a word. */
+  /** Values of x that are marked with a vertical line and a word. */
   readonly marks?: readonly { readonly x: number; readonly text: string }[];
   /** Whether the area under the first line is filled. */
   readonly isFilled?: boolean;
@@ -135,7 +135,7 @@ function xTitle(text: string): Markup {
   return html`<text class="tick" x="${LEFT + INNER_WIDTH / 2}" y="${HEIGHT - 6}" text-anchor="middle">${text}</text>`;
 }
 
-/** A coordinate, to a tenth. */
+/** A coordinate, rounded to a tenth. */
 function at(value: number): number {
   return Math.round(10 * value) / 10;
 }
@@ -144,14 +144,14 @@ function rangeOf(values: readonly number[]): [number, number] {
   return values.length === 0 ? [0, 0] : [Math.min(...values), Math.max(...values)];
 }
 
-/** From 1 up to a power of ten, at most seven or so. */
+/** Ticks from 1 to a power of ten, about seven at most. */
 function powersOfTen(most: number): number[] {
   const count = Math.round(Math.log10(most));
   const every = Math.ceil((count + 1) / 7);
   return Array.from({ length: Math.floor(count / every) + 1 }, (_, i) => 10 ** (i * every));
 }
 
-/** Round numbers within a range, some `wanted` of them: steps of 1, 2 or 5 times a power of ten. */
+/** About `wanted` round numbers within a range, in steps of 1, 2 or 5 times a power of ten. */
 export function roundTicks(least: number, most: number, options: { wanted: number; leastStep?: number }): number[] {
   const { wanted, leastStep = 0 } = options;
   const span = most - least;
@@ -161,6 +161,6 @@ export function roundTicks(least: number, most: number, options: { wanted: numbe
   const step = Math.max(round, leastStep);
   const first = Math.ceil(least / step - 1e-9);
   const count = Math.floor(most / step + 1e-9) - first + 1;
-  // Whole steps are counted, so that sums of tenths stay round.
+  // It counts whole steps, so that multiples of tenths stay round.
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }

@@ -5,8 +5,7 @@ import { flagOption, JOURNAL_AND_JSON, RUN_ID } from './flags.ts';
 export const REPORT = command({
   name: 'report',
   group: 'Afterwards',
-  about:
-    'Write a run as one page to hand on: figures, charts, certificate, the least certain steps with their samples.',
+  about: 'Write a run as one page to share: figures, charts, certificate, the least certain steps with their samples.',
   arguments: [RUN_ID],
   options: {
     html: flagOption(text('file'), {

@@ -7,7 +7,7 @@ import { plural, showCompact, showDuration, showUsd } from './terminal.ts';
 
 const MAX_COLUMNS = 20;
 
-/** The section with the charts; none of a run without a decision. */
+/** The section with the charts; it is empty for a run without a decision. */
 export function charts({ charts: figures, plan, drift, course, run }: Report): Markup | '' {
   const { coveredSteps: steps, buckets, flags, stretches } = figures;
   if (steps === 0) return '';
@@ -29,7 +29,7 @@ export function charts({ charts: figures, plan, drift, course, run }: Report): M
       legend,
     ),
     figure(
-      'Steps still undecided after so many votes',
+      'Steps still undecided, by number of votes',
       lineChart({
         about: 'Steps that are still undecided, by votes, on a logarithmic scale',
         xLabel: 'votes',
@@ -57,9 +57,9 @@ export function charts({ charts: figures, plan, drift, course, run }: Report): M
     course.length < 2
       ? ''
       : figure(
-          'Steps over the time that it ran',
+          'Steps over execution time',
           lineChart({
-            about: 'Decided steps against the time in which the run went on; pauses are left out',
+            about: 'Decided steps against the execution time, without pauses',
             xLabel: 'time',
             xText: showDuration,
             scale: 'linear',
@@ -101,7 +101,7 @@ export function charts({ charts: figures, plan, drift, course, run }: Report): M
   return section('Charts', [...note, html`<div class="charts">${figuresShown}</div>`]);
 }
 
-/** In dollars; where a price is not known, or nothing is paid, in tokens. */
+/** The cost in dollars, or in tokens if a price is not known or nothing is paid. */
 function cumulativeCost(buckets: RunCharts['buckets']) {
   const isPriced = buckets.every(({ costUsd }) => costUsd !== null) && buckets.some(({ costUsd }) => costUsd! > 0);
   let sum = 0;
@@ -116,7 +116,7 @@ function cumulativeCost(buckets: RunCharts['buckets']) {
   };
 }
 
-/** From the fewest votes to the most; where there are many numbers of votes, several of them make one column. */
+/** Columns from the fewest votes to the most; many different numbers of votes are grouped. */
 function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonly number[]): Column[] {
   const least = votesPerStep[0]?.votes ?? 0;
   const most = votesPerStep.at(-1)?.votes ?? 0;
@@ -132,5 +132,5 @@ function voteColumns({ votesPerStep, coveredSteps }: RunCharts, planned: readonl
   });
 }
 
-/** Less of a step is not worth a line. */
+/** Smaller parts of a step are not drawn. */
 const MIN_EXPECTED = 0.5;

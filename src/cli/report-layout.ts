@@ -1,7 +1,7 @@
 import { html, type Markup } from './markup.ts';
 import { showCount, showNumber } from './terminal.ts';
 
-/** A page that needs nothing else: no script, no request; pictures only where they are in it. Light and dark. */
+/** Renders a self-contained page: no scripts, no requests, pictures only inline, light and dark. */
 export function page(parts: {
   readonly title: string;
   readonly hasImages?: boolean;
@@ -39,7 +39,7 @@ export function figure(title: string, drawing: Markup, legend: readonly Markup[]
   return html`<figure><figcaption>${title}</figcaption>${drawing}${legend.length > 1 ? html`<p class="legend">${legend}</p>` : ''}</figure>`;
 }
 
-/** With figures, whose cells stay on one line, or texts. */
+/** A table of figures, whose cells stay on one line, or of texts. */
 export function table(
   holds: 'figures' | 'texts',
   head: readonly string[],
@@ -49,7 +49,7 @@ export function table(
 <tbody>${rows.map((row) => html`<tr>${row.map((cell, i) => (i === 0 ? html`<th scope="row">${cell}</th>` : html`<td>${cell}</td>`))}</tr>`)}</tbody></table></div>`;
 }
 
-/** A text in full where it is short, else its beginning and its length. */
+/** Shows a short text in full, otherwise its beginning and its length. */
 export function code(text: string, mostChars: number): Markup {
   const isCut = text.length > mostChars;
   return html`<pre>${isCut ? text.slice(0, mostChars).toWellFormed() : text}</pre>${isCut ? html`<p class="quiet">cut: the whole has ${showCount(text.length)} characters</p>` : ''}`;
@@ -69,7 +69,7 @@ export function showPercent(share: number): string {
   return `${showNumber(100 * share, 2)} %`;
 }
 
-// Contrasts of text are above 4.5 to 1 in both.
+// The contrast of text is above 4.5 to 1 in both colour schemes.
 const STYLE = html`
 :root { color-scheme: light dark; --paper: #fff; --card: #f6f7f9; --ink: #16191d; --quiet: #5a626c; --edge: #d9dde2;
   --measured: #2563b0; --plan: #b45309; --flag: #a1376b; --good: #1c7042; --bad: #b3261e; }

@@ -13,7 +13,7 @@ const MAX_JSON_CHARS = 4_000;
 const MAX_TEXT_CHARS = 4_000;
 const MAX_KEY_CHARS = 200;
 
-/** The report as one page that needs nothing else: no script, no request, light and dark. */
+/** Renders the report as one self-contained page: no scripts, no requests, light and dark. */
 export function reportPage(report: Report): string {
   const { run, madeAtMs, versions } = report;
   const sections = [
@@ -92,7 +92,7 @@ function certainty({ certificate, drift, items }: Report): Markup {
   );
   if (certificate === null) {
     return section('Certificate', [
-      html`<p>How sure the decisions are is not known: a single vote a step contradicts nobody.</p>`,
+      html`<p>The certainty of the decisions is not known: with a single vote a step there is no dissent.</p>`,
       ...alarms,
     ]);
   }
@@ -109,7 +109,7 @@ function certainty({ certificate, drift, items }: Report): Markup {
           likely(expectedWrong, (value) => showNumber(value, 2)),
           `at most ${showNumber(expectedWrongHigh, 2)}`,
         ],
-        ['chance that none is wrong', likely(chanceOfNone, showShare), `at least ${showShare(chanceOfNoneLow)}`],
+        ['probability that none is wrong', likely(chanceOfNone, showShare), `at least ${showShare(chanceOfNoneLow)}`],
         ['success rate p of a vote', showNumber(p.estimate, 5), `${showNumber(p.low, 5)} to ${showNumber(p.high, 5)}`],
         [
           'correlation rho of the votes of a step',
@@ -136,7 +136,7 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
     return section('Plan and outcome', [html`<p>No plan: ${planMissing}</p>`]);
   }
   const { steps, samples, votes, flagged, costUsd, votesPerStep } = run;
-  // Of a run that has not come to its end, what was planned for as many steps.
+  // For an unfinished run this is the plan for the steps taken so far.
   const share = Math.min(1, steps / plan.steps);
   const soFar = share < 1 ? ` for ${plural(steps, 'step')}` : '';
   const rule = plan.margin === null ? `the rule ${plan.rule}` : `${plan.rule} with k = ${plan.margin}`;
@@ -164,7 +164,7 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
             : showNumber(certificate.rho.estimate, 3),
         ],
         [
-          share < 1 ? 'chance that none is wrong: of the whole, so far' : 'chance that none is wrong',
+          share < 1 ? 'probability that none is wrong: of the whole, so far' : 'probability that none is wrong',
           showShare(plan.success),
           certificate === null || certificate.chanceOfNone === null ? 'not known' : showShare(certificate.chanceOfNone),
         ],
@@ -173,7 +173,7 @@ function outcome({ plan, planMissing, run, certificate }: Report): Markup {
   ]);
 }
 
-/** As an image: whatever is in it, nothing of it runs or is loaded. */
+/** Shows the SVG as an image, so that it cannot run scripts or load anything. */
 function lastState({ picture, run }: Report): Markup | '' {
   if (picture === null) return '';
   const isOver = run.status === 'done' || run.status === 'stopped';
@@ -253,7 +253,7 @@ function whatRan({ run, processSource, input, settings, versions }: Report): Mar
   return section('What ran', [
     html`<p>Process ${run.process}, version ${versions.process}, ${processSource === null ? 'given in code' : `from ${processSource}`}. Input:</p>`,
     code(JSON.stringify(input), MAX_JSON_CHARS),
-    html`<p>Settings; what is not here was left at its default:</p>`,
+    html`<p>Settings; all others have their defaults:</p>`,
     table('texts', ['setting', 'value'], rows),
   ]);
 }
@@ -292,13 +292,13 @@ function reproduce({ versions, commands, processSource, items }: Report): Markup
   const rows = [
     ['look closer', inspect],
     ['decide its samples again, by another rule', replay],
-    ['go on', resume],
-    ['the same once more', again],
+    ['resume', resume],
+    ['run it again', again],
   ].filter((row): row is [string, string] => row[1] !== null);
   return section('Versions and commands', [
     html`<p>mdap ${versions.mdap}, Node.js ${versions.node}, process ${versions.process}.</p>`,
     processSource === null && items === null
-      ? html`<p>The process was given in code, which alone can run or replay it.</p>`
+      ? html`<p>The process was given in code, and only that code can run or replay it.</p>`
       : html``,
     html`<dl class="commands">${rows.map(([what, command]) => html`<dt>${what}</dt><dd><pre>${command}</pre></dd>`)}</dl>`,
   ]);

@@ -229,7 +229,7 @@ describe('a page', () => {
     assert.doesNotMatch(page, /<svg/);
     const text = textOf(page);
     assert.match(text, /No plan: .*was started from code/);
-    assert.match(text, /a single vote a step contradicts nobody/);
+    assert.match(text, /with a single vote a step there is no dissent/);
     assert.match(text, /No step was contested/);
   });
 });

@@ -26,7 +26,7 @@ interface ReportFlags extends JournalFlags {
   readonly html?: string;
 }
 
-/** Writes what a run was and how it went, for somebody who has neither mdap nor the journal. */
+/** Writes a report of a run for a reader who has neither mdap nor the journal. */
 export async function reportCommand(runId: string, flags: ReportFlags): Promise<number> {
   const { html: file, json, journal } = flags;
   if (file === undefined && !json) throw new UsageError('expected --html FILE, --json, or both.');
@@ -54,13 +54,13 @@ const MAX_NOTES = 100;
 const MAX_STEPS = 20;
 const MAX_SAMPLES = 40;
 const MAX_TEXT_BYTES = 16_000;
-/** The samples of one step have at most so many characters together. */
+/** Maximum number of characters of all samples of one step together. */
 const MAX_STEP_CHARS = 500_000;
 const MAX_ACTION_CHARS = 4_000;
-/** Contested steps that are read at once. */
+/** Number of contested steps that are read at once. */
 const STEPS_AT_ONCE = 2_000;
 
-/** @throws {JournalError} `unknown-run`, or what is wrong with the journal. */
+/** @throws {JournalError} `unknown-run`, or an error of the journal. */
 export async function makeReport(
   runId: string,
   options: {
@@ -119,7 +119,7 @@ async function pictureOfLast(reader: JournalReader, live: LiveRun, processes: Pr
   }
 }
 
-/** Charts over all steps that are decided now. */
+/** Makes the charts over all steps decided so far. */
 async function chartsOf(reader: JournalReader, live: LiveRun): Promise<RunCharts> {
   const figures = new FiguresCache(reader, systemClock);
   let charts = await figures.chartsOf(live);
@@ -127,7 +127,7 @@ async function chartsOf(reader: JournalReader, live: LiveRun): Promise<RunCharts
   return charts;
 }
 
-/** The undecided step, if it has samples, then the steps whose decision is likeliest to be wrong. */
+/** Lists the undecided step, if it has samples, then the steps whose decision is most likely to be wrong. */
 async function reportedSteps(
   reader: JournalReader,
   live: LiveRun,
@@ -162,7 +162,10 @@ async function reportedSteps(
   return shown;
 }
 
-/** Wrong decisions first, then by the certificate, then the closest races. Reads page by page, so a long run takes no more memory. */
+/**
+ * Orders wrong decisions first, then by the certificate, then by the closest race. It reads page by page, so a long run takes no
+ * more memory.
+ */
 async function leastCertain(
   reader: JournalReader,
   { runId, totals }: LiveRun,
@@ -180,7 +183,7 @@ async function leastCertain(
       .slice(0, MAX_STEPS);
     return decisions.length < STEPS_AT_ONCE ? undefined : decisions.at(-1)!.stepIndex + 1;
   };
-  // Also those that nobody contested.
+  // This includes uncontested ones.
   if (totals.wrongSteps) await consider('wrong', 0);
   for (let from: number | undefined = 0; from !== undefined; ) from = await consider('contested', from);
   return best.map(({ stepIndex }) => stepIndex);

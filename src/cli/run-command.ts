@@ -22,7 +22,7 @@ const { runId: _, ...RESUMABLE } = RUN_OPTIONS;
 export const RESUME = command({
   name: 'resume',
   group: 'Run',
-  about: 'Resume a run. Options given here replace those that it had.',
+  about: 'Resume a run. Options given here replace those of the run.',
   arguments: [RUN_ID],
   options: { ...RESUMABLE, ...JSON_OUTPUT },
   examples: [

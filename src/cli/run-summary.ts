@@ -18,7 +18,7 @@ import {
   truncate,
 } from './terminal.ts';
 
-/** 0 done, 3 paused (the run can be resumed), 1 stopped. 2, for usage, is main's. */
+/** 0 done, 3 paused (the run can be resumed), 1 stopped. `main` returns 2, for usage. */
 const EXIT_CODES = { done: 0, paused: 3, stopped: 1, running: 1 } as const;
 
 export function exitCodeOf(result: RunResult, journalFile: string): number {
@@ -26,7 +26,7 @@ export function exitCodeOf(result: RunResult, journalFile: string): number {
   return exitCodeWith(result, `${next} ${shellWord(result.runId)}${journalFlag(journalFile)}`);
 }
 
-/** Says on stderr why a run has not come to its end, and what to do next. */
+/** Prints on stderr why a run is not done, and what to do next. */
 export function exitCodeWith(
   {
     status,
@@ -43,7 +43,7 @@ export function exitCodeWith(
 
 export function describeResult(result: RunResult, journalFile: string): string {
   const { status, steps, votes, contestedSteps, wrongSteps } = result;
-  // Otherwise there may be votes of a step that is not decided yet.
+  // Otherwise some votes may belong to an undecided step.
   const perStep = status === 'done' && steps > 0 ? ` (${showNumber(votes / steps)} votes a step)` : '';
   const perSecond = result.wallMs > 0 && steps > 0 ? `, ${showPace((1_000 * steps) / result.wallMs)}` : '';
   const rows = [
@@ -61,12 +61,12 @@ export function describeResult(result: RunResult, journalFile: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** A status, and under it what there is to say, by name. */
+/** Prints a status and named details below it. */
 export function summaryLines(status: string, rows: readonly (readonly [string, string])[]): string[] {
   return [status, ...rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)];
 }
 
-/** Rows of a summary: what was asked, how sure it is, what it cost. */
+/** The rows of a summary: votes, certainty, cost. */
 export function describeVotes(
   result: Omit<RunResult, 'state' | 'stateSha256'>,
   perStep: string,
@@ -88,7 +88,7 @@ function describeSettled(settledBy: RunResult['settledBy']): string {
   return parts.length === 0 ? '' : `; settled: ${parts.join(', ')}`;
 }
 
-/** What is neither a vote nor flagged is a verifier's opinion on a candidate. */
+/** A sample that is neither a vote nor flagged is a verifier's opinion on a candidate. */
 export function describeSamples(
   { samples, votes, flags }: { samples: number; votes: number; flags: RunResult['flags'] },
   perStep = '',
@@ -104,7 +104,7 @@ export function describeSamples(
   );
 }
 
-/** Of guesses that did not come true. What an aborted call cost, the provider alone knows. */
+/** The cost of wrong guesses. Only the provider knows the cost of an aborted call. */
 export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
   return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
 }
@@ -122,15 +122,15 @@ export function showChance(wrong: number | undefined): string {
   return wrong === undefined ? '' : `${showNumber(100 * wrong, 2)} %`;
 }
 
-/** How sure the decisions are, in a line. */
+/** The certainty of the decisions, as one line. */
 export function describeCertificate(certificate: Certificate | null): string {
-  if (certificate === null) return 'not known: a single vote a step contradicts nobody';
+  if (certificate === null) return 'not known: with a single vote a step there is no dissent';
   const { expectedWrong, expectedWrongHigh, chanceOfNone, chanceOfNoneLow } = certificate;
   const [most, least] = [showNumber(expectedWrongHigh, 2), showShare(chanceOfNoneLow)];
   return expectedWrong === null || chanceOfNone === null
-    ? `no vote dissented: cautiously at most ${most} wrong decisions; chance that none is wrong at least ${least}`
+    ? `no vote dissented: cautiously at most ${most} wrong decisions; probability that none is wrong at least ${least}`
     : `${showNumber(expectedWrong, 2)} wrong decisions expected (cautiously at most ${most}); ` +
-        `chance that none is wrong ${showShare(chanceOfNone)} (at least ${least})`;
+        `probability that none is wrong ${showShare(chanceOfNone)} (at least ${least})`;
 }
 
 export function describeWrongSteps({
@@ -142,7 +142,7 @@ export function describeWrongSteps({
   return `, ${showCount(wrongSteps)} wrong, the first at step ${firstWrongStep}`;
 }
 
-/** What to add to a command so that it finds the same journal. */
+/** The flag that makes a command use the same journal. */
 export function journalFlag(file: string): string {
   return file === JOURNAL.journal.default ? '' : ` --journal ${shellWord(file)}`;
 }

@@ -25,7 +25,7 @@ export async function runCommand(source: string, flags: RunFlags & { readonly in
   return executeAndReport(loaded, input, verbOptions('run', { ...flags, calibration }) as RunOptions, flags);
 }
 
-/** The one that is given, or where it has a say the one beside the journal. */
+/** The given calibration, or, if a calibration matters, the one beside the journal. */
 export function decidingCalibration(
   definition: AnyProcess,
   flags: Pick<RunFlags, 'rule' | 'k' | 'p' | 'v' | 'calibration' | 'journal' | 'variants' | 'baseUrl' | 'model'>,
@@ -39,11 +39,13 @@ export function decidingCalibration(
 
 export function requireModel(flags: { readonly model?: RunFlags['model'] }): void {
   if (flags.model === undefined) {
-    throw new UsageError('expected a model; to try without one: --model simulated:p=0.99,v=0.97.', { option: 'model' });
+    throw new UsageError('expected a model; to try mdap without one, use --model simulated:p=0.99,v=0.97.', {
+      option: 'model',
+    });
   }
 }
 
-/** The calibration beside the journal, where it was made with this model, or any where none is named; says so on stderr. */
+/** The calibration beside the journal, if it was made with this model, or if no model is named; reports it on stderr. */
 export function findCalibration(
   definition: AnyProcess,
   flags: Pick<RunFlags, 'journal' | 'variants' | 'baseUrl' | 'model'>,
@@ -63,7 +65,7 @@ export function findCalibration(
           : undefined;
   process.stderr.write(
     misfit === undefined
-      ? `${doing} by the calibration of ${new Date(createdAtMs).toISOString().slice(0, 10)} in ${printable(file)} (--no-calibration: without)\n`
+      ? `${doing} by the calibration of ${new Date(createdAtMs).toISOString().slice(0, 10)} in ${printable(file)} (--no-calibration ignores it)\n`
       : `the calibration in ${printable(file)} ${misfit}: not used\n`,
   );
   return misfit === undefined ? file : undefined;
@@ -75,7 +77,7 @@ export async function resumeCommand(runId: string, flags: Omit<RunFlags, 'runId'
   if (record === undefined) throw unknownRun(runId);
   if (isMap(record)) {
     throw new UsageError(
-      `run ${JSON.stringify(runId)} is a map, which goes on by the same \`mdap map\` command again.`,
+      `run ${JSON.stringify(runId)} is a map, which is resumed by the same \`mdap map\` command again.`,
     );
   }
   const source = sourceOf(record, 'resume it from there, by the same call with the same runId');
@@ -86,12 +88,12 @@ export async function resumeCommand(runId: string, flags: Omit<RunFlags, 'runId'
 
 interface Input {
   readonly raw: Json;
-  /** As the process's schema leaves it. */
+  /** The input that the process's schema returns. */
   readonly parsed: Json;
 }
 
 /**
- * The input of a process from the command line, checked before anything is opened or created.
+ * Reads the input of a process from the command line and checks it before anything is opened or created.
  * @throws {UsageError} with an example.
  */
 export async function inputFor({ process: definition, exampleInput }: LoadedProcess, text?: string): Promise<Input> {
@@ -124,7 +126,7 @@ async function executeAndReport(
   return exitCodeOf(result, flags.journal);
 }
 
-/** What throws here throws in the run too, which says what and where. */
+/** An exception here is ignored, because the run will throw it too and report the place. */
 function stepsOf(steps: () => number | undefined): number | undefined {
   try {
     return steps();

@@ -23,7 +23,7 @@ export const SOLVE = command({
 export const DECOMPOSE = command({
   name: 'decompose',
   group: 'Run',
-  about: 'Decompose a problem once, into a file of steps that are voted on as a whole, to read, edit and run.',
+  about: 'Decompose a problem once, into a file of steps to read, edit and run. The steps are voted on as a whole.',
   arguments: [PROBLEM],
   options: {
     ...DECOMPOSE_OPTIONS,

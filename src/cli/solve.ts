@@ -13,7 +13,7 @@ import { plural, printable, printableJson, showCount } from './terminal.ts';
 import { readText } from './text-input.ts';
 import { writeWhole } from './write-whole.ts';
 
-/** Of the tree; `mdap inspect` shows all. */
+/** Maximum number of lines of the tree; `mdap inspect` shows all. */
 const MAX_ROWS = 60;
 
 /** A problem as its text, `@FILE`, or `@-` for stdin. */
@@ -40,7 +40,7 @@ export async function solveCommand(text: string, flags: VerbFlags<'solve'>): Pro
   return exitCodeOf(result, flags.journal);
 }
 
-/** A plan for a problem, into a file. */
+/** Writes a plan for a problem into a file. */
 export async function decomposeCommand(
   text: string,
   flags: VerbFlags<'decompose'> & { readonly output?: string },
@@ -48,7 +48,7 @@ export async function decomposeCommand(
   requireModel(flags);
   const { output = 'plan.json' } = flags;
   if (existsSync(output)) {
-    throw new UsageError(`${output} is there already: move it away, or choose another file.`, { option: 'output' });
+    throw new UsageError(`${output} already exists: move it away, or choose another file.`, { option: 'output' });
   }
   const problem = readText(text, 'problem');
   const result = await pausable((signal) =>

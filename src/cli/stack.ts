@@ -1,10 +1,10 @@
 import { printableLines } from './terminal.ts';
 
-/** Of every command. */
+/** The flag of every command. */
 export const STACK_FLAG = '--stack';
 
 /**
- * The stack of what was thrown in a process's own code, to be printed below the message of an error; nothing unless `--stack`
+ * Returns the stack of an exception in a process's own code, to print below the message of an error; empty unless `--stack`
  * was given.
  */
 export function stackOf(error: unknown): string {

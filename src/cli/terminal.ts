@@ -1,27 +1,29 @@
 import { recordedError } from '../core/run-end.ts';
 
-/** Control and format characters, which turn or hide text: a model's reply must not command the terminal. */
+/** Control and format characters, which reverse or hide text: a model's reply must not control the terminal. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Text on one line that shows what it holds and commands nothing. */
+/** Makes a text printable on one line, with control characters escaped. */
 export function printable(text: string): string {
   return text.toWellFormed().replace(UNPRINTABLE, escapeCharacter);
 }
 
-/** Text on several lines: new lines and tabs stay. */
+/** Makes a text printable on several lines: new lines and tabs stay. */
 export function printableLines(text: string): string {
   return text
     .toWellFormed()
     .replace(UNPRINTABLE, (character) => (/[\n\t]/.test(character) ? character : escapeCharacter(character)));
 }
 
-/** One JSON document that can be shown on a terminal; reads back as the same value. An error is shown as the journal keeps it. */
+/**
+ * Makes one JSON document that is safe on a terminal and reads back as the same value. An error is shown as the journal keeps it.
+ */
 export function printableJson(value: unknown): string {
   const shown = (_: string, part: unknown) => (part instanceof Error ? recordedError(part) : part);
   return printableLines(JSON.stringify(value, shown, 2));
 }
 
-// The same form in JSON and elsewhere: one or two UTF-16 code units.
+// JSON and other texts use the same form: one or two UTF-16 code units.
 function escapeCharacter(character: string): string {
   if (character === '\n') return '\\n';
   return character
@@ -30,7 +32,7 @@ function escapeCharacter(character: string): string {
     .join('');
 }
 
-/** One argument of a command to copy into a shell. */
+/** Quotes one argument of a command to copy into a shell. */
 export function shellWord(text: string): string {
   const safe = printable(text);
   return /^[\w./:@%+=,-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
@@ -40,7 +42,7 @@ export function truncate(text: string, mostChars: number): string {
   return text.length <= mostChars ? text : `${text.slice(0, mostChars - 1).toWellFormed()}…`;
 }
 
-// Made when they are needed: the first one takes a twentieth of the time in which the program starts.
+// They are made when needed: the first one takes a twentieth of the program's start time.
 let whole: Intl.NumberFormat | undefined;
 let compact: Intl.NumberFormat | undefined;
 
@@ -54,14 +56,14 @@ export function showNumber(value: number, digits = 4): string {
   return Math.abs(value) >= 1e4 ? showCount(value) : String(Number(value.toPrecision(digits)));
 }
 
-/** A share near 1 by its distance from it: 0.99999988 says more as 1 - 1.2e-7. */
+/** Shows a share near 1 by its distance from 1: 0.99999988 is clearer as 1 - 1.2e-7. */
 export function showShare(share: number): string {
   if (share > 0.9999 && share < 1) return `1 - ${(1 - share).toExponential(1)}`;
   if (share > 0 && share < 0.0001) return share.toExponential(1);
   return share.toFixed(4);
 }
 
-/** Whole up to 9,999, then in three digits: 549K, 1.05M. */
+/** Shows whole numbers up to 9,999, then three digits: 549K, 1.05M. */
 export function showCompact(count: number): string {
   if (Number.isInteger(count) && Math.abs(count) < 10_000) return showCount(count);
   compact ??= new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -79,14 +81,14 @@ export function showUsd(usd: number | null): string {
 export function showDuration(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
-  // Rounded before it is split, or 119.7 s would be 1 min 60 s.
+  // It is rounded before it is split, or 119.7 s would be 1 min 60 s.
   const seconds = Math.round(ms / 1_000);
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${showCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
-/** Fast runs by steps a second, slow ones by the time of a step. */
+/** Shows fast runs in steps a second, slow ones in time a step. */
 export function showPace(perSecond: number, noun = 'step'): string {
   if (perSecond < 1) return `${showDuration(1_000 / perSecond)} ${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
   return `${perSecond < 10 ? perSecond.toFixed(1) : showCount(perSecond)} ${noun}s/s`;
@@ -96,7 +98,7 @@ export function plural(count: number, noun: string): string {
   return `${showCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Columns aligned; the first row is the head. Numbers, as texts that start with a digit or sign, to the right. */
+/** Aligns columns; the first row is the head. Texts that start with a digit or sign are aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const isNumeric = rows[0]!.map((_, column) => rows.slice(1).every((row) => /^[-+$~]?\d|^$|^-$/.test(row[column]!)));

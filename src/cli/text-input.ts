@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { messageOf, UsageError } from '../core/errors.ts';
 
 /**
- * A text from the command line: itself, `@file` or `@-` for stdin.
- * @throws {UsageError} for a file that cannot be read.
+ * Reads a text from the command line: the text itself, `@file`, or `@-` for stdin.
+ * @throws {UsageError} if the file cannot be read.
  */
 export function readText(text: string, option: string): string {
   if (!text.startsWith('@')) return text;
@@ -15,8 +15,8 @@ export function readText(text: string, option: string): string {
 }
 
 /**
- * The same as JSON.
- * @throws {UsageError} with the place where the JSON breaks.
+ * Reads a JSON value from the command line.
+ * @throws {UsageError} with the position of the error in the JSON.
  */
 export function readInput(text: string, option = 'input'): unknown {
   const json = readText(text, option);

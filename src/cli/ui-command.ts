@@ -12,18 +12,18 @@ export const UI = command({
     ...JOURNAL,
     port: flagOption(wholeNumber({ min: 0 }), {
       group: 'Input and output',
-      about: 'Port to listen on. Where it is in use, the next free one is taken.',
+      about: 'Port to listen on. If it is in use, the next free one is used.',
       default: 4400,
     }),
     host: flagOption(text('address'), {
       group: 'Input and output',
-      about: 'Address to listen at. Any but this machine needs a token.',
+      about: 'Address to listen at. Any address that other machines can reach needs a token.',
       default: '127.0.0.1',
     }),
     token: flagOption(text('text'), {
       group: 'Input and output',
-      about: 'Token that every browser is asked for.',
-      defaultAbout: 'a random one, where others than this machine can ask',
+      about: 'Token that every browser must give.',
+      defaultAbout: 'a random one, if other machines can reach the address',
     }),
   },
   examples: ['mdap ui', 'mdap ui --journal sums.db --port 8080', 'mdap ui --host 0.0.0.0'],

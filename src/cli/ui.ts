@@ -48,12 +48,12 @@ export async function uiCommand(flags: UiFlags): Promise<number> {
       }
       if (!existsSync(journal)) {
         process.stderr.write(
-          `there is no journal at ${printable(journal)} yet: its runs show as soon as there is one\n`,
+          `there is no journal at ${printable(journal)} yet: its runs appear as soon as it exists\n`,
         );
       }
       const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
       process.stdout.write(`${server.url}${query}\n`);
-      process.stderr.write('Ctrl-C ends it; runs go on without it\n');
+      process.stderr.write('Ctrl-C ends it; runs continue without it\n');
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     } finally {
       await server.close();

@@ -6,10 +6,10 @@ import type { Options, OptionsOf } from './option.ts';
 import { OPTIONS, type Verb } from './verbs.ts';
 
 /**
- * Options of a verb at its door: each is known and has a value that it may have.
- * @returns the same, with another name of an option replaced by its own.
- * @throws {UsageError} for one that is not known, with the nearest name; for a value that cannot be used; where one is missing;
- * and where an option is given by both of its names.
+ * Checks the options of a verb: each must be known and have an allowed value.
+ * @returns the same options, with synonyms replaced by the option's own name.
+ * @throws {UsageError} if an option is unknown (with the nearest name), has a value that cannot be used, is missing, or is
+ * given by both of its names.
  */
 export function checkOptions<const V extends Verb>(verb: V, given: OptionsOf<(typeof OPTIONS)[V]>): typeof given {
   const table: Options = OPTIONS[verb];
@@ -44,7 +44,7 @@ function describeStranger(name: string, verb: Verb): string {
     : `unknown option ${JSON.stringify(name)}: ${verb} does not have it, ${other} does.`;
 }
 
-/** The value of one option, also where it was not given but worked out. */
+/** Checks the value of one option, which may also be computed instead of given. */
 export function checkOption<Table extends Options, Name extends keyof Table & string>(
   table: Table,
   name: Name,
@@ -55,15 +55,15 @@ export function checkOption<Table extends Options, Name extends keyof Table & st
   return value;
 }
 
-/** Those of some options that a table has. */
+/** Picks the options that a table has. */
 export function optionsIn<Table extends Options>(table: Table, options: object): Partial<OptionsOf<Table>> {
   const known = Object.entries(options).filter(([name]) => Object.hasOwn(table, name));
   return Object.fromEntries(known) as Partial<OptionsOf<Table>>;
 }
 
 /**
- * What the journal keeps of some options, in the order of their table: how to decide, nothing that lives or is secret, whatever
- * else code passes.
+ * Returns what the journal keeps of the options, in the order of their table: how to decide, but no live objects and no
+ * secrets.
  */
 export function journaledOptions(table: Options, options: object): Json {
   const values = options as Readonly<Record<string, unknown>>;

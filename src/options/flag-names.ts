@@ -6,12 +6,12 @@ export function hasFlag({ kind, flag }: Option<unknown>): boolean {
   return flag !== null && (kind.hint === undefined || kind.parse !== undefined);
 }
 
-/** An option as the command line calls it: `--max-votes`. */
+/** The name of an option on the command line: `--max-votes`. */
 export function flagName(name: string, { flag }: Pick<Option<unknown>, 'flag'> = {}): string {
   return `--${flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** The flag of an option by its name in code; undefined for what the command line has not. */
+/** The flag of an option by its name in code; undefined if the command line does not have it. */
 export function flagOf(name: string, options?: Options): string | undefined {
   for (const table of options === undefined ? Object.values<Options>(OPTIONS) : [options]) {
     const option = Object.hasOwn(table, name) ? table[name]! : undefined;
@@ -21,8 +21,8 @@ export function flagOf(name: string, options?: Options): string | undefined {
 }
 
 /**
- * A message of the library with the command line's names of options: `options.maxVotes` becomes `--max-votes`. To omit an
- * option that is taken by default is an option of its own.
+ * Returns a message of the library with the command line's names of options: `options.maxVotes` becomes `--max-votes`. Omitting
+ * an option that has a default has its own flag (`--no-NAME`).
  */
 export function withFlags(text: string, options?: Options): string {
   return text

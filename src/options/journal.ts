@@ -7,10 +7,10 @@ import { option } from './option.ts';
 
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
-/** Where a run is kept. */
+/** The journal of a run. */
 export const JOURNAL = {
   /**
-   * The file that keeps runs. Or a Journal, which is then left open.
+   * The file that keeps runs. Alternatively, a Journal, which stays open.
    * @default `.mdap/journal.db`
    */
   journal: option(
@@ -18,14 +18,14 @@ export const JOURNAL = {
     {
       group: 'Input and output',
       about: 'The file that keeps runs.',
-      aboutCode: 'Or a Journal, which is then left open.',
+      aboutCode: 'Alternatively, a Journal, which stays open.',
       default: '.mdap/journal.db',
       isJournaled: false,
     },
   ),
 };
 
-/** Which run it is. */
+/** The id of a run. */
 export const IDENTITY = {
   /**
    * Id of the run. Use the id of a paused run to resume it.
@@ -39,7 +39,7 @@ export const IDENTITY = {
   }),
 };
 
-/** What is kept of it. */
+/** What is kept of a run. */
 export const RECORDING = {
   /**
    * Which sampled texts the journal keeps: none, those of contested and flagged steps, or all.
@@ -60,7 +60,7 @@ export const RECORDING = {
   }),
 };
 
-/** What `mdap resume` needs. */
+/** The option that `mdap resume` needs. */
 export const SOURCE = {
   /** Where mdap resume finds the process: a built-in name, or the absolute path of a module. */
   processSource: option(text('process'), {
@@ -71,9 +71,9 @@ export const SOURCE = {
   }),
 };
 
-/** What a person decides. */
+/** A person's decision. */
 export const ANSWER = {
-  /** A person's decision on the step that the run is paused at. The run pauses again behind it. */
+  /** A person's decision on the step at which the run is paused. The run pauses again after it. */
   answer: option(
     record<{ stepIndex: number; action?: unknown; draw?: number }>(
       { stepIndex: wholeNumber({ min: 0 }), action: given('an action', () => true), draw: wholeNumber({ min: 0 }) },
@@ -81,14 +81,14 @@ export const ANSWER = {
     ) as unknown as Kind<Answer>,
     {
       group: 'Advanced',
-      about: "A person's decision on the step that the run is paused at. The run pauses again behind it.",
+      about: "A person's decision on the step at which the run is paused. The run pauses again after it.",
       flag: null,
       isJournaled: false,
     },
   ),
 };
 
-/** What ends work, and its time. */
+/** The signal that ends work, and the clock. */
 export const CONTROL = {
   /** Pauses the run when it is aborted. Calls in flight are aborted with it. */
   signal: option(
@@ -101,26 +101,26 @@ export const CONTROL = {
     },
   ),
   /**
-   * Time, for tests.
-   * @default the clock of the system
+   * The clock, which tests can replace.
+   * @default the system's clock
    */
   clock: option(
     given<Clock>('a Clock', (value) => isObject(value) && typeof (value as Partial<Clock>).sleep === 'function'),
     {
       group: 'Advanced',
-      about: 'Time, for tests.',
-      defaultAbout: 'the clock of the system',
+      about: 'The clock, which tests can replace.',
+      defaultAbout: "the system's clock",
       flag: null,
       isJournaled: false,
     },
   ),
 };
 
-/** What OpenTelemetry is told, beyond figures. */
+/** What OpenTelemetry gets in addition to figures. */
 export interface TelemetryOptions {
   /**
-   * Also what models wrote, and what was decided: the texts of samples and the keys of candidates. Whoever receives the spans
-   * can read them.
+   * Whether spans contain the texts of samples and the keys of candidates, which every receiver of the spans can then
+   * read.
    * @default false
    */
   readonly content?: boolean;
@@ -128,7 +128,7 @@ export interface TelemetryOptions {
 
 const telemetry = record<TelemetryOptions>({ content: flag() });
 
-/** Who is told what happens. */
+/** The receivers of events. */
 export const LISTENING = {
   /** Called with each event of the run as it happens. It must be quick and must not throw. */
   onEvent: option(callback<OnEvent>(), {
@@ -138,9 +138,9 @@ export const LISTENING = {
     isJournaled: false,
   }),
   /**
-   * What OpenTelemetry is told, where a provider is registered with @opentelemetry/api: figures alone, or with {
-   * content: true } also texts. Nothing with false.
-   * @default figures alone
+   * What OpenTelemetry gets if a provider is registered with @opentelemetry/api: figures, with { content: true } also
+   * texts, with false nothing.
+   * @default figures
    */
   telemetry: option(
     { ...telemetry, problem: (value) => (value === false ? undefined : telemetry.problem(value)) } as Kind<
@@ -149,9 +149,9 @@ export const LISTENING = {
     {
       group: 'Advanced',
       about:
-        'What OpenTelemetry is told, where a provider is registered with @opentelemetry/api: figures alone, or with ' +
-        '{ content: true } also texts. Nothing with false.',
-      defaultAbout: 'figures alone',
+        'What OpenTelemetry gets if a provider is registered with @opentelemetry/api: figures, with { content: true } also ' +
+        'texts, with false nothing.',
+      defaultAbout: 'figures',
       flag: null,
       isJournaled: false,
     },

@@ -2,30 +2,33 @@ import { UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { describeUnknown } from '../core/nearest-name.ts';
 
-/** What values an option takes: how they are checked, read from the command line and written there. */
+/** The kind of an option's values: how they are checked, parsed from the command line and written there. */
 export interface Kind<Value> {
-  /** Stands for a value in help, as `n` in `--max-votes <n>`. Undefined for a switch, and for what code alone can give. */
+  /**
+   * The placeholder of a value in help, such as `n` in `--max-votes <n>`. Undefined for a switch, and for values that only code
+   * can give.
+   */
   readonly hint?: string;
-  /** The few texts that are allowed, for help. */
+  /** The allowed texts, if there are few, for help. */
   readonly choices?: readonly string[];
   /** Whether several may be given. */
   readonly isList?: boolean;
   /**
-   * Reads a value from the command line. A text that is none of the kind may be returned as it is: `problem` refuses it.
-   * @throws {UsageError} where the text has a form of its own that is not met.
+   * Parses a value from the command line. An invalid text may be returned as it is: `problem` refuses it.
+   * @throws {UsageError} if the text does not have the required form.
    */
   readonly parse?: (text: string) => unknown;
-  /** What is wrong with a value: what was expected, what came. Undefined where it can be used. */
+  /** Says what was expected and what came; undefined if the value can be used. */
   readonly problem: (value: unknown) => string | undefined;
-  /** The text that `parse` reads as this value; undefined where there is none. */
+  /** The text that `parse` reads as this value; undefined if there is none. */
   show?(value: Value): string | undefined;
-  /** What the journal keeps of a value, where it is not the value itself; undefined for nothing. */
+  /** What the journal keeps of a value, if not the value itself; undefined for nothing. */
   toJson?(value: Value): Json;
-  /** For the compiler: never set. */
+  /** Only for the compiler; it is never set. */
   readonly type?: Value;
 }
 
-/** A value in an error message. Objects may hold a key: they are only named. */
+/** Shows a value in an error message. Objects are only named, because they may contain a key. */
 export function showGot(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > MAX_SHOWN_CHARS ? `${value.slice(0, 99)}…` : value);
@@ -46,7 +49,7 @@ function expecting<Value>(
   };
 }
 
-/** Also of what is no number: the text itself, to be refused. */
+/** Parses a number; another text is returned as it is, to be refused. */
 export function parseNumber(text: string): number | string {
   const number = Number(text);
   return text.trim() === '' || !Number.isFinite(number) ? text : number;
@@ -54,7 +57,7 @@ export function parseNumber(text: string): number | string {
 
 const numeric = { hint: 'n', parse: parseNumber, show: String };
 
-/** Whole numbers, by default from 1 on. */
+/** Whole numbers. @default at least 1 */
 export function wholeNumber({ min = 1 } = {}): Kind<number> {
   return expecting(
     `a whole number of at least ${min}`,
@@ -84,7 +87,7 @@ export function openShare(): Kind<number> {
   return number('a number above 0 and below 1', (value) => value > 0 && value < 1);
 }
 
-/** As 95, or `p95` on the command line. */
+/** A percentile: 95, or `p95` on the command line. */
 export function percentile(): Kind<number> {
   const allowed = number('a percentile from 50 to below 100, as in p95', (value) => value >= 50 && value < 100);
   return {
@@ -94,7 +97,7 @@ export function percentile(): Kind<number> {
   };
 }
 
-/** Values of a kind, or this one word, as in `auto`. */
+/** Values of a kind, or one word such as `auto`. */
 export function orWord<Value, const Word extends string>(word: Word, kind: Kind<Value>): Kind<Value | Word> {
   return {
     hint: `${kind.hint}|${word}`,
@@ -148,7 +151,7 @@ export function id(): Kind<string> {
   );
 }
 
-/** The path of a file, or on code's side what would be in it. */
+/** The path of a file or, in code, the content of one. */
 export function fileOr<Value extends object>(what: string, isValue: (value: object) => boolean): Kind<string | Value> {
   return {
     hint: 'file',
@@ -188,7 +191,7 @@ export function listOf<Value>(
   };
 }
 
-/** Names that may have settings behind them, with commas of their own: `simulated:p=0.9,v=0.8`, `chat@window=5,k=3`. */
+/** Names that settings may follow, with commas of their own: `simulated:p=0.9,v=0.8`, `chat@window=5,k=3`. */
 export function splitNames(text: string): string[] {
   return text.split(/,(?![a-zA-Z]+=)/).map((name) => name.trim());
 }
@@ -197,7 +200,7 @@ function splitList(text: string): string[] {
   return text.split(',').map((part) => part.trim());
 }
 
-/** What code alone can give. */
+/** Values that only code can give. */
 export function given<Value>(expected: string, isOfKind: (value: unknown) => boolean): Kind<Value> {
   return expecting(expected, isOfKind, {});
 }
@@ -229,7 +232,7 @@ export function record<Value extends object>(
   };
 }
 
-/** @throws {UsageError} for a text that is no value of the kind. */
+/** @throws {UsageError} if the text is not a value of the kind. */
 export function parseAs<Value>(kind: Kind<Value>, option: string, text: string): Value {
   const value = parsed(kind, option, text);
   const problem = kind.problem(value);

@@ -1,7 +1,7 @@
 import { aboveZero, number, percentile, wholeNumber } from './kinds.ts';
 import { option } from './option.ts';
 
-/** What may be spent. */
+/** The budgets. */
 export const BUDGET = {
   /**
    * Pause when this much is spent, over all resumptions. Resume with more.
@@ -33,7 +33,7 @@ export const BUDGET = {
   }),
 };
 
-/** How far a run goes. */
+/** The limit of steps. */
 export const STEP_LIMIT = {
   /** Pause after this many steps. */
   maxSteps: option(wholeNumber(), {
@@ -43,15 +43,15 @@ export const STEP_LIMIT = {
   }),
 };
 
-/** How far votes may run ahead of decisions. */
+/** The limits of voting ahead of decisions. */
 export const SPECULATION = {
   /**
-   * Maximum number of steps to vote on ahead of the one being decided, from what leads so far.
+   * Maximum number of steps to vote on ahead of the one being decided, based on the leading candidates.
    * @default 16; 0 for models on this machine
    */
   speculate: option(wholeNumber({ min: 0 }), {
     group: 'Speed',
-    about: 'Maximum number of steps to vote on ahead of the one being decided, from what leads so far.',
+    about: 'Maximum number of steps to vote on ahead of the one being decided, based on the leading candidates.',
     defaultAbout: '16; 0 for models on this machine',
     isJournaled: true,
   }),
@@ -71,25 +71,25 @@ export const SPECULATION = {
   ),
 };
 
-/** What more calls may buy in time. */
+/** Options that save time at the cost of more calls. */
 export const HASTE = {
   /**
-   * Samples of a step's first round, where steps are voted on ahead. More are faster and cost more.
-   * @default as many as could decide
+   * Number of samples in a step's first round, if steps are voted on ahead. More are faster and cost more.
+   * @default the number that could decide
    */
   firstDraws: option(wholeNumber(), {
     group: 'Advanced',
-    about: "Samples of a step's first round, where steps are voted on ahead. More are faster and cost more.",
-    defaultAbout: 'as many as could decide',
+    about: "Number of samples in a step's first round, if steps are voted on ahead. More are faster and cost more.",
+    defaultAbout: 'the number that could decide',
     isJournaled: true,
   }),
   /**
-   * Make a call a second time once it takes longer than this percentile of the calls before it.
+   * Make a call a second time if it takes longer than this percentile of earlier calls.
    * @default never
    */
   hedge: option(percentile(), {
     group: 'Speed',
-    about: 'Make a call a second time once it takes longer than this percentile of the calls before it.',
+    about: 'Make a call a second time if it takes longer than this percentile of earlier calls.',
     defaultAbout: 'never',
     isJournaled: true,
   }),

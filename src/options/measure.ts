@@ -9,7 +9,7 @@ import { MODEL, models, SAMPLING } from './model.ts';
 import { type OptionsOf, option } from './option.ts';
 import { CALIBRATION, RATES, RULE, VOTERS } from './voting.ts';
 
-/** What is sampled to learn what a model is like. */
+/** The samples that measure a model. */
 const SAMPLE = {
   /**
    * Number of steps to sample.
@@ -41,10 +41,10 @@ const SAMPLE = {
     default: 8,
     isJournaled: false,
   }),
-  /** Called after each step that was sampled. */
+  /** Called after each sampled step. */
   onStep: option(callback<(done: number, wanted: number) => void>(), {
     group: 'Advanced',
-    about: 'Called after each step that was sampled.',
+    about: 'Called after each sampled step.',
     flag: null,
     isJournaled: false,
   }),
@@ -56,18 +56,18 @@ export const CALIBRATE_OPTIONS = {
   ...SAMPLING,
   ...SAMPLE,
   /**
-   * Number of wordings of the prompt to measure: its own one, then its variants.
+   * Number of wordings of the prompt to measure: the process's own, then its variants.
    * @default 1
    */
   variants: {
     ...VOTERS.variants,
-    about: 'Number of wordings of the prompt to measure: its own one, then its variants.',
+    about: "Number of wordings of the prompt to measure: the process's own, then its variants.",
   },
   /**
-   * Further models to measure with it.
+   * Further models to measure.
    * @example 'openai/gpt-4.1,anthropic/claude-haiku-4-5'
    */
-  panel: { ...VOTERS.panel, about: 'Further models to measure with it.' },
+  panel: { ...VOTERS.panel, about: 'Further models to measure.' },
   ...CONTROL,
 };
 export type CalibrateOptions = OptionsOf<typeof CALIBRATE_OPTIONS>;
@@ -107,13 +107,13 @@ export const PLAN_OPTIONS = {
    */
   stepsPerSubtask,
   /**
-   * Cost of one sample; null where it is not known.
+   * Cost of one sample; null if it is not known.
    * In US dollars.
    * @default estimated from `price`
    */
   sampleCostUsd: option(sampleCost, {
     group: 'Model',
-    about: 'Cost of one sample; null where it is not known.',
+    about: 'Cost of one sample; null if it is not known.',
     defaultAbout: 'estimated from options.price',
     unit: 'US dollars',
     flag: null,
@@ -138,12 +138,12 @@ export const COMPARE_OPTIONS = {
   ...SAMPLING,
   ...SAMPLE,
   /**
-   * Number of wordings of the prompt to measure: its own one, then its variants.
+   * Number of wordings of the prompt to measure: the process's own, then its variants.
    * @default 1
    */
   variants: CALIBRATE_OPTIONS.variants,
   /**
-   * Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the least one that reaches
+   * Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the smallest one that reaches
    * `target`.
    * @default 3
    */
@@ -156,16 +156,16 @@ export const COMPARE_OPTIONS = {
    */
   maxVotes: RULE.maxVotes,
   /**
-   * Wanted probability that the run makes no wrong decision. Read by the rule evidence and where `k` is auto.
+   * Wanted probability that the run makes no wrong decision. Used by the rule evidence, and if `k` is auto.
    * @default 0.95
    */
   target: RATES.target,
   /**
-   * Number of steps of the run, if the process does not say. Read together with `target`.
-   * @default as the process says
+   * Number of steps of the run, if the process does not say. Used together with `target`.
+   * @default the number that the process gives
    */
   steps: RATES.steps,
-  /** Use a calibration of another version of the process, or one of another model as if it were of this one. */
+  /** Use a calibration of another version of the process, or one of another model as if it were for this one. */
   acceptCalibration: CALIBRATION.acceptCalibration,
   /**
    * Numbers of steps that one sample answers, each tried with every model.
@@ -179,7 +179,7 @@ export const COMPARE_OPTIONS = {
     example: '1,2,4',
     isJournaled: false,
   }),
-  /** What is known already: models with a calibration here are not asked again. */
+  /** Calibrations that are already known: their models are not asked again. */
   calibrations: option(
     listOf(
       fileOr<Calibration>('a calibration', () => true),
@@ -187,22 +187,22 @@ export const COMPARE_OPTIONS = {
     ),
     {
       group: 'Voting',
-      about: 'What is known already: models with a calibration here are not asked again.',
+      about: 'Calibrations that are already known: their models are not asked again.',
       flag: 'calibration',
       isJournaled: false,
     },
   ),
-  /** Many inputs in place of the one, as for a map of them, read anew for each model. Needs `steps`. */
+  /** Many inputs in place of one, as for a map. They are read again for each model. Needs `steps`. */
   items: option(callback<() => Iterable<unknown> | AsyncIterable<unknown>>(), {
     group: 'Input and output',
-    about: 'Many inputs in place of the one, as for a map of them, read anew for each model. Needs options.steps.',
+    about: 'Many inputs in place of one, as for a map. They are read again for each model. Needs options.steps.',
     flag: null,
     isJournaled: false,
   }),
-  /** Called with each new calibration as soon as it is there. */
+  /** Called with each new calibration as soon as it is complete. */
   onCalibrated: option(callback<(model: string, calibration: Calibration) => void>(), {
     group: 'Advanced',
-    about: 'Called with each new calibration as soon as it is there.',
+    about: 'Called with each new calibration as soon as it is complete.',
     flag: null,
     isJournaled: false,
   }),
@@ -243,12 +243,12 @@ export const BENCH_OPTIONS = {
     isJournaled: false,
   }),
   /**
-   * Attempts of each method at each size.
+   * Number of attempts of each method at each size.
    * @default 10
    */
   repeats: option(wholeNumber(), {
     group: 'Limits',
-    about: 'Attempts of each method at each size.',
+    about: 'Number of attempts of each method at each size.',
     default: 10,
     isJournaled: false,
   }),
@@ -263,19 +263,19 @@ export const BENCH_OPTIONS = {
     isJournaled: false,
   }),
   /**
-   * The file that keeps the attempts. Or a Journal, which is then left open.
-   * @default none that lasts
+   * The file that keeps the attempts. Alternatively, a Journal, which stays open.
+   * @default a journal in memory
    */
   journal: {
     ...JOURNAL.journal,
     about: 'The file that keeps the attempts.',
     default: undefined,
-    defaultAbout: 'none that lasts',
+    defaultAbout: 'a journal in memory',
   },
-  /** Attempts that were done before. They are not done again. */
+  /** Attempts that were made before. They are not made again. */
   known: option(given<readonly Trial[]>('a list of trials', Array.isArray), {
     group: 'Input and output',
-    about: 'Attempts that were done before. They are not done again.',
+    about: 'Attempts that were made before. They are not made again.',
     flag: null,
     isJournaled: false,
   }),

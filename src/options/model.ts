@@ -16,7 +16,7 @@ import {
 } from './kinds.ts';
 import { option } from './option.ts';
 
-/** A model by its name, or as an object. The journal keeps its name. */
+/** A model, given by name or as an object. The journal keeps its name. */
 export const model: Kind<GivenModel> = {
   hint: 'id',
   parse: (name) => name,
@@ -58,7 +58,7 @@ const price: Kind<Price> = {
   show: ({ inputUsdPerMTok, outputUsdPerMTok }) => `${inputUsdPerMTok},${outputUsdPerMTok}`,
 };
 
-/** Which model is asked. */
+/** The model that is asked. */
 export const MODEL = {
   /**
    * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that
@@ -86,13 +86,13 @@ export const MODEL = {
   }),
   /**
    * Price of the model: US dollars per million input and output tokens.
-   * @default the list price, where it is known
+   * @default the list price, if it is known
    * @example '0.15,0.60'
    */
   price: option(price, {
     group: 'Model',
     about: 'Price of the model: US dollars per million input and output tokens.',
-    defaultAbout: 'the list price, where it is known',
+    defaultAbout: 'the list price, if it is known',
     example: '0.15,0.60',
     isJournaled: true,
   }),
@@ -115,7 +115,7 @@ export const MODEL = {
   }),
 };
 
-/** How samples are drawn from it. */
+/** How samples are drawn from the model. */
 export const SAMPLING = {
   /**
    * Maximum length of a reply. A longer one is a red flag.
@@ -162,33 +162,33 @@ export const SAMPLING = {
     isJournaled: true,
   }),
   /**
-   * Maximum number of retries of a call that failed for a reason that may pass.
+   * Maximum number of retries of a call that failed for a reason that may be temporary.
    * @default 5
    */
   maxRetries: option(wholeNumber({ min: 0 }), {
     group: 'Speed',
-    about: 'Maximum number of retries of a call that failed for a reason that may pass.',
+    about: 'Maximum number of retries of a call that failed for a reason that may be temporary.',
     default: 5,
     isJournaled: true,
   }),
   /**
-   * Requests per minute that the provider allows the account. Holds for all runs of this program.
-   * @default found out from its answers
+   * Requests per minute that the provider allows the account. It applies to all runs of this program.
+   * @default learned from the provider's answers
    */
   requestsPerMinute: option(aboveZero(), {
     group: 'Speed',
-    about: 'Requests per minute that the provider allows the account. Holds for all runs of this program.',
-    defaultAbout: 'found out from its answers',
+    about: 'Requests per minute that the provider allows the account. It applies to all runs of this program.',
+    defaultAbout: "learned from the provider's answers",
     isJournaled: true,
   }),
   /**
    * Tokens per minute that the provider allows the account, input and output together.
-   * @default found out from its answers
+   * @default learned from the provider's answers
    */
   tokensPerMinute: option(aboveZero(), {
     group: 'Speed',
     about: 'Tokens per minute that the provider allows the account, input and output together.',
-    defaultAbout: 'found out from its answers',
+    defaultAbout: "learned from the provider's answers",
     isJournaled: true,
   }),
 };

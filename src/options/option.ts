@@ -1,39 +1,39 @@
 import type { Kind } from './kinds.ts';
 
-/** Under which headings options are listed, in help and documents, in this order. */
+/** The headings under which help and documents list options, in this order. */
 export const GROUPS = ['Input and output', 'Model', 'Voting', 'Limits', 'Speed', 'Advanced'] as const;
 type Group = (typeof GROUPS)[number];
 
-/** All that is said of an option, in one place. */
+/** The complete description of an option. */
 export interface Option<Value, Default extends Value | undefined = Value | undefined, IsRequired = boolean> {
   readonly kind: Kind<Value>;
   readonly group: Group;
   /**
-   * What it does, in sentences that stand by themselves. Another option is called `options.NAME`: each reader sees the name
-   * that it has for them.
+   * What it does, in sentences that can be read by themselves. Another option is called `options.NAME`, which is replaced by
+   * the name that the reader knows.
    */
   readonly about: string;
-  /** What else is to be said to those who give it in code. */
+  /** Further sentences for users who give it in code. */
   readonly aboutCode?: string;
-  /** Used where none is given. */
+  /** The value if none is given. */
   readonly default: Default;
-  /** The default in words, where it is no single value. */
+  /** The default in words, if it is not a single value. */
   readonly defaultAbout?: string;
-  /** In which numbers are counted, where the name does not say it. */
+  /** The unit of numbers, if the name does not contain it. */
   readonly unit?: string;
-  /** A value as it stands on the command line. */
+  /** An example value, as written on the command line. */
   readonly example?: string;
-  /** Stands for a value in help, where the hint of the kind says less. */
+  /** The placeholder of a value in help, if it says more than the hint of the kind. */
   readonly hint?: string;
-  /** On the command line, where it is not the name in its form: `answer` for `answerKind`. Null where it has none. */
+  /** The flag, if it differs from the name: `answer` for `answerKind`. Null if the command line does not have the option. */
   readonly flag?: string | null;
-  /** What `--no-NAME` does, where there is one. */
+  /** What `--no-NAME` does, if it exists. */
   readonly withoutAbout?: string;
-  /** Whether the journal keeps it, for a run to be resumed with. Never for what is secret or lives. */
+  /** Whether the journal keeps it, so that a run is resumed with it. Never set for secrets and live objects. */
   readonly isJournaled: boolean;
-  /** Whether nothing can be done without it. */
+  /** Whether it is required. */
   readonly isRequired: IsRequired;
-  /** The option that it is another name of. */
+  /** The option of which it is another name. */
   readonly synonymOf?: string;
 }
 
@@ -43,14 +43,14 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 type ValueOf<Given> = Given extends { readonly kind: Kind<infer Value> } ? Value : never;
 type IsRequired<Given> = Given extends { readonly isRequired: true } ? true : false;
 
-/** The type of an options object, from its table. */
+/** The type of an options object, derived from its table. */
 export type OptionsOf<Table extends Options> = {
   readonly [Name in keyof Table as IsRequired<Table[Name]> extends true ? Name : never]: ValueOf<Table[Name]>;
 } & {
   readonly [Name in keyof Table as IsRequired<Table[Name]> extends true ? never : Name]?: ValueOf<Table[Name]>;
 };
 
-/** An option of a table. */
+/** Makes an option of a table. */
 export function option<Value, const Default extends Value | undefined = undefined, IsRequired extends boolean = false>(
   kind: Kind<Value>,
   details: Omit<Option<Value>, 'kind' | 'default' | 'isRequired'> & {

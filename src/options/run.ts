@@ -10,7 +10,7 @@ import { MODEL, model, SAMPLING } from './model.ts';
 import { type OptionsOf, option } from './option.ts';
 import { CALIBRATION, DRIFT, PLAIN_RULE, RATES, RULE, VOTERS } from './voting.ts';
 
-/** Options of `run`; the journal keeps those that say so. */
+/** Options of `run`; the journal keeps those with `isJournaled`. */
 export const RUN_OPTIONS = {
   ...IDENTITY,
   ...JOURNAL,
@@ -43,24 +43,25 @@ const { answer: _, maxSteps: __, ...RUN_OF_ITEMS } = RUN_OPTIONS;
 export const MAP_OPTIONS = {
   ...RUN_OF_ITEMS,
   /**
-   * Maximum number of items that are voted on at once, or wait for a slower one before them. Where answers hang,
-   * `hedge` helps most; a larger window helps at the price of memory.
+   * Maximum number of items that are voted on at once, or wait for a slower one before them. If answers hang, `hedge`
+   * helps most; a larger window also helps, but costs memory.
    * @default 16 times `maxConcurrency`
    */
   window: option(wholeNumber(), {
     group: 'Speed',
     about:
-      'Maximum number of items that are voted on at once, or wait for a slower one before them. Where answers hang, ' +
-      'options.hedge helps most; a larger window helps at the price of memory.',
+      'Maximum number of items that are voted on at once, or wait for a slower one before them. If answers hang, ' +
+      'options.hedge helps most; a larger window also helps, but costs memory.',
     defaultAbout: '16 times options.maxConcurrency',
     isJournaled: false,
   }),
-  /** What tells this map from another with the same run id. Kept in the journal and compared on resuming. */
+  /** Distinguishes this map from another with the same run id. It is kept in the journal and compared on resuming. */
   source: option(
     given<Json>('JSON', () => true),
     {
       group: 'Advanced',
-      about: 'What tells this map from another with the same run id. Kept in the journal and compared on resuming.',
+      about:
+        'Distinguishes this map from another with the same run id. It is kept in the journal and compared on resuming.',
       flag: null,
       isJournaled: false,
     },
@@ -159,7 +160,7 @@ export const SOLVE_OPTIONS = {
 };
 export type SolveOptions = OptionsOf<typeof SOLVE_OPTIONS>;
 
-/** Options of `replay`. What is not given is as the run had it last. */
+/** Options of `replay`. Options that are not given are those that the run had last. */
 export const REPLAY_OPTIONS = {
   ...RULE,
   /**
@@ -169,13 +170,13 @@ export const REPLAY_OPTIONS = {
    */
   maxOutputTokens: SAMPLING.maxOutputTokens,
   /**
-   * Wanted probability that the run makes no wrong decision. Read by the rule evidence and where `k` is auto.
+   * Wanted probability that the run makes no wrong decision. Used by the rule evidence, and if `k` is auto.
    * @default 0.95
    */
   target: RATES.target,
   /**
-   * Number of steps of the run, if the process does not say. Read together with `target`.
-   * @default as the process says
+   * Number of steps of the run, if the process does not say. Used together with `target`.
+   * @default the number that the process gives
    */
   steps: RATES.steps,
   ...CALIBRATION,
@@ -183,14 +184,14 @@ export const REPLAY_OPTIONS = {
   acceptChange: { ...RECORDING.acceptChange, about: 'Read the samples by a process definition that has changed.' },
   ...JOURNAL,
   /**
-   * The red flags that count; codes of the process itself go with illegal. Malformed samples have no action to vote
-   * for.
+   * The red flags that count; codes of the process itself are treated like illegal. Malformed samples have no action to
+   * vote for.
    * @default all
    */
   redFlags: option(someOf(RED_FLAG_CODES), {
     group: 'Voting',
     about:
-      'The red flags that count; codes of the process itself go with illegal. Malformed samples have no action to vote for.',
+      'The red flags that count; codes of the process itself are treated like illegal. Malformed samples have no action to vote for.',
     defaultAbout: 'all',
     isJournaled: false,
   }),

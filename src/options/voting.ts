@@ -7,7 +7,7 @@ import { fileOr, flag, type Kind, number, oneOf, openShare, orWord, showGot, som
 import { model, models } from './model.ts';
 import { option } from './option.ts';
 
-/** What takes over when a step is contested, in this order; a step that nothing settles pauses the run for a person. */
+/** The rungs that take over a contested step, in this order; a step that none of them settles pauses the run for a person. */
 export const ESCALATIONS = ['variants', 'panel', 'verifier'] as const;
 export type Escalation = (typeof ESCALATIONS)[number];
 
@@ -40,7 +40,7 @@ const maxVotes = option(wholeNumber(), {
   isJournaled: true,
 });
 
-/** By which rule a step is decided, where no calibration is at hand. */
+/** The rule that decides a step if there is no calibration. */
 export const PLAIN_RULE = {
   /**
    * The rule by which a step is decided.
@@ -71,7 +71,7 @@ export const PLAIN_RULE = {
   maxVotes,
 };
 
-/** By which rule a step is decided. */
+/** The rule that decides a step. */
 export const RULE = {
   /**
    * The rule by which a step is decided.
@@ -84,14 +84,14 @@ export const RULE = {
     isJournaled: true,
   }),
   /**
-   * Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the least one that reaches
+   * Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the smallest one that reaches
    * `target`.
    * @default 3
    */
   k: option(orWord('auto', wholeNumber()), {
     group: 'Voting',
     about:
-      'Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the least one that reaches ' +
+      'Size of the rule: for ahead-by-k the lead over the runner-up that decides. auto: the smallest one that reaches ' +
       'options.target.',
     default: 3,
     isJournaled: true,
@@ -105,7 +105,7 @@ export const RULE = {
   maxVotes,
 };
 
-/** Who votes. */
+/** The voters. */
 export const VOTERS = {
   /**
    * Number of wordings of the prompt that take turns from the first vote on: its own one, then its variants.
@@ -134,12 +134,13 @@ export const VOTERS = {
     isJournaled: true,
   }),
   /**
-   * What takes over a contested step, in this order. Without panel among it, the panel votes from the start.
+   * What takes over a contested step, in this order. Without panel in this list, the panel votes from the start.
    * @default all
    */
   escalate: option(someOf(ESCALATIONS), {
     group: 'Voting',
-    about: 'What takes over a contested step, in this order. Without panel among it, the panel votes from the start.',
+    about:
+      'What takes over a contested step, in this order. Without panel in this list, the panel votes from the start.',
     defaultAbout: 'all',
     isJournaled: true,
   }),
@@ -152,50 +153,50 @@ export const VOTERS = {
   }),
 };
 
-/** What a margin or a plan rests on. */
+/** The assumptions of a margin or a plan. */
 export const RATES = {
   /**
-   * Wanted probability that the run makes no wrong decision. Read by the rule evidence and where `k` is auto.
+   * Wanted probability that the run makes no wrong decision. Used by the rule evidence, and if `k` is auto.
    * @default 0.95
    */
   target: option(openShare(), {
     group: 'Voting',
     about:
-      'Wanted probability that the run makes no wrong decision. Read by the rule evidence and where options.k is auto.',
+      'Wanted probability that the run makes no wrong decision. Used by the rule evidence, and if options.k is auto.',
     default: 0.95,
     hint: 't',
     isJournaled: true,
   }),
   /**
-   * Number of steps of the run, if the process does not say. Read together with `target`.
-   * @default as the process says
+   * Number of steps of the run, if the process does not say. Used together with `target`.
+   * @default the number that the process gives
    */
   steps: option(wholeNumber(), {
     group: 'Advanced',
-    about: 'Number of steps of the run, if the process does not say. Read together with options.target.',
-    defaultAbout: 'as the process says',
+    about: 'Number of steps of the run, if the process does not say. Used together with options.target.',
+    defaultAbout: 'the number that the process gives',
     isJournaled: true,
   }),
   /**
-   * Success rate of a vote, where `k` is auto and there is no calibration.
+   * Success rate of a vote, if `k` is auto and there is no calibration.
    * @default a simulated model's own
    */
   p: option(openShare(), {
     group: 'Advanced',
-    about: 'Success rate of a vote, where options.k is auto and there is no calibration.',
+    about: 'Success rate of a vote, if options.k is auto and there is no calibration.',
     defaultAbout: "a simulated model's own",
     hint: 'p',
     isJournaled: true,
   }),
   /**
-   * Share of samples without a red flag, beside `p`.
+   * Share of samples without a red flag, used together with `p`.
    * @default 1, or a simulated model's own
    */
   v: option(
     number('a share above 0 and at most 1', (value) => value > 0 && value <= 1),
     {
       group: 'Advanced',
-      about: 'Share of samples without a red flag, beside options.p.',
+      about: 'Share of samples without a red flag, used together with options.p.',
       defaultAbout: "1, or a simulated model's own",
       hint: 'v',
       isJournaled: true,
@@ -203,28 +204,28 @@ export const RATES = {
   ),
 };
 
-/** What is known of the voters. */
+/** The calibration of the voters. */
 export const CALIBRATION = {
-  /** What is known of the voters: a file that mdap calibrate wrote. Or the content of such a file. */
+  /** Measured rates of the voters: a file that mdap calibrate wrote. Alternatively, the content of such a file. */
   calibration: option(
     fileOr<Calibration>('a calibration', () => true),
     {
       group: 'Voting',
-      about: 'What is known of the voters: a file that mdap calibrate wrote.',
-      aboutCode: 'Or the content of such a file.',
-      withoutAbout: 'Decide without the calibration that lies beside the journal.',
+      about: 'Measured rates of the voters: a file that mdap calibrate wrote.',
+      aboutCode: 'Alternatively, the content of such a file.',
+      withoutAbout: 'Ignore the calibration beside the journal.',
       isJournaled: true,
     },
   ),
-  /** Use a calibration of another version of the process, or one of another model as if it were of this one. */
+  /** Use a calibration of another version of the process, or one of another model as if it were for this one. */
   acceptCalibration: option(flag(), {
     group: 'Advanced',
-    about: 'Use a calibration of another version of the process, or one of another model as if it were of this one.',
+    about: 'Use a calibration of another version of the process, or one of another model as if it were for this one.',
     isJournaled: true,
   }),
 };
 
-/** Whether the calibration still holds. */
+/** The watch over whether the calibration still holds. */
 export const DRIFT = {
   /**
    * What to do when dissents or red flags become more frequent than the calibration found.
