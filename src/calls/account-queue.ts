@@ -362,5 +362,5 @@ export class Account {
 function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
   if (recovery === 'retry') return false;
   // 403 may concern a single model or prompt.
-  return code === 'authentication' ? statusCode !== 403 : code !== 'rejected' && code !== 'bad-response';
+  return code === 'authentication' ? statusCode !== 403 : code === 'no-credit' || code === 'unavailable';
 }

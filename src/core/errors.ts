@@ -32,13 +32,26 @@ export class UsageError extends MdapError {
   }
 }
 
+/** `refused`: the provider does not answer this one prompt; `rejected`: it takes a request like this one at no time. */
 export type ModelErrorCode =
   | 'authentication'
   | 'no-credit'
   | 'rate-limit'
   | 'unavailable'
+  | 'refused'
   | 'rejected'
   | 'bad-response';
+
+export interface ModelErrorOptions {
+  readonly code: ModelErrorCode;
+  readonly recovery: Recovery;
+  readonly statusCode?: number;
+  readonly retryAfterMs?: number;
+  /** @default false */
+  readonly isOfPrompt?: boolean;
+  readonly parameter?: string;
+  readonly cause?: unknown;
+}
 
 /** A model call that gave no sample. It is never a vote and never a red flag. */
 export class ModelError extends MdapError {
@@ -50,16 +63,20 @@ export class ModelError extends MdapError {
   /** How long the server asked us to wait before the next attempt, in milliseconds; undefined if it gave no valid time. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(
-    message: string,
-    options: { code: ModelErrorCode; recovery: Recovery; statusCode?: number; retryAfterMs?: number; cause?: unknown },
-  ) {
+  /** Whether it is certain that it concerns this one prompt, such as its length or a filter: others may be answered. */
+  readonly isOfPrompt: boolean;
+  /** The parameter of the request that the server does not take (`max_tokens`), where it named one. */
+  readonly parameter: string | undefined;
+
+  constructor(message: string, options: ModelErrorOptions) {
     super(message, { cause: options.cause });
     this.code = options.code;
     this.recovery = options.recovery;
     this.statusCode = options.statusCode;
     const { retryAfterMs } = options;
     this.retryAfterMs = retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : undefined;
+    this.isOfPrompt = options.isOfPrompt ?? false;
+    this.parameter = options.parameter;
   }
 }
 

@@ -9,7 +9,9 @@ import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
+import { CallFailure } from './call-failures.ts';
 import { ModelCalls } from './model-calls.ts';
+import { countOf, countOfText } from './token-count.ts';
 
 export interface AiSdkModelOptions {
   readonly model: LanguageModelV4;
@@ -26,6 +28,8 @@ export interface AiSdkModelOptions {
   readonly account?: string;
   /** Texts that must appear in no message: API keys that a server might send back. */
   readonly secrets?: readonly string[];
+  /** The environment, whose proxy a message names where a host is not found. @default {} */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -39,7 +43,7 @@ const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
  * @throws {UsageError} if the model has another interface version, or the timeout is not a positive number.
  */
 export function aiSdkModel(options: AiSdkModelOptions): Model {
-  const { model, clock, price, timeoutMs, keyName, secrets } = options;
+  const { model, clock, price, timeoutMs, keyName, secrets, environment } = options;
   const id = options.id ?? `${model.provider}/${model.modelId}`;
   if (model.specificationVersion !== 'v4') {
     throw new UsageError(
@@ -47,7 +51,7 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         'install the current version of its provider package.',
     );
   }
-  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets });
+  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment });
   return {
     id,
     price,
@@ -81,16 +85,26 @@ export function promptOf({ system, turns = [], user }: Prompt): LanguageModelV4P
 }
 
 export function toSample({ content, finishReason, usage }: LanguageModelV4GenerateResult, latencyMs: number): Sample {
-  const { total, cacheRead, cacheWrite } = usage.inputTokens;
+  // What broke off at the provider is a failed call, not a short reply.
+  if (finishReason.unified === 'error') throw brokenOff(finishReason.raw);
+  const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  const cacheRead = countOf(usage.inputTokens.cacheRead);
+  const cacheWrite = countOf(usage.inputTokens.cacheWrite);
+  const output = usage.outputTokens.total;
   return {
-    text: content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    text,
     finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
-    inputTokens: total,
-    outputTokens: usage.outputTokens.total,
+    inputTokens: countOfText(usage.inputTokens.total),
+    outputTokens: text === '' ? countOf(output) : countOfText(output),
     ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
     ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
     latencyMs,
   };
+}
+
+function brokenOff(reason: string | undefined): CallFailure {
+  const message = `the provider ended the reply by an error (${reason ?? 'error'})`;
+  return new CallFailure(message, { statusCode: 200, data: { error: { message, code: 502 } } });
 }
 
 const FINISH_REASONS: Partial<Record<LanguageModelV4FinishReason['unified'], FinishReason>> = {

@@ -1,5 +1,10 @@
 import type { Clock } from '../core/clock.ts';
-import { MdapError, ModelError, type ModelErrorCode, type Recovery } from '../core/errors.ts';
+import { MdapError, ModelError, type ModelErrorOptions } from '../core/errors.ts';
+import { type ErrorDocument, errorIn, readErrorDocument } from './error-document.ts';
+import { proxyVariable } from './proxy-settings.ts';
+import { redaction } from './redaction.ts';
+import { requestedWaitMs } from './requested-wait.ts';
+import { statusMeant, verdictOn } from './verdict.ts';
 
 const MAX_EXCERPT_CHARS = 200;
 
@@ -39,13 +44,6 @@ const BAD_RESPONSES = [
 const NETWORK_FAILURE = /^(fetch failed|failed to fetch|terminated)$/i;
 const NETWORK_CODE = /^(E[A-Z]+|UND_ERR_\w+|HPE_\w+)$/;
 
-interface Verdict {
-  readonly code: ModelErrorCode;
-  readonly recovery: Recovery;
-  /** What a person should do. */
-  readonly advice: string;
-}
-
 export interface FailuresOptions {
   /** Id of the model, for messages. */
   readonly id: string;
@@ -54,20 +52,24 @@ export interface FailuresOptions {
   readonly keyName?: string;
   /** Texts that must appear in no message: API keys that a server might send back. */
   readonly secrets?: readonly string[];
+  /** The environment, whose proxy a message names where a host is not found. @default {} */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Turns anything that a call threw into a `ModelError` whose message is safe to show: no keys, no control characters. */
 export class Failures {
   readonly #id: string;
   readonly #clock: Clock;
-  readonly #keyName: string | undefined;
-  readonly #secrets: readonly string[];
+  readonly #keyName: string;
+  readonly #redact: (text: string) => string;
+  readonly #proxy: string | undefined;
 
   constructor(options: FailuresOptions) {
     this.#id = options.id;
     this.#clock = options.clock;
-    this.#keyName = options.keyName;
-    this.#secrets = options.secrets?.filter((secret) => secret !== '') ?? [];
+    this.#keyName = options.keyName ?? 'the API key';
+    this.#redact = redaction(options.secrets ?? []);
+    this.#proxy = proxyVariable(options.environment ?? {});
   }
 
   timeout(timeoutMs: number): ModelError {
@@ -91,8 +93,7 @@ export class Failures {
       return this.#error(`the reply is no completion: ${message}.`, { code: 'bad-response', recovery: 'retry' });
     }
     if (isNetworkFailure(failure)) {
-      const where = failure.url === undefined ? 'the server' : showUrl(failure.url);
-      return this.#error(`cannot reach ${where}: ${reason}. Is it running?`, {
+      return this.#error(`cannot reach ${this.#where(failure)}: ${reason}. ${this.#cure(failure)}`, {
         code: 'unavailable',
         recovery: 'retry',
       });
@@ -100,37 +101,40 @@ export class Failures {
     return this.#error(`the call failed: ${failure.name}: ${reason}.`, { code: 'rejected', recovery: 'pause' });
   }
 
+  /** What may help where a server cannot be reached. */
+  #cure(failure: Error): string {
+    if (this.#proxy === undefined) return 'Is it running?';
+    const isHost = causesOf(failure).some(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN');
+    return isHost
+      ? `The proxy in ${this.#proxy} may have been passed by: if hosts are found only through it, set NODE_USE_ENV_PROXY=1 as well.`
+      : `Is it running, and the proxy in ${this.#proxy}?`;
+  }
+
+  #where({ url }: CallFacts): string {
+    return url === undefined ? 'the server' : this.#redact(showUrl(url));
+  }
+
   #fromAnswer(failure: Error & CallFacts, statusCode: number): ModelError {
-    const retryAfterMs = readRetryAfter(failure.responseHeaders, this.#clock.now());
-    const { code, recovery, advice } = this.#judge(statusCode, failure);
-    const where = failure.url === undefined ? 'the server' : showUrl(failure.url);
-    const message = `${where} answered HTTP ${statusCode} with ${this.#describeBody(failure)}: ${advice}.`;
-    return this.#error(message, { code, recovery, statusCode, retryAfterMs });
+    const { responseHeaders } = failure;
+    const document = documentOf(failure);
+    const location = responseHeaders?.location;
+    const { advice, ...verdict } = verdictOn({
+      statusCode,
+      document,
+      location: location === undefined ? undefined : this.#excerpt(redirectTarget(location, failure.url)),
+      keyName: this.#keyName,
+    });
+    const meant = statusMeant(statusCode, document);
+    const status = meant === statusCode ? `HTTP ${statusCode}` : `HTTP ${statusCode}, which means ${meant},`;
+    const message = `${this.#where(failure)} answered ${status} with ${this.#describeBody(failure, document)}: ${advice}.`;
+    const isWorthWaiting = verdict.recovery === 'retry';
+    const retryAfterMs = isWorthWaiting ? requestedWaitMs(responseHeaders, document, this.#clock.now()) : undefined;
+    return this.#error(message, { ...verdict, statusCode: meant, retryAfterMs });
   }
 
-  #judge(statusCode: number, { responseBody = '' }: CallFacts): Verdict {
-    if (statusCode >= 200 && statusCode < 300) {
-      return { code: 'bad-response', recovery: 'retry', advice: 'expected a completion; check the base URL' };
-    }
-    if (statusCode === 401 || statusCode === 403) {
-      const advice = `set ${this.#keyName ?? 'the API key'} to a key that is valid for this model, then resume`;
-      return { code: 'authentication', recovery: 'pause', advice };
-    }
-    // The only 429 that waiting does not resolve.
-    if (statusCode === 402 || (statusCode === 429 && responseBody.includes('insufficient_quota'))) {
-      return { code: 'no-credit', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
-    }
-    if (statusCode === 429) {
-      return { code: 'rate-limit', recovery: 'retry', advice: 'lower options.maxConcurrency if this continues' };
-    }
-    if ([408, 409, 425].includes(statusCode) || statusCode >= 500) {
-      return { code: 'unavailable', recovery: 'retry', advice: 'the fault is on its side; resume when it is back' };
-    }
-    return { code: 'rejected', recovery: 'pause', advice: 'check the model name, the base URL and the options' };
-  }
-
-  #describeBody(failure: Error & CallFacts): string {
+  #describeBody(failure: Error & CallFacts, document: ErrorDocument | undefined): string {
     const { statusCode, data, message, responseBody } = failure;
+    if (document?.message !== undefined) return this.#excerpt(document.message);
     if (data !== undefined) return this.#excerpt(message);
     if (responseBody === undefined) {
       // The SDK's message is of no use here; the error that interrupted the body is.
@@ -139,9 +143,10 @@ export class Failures {
     return responseBody.trim() === '' ? 'an empty body' : this.#excerpt(responseBody);
   }
 
-  #error(message: string, options: ConstructorParameters<typeof ModelError>[1]): ModelError {
+  /** @param message in which all that others said has been cleaned; our own advice is not masked */
+  #error(message: string, options: ModelErrorOptions): ModelError {
     // The cause is omitted: errors of the SDK contain the whole request and reply, and printing would show them.
-    return new ModelError(this.#redact(`model ${this.#id}: ${message}`), options);
+    return new ModelError(`model ${this.#id}: ${message}`, options);
   }
 
   /** Quotes a text and escapes every character that could move a cursor or hide text. */
@@ -153,10 +158,11 @@ export class Failures {
     const isWhole = safe.length <= MAX_EXCERPT_CHARS && escaped.length <= MAX_EXCERPT_CHARS;
     return `"${isWhole ? escaped : `${escaped.slice(0, MAX_EXCERPT_CHARS - 1)}…`}"`;
   }
+}
 
-  #redact(text: string): string {
-    return this.#secrets.reduce((redacted, secret) => redacted.replaceAll(secret, '[key]'), text);
-  }
+/** The error document of an answer: from its body, or as the SDK has parsed it. */
+function documentOf({ responseBody, data }: CallFacts): ErrorDocument | undefined {
+  return (responseBody === undefined ? undefined : readErrorDocument(responseBody)) ?? errorIn(data);
 }
 
 /** An error and its causes, outermost first. */
@@ -184,14 +190,8 @@ function showUrl(text: string): string {
   return url === null ? 'the server' : url.origin + url.pathname;
 }
 
-function readRetryAfter(headers: CallFacts['responseHeaders'] = {}, nowMs: number): number | undefined {
-  const milliseconds = headers['retry-after-ms'];
-  const value = headers['retry-after'];
-  const candidates = [
-    Number(milliseconds ?? Number.NaN),
-    Number(value ?? Number.NaN) * 1000,
-    Date.parse(value ?? '') - nowMs,
-  ];
-  const found = candidates.find(Number.isFinite);
-  return found === undefined ? undefined : Math.max(0, found);
+/** Where a redirect leads, without its query. */
+function redirectTarget(location: string, from: string | undefined): string {
+  const url = URL.parse(location, from);
+  return url === null ? location : url.origin + url.pathname;
 }

@@ -8,7 +8,8 @@ import { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
 import * as fc from '../../test/properties.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { promptOf, toSample } from './ai-sdk.ts';
-import { readCompletion, readErrorMessage, writeChat } from './chat-completions.ts';
+import { readCompletion, writeChat } from './chat-completions.ts';
+import { readErrorDocument } from './error-document.ts';
 
 const NUM_RUNS = 300;
 const sdk = new OpenAICompatibleChatLanguageModel('tiny', { provider: 'server', url: () => 'http://host/v1' });
@@ -90,6 +91,32 @@ describe('a reply', () => {
     assert.ok(taken > NUM_RUNS / 10, `${taken}`);
   });
 
+  it('has counts of tokens that can be true, and others are unknown', () => {
+    const usageOf = (usage: unknown, content = 'yes') => {
+      const body = JSON.stringify({ choices: [{ message: { content }, finish_reason: 'stop' }], usage });
+      const { inputTokens, outputTokens, cachedInputTokens } = readCompletion(body, 1)!;
+      return [inputTokens, outputTokens, cachedInputTokens];
+    };
+    assert.deepEqual(usageOf({ prompt_tokens: 7, completion_tokens: 2 }), [7, 2, undefined]);
+    for (const wrong of [0, -3, 1.5, '7', null, true, 1e300, undefined]) {
+      const usage = { prompt_tokens: wrong, completion_tokens: wrong };
+      assert.deepEqual(usageOf(usage), [undefined, undefined, undefined], JSON.stringify(usage));
+    }
+    assert.deepEqual(usageOf({ prompt_tokens: 7, completion_tokens: 0 }, ''), [7, 0, undefined]);
+    const cached = (cached_tokens: unknown) => ({ prompt_tokens: 7, prompt_tokens_details: { cached_tokens } });
+    assert.deepEqual(usageOf(cached(0)), [7, undefined, 0]);
+    assert.deepEqual(usageOf(cached(-4)), [7, undefined, undefined]);
+    for (const usage of [null, 7, [], 'none', undefined]) {
+      assert.deepEqual(usageOf(usage), [undefined, undefined, undefined]);
+    }
+  });
+
+  it('that was ended by an error is none', () => {
+    const body = '{"choices":[{"message":{"content":"half a"},"finish_reason":"error"}]}';
+    assert.equal(readCompletion(body, 1), undefined);
+    assert.equal(readErrorDocument(body)?.statusCode, 502);
+  });
+
   it('without a message of an assistant is none', () => {
     const none = ['', 'x', 'null', '[]', '7', '{}', '{"choices":null}', '{"choices":[]}', '{"choices":[{}]}'];
     for (const body of [...none, '{"choices":[{"message":7}]}', '{"choices":[{"message":{"content":7}}]}']) {
@@ -108,7 +135,7 @@ describe('a reply', () => {
         (body) => {
           const sample = readCompletion(body, 1);
           if (sample !== undefined) assert.equal(typeof sample.text, 'string');
-          const message = readErrorMessage(body);
+          const message = readErrorDocument(body)?.message;
           assert.ok(message === undefined || typeof message === 'string');
         },
       ),

@@ -1,4 +1,5 @@
 import type { FinishReason, ModelRequest, Sample } from '../core/model.ts';
+import { countOf, countOfText } from './token-count.ts';
 
 // OpenAI's chat completions, as far as one prompt and its answer need them. The AI SDK is not used, because it checks and
 // copies each document in full, which took half of the processor time of a call (BENCHMARKS.md).
@@ -19,26 +20,23 @@ export function readCompletion(body: string, latencyMs: number): Sample | undefi
   const { choices, usage } = objectIn(parse(body));
   if (!Array.isArray(choices)) return undefined;
   const { message, finish_reason: reason } = objectIn(choices[0]);
+  // A gateway ends so what broke off behind it: that is a failed call, not a short reply.
+  if (reason === 'error') return undefined;
   const { content, refusal } = objectIn(message);
   const text = isObject(message) ? textOf(content) : undefined;
   if (text === undefined) return undefined;
   const isRefused = typeof refusal === 'string' && refusal !== '';
   const { prompt_tokens: input, completion_tokens: output, prompt_tokens_details: details } = objectIn(usage);
   const cached = countOf(objectIn(details).cached_tokens);
+  const all = isRefused ? text + refusal : text;
   return {
-    text: isRefused ? text + refusal : text,
+    text: all,
     finishReason: isRefused && reason === 'stop' ? 'refused' : (FINISH_REASONS[String(reason)] ?? 'other'),
-    inputTokens: countOf(input),
-    outputTokens: countOf(output),
+    inputTokens: countOfText(input),
+    outputTokens: all === '' ? countOf(output) : countOfText(output),
     ...(cached !== undefined && { cachedInputTokens: cached }),
     latencyMs,
   };
-}
-
-/** The message of a server that refuses, if it has OpenAI's format. */
-export function readErrorMessage(body: string): string | undefined {
-  const { message } = objectIn(objectIn(parse(body)).error);
-  return typeof message === 'string' ? message : undefined;
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
@@ -72,9 +70,4 @@ function textOf(content: unknown): string | undefined {
   if (content === null || content === undefined) return '';
   if (!Array.isArray(content)) return undefined;
   return content.map((part) => (objectIn(part).type === 'text' ? String(objectIn(part).text ?? '') : '')).join('');
-}
-
-/** A count that the server omitted is unknown, not 0. */
-function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }

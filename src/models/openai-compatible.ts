@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { CallFailure } from './call-failures.ts';
-import { readCompletion, readErrorMessage, writeChat } from './chat-completions.ts';
+import { readCompletion, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
@@ -48,7 +48,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     throw new UsageError(`expected ${keyName} to be printable ASCII without spaces, as a request header needs it.`);
   }
   const url = new URL(`${baseUrl}/chat/completions`);
-  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: apiKey ? [apiKey] : [] });
+  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: apiKey ? [apiKey] : [], environment });
   const proxy = proxySettings(environment);
   const toSample = (reply: HttpReply, latencyMs: number) => sampleIn(reply, url, latencyMs);
   let post: HttpPost | undefined;
@@ -79,13 +79,11 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
 
 /** @throws {CallFailure} if the reply is not a completion. */
 function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number): Sample {
-  const isRefused = status < 200 || status > 299;
-  const sample = isRefused || body instanceof Error ? undefined : readCompletion(body, latencyMs);
-  if (sample !== undefined) return sample;
   const facts = { url: url.href, statusCode: status, responseHeaders: headers };
   if (body instanceof Error) throw new CallFailure(body.message, { ...facts, cause: body });
-  const message = isRefused ? readErrorMessage(body) : undefined;
-  throw new CallFailure(message ?? 'no completion', { ...facts, responseBody: body, data: message });
+  const sample = status < 200 || status > 299 ? undefined : readCompletion(body, latencyMs);
+  if (sample === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
+  return sample;
 }
 
 function checkBaseUrl(text: string): string {

@@ -44,3 +44,9 @@ export function proxySettings(environment: Readonly<Record<string, string | unde
   };
   return settings.httpProxy === '' && settings.httpsProxy === '' ? undefined : settings;
 }
+
+/** The name of the variable that sets a proxy for servers behind https, or for others if it is the only one; undefined without one. */
+export function proxyVariable(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  const names = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'];
+  return names.find((name) => (environment[name] ?? '').trim() !== '');
+}

@@ -76,6 +76,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
       clock,
       keyName,
       secrets,
+      environment,
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
@@ -97,6 +98,7 @@ export async function openGivenModel(given: GivenModel, options: ResolveModelOpt
     timeoutMs,
     clock,
     secrets: secretsOf(environment),
+    environment,
   });
 }
 
@@ -229,6 +231,5 @@ function keyNameOf(provider: string, environment: ResolveModelOptions['environme
 /** All keys in the environment. Providers read their keys themselves, so it is not known here which one is in use. */
 function secretsOf(environment: ResolveModelOptions['environment']): string[] {
   const secrets = Object.entries(environment).filter(([name]) => /KEY|TOKEN|SECRET|PASSWORD/i.test(name));
-  // A shorter text is not a secret, and masking it would make messages unreadable.
-  return secrets.flatMap(([, value]) => (value !== undefined && value.length >= 8 ? [value] : []));
+  return secrets.flatMap(([, value]) => value ?? []);
 }
