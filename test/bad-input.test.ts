@@ -77,7 +77,7 @@ describe('a call that cannot be meant', { concurrency }, () => {
     {
       what: 'no model',
       args: ['run', ...HANOI],
-      message: /--model: expected a model; to try without one: --model simulated:p=0\.99/,
+      message: /--model: expected a model; to try mdap without one, use --model simulated:p=0\.99/,
     },
     {
       what: 'an unknown model',

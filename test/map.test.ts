@@ -223,7 +223,7 @@ describe('map refuses', { concurrency }, () => {
       assert.match(stderr, why);
       assert.equal(stdout, '');
     };
-    await refuse([...EXTRACT, ...FILES, ...model], /--output: out\.jsonl holds something already/);
+    await refuse([...EXTRACT, ...FILES, ...model], /--output: out\.jsonl already has content/);
     assert.equal(read(cwd, 'out.jsonl'), 'mine\n');
     const other = ['--input', 'items.jsonl', '--output', 'b.jsonl'];
     assert.equal((await mdap([...EXTRACT, ...other, ...model], { cwd })).code, 0);

@@ -19,7 +19,7 @@ import { clopperPearson } from '../statistics/special-functions.ts';
 
 /** One attempt at a task of some size by a method. */
 export interface TrialName {
-  /** As it was asked for on the command line. */
+  /** The method as named on the command line. */
   readonly task: string;
   readonly size: number;
   readonly method: string;
@@ -28,44 +28,44 @@ export interface TrialName {
 }
 
 /**
- * Why an attempt ended: it came to an end of its own (which may be a wrong one), a step could not be decided, the model refused
- * its prompt (as one that is too long), or an unchecked action broke the process.
+ * Why an attempt ended: it reached its own end (which may be wrong), a step could not be decided, the model refused its
+ * prompt (for example as too long), or an unchecked action broke the process.
  */
 export type TrialEnd = 'ended' | 'undecided' | 'refused' | 'broken';
 
-/** What became of it. One line of a trials file. */
+/** The outcome of an attempt: one line of a trials file. */
 export interface Trial extends TrialName {
-  /** Of the input. */
+  /** The seed of the input. */
   readonly seed: number;
-  /** Under which the journal has it. */
+  /** Its run id in the journal. */
   readonly runId: string;
   readonly end: TrialEnd;
   readonly reason: string | null;
   /** Steps that the task takes. */
   readonly wanted: number;
-  /** A 1 for each step that is right in the state that the attempt had come to, a 0 for each wrong one. */
+  /** A 1 for each step that is right in the state that the attempt had reached, a 0 for each wrong one. */
   readonly steps: string;
-  /** Steps of each turn. */
+  /** Number of steps of each turn. */
   readonly turns: readonly number[];
-  /** Samples that were paid for, wasted ones among them. */
+  /** Number of samples that were paid for, including wasted ones. */
   readonly calls: number;
   readonly votes: number;
   readonly flagged: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Null where a price is not known. */
+  /** Null if a price is not known. */
   readonly costUsd: number | null;
   readonly wallMs: number;
-  /** Decisions whose first vote, and whose outcome, are held against the reference. */
+  /** Decisions whose first vote and outcome are compared with the reference. */
   readonly decisions: number;
   readonly wrongFirstVotes: number;
   readonly wrongDecisions: number;
-  /** Chance that two votes agree, over so many votings with at least two. */
+  /** Probability that two votes agree, and the number of steps with at least two votes. */
   readonly agreement: number | null;
   readonly votings: number;
 }
 
-/** A figure with its 95 % interval; null where there is none, or where a horizon is beyond what was tried. */
+/** A figure with its 95 % interval; null if there is none, or if a horizon is beyond the tried lengths. */
 export interface Measure {
   readonly estimate: number | null;
   readonly low: number | null;
@@ -87,13 +87,13 @@ export interface Cell {
   readonly turnAccuracy: Measure;
   /** First step at which less than half of the attempts are without a mistake. */
   readonly horizon: Measure;
-  /** What it would be at this step accuracy with independent errors (Proposition 1). */
+  /** The horizon predicted from this step accuracy with independent errors (Proposition 1). */
   readonly independentHorizon: number | null;
   /** Task accuracy after each step, and step accuracy at each, from the first on. */
   readonly taskAccuracyByStep: readonly number[];
   readonly stepAccuracyByStep: readonly (number | null)[];
   readonly ends: Readonly<Record<TrialEnd, number>>;
-  /** Means of an attempt. */
+  /** Means over the attempts. */
   readonly calls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -101,24 +101,24 @@ export interface Cell {
   readonly wallMs: number;
   /** Share of the samples that were flagged. */
   readonly flagged: number;
-  /** Votes of a decision. */
+  /** Mean number of votes of a decision. */
   readonly votesPerDecision: number | null;
-  /** Share of the decisions that are wrong, and whose first vote is; null where decisions are no steps. */
+  /** Share of the decisions that are wrong, and whose first vote is; null if decisions are not steps. */
   readonly decidedError: number | null;
   readonly sampleError: number | null;
-  /** The one by the other: what voting makes of a step's errors. */
+  /** Their ratio: the effect of voting on a step's errors. */
   readonly stepAmplification: number | null;
-  /** Its failures by those of one call for all steps (A_task), and what it spends beyond it in tokens (O). */
+  /** Its failures relative to one call for all steps (A_task), and its extra tokens relative to that (O). */
   readonly taskAmplification: number | null;
   readonly overhead: number | null;
-  /** Chance that two votes agree (R). */
+  /** Probability that two votes agree (R). */
   readonly agreement: number | null;
 }
 
-/** The method that others are held against: a single agent. */
+/** The method with which others are compared: a single agent. */
 export const SINGLE = 'one-call';
 
-/** Figures of every cell, in the order in which their first trials come. The seed is of the bootstrap. */
+/** Computes the figures of every cell, in the order of their first trials. The seed is for the bootstrap. */
 export function cellsOf(trials: readonly Trial[], options: { readonly seed: number }): Cell[] {
   const groups = Map.groupBy(trials, ({ task, size, method }) => JSON.stringify([task, size, method]));
   const cells = [...groups].map(([key, group]) => cellOf(group, hashText(key, options.seed)));

@@ -20,62 +20,62 @@ import type { Arrangement, Method } from './method.ts';
 
 /** A process at several sizes. */
 export interface Task {
-  /** As on the command line. */
+  /** Its name on the command line. */
   readonly name: string;
   readonly process: AnyProcess;
   readonly sizes: readonly number[];
-  /** What `parseInput` takes. */
+  /** The input, before `parseInput` reads it. */
   readonly inputOf: (size: number, seed: number) => unknown;
 }
 
 export interface SuiteOptions {
   readonly tasks: readonly Task[];
   readonly methods: readonly Method[];
-  /** Attempts in each cell. */
+  /** Number of attempts in each cell. */
   readonly repeats: number;
-  /** Of inputs, draws and figures. The input of a repeat is the same for every method. */
+  /** Seed of inputs, draws and figures. The input of a repeat is the same for every method. */
   readonly seed: number;
   readonly model: Model;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** All but the rule, for one step: what answers more may have so many times the tokens. */
+  /** The settings except the rule, for one step; a reply with more steps may have as many times the tokens. */
   readonly vote: Omit<VoteSettings, 'rule'>;
   readonly speculation: RunDependencies['speculation'];
   readonly maxRetries: number;
   readonly accounts?: Accounts;
   readonly accountLimits?: AccountLimits;
-  /** Of the whole. */
+  /** The budget of the whole bench. */
   readonly budget?: Budget;
   /** Kept in the journal with each run. */
   readonly settings: Json;
-  /** Attempts at once. */
+  /** Maximum number of attempts at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
-  /** What was done before; not done again. */
+  /** Attempts that were made before and are not made again. */
   readonly known: readonly Trial[];
   readonly onTrial?: (trial: Trial, progress: { readonly done: number; readonly planned: number }) => void;
 }
 
 export interface SuiteResult {
   readonly status: 'done' | 'paused';
-  /** `done` where all was tried; otherwise why it is paused, as a run ends. */
+  /** `done` if everything was tried; otherwise why it is paused, as in a run. */
   readonly end: RunEnd;
-  /** The message of the end, where it is paused; null where it is done. */
+  /** The message of the end if it is paused; null if it is done. */
   readonly reason: string | null;
   readonly trials: readonly Trial[];
-  /** Methods that cannot do a task, and why. */
+  /** Methods that cannot carry out a task, and why. */
   readonly unfit: readonly { readonly task: string; readonly method: string; readonly reason: string }[];
 }
 
-/** Where the journal has an attempt. */
+/** The run id of an attempt in the journal. */
 export function runIdOf({ task, size, method, repeat }: TrialName): string {
   return `${task}/${size}/${method}/${repeat}`;
 }
 
 /**
- * Every method on every task at every size, so many times, each attempt as a run of its own in the journal: what was paid is
- * never paid again, whenever it is broken off. Attempts are judged by the reference of the task's process.
- * @throws {UsageError} for a process or a model that cannot be used.
+ * Runs every method on every task at every size, with repeats. Each attempt is a run of its own in the journal, so nothing is
+ * paid for twice after an interruption. Attempts are judged by the reference of the task's process.
+ * @throws {UsageError} if a process or a model cannot be used.
  */
 export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const { known, concurrency, signal } = options;
@@ -104,14 +104,14 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
 
 interface PlannedTrial extends TrialName {
   readonly process: AnyProcess;
-  /** As it is given, and as the schema leaves it. */
+  /** The input as given, and as the schema returns it. */
   readonly input: unknown;
   readonly parsed: unknown;
   readonly seed: number;
   readonly arranged: Arrangement;
 }
 
-/** By task, size and repeat, so that a suite that is broken off has tried all methods about as often. */
+/** By task, size and repeat, so that an interrupted suite has tried all methods about equally often. */
 async function planTrials({ tasks, methods, repeats, seed }: SuiteOptions) {
   const planned: PlannedTrial[] = [];
   const unfit: SuiteResult['unfit'][number][] = [];
@@ -140,8 +140,8 @@ async function planTrials({ tasks, methods, repeats, seed }: SuiteOptions) {
 }
 
 /**
- * As all methods get it: what decides without a vote would make them all alike.
- * @throws {UsageError} for one whose attempts cannot be judged, or that acts on the world.
+ * The process that all methods get: without `verify`, which decides without a vote and would make all methods alike.
+ * @throws {UsageError} if its attempts cannot be judged, or if it acts on the world.
  */
 function plainProcess(process: AnyProcess): AnyProcess {
   const where = `process ${JSON.stringify(process.name)}`;
@@ -162,7 +162,7 @@ function withoutVerify(process: AnyProcess): AnyProcess {
   });
 }
 
-/** `refused`: the prompt itself was, as one that is too long; only where the model has answered others. */
+/** `refused`: the model refused the prompt, for example as too long, although it has answered others. */
 async function runTrial(
   trial: PlannedTrial,
   options: SuiteOptions,
@@ -174,7 +174,7 @@ async function runTrial(
   const salt = mix(hashText(runId), options.seed);
   const result = await execute(arranged.process, input, {
     runId,
-    // A model that has answered need not be tried by a single call first.
+    // A model that has answered need not be tested by a single call first.
     voters: [{ model: withDrawsOf(model, salt, { isProven: state.hasLanded }), form: 0 }],
     journal,
     clock,
@@ -203,7 +203,7 @@ async function runTrial(
   if (typeof end !== 'string') return end;
   const decisions = await journal.decisions(runId);
   const { turns, tally } = arranged.outcome(decisions.map(({ action }) => action));
-  // Where each decision is a turn, those that are none aside, as a plan.
+  // If each decision is a turn, decisions that are not steps, such as a plan, are skipped.
   const isEach = turns.length === decisions.length;
   const votes = await votesOf(trial, decisions, journal, isEach ? turns.map(({ length }) => length > 0) : []);
   const { wanted, isRight, sizes } = judgeTurns(trial, turns);
@@ -237,7 +237,7 @@ async function runTrial(
   };
 }
 
-/** How an attempt ended, or why the whole must wait. */
+/** How an attempt ended, or why the whole bench must pause. */
 function endOf(
   { status, end, undecided, steps }: RunResult,
   { process, mayBreak = false }: Arrangement,
@@ -246,18 +246,18 @@ function endOf(
   if (status === 'done') return 'ended';
   if (undecided > 0) return 'undecided';
   if (status === 'paused') return hasLanded && isRejection(end) ? 'refused' : { pause: end };
-  // It went astray, and was not done after its last step.
+  // It made a mistake and was not done after its last step.
   if (steps > 0 && end.code === 'not-done') return 'ended';
   if (mayBreak) return 'broken';
   throw new UsageError(`process ${JSON.stringify(process.name)}: ${end.message}`);
 }
 
-/** Whether it was the call itself that the model would not take, not a key, a limit or the network. */
+/** Whether the model refused the call itself, so that key, limits and network are not the cause. */
 function isRejection({ error }: RunEnd): boolean {
   return error instanceof ModelError && error.code === 'rejected';
 }
 
-/** Of the steps that were taken; what goes on beyond the last one that there should be is nobody's. */
+/** The right and wrong steps that were taken; steps beyond the last expected one are not counted. */
 function judgeTurns({ process, parsed }: PlannedTrial, turns: readonly (readonly unknown[])[]) {
   const wanted: number = callPart(process, 'steps', undefined, () => process.steps!(parsed));
   const isRight = judgeActions(process, parsed, turns.flat().slice(0, wanted));
@@ -271,7 +271,7 @@ function judgeTurns({ process, parsed }: PlannedTrial, turns: readonly (readonly
   return { wanted, isRight, sizes };
 }
 
-/** What the decisions of a run, and the first vote on each, are against the reference of the process that was run. */
+/** Compares the decisions of a run, and the first vote on each, with the reference of the process that was run. */
 async function votesOf(
   { arranged, parsed, ...trial }: PlannedTrial,
   decisions: readonly StepEntry[],
@@ -303,8 +303,8 @@ async function firstVote(journal: Journal, runId: string, stepIndex: number): Pr
 }
 
 /**
- * The model with draws of its own for each attempt and each step in it: a simulated model, and one on this machine, would say
- * the same in all attempts at one input, and wherever a state comes again.
+ * The model with different draws for each attempt and each step in it: a simulated model, and one on this machine, would
+ * otherwise reply the same in all attempts at one input, and whenever a state occurs again.
  */
 function withDrawsOf(model: Model, salt: number, parts: Partial<Model>): Model {
   const generate = (request: ModelRequest) => model.generate(new OwnDraw(request, mix(salt, request.stepIndex ?? 0)));
@@ -330,13 +330,13 @@ class OwnDraw implements ModelRequest {
     this.#request = request;
   }
 
-  /** Made on first use, as that of the request. */
+  /** The signal, made on first use like that of the request. */
   get signal(): AbortSignal {
     return this.#request.signal;
   }
 }
 
-/** What attempts have cost, those among it that the journal has begun and no trial tells of. */
+/** What attempts have cost, including attempts that the journal has begun and no trial records. */
 export async function spentOn(trials: readonly Trial[], journal: Journal): Promise<Spending> {
   const known = new Set(trials.map(({ runId }) => runId));
   const spent = { usd: 0 as number | null, tokens: 0, calls: 0, wallMs: 0 };
@@ -358,7 +358,7 @@ export async function spentOn(trials: readonly Trial[], journal: Journal): Promi
     const { samples, inputTokens, outputTokens, costUsd, activeMs, wasted } = totals;
     add({ costUsd, inputTokens, outputTokens, calls: samples, wallMs: activeMs });
     if (wasted !== undefined) add({ ...wasted, calls: wasted.samples, wallMs: 0 });
-    // Behind the last checkpoint.
+    // These samples come after the last checkpoint.
     const decisions = await journal.decisions(runId, { fromStep: totals.steps });
     for (const one of decisions) add({ ...one, calls: one.samples, wallMs: 0 });
     for (const one of await journal.samples(runId, totals.steps + decisions.length)) {

@@ -9,23 +9,23 @@ type Expression =
   | { readonly type: 'name'; readonly name: string }
   | { readonly type: 'call'; readonly function: string; readonly of: readonly Expression[] };
 
-/** Arithmetic over names, to be computed exactly by code: no model is asked what a sum is. */
+/** Arithmetic over names, which code computes exactly: no model is asked for a sum. */
 export interface Formula {
-  /** Those that it refers to, each once, in order of appearance. */
+  /** The names that it refers to, each once, in order of appearance. */
   readonly names: readonly string[];
   /**
    * @param answerOf the text of a number, as `readNumber` takes it
-   * @returns an integer or a decimal; a fraction as `a/b` where it has no end as a decimal
-   * @throws {RangeError} for a value that is no number, a division by zero, and a result that is too large
+   * @returns an integer or a decimal; a fraction as `a/b` if it has no finite decimal form
+   * @throws {RangeError} if a value is not a number, for a division by zero, and if a result is too large
    */
   readonly evaluate: (answerOf: (name: string) => string) => string;
 }
 
-/** Longest formula, in characters. */
+/** Maximum length of a formula, in characters. */
 const MAX_CHARS = 2_000;
-/** Of a power, and of a result, in bits. */
+/** Maximum size of a power and of a result, in bits. */
 const MAX_BITS = 100_000;
-/** Decimals behind the point; beyond, a fraction is exact and shorter. */
+/** Maximum number of decimal places; beyond it, a fraction is exact and shorter. */
 const MAX_DECIMALS = 30;
 
 const FUNCTIONS: Readonly<Record<string, (values: readonly Rational[]) => Rational>> = {
@@ -45,7 +45,7 @@ const FUNCTIONS: Readonly<Record<string, (values: readonly Rational[]) => Ration
     const exponent = integer(b!, '^');
     const bits = BigInt(a!.top.toString(2).length + a!.bottom.toString(2).length);
     if (exponent < 0n || exponent * bits > MAX_BITS) {
-      throw new RangeError('expected an exponent from 0 on, and a power that can be written down');
+      throw new RangeError('expected an exponent of at least 0, and a power that can be written down');
     }
     return rational(a!.top ** exponent, a!.bottom ** exponent);
   },
@@ -53,12 +53,12 @@ const FUNCTIONS: Readonly<Record<string, (values: readonly Rational[]) => Ration
   max: (values) => values.reduce((most, value) => (isLess(most, value) ? value : most)),
   abs: ([a]) => rational(a!.top < 0n ? -a!.top : a!.top, a!.bottom),
 };
-/** Arguments that they take; at least one otherwise. */
+/** Number of arguments that they take; others take at least one. */
 const ARITY: Readonly<Record<string, number>> = { abs: 1 };
 
 /**
- * Reads `P1 * 1000 + P2`: numbers, names, + - * / % ^ and parentheses, and the functions min, max, abs. A power binds before
- * its sign, and to the right.
+ * Reads `P1 * 1000 + P2`: numbers, names, + - * / % ^ and parentheses, and the functions min, max, abs. A power binds more
+ * tightly than its sign, and is right-associative.
  * @throws {SyntaxError} saying what was expected where.
  */
 export function parseFormula(text: string): Formula {
@@ -141,12 +141,12 @@ export function parseFormula(text: string): Formula {
   return { names: [...names], evaluate: (answerOf) => show(evaluate(expression, answerOf)) };
 }
 
-/** As models write them. */
+/** Operators as models write them. */
 const OPERATORS: Readonly<Record<string, string>> = { '**': '^', '×': '*', '·': '*', '−': '-' };
 
 /**
- * A number as it is compared and computed with: without separators of thousands, a plus sign or needless zeros.
- * @returns undefined for what is no number: an integer, a decimal, or a fraction `a/b`
+ * Normalises a number: without separators of thousands, a plus sign or unnecessary zeros.
+ * @returns undefined if it is not a number: an integer, a decimal, or a fraction `a/b`
  */
 export function readNumber(text: string): string | undefined {
   const value = readRational(text.trim().replace('−', '-'));

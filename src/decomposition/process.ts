@@ -25,43 +25,43 @@ export interface SolveInput {
   readonly maxDepth: number;
   readonly maxNodes: number;
   readonly proposals: number;
-  /** A decomposition of the problem that is given: its parts are solved, none is proposed for the whole. */
+  /** A given decomposition of the problem: its parts are solved, and none is proposed for the whole. */
   readonly plan?: Split;
-  /** End with the decomposition of the whole problem. */
+  /** Whether to end with the decomposition of the whole problem. */
   readonly isPlanOnly: boolean;
 }
 
-/** Who knows how problems of a kind are solved: for simulations, benchmarks and tests. */
+/** The reference for problems of a kind: for simulations, benchmarks and tests. */
 export interface SolveOracle {
   readonly name: string;
-  /** @throws for a problem that is not of its kind */
+  /** @throws if the problem is not of its kind */
   readonly split: (statement: string) => Split | 'atomic';
-  /** Well-formed and wrong, the likeliest first. */
+  /** Well-formed but wrong decompositions, the most likely first. */
   readonly wrongSplits: (statement: string) => readonly Split[];
   /** Whether a decomposition leads to the right answer. */
   readonly isRight: (statement: string, split: Split) => boolean;
   readonly answer: (statement: string) => string;
   readonly wrongAnswers: (statement: string) => readonly string[];
-  /** In place of a problem's text: what it is made from. */
+  /** An input from which a problem's text is made. */
   readonly problem: z.ZodType<{ readonly problem: string; readonly answer: AnswerKind }>;
 }
 
-/** Longest problem, in characters: it stands in every prompt that is asked about it. */
+/** Maximum length of a problem, in characters: every prompt about it contains it. */
 const MAX_PROBLEM_CHARS = 100_000;
 /** N = 2k - 1 of the paper's algorithm 4, at k = 3. */
 const DEFAULT_PROPOSALS = 5;
 
 /**
- * Solves a problem by decomposing it, as in appendix F of arXiv 2511.09030, in three kinds of decisions, each a step: how a
- * problem is decomposed, or that it is not; what the answer of one is that is not decomposed; how answers are put together.
+ * Solves a problem by decomposing it, as in appendix F of arXiv 2511.09030, in three kinds of decisions, each a step: whether and
+ * how a problem is decomposed; what the answer of an undecomposed problem is; how answers are composed.
  *
- * - Decompositions are texts of which no two are alike, so that a vote on them directly would never end: there are several
- *   proposals, each the first reply that is valid, and a vote of judges on which of them, each with the candidates in another
- *   order. Equal ones are one; all equal, they need no judge.
+ * - Decompositions are texts of which no two are equal, so a direct vote on them would never end. There are several
+ *   proposals, each the first valid reply, and judges vote on them, each with the candidates in another order. Equal
+ *   proposals are merged; if all are equal, no judge is needed.
  * - Answers are voted on by their canonical form; only free texts are proposed and judged.
- * - A composition that is arithmetic, or texts in a row, is carried out by code.
+ * - Code carries out a composition that is arithmetic or a concatenation of texts.
  *
- * The tree is the state, and what waits to be decided a queue: its tasks do not depend on each other, and are voted on at once.
+ * The state is the tree with a queue of tasks to decide. Queued tasks do not depend on each other, and are voted on at once.
  */
 export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<SolveInput, SolveState, SolveAction> {
   const { oracle } = options;
@@ -81,7 +81,7 @@ export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<
     ...form(main!),
     variants: others.map((wording) => ({ name: wording.name, ...form(wording) })),
     check: (action, state) => (action.type === 'split' ? checkSplit(action.split, taskOf(state).above) : undefined),
-    // A proposal that is well-formed is one: which of them is right is the judges' to say.
+    // Every well-formed proposal is accepted here: the judges say which of them is right.
     verification: { verify: () => true, isVerifiable: (state) => taskOf(state).phase === 'propose' },
     key: (action) => candidateKey(action.type === 'answer' ? { ...action, answer: plainly(action) } : action),
     apply: decideTask,
@@ -111,7 +111,7 @@ function inputSchema(oracle: SolveOracle | undefined) {
       .refine((text) => text.trim() !== '', 'expected a problem, got an empty text')
       .refine((text) => text.length <= MAX_PROBLEM_CHARS, {
         error: ({ input }) =>
-          `expected at most ${MAX_PROBLEM_CHARS} characters, got ${(input as string).length}: each prompt about it holds ` +
+          `expected at most ${MAX_PROBLEM_CHARS} characters, got ${(input as string).length}: each prompt about it contains ` +
           'the whole; give records to `mdap map`, one by one',
       }),
     answer: z.enum(ANSWER_KINDS).default('text'),
@@ -147,7 +147,7 @@ function taskOf({ tasks }: SolveState): Task {
   return tasks[0]!;
 }
 
-/** Of a text, case and a full stop at its end make no difference. */
+/** In texts, case and a final full stop make no difference. */
 function plainly({ answer, kind }: { readonly answer: string; readonly kind: AnswerKind }): string {
   if (kind === 'json') return candidateKey(JSON.parse(answer));
   return kind === 'text' ? answer.replace(/[.]$/, '').toLowerCase() : answer;
@@ -169,7 +169,10 @@ function show(proposal: SolveAction): string {
     : 'Answer it in one piece, without decomposing it.';
 }
 
-/** In which the candidates are shown: another one for each wording, so that no judge's liking for a place decides. */
+/**
+ * The order in which the candidates are shown: it differs between wordings, so that a judge's preference for a position does not
+ * decide.
+ */
 function orderOf({ statement, proposals }: Task, { name }: Wording): number[] {
   return shuffled([...proposals.keys()], createRandom(hashText(statement, hashText(name))));
 }
@@ -199,12 +202,12 @@ function parse(text: string, task: Task, wording: Wording): SolveAction {
   throw redFlag('malformed-final', describeIssues(split.error.issues.slice(0, 1)));
 }
 
-/** A fence around the whole is how some models write JSON: it hides nothing. */
+/** Removes a code fence around the whole reply, which some models write around JSON and which hides nothing. */
 function withoutFence(text: string): string {
   return /^\s*```(?:json)?\s*\n([\s\S]*)\n```\s*$/.exec(text)?.[1] ?? text;
 }
 
-/** What stands behind the one `ANSWER:` of a reply. */
+/** Returns the text after the only `ANSWER:` of a reply. */
 function answerIn(text: string): string {
   const parts = text.split(/^ANSWER:/m);
   if (parts.length === 2) return parts[1]!;
@@ -212,7 +215,7 @@ function answerIn(text: string): string {
 }
 
 function replyOf(action: SolveAction, task: Task, wording: Wording): string {
-  // NONE is in no order: 0.
+  // NONE has no position in the order and is 0.
   if (action.type === 'choice') return String(orderOf(task, wording).indexOf(action.place) + 1);
   if (action.type === 'answer') return `ANSWER: ${action.answer}`;
   return JSON.stringify(action.type === 'atomic' ? { atomic: true } : splitReply(action.split));
@@ -232,7 +235,7 @@ function rightAction(task: Task, oracle: SolveOracle): SolveAction {
   return split === 'atomic' ? { type: 'atomic' } : { type: 'split', split };
 }
 
-/** Of the candidates; `NONE` where none is right. */
+/** The right candidate; `NONE` if none is right. */
 function rightPlace(task: Task, oracle: SolveOracle): number {
   return task.proposals.findIndex((one) => isRight(one, task, oracle));
 }

@@ -5,11 +5,11 @@ import { composeByCode, type Split } from './split.ts';
 
 /** `Multiply 12345 by 67890.` */
 const STATEMENT = /^Multiply (\d+) by (\d+)\.$/;
-/** Digits of both factors together that are multiplied at once. */
+/** Maximum number of digits of both factors together that are multiplied at once. */
 const MAX_DIGITS_AT_ONCE = 3;
 
 /**
- * Knows how long products are decomposed: the longer factor into its upper and lower digits, as in the experiment of
+ * Decomposes long products: the longer factor is split into its upper and lower digits, as in the experiment of
  * appendix F of arXiv 2511.09030.
  */
 export const PRODUCTS: SolveOracle = {
@@ -17,7 +17,7 @@ export const PRODUCTS: SolveOracle = {
   problem: z
     .strictObject({
       digits: z.number().int().min(1).max(50),
-      /** Of the second factor, if it has another number of them. */
+      /** Number of digits of the second factor, if it differs. */
       otherDigits: z.number().int().min(1).max(50).optional(),
       seed: z.number().int(),
     })
@@ -29,7 +29,7 @@ export const PRODUCTS: SolveOracle = {
     const [a, b] = factorsOf(statement);
     return a.length + b.length <= MAX_DIGITS_AT_ONCE ? 'atomic' : split(a, b, {});
   },
-  // Shifted by a digit too many; by one too few; the parts of another number.
+  // The mistakes: a shift by one digit too many, a shift by one too few, the parts of another number.
   wrongSplits: (statement) => {
     const [a, b] = factorsOf(statement);
     if (a.length === 1 && b.length === 1) return [1, 2, 3].map((digit) => longer(a, b, digit));
@@ -50,7 +50,7 @@ export const PRODUCTS: SolveOracle = {
   },
 };
 
-/** In words that `PRODUCTS` reads. */
+/** Words the product so that `PRODUCTS` can read it. */
 function productOf(a: string, b: string): string {
   return `Multiply ${a} by ${b}.`;
 }
@@ -60,7 +60,7 @@ function answerOf(statement: string): string {
   return String(BigInt(a) * BigInt(b));
 }
 
-/** @param error what is wrong with it: digits that the shift is off, or that the upper part is */
+/** @param error the mistake: the number of digits by which the shift or the upper part is off */
 function split(a: string, b: string, error: { readonly shift?: number; readonly changed?: number }): Split {
   const [long, short] = a.length >= b.length ? [a, b] : [b, a];
   const low = Math.floor(long.length / 2);
@@ -78,7 +78,7 @@ function split(a: string, b: string, error: { readonly shift?: number; readonly 
   };
 }
 
-/** Of a product that cannot be split: of longer ones, and wrong. */
+/** A decomposition of a product that cannot be split, which is therefore wrong: into longer products. */
 function longer(a: string, b: string, digit: number): Split {
   return {
     subproblems: [
@@ -100,7 +100,7 @@ function factorsOf(statement: string): [a: string, b: string] {
   return [found[1]!, found[2]!];
 }
 
-/** Without a leading zero. */
+/** Draws digits without a leading zero. */
 function numberOf(digits: number, random: Random): string {
   const first = 1 + Math.floor(9 * random());
   return [first, ...Array.from({ length: digits - 1 }, () => Math.floor(10 * random()))].join('');

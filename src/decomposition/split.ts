@@ -4,38 +4,38 @@ import { type RedFlag, redFlag } from '../core/red-flags.ts';
 import { type Formula, parseFormula, readNumber } from './formula.ts';
 
 /**
- * What an answer looks like, and so when two of them are the same: a number; one line of text; any JSON; or free text, of
- * which no two are alike, so that a judge chooses among several.
+ * The kind of an answer, which decides when two answers are equal: a number; one line of text; any JSON; or free text, of
+ * which no two are equal, so that a judge chooses among several.
  */
 export const ANSWER_KINDS = ['number', 'text', 'json', 'free'] as const;
 export type AnswerKind = (typeof ANSWER_KINDS)[number];
 
-/** How the answers of the parts become that of the whole: by code where it is known, else as a model is told. */
+/** How the answers of the parts are composed: by code if possible, otherwise by a model that follows an instruction. */
 export type Composition =
   | { readonly formula: string }
-  /** The answers in order, with this between them. */
+  /** The separator between the answers, which are joined in order. */
   | { readonly join: string }
   | { readonly instruction: string };
 
 export interface Subproblem {
-  /** As in formulas and placeholders: `P1`. */
+  /** The name in formulas and placeholders: `P1`. */
   readonly id: string;
-  /** With `{P1}` where the answer of another belongs. */
+  /** The statement, with `{P1}` in place of another's answer. */
   readonly statement: string;
-  /** Those whose answers it needs. */
+  /** The subproblems whose answers it needs. */
   readonly needs: readonly string[];
   readonly answer: AnswerKind;
 }
 
-/** A decomposition: data, which a person can read and edit. */
+/** A decomposition, as data that a person can read and edit. */
 export interface Split {
   readonly subproblems: readonly Subproblem[];
   readonly compose: Composition;
-  /** What all parts of the problem must keep to, in short sentences. */
+  /** Decisions that all parts of the problem must follow, in short sentences. */
   readonly decisions: readonly string[];
 }
 
-/** Why a decomposition is not used, by the names of the failures that others have recorded of theirs. */
+/** Why a decomposition is not used, by the names of failures that other systems have recorded. */
 type SplitFailure =
   | 'malformed-final'
   | 'non-independent-subproblems'
@@ -78,19 +78,19 @@ interface OpenSplit extends Omit<Split, 'subproblems'> {
   readonly subproblems: readonly (Omit<Subproblem, 'answer'> & { readonly answer?: AnswerKind | undefined })[];
 }
 
-/** What kind of answer a part has follows from the composition where it is not said. */
+/** The kind of a part's answer follows from the composition if it is not given. */
 export function splitOf({ subproblems, compose, decisions }: OpenSplit): Split {
   const usual: AnswerKind = 'formula' in compose ? 'number' : 'text';
   return { subproblems: subproblems.map(({ answer = usual, ...rest }) => ({ ...rest, answer })), compose, decisions };
 }
 
-/** `{P1}`, nothing else in braces: a statement may hold JSON or code. */
+/** Matches `{P1}`, nothing else in braces: a statement may contain JSON or code. */
 const PLACEHOLDER = /\{([A-Za-z][A-Za-z0-9_]{0,19})\}/g;
 
 /**
- * What is wrong with a decomposition, as a red flag whose detail begins with the failure's name; undefined where nothing is
- * to be seen. Whether it is *right* cannot be seen: that is voted on.
- * @param above the statements that it is a part of, the whole problem first and the one that is split last
+ * Returns what is wrong with a decomposition, as a red flag whose detail begins with the failure's name; undefined if no
+ * mistake is found. This cannot show whether it is *right*: that is voted on.
+ * @param above the statements of which it is a part, the whole problem first and the one that is split last
  */
 export function checkSplit(split: Split, above: readonly string[]): RedFlag | undefined {
   const fail = (failure: SplitFailure, detail: string) => redFlag(failure, detail);
@@ -101,7 +101,7 @@ export function checkSplit(split: Split, above: readonly string[]): RedFlag | un
   const most = above.at(-1)!.length + LENGTH_ALLOWED;
   for (const { id, statement, needs } of subproblems) {
     if (known.has(plainly(statement))) {
-      return fail('circular-decomposition', `${id} is the same as a problem that it is a part of`);
+      return fail('circular-decomposition', `${id} is the same as a problem of which it is a part`);
     }
     if (statement.length > most) {
       return fail(
@@ -125,7 +125,7 @@ export function checkSplit(split: Split, above: readonly string[]): RedFlag | un
     }
   }
   const circle = findCircle(subproblems);
-  if (circle !== undefined) return fail('circular-decomposition', `${circle} needs itself by way of others`);
+  if (circle !== undefined) return fail('circular-decomposition', `${circle} needs itself through others`);
   return checkComposition(split, fail);
 }
 
@@ -156,10 +156,10 @@ function checkComposition({ compose, subproblems }: Split, fail: Fail): RedFlag 
   return undefined;
 }
 
-/** What a part may be longer than the whole: it must say what the whole leaves to the context. */
+/** Number of characters by which a part may exceed the whole: it must say what the whole leaves to the context. */
 const LENGTH_ALLOWED = 400;
 
-/** For comparisons: wording of the same is not seen, but white space, case and a full stop do not make another problem. */
+/** Normalises a statement for comparison: white space, case and a full stop make no difference; other wordings do. */
 function plainly(statement: string): string {
   return statement
     .replace(/\s+/g, ' ')
@@ -172,7 +172,7 @@ function placeholdersIn(text: string): string[] {
   return [...text.matchAll(PLACEHOLDER)].map(([, name]) => name!);
 }
 
-/** By its bare name. One of a single letter is a word like others. */
+/** Finds a subproblem that is mentioned without braces. A name of a single letter is an ordinary word. */
 function mentions(statement: string, id: string): boolean {
   return id.length > 1 && new RegExp(`(?<![\\w{])${id}(?![\\w}])`).test(statement);
 }
@@ -186,15 +186,15 @@ function findCircle(subproblems: readonly Subproblem[]): string | undefined {
   return subproblems.find(({ id }) => !free.has(id))?.id;
 }
 
-/** A statement with the answers of others in their places. */
+/** Returns a statement with the answers of others inserted. */
 export function bind(statement: string, answers: ReadonlyMap<string, string>): string {
   return statement.replace(PLACEHOLDER, (whole, name: string) => answers.get(name) ?? whole);
 }
 
 /**
- * The answer of the whole by code.
- * @returns undefined where a model must be asked
- * @throws {RangeError} where the answers do not fit the composition
+ * Computes the answer of the whole by code.
+ * @returns undefined if a model must be asked
+ * @throws {RangeError} if the answers do not fit the composition
  */
 export function composeByCode(
   { compose, subproblems }: Split,
@@ -207,7 +207,7 @@ export function composeByCode(
 
 /**
  * The canonical form of an answer: equal texts are the same answer.
- * @throws {RedFlag} for what is none of its kind
+ * @throws {RedFlag} if it is not an answer of its kind
  */
 export function readAnswer(text: string, kind: AnswerKind): string {
   const plain = text.trim();

@@ -7,17 +7,17 @@ import { PRODUCTS } from './products.ts';
 import { ANSWER_KINDS, type AnswerKind, bind, checkSplit, SPLIT_SHAPE, type Split, splitOf } from './split.ts';
 import type { SolveAction, SolveState } from './tree.ts';
 
-/** A plan as a file: what `mdap decompose` writes, and what a person reads, edits and runs. */
+/** A plan as a file, which `mdap decompose` writes, and a person reads, edits and runs. */
 export interface StepPlan extends Split {
-  /** Version of this form. */
+  /** Version of this format. */
   readonly stepPlan: 1;
-  /** Of the process that runs it. */
+  /** Version of the process that runs it. */
   readonly name: string;
   readonly problem: string;
   readonly answer: AnswerKind;
   /** Placeholders that the input of a run binds, `{name}` in problem, statements and instruction. */
   readonly parameters: readonly string[];
-  /** Whose wording, and for simulations whose reference, it has. */
+  /** The options whose wording and, for simulations, reference it uses. */
   readonly process: 'solve' | 'solve-products';
 }
 
@@ -30,12 +30,13 @@ const PLAN_SCHEMA = SPLIT_SHAPE.extend({
   process: z.enum(['solve', 'solve-products']).default('solve'),
 }).transform((plan): StepPlan => ({ ...plan, ...splitOf(plan) }));
 
-/** What a run of a plan is given: a value for each of its parameters. */
+/** The input of a run of a plan: a value for each of its parameters. */
 export type StepPlanInput = Readonly<Record<string, string | number>>;
 
 /**
- * The process that carries a plan out: each subproblem is a step, or several at once where they do not need each other.
- * @throws {UsageError} for what is no plan, naming the field, and for one whose steps cannot be carried out.
+ * Makes the process that carries out a plan: each subproblem is a step; those that do not need each other are voted on at
+ * once.
+ * @throws {UsageError} naming the field if it is not a plan, and if its steps cannot be carried out.
  */
 export function stepPlanProcess(value: unknown): Process<SolveInput, SolveState, SolveAction> {
   const plan = readPlan(value);

@@ -5,53 +5,55 @@ import { type AnswerKind, bind, composeByCode, type Split } from './split.ts';
 import { type ContextNode, visibleContext } from './visible-context.ts';
 
 export interface SolveLimits {
-  /** Levels of decomposition below the whole problem. */
+  /** Maximum number of levels of decomposition below the whole problem. */
   readonly maxDepth: number;
-  /** Problems in the tree; beyond, they are answered in one piece. */
+  /** Maximum number of problems in the tree; beyond it, they are answered in one piece. */
   readonly maxNodes: number;
-  /** Decompositions that a judge chooses from; answers too, where they are free text. */
+  /** Number of decompositions that a judge chooses from, and of answers if they are free text. */
   readonly proposals: number;
 }
 
-/** What is decided at a step. */
+/** The decision of a step. */
 export type SolveAction =
-  /** Decomposition: none, the problem is answered in one piece. */
+  /** No decomposition: the problem is answered in one piece. */
   | { readonly type: 'atomic' }
   | { readonly type: 'split'; readonly split: Split }
-  /** Of a judge: which of the proposals, by its place; `NONE` of the decompositions. */
+  /** A judge's choice among the proposals, by position; `NONE` if no decomposition is right. */
   | { readonly type: 'choice'; readonly place: number }
   | { readonly type: 'answer'; readonly answer: string; readonly kind: AnswerKind };
 
-/** All are wrong: others are to be proposed. */
+/** All are wrong, so others must be proposed. */
 export const NONE = -1;
-/** Of proposals of a decomposition. */
+/** Maximum number of rounds of proposals of a decomposition. */
 const MAX_ROUNDS = 3;
 
-/** What a step decides about a problem: how it is decomposed, what its answer is, how its parts' answers are put together. */
+/** What a step decides about a problem: its decomposition, its answer, or the composition of its parts' answers. */
 type TaskKind = 'split' | 'answer' | 'compose';
 
 /**
- * A step that is to come, with all that its prompt depends on. It is fixed when the task is made, so that tasks which wait
- * together do not depend on each other.
+ * A future step, with everything that its prompt depends on. It is fixed when the task is made, so that queued tasks do not
+ * depend on each other.
  */
 export interface Task {
   readonly node: number;
   readonly kind: TaskKind;
-  /** `propose`: the first valid reply is one of several proposals. `judge`: a vote on which of them. `vote`: a vote on replies. */
+  /**
+   * `propose`: the first valid reply is one of several proposals. `judge`: a vote on which of them. `vote`: a vote on replies.
+   */
   readonly phase: 'propose' | 'judge' | 'vote';
-  /** Of a proposal, from 0; those of a further round count on. */
+  /** Number of a proposal, from 0; later rounds continue the count. */
   readonly place: number;
   readonly statement: string;
   readonly answer: AnswerKind;
-  /** Its parts, if it is decomposed, are answered in one piece. */
+  /** Whether its parts, if it is decomposed, are answered in one piece. */
   readonly isLast: boolean;
-  /** By the context rule. */
+  /** The context by the context rule. */
   readonly context: string;
-  /** The statements above it and its own. */
+  /** The statements above it, and its own. */
   readonly above: readonly string[];
-  /** To be chosen from. */
+  /** The proposals to choose from. */
   readonly proposals: readonly SolveAction[];
-  /** To be put together. */
+  /** The answers to compose. */
   readonly parts: readonly { readonly statement: string; readonly answer: string }[];
   readonly instruction: string;
 }
@@ -59,18 +61,18 @@ export interface Task {
 /** A problem in the tree. */
 export interface SolveNode extends ContextNode {
   readonly answer: AnswerKind;
-  /** Of those beside it whose answers it waits for, by place in the tree. */
+  /** The siblings whose answers it waits for, by position in the tree. */
   readonly needs: readonly number[];
   readonly split?: Split;
-  /** Has been asked about: its placeholders are bound. */
+  /** Whether it has been asked about: its placeholders are then bound. */
   readonly isOpen: boolean;
-  /** Answered in one piece, as was decided, or as the limits demand. */
+  /** Whether it is answered in one piece, by decision or because of the limits. */
   readonly isAtomic: boolean;
-  /** What went wrong, by name. */
+  /** The failures, by name. */
   readonly failures: readonly string[];
-  /** Proposals of what is being decided. */
+  /** The proposals for the present decision. */
   readonly proposals: readonly SolveAction[];
-  /** Of proposals of a decomposition, of which none was right. */
+  /** Number of rounds of proposals of which none was right. */
   readonly rounds: number;
   /** The steps of the run that decided about it. */
   readonly steps: readonly { readonly label: string; readonly stepIndex: number }[];
@@ -78,21 +80,21 @@ export interface SolveNode extends ContextNode {
 
 export interface SolveState {
   readonly limits: SolveLimits;
-  /** Ends with the decomposition of the whole problem. */
+  /** Whether it ends with the decomposition of the whole problem. */
   readonly isPlanOnly: boolean;
-  /** The whole problem first. */
+  /** The nodes, the whole problem first. */
   readonly nodes: readonly SolveNode[];
-  /** First come, first served: what is decided at one of them makes others at the end alone. */
+  /** A first-in, first-out queue: a decision adds tasks only at its end. */
   readonly tasks: readonly Task[];
-  /** What was decided for all parts, anywhere in the tree. */
+  /** Decisions for all parts, anywhere in the tree. */
   readonly decisions: readonly string[];
-  /** Steps so far. */
+  /** Number of steps so far. */
   readonly step: number;
-  /** Of a state that is guessed, since the tasks before this one are not decided: good for its next prompt alone. */
+  /** Whether the state is a guess, because earlier tasks are undecided: only its next prompt is valid. */
   readonly isGuess?: true;
 }
 
-/** Decisions that are kept; the context quotes the latest. */
+/** Maximum number of decisions that are kept; the context quotes the latest. */
 const MAX_DECISIONS_KEPT = 100;
 
 export function startTree(
@@ -108,7 +110,7 @@ export function startTree(
   return tree.state;
 }
 
-/** The state behind a decision. */
+/** Returns the state after a decision. */
 export function decideTask(state: SolveState, action: SolveAction): SolveState {
   if (state.isGuess) throw new Error('a guessed state has no successor');
   const tree = new Tree(state);
@@ -116,7 +118,9 @@ export function decideTask(state: SolveState, action: SolveAction): SolveState {
   return tree.state;
 }
 
-/** A state whose next task is the one behind this, whatever is decided now; undefined where there is none yet. */
+/**
+ * Returns a state whose next task is the one after this, which does not depend on this decision; undefined if there is none yet.
+ */
 export function nextTask(state: SolveState): SolveState | undefined {
   return state.tasks.length < 2 ? undefined : { ...state, tasks: state.tasks.slice(1), isGuess: true };
 }
@@ -126,7 +130,7 @@ export function isSolved({ nodes, isPlanOnly, isGuess }: SolveState): boolean {
   return !isGuess && (root.result !== undefined || (isPlanOnly && (root.split !== undefined || root.isAtomic)));
 }
 
-/** Changes a state's tree: a copy is written, the state stays as it was. */
+/** Changes a copy of a state's tree; the state stays as it was. */
 class Tree {
   readonly #nodes: SolveNode[];
   readonly #tasks: Task[];
@@ -142,7 +146,7 @@ class Tree {
 
   get state(): SolveState {
     const { limits, isPlanOnly, step, nodes } = this.#from;
-    // None are before a tree has begun.
+    // There are none before a tree has begun.
     const isBegun = nodes.length > 0;
     return {
       limits,
@@ -184,7 +188,7 @@ class Tree {
     }
   }
 
-  /** Once all proposals are there: equal ones are one, and a single one needs no judge. */
+  /** Called when all proposals are complete: equal ones are merged, and a single one needs no judge. */
   #judge({ node, kind, place, instruction }: Task): void {
     const { proposals, rounds } = this.#nodes[node]!;
     if (place + 1 < this.#from.limits.proposals * (kind === 'split' ? rounds + 1 : 1)) return;
@@ -220,7 +224,7 @@ class Tree {
     return this.#nodes.length + subproblems.length <= this.#from.limits.maxNodes;
   }
 
-  /** Asks how it is decomposed, where it may be. */
+  /** Asks how a problem is decomposed, if it may be. */
   open(node: number): void {
     const { limits } = this.#from;
     this.#change(node, { isOpen: true });
@@ -256,7 +260,7 @@ class Tree {
     this.#openReady(node);
   }
 
-  /** Those that wait for nothing any more. */
+  /** Queues the problems that no longer wait for anything. */
   #openReady(parent: number): void {
     for (const child of this.#nodes[parent]!.children) {
       const { isOpen, needs, statement } = this.#nodes[child]!;
@@ -282,7 +286,7 @@ class Tree {
     try {
       byCode = composeByCode(split!, answers);
     } catch (thrown) {
-      // Its parts answered something that cannot be put together: it is asked in one piece.
+      // The answers of its parts cannot be composed, so it is asked in one piece.
       this.#change(node, { failures: [...failures, `composition-failed: ${messageOf(thrown)}`] });
       this.#answer(node);
       return;
@@ -326,7 +330,7 @@ class Tree {
   }
 }
 
-/** The tree in lines, each with the steps that decided about it. */
+/** The tree as lines, each with the steps that decided about it. */
 export function outlineOf({ nodes }: SolveState): OutlineRow[] {
   const rows: OutlineRow[] = [];
   const walk = (index: number): void => {

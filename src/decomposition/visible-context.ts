@@ -1,4 +1,4 @@
-/** What the context rule reads of a problem in a tree of problems. */
+/** The fields of a problem in the tree that the context rule reads. */
 export interface ContextNode {
   readonly parent: number | null;
   readonly depth: number;
@@ -9,19 +9,19 @@ export interface ContextNode {
   readonly result?: string;
 }
 
-/** Longest quotation of a statement, of an answer, and of a decision, in characters. */
+/** Maximum length of a quoted statement, answer and decision, in characters. */
 export const MAX_QUOTED_CHARS = 600;
 const MAX_QUOTED_ANSWER_CHARS = 200;
-/** Finished problems that are named at one level, and decisions that are: the latest. */
+/** Maximum number of finished problems named at one level, and of decisions: the latest ones. */
 const MAX_NAMED = 12;
 
 /**
- * What whoever answers a problem sees of the others, beside its own statement: the statements of those that it is a part of,
- * the answers of finished problems beside it and beside those, and what was decided for all parts; never what lies below
- * them. (The rule by which TIM prunes its working memory, arXiv 2507.16784, applied to prompts.)
+ * Returns what the prompt of a problem shows in addition to its own statement: the statements of its ancestors, the answers
+ * of finished siblings of it and of its ancestors, and the decisions for all parts; never anything below those. (TIM prunes
+ * its working memory by this rule, arXiv 2507.16784; here it is applied to prompts.)
  *
- * Its length is bounded by the depth, not by the size of the tree. Two problems share the text down to where their paths
- * part, in front, so that a provider's prompt cache serves it.
+ * Its length is bounded by the depth, not by the size of the tree. The texts of two problems begin alike, up to where their
+ * paths part, so that a provider's prompt cache can use them.
  */
 export function visibleContext(nodes: readonly ContextNode[], index: number, decisions: readonly string[]): string {
   const path: ContextNode[] = [];

@@ -19,30 +19,30 @@ export interface SampleCounts {
   readonly right: number;
   readonly wrong: number;
   readonly flagged: number;
-  /** Votes for the commonest wrong candidate. */
+  /** Votes for the most common wrong candidate. */
   readonly topRival: number;
 }
 
-/** What was seen of one voter class on one sampled step. */
+/** The observations of one voter class on one sampled step. */
 interface ClassCounts {
-  /** Of its first draws, as many on every step. */
+  /** The counts of its first draws, which are equally many on every step. */
   readonly first: SampleCounts;
-  /** Of all its draws: with the further ones that it had where a vote of its first ones was wrong. */
+  /** The counts of all its draws, including the further ones where one of its first votes was wrong. */
   readonly all: SampleCounts;
 }
 
 export interface ObservedStep {
   readonly stepIndex: number;
-  /** In the order of the classes. */
+  /** The observations in the order of the classes. */
   readonly classes: readonly ClassCounts[];
 }
 
-/** What was spent on samples of a class. */
+/** The cost of the samples of a class. */
 export interface SampleUsage {
   readonly samples: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Null where the price is not known. */
+  /** Null if the price is not known. */
   readonly costUsd: number | null;
   readonly medianLatencyMs: number;
 }
@@ -52,13 +52,13 @@ interface CalibratedClass extends VoterName {
   readonly all: SampleUsage;
 }
 
-/** A calibration as it is written to its file: what was seen. Everything else is computed from it. */
+/** A calibration as it is written to its file: the observations. Everything else is computed from them. */
 export interface Calibration {
   readonly format: typeof CALIBRATION_FORMAT;
   readonly process: Fingerprint;
-  /** Of the whole run that the steps were sampled from; null where it is not known. */
+  /** Number of steps of the whole run from which the steps were sampled; null if it is not known. */
   readonly runSteps: number | null;
-  /** `reference`: right is what the reference says; `agreement`: what a vote decided, for want of one. */
+  /** `reference`: right is what the reference says; `agreement`: right is what a vote decided, if there is no reference. */
   readonly truth: 'reference' | 'agreement';
   readonly classes: readonly CalibratedClass[];
   readonly steps: readonly ObservedStep[];
@@ -68,25 +68,25 @@ export interface Calibration {
 }
 
 export const CALIBRATION_FORMAT = 'mdap-calibration-2';
-/** With fewer steps the intervals are so wide that they say little. */
+/** With fewer steps the intervals are too wide to be useful. */
 export const FEW_STEPS = 30;
 
-/** What a calibration says of one class; intervals are of 95 %. */
+/** The figures of one class; intervals are 95 %. */
 export interface ClassFigures {
   readonly model: string;
   readonly variant: string;
   readonly p: Interval & { readonly estimate: number };
   readonly v: Interval & { readonly estimate: number };
-  /** The estimate is null where no vote was wrong, or none right: then the votes say nothing of it. */
+  /** The estimate is null if no vote was wrong, or none right: then the votes give no information about it. */
   readonly rho: Interval & { readonly estimate: number | null };
-  /** For decision rules: the low end of p with the high end of rho. */
+  /** Cautious rates for decision rules: the low end of p with the high end of rho. */
   readonly cautious: BetaShape;
   readonly shares: StepShares;
-  /** Null where no step has two votes. */
+  /** Null if no step has two votes. */
   readonly collisions: Collisions | null;
-  /** Share of the wrong votes that are for the commonest wrong candidate of their step; null where none is wrong. */
+  /** Share of the wrong votes that are for the most common wrong candidate of their step; null if none is wrong. */
   readonly topRivalShare: number | null;
-  /** Means over the first samples of the steps: the further ones are of hard steps more often. */
+  /** Means over the first samples of the steps, because hard steps have more of the further ones. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
@@ -104,9 +104,9 @@ export interface CalibrationFigures {
 }
 
 /**
- * Everything that a calibration says, computed from what was seen. How many draws a class has on a step depends on its own
- * votes there and on nothing else, so its likelihood takes them all. Of the first draws alone are those figures that would
- * be biased by more draws on hard steps: v, collisions, means.
+ * Computes all figures of a calibration from its observations. The number of draws of a class on a step depends only on its
+ * own votes there, so its likelihood uses them all. Figures that would be biased by more draws on hard steps (v, collisions,
+ * means) use only the first draws.
  */
 export function figuresOf(calibration: Calibration): CalibrationFigures {
   const { classes, steps } = calibration;
@@ -125,7 +125,7 @@ export function figuresOf(calibration: Calibration): CalibrationFigures {
   return { classes: classes.map((_, index) => classFigures(calibration, index)), pairs };
 }
 
-/** Right votes among the votes of a class, by step. */
+/** Right votes and all votes of a class, by step. */
 function votesOf(steps: Calibration['steps'], index: number, draws: keyof ClassCounts): StepCount[] {
   return steps.map(({ classes }) => {
     const { right, wrong } = classes[index]![draws];
@@ -173,15 +173,15 @@ function classFigures({ classes, steps }: Calibration, index: number): ClassFigu
   };
 }
 
-/** A voter, by the names that a calibration knows it by. */
+/** A voter, by its names in a calibration. */
 export interface VoterName {
   readonly model: string;
   readonly variant: string;
 }
 
 /**
- * What the evidence rule may take for the truth about these voters: cautious rates, and the upper bound of what any two of
- * them share.
+ * Returns the figures that the evidence rule assumes for these voters: cautious rates, and the upper bound of what any two
+ * of them share.
  * @throws {UsageError} naming a voter that was not calibrated.
  */
 export function voterModelOf(figures: CalibrationFigures, voters: readonly VoterName[]): CalibratedVoters {
@@ -189,7 +189,7 @@ export function voterModelOf(figures: CalibrationFigures, voters: readonly Voter
   const sharedByPair = indices.flatMap((first, i) =>
     indices.slice(i + 1).map((second, j) => {
       const known = figures.pairs.find(({ pair }) => pair.includes(first) && pair.includes(second) && first !== second);
-      // Of two that never voted on the same step nothing is known.
+      // Nothing is known about two voters that never voted on the same step.
       return { pair: [i, i + 1 + j] as const, shared: known?.sharedHigh ?? 1 };
     }),
   );
@@ -201,9 +201,9 @@ export function voterModelOf(figures: CalibrationFigures, voters: readonly Voter
   };
 }
 
-/** What voters are like, and what a vote of each costs. */
+/** The rates of voters, and the cost of a vote of each. */
 export interface CalibratedVoters extends VoterModel {
-  /** In US dollars, or all the same where not every price is known or nothing costs anything. */
+  /** Costs in US dollars, or all equal if a price is not known or nothing costs anything. */
   readonly costs: readonly number[];
   readonly isPriceMissing: boolean;
 }
@@ -212,7 +212,7 @@ function voteCosts(classes: readonly ClassFigures[]): Pick<CalibratedVoters, 'co
   const prices = classes.map(({ costUsd }) => costUsd);
   const isPriceMissing = prices.includes(null) && new Set(classes.map(({ model }) => model)).size > 1;
   const dearest = isPriceMissing ? 0 : Math.max(...prices.map((price) => price ?? 0));
-  // What is free is not asked without end: its votes count as a hundredth of the dearest.
+  // A free voter must not be asked without end, so its votes count as a hundredth of the most expensive ones.
   const priceOf = ({ costUsd }: ClassFigures) => (dearest === 0 ? 1 : Math.max(costUsd ?? 0, dearest / 100));
   return { costs: classes.map((one) => priceOf(one) / Math.max(one.v.estimate, 0.01)), isPriceMissing };
 }
@@ -224,8 +224,8 @@ export function requireClass(figures: CalibrationFigures, voter: VoterName): Cla
   const { model, variant } = voter;
   const known = figures.classes.map((one) => `${one.model} (${one.variant})`).join(', ');
   throw new UsageError(
-    `expected figures for ${model} (variant ${variant}), it has those of ${known}: calibrate again with the same ` +
-      'options.model, options.panel and options.variants, or take those of the calibrated model for it with ' +
+    `expected figures for ${model} (variant ${variant}), it has those for ${known}: calibrate again with the same ` +
+      'options.model, options.panel and options.variants, or use those of the calibrated model with ' +
       'options.acceptCalibration.',
     { option: 'calibration' },
   );
@@ -236,8 +236,8 @@ function classOf({ classes }: CalibrationFigures, voter: VoterName): ClassFigure
 }
 
 /**
- * Rates that a drift test may hold the first sample of a step to: upper ends of what was found, of the worst voter among
- * those that may give it.
+ * Rates with which a drift test compares the first sample of a step: the upper ends of the measured rates, for the worst
+ * voter that may give the sample.
  */
 export function driftRates(
   figures: CalibrationFigures,
@@ -251,14 +251,14 @@ export function driftRates(
   };
 }
 
-/** A rate of 0 or 1 leaves nothing to test. */
+/** Bounds the rates, because a rate of 0 or 1 leaves nothing to test. */
 function clampRate(rate: number): number {
   return Math.min(Math.max(rate, 1e-9), 1 - 1e-9);
 }
 
 /**
- * Tells a dissent that is not to be expected of this voter: so many wrong votes, or more, on a step have a chance of less
- * than 1 %.
+ * Recognises a dissent that is unexpected for this voter: this many wrong votes, or more, on a step have a probability below
+ * 1 %.
  */
 export function dissentWatch(figures: CalibrationFigures, voter: VoterName): ((tally: Tally) => boolean) | undefined {
   const known = classOf(figures, voter);
@@ -272,7 +272,7 @@ export function dissentWatch(figures: CalibrationFigures, voter: VoterName): ((t
 
 const UNEXPECTED = 0.01;
 
-/** Without the classes of other models than the first: those vote only where the first cannot settle a step. */
+/** Omits the classes of models other than the first, which vote only where the first cannot settle a step. */
 export function withoutPanel(calibration: Calibration): Calibration {
   const { classes, steps } = calibration;
   const isMain = (_: unknown, index: number) => classes[index]!.model === classes[0]!.model;
@@ -283,7 +283,7 @@ export function withoutPanel(calibration: Calibration): Calibration {
   };
 }
 
-/** What was found of its first model, taken for figures of this one, where it has none of it. */
+/** Uses the figures of its first model for this one, if it has none for this model. */
 export function relabel(calibration: Calibration, model: string): Calibration {
   const { classes } = calibration;
   if (classes.some((known) => known.model === model)) return calibration;
@@ -292,8 +292,8 @@ export function relabel(calibration: Calibration, model: string): Calibration {
 }
 
 /**
- * Whether a calibration was made for this process.
- * @throws {UsageError} saying what differs, unless `isAccepted`.
+ * Checks that a calibration was made for this process.
+ * @throws {UsageError} that says what differs, unless `isAccepted`.
  */
 export function requireSameProcess(
   calibration: Calibration,
@@ -304,15 +304,15 @@ export function requireSameProcess(
   if (options.isAccepted || (name === process.name && version === process.version)) return;
   throw new UsageError(
     `it was made for process ${JSON.stringify(name)} version ${JSON.stringify(version)}, this is ` +
-      `${JSON.stringify(process.name)} version ${JSON.stringify(process.version)}: calibrate again, or use it all the same ` +
+      `${JSON.stringify(process.name)} version ${JSON.stringify(process.version)}: calibrate again, or use it anyway ` +
       'with options.acceptCalibration.',
     { option: 'calibration' },
   );
 }
 
 /**
- * A calibration from the JSON of its file.
- * @param file where it was read, to be named in errors; undefined for one given in code
+ * Reads a calibration from the JSON of its file.
+ * @param file the file's name for error messages; undefined for a calibration given in code
  * @throws {UsageError} for anything else.
  */
 export function readCalibration(value: unknown, file?: string): Calibration {

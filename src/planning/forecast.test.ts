@@ -110,7 +110,7 @@ describe('where votes cannot help', () => {
     assert.equal(evidence, ahead);
   });
 
-  it('says that p cannot be told from one half', () => {
+  it('says that p cannot be distinguished from one half', () => {
     const { doubts, rules } = forecastOf(
       calibrationOf({
         steps: [
@@ -120,8 +120,8 @@ describe('where votes cannot help', () => {
         ],
       }),
     );
-    assert.match(doubts[0]!, /^p of main cannot be told from one half: sample more steps/);
-    assert.match(rules[1]!.cannot!, /^p cannot be told from one half/);
+    assert.match(doubts[0]!, /^p of main cannot be distinguished from one half: sample more steps/);
+    assert.match(rules[1]!.cannot!, /^p cannot be distinguished from one half/);
   });
 });
 

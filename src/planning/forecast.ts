@@ -29,70 +29,70 @@ import {
 
 export interface ForecastInput {
   readonly calibration: Calibration;
-  /** Of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
-  /** Chance wanted for a run without a wrong decision. */
+  /** Wanted probability of a run without a wrong decision. */
   readonly target: number;
-  /** Margin of ahead-by-k; default: the least that reaches the target. */
+  /** Margin of ahead-by-k. @default the smallest that reaches the target */
   readonly margin?: number;
   readonly maxVotes?: number;
-  /** Instead of what the samples of the calibration cost. */
+  /** Cost of a sample, in place of the cost in the calibration. */
   readonly price?: Price;
-  /** Where the calibration does not know what its samples cost. */
+  /** Price that is used if the calibration does not know the cost of its samples. */
   readonly listPrice?: Price;
-  /** Most calls in flight at once. */
+  /** Maximum number of calls in flight. */
   readonly maxConcurrency: number;
-  /** Of what is simulated: rounds, and rules with several voters in turn. */
+  /** Seed of the simulated parts: rounds, and rules with several voters in turn. */
   readonly seed: number;
 }
 
-/** A run of a calibrated process, predicted. */
+/** The prediction of a run of a calibrated process. */
 export interface Forecast {
   readonly steps: number;
   readonly target: number;
-  /** The voters that were calibrated; the first is the process's own form. */
+  /** The calibrated voters; the first is the process's own form. */
   readonly voters: readonly ClassFigures[];
-  /** The rates of the first voter that the figures are for; bounds where no vote was wrong. */
+  /** The rates of the first voter that the figures assume; bounds if no vote was wrong. */
   readonly assumed: { readonly p: number; readonly rho: number; readonly areBounds: boolean };
-  /** Share of steps on which the first voter is wrong more often than right: what its votes cannot mend. */
+  /** Share of steps on which the first voter is wrong more often than right, which more votes cannot correct. */
   readonly floor: number;
-  /** The same at cautious rates. */
+  /** The share at cautious rates. */
   readonly floorHigh: number;
-  /** Success of a run that has the floor as its error. */
+  /** Success probability of a run that has the floor as its error. */
   readonly ceiling: number;
   readonly rules: readonly RuleForecast[];
-  /** What to keep in mind, in sentences. */
+  /** Caveats, in sentences. */
   readonly doubts: readonly string[];
 }
 
 export interface RuleForecast {
   readonly rule: 'ahead-by-k' | 'evidence';
-  /** Variants that take turns. */
+  /** Number of variants that take turns. */
   readonly voters: readonly string[];
   readonly margin: number | null;
   readonly maxVotes: number | null;
-  /** Why this rule cannot reach the target and what to do; null where it can. */
+  /** Why this rule cannot reach the target and what to do; null if it can. */
   readonly cannot: string | null;
-  /** Null where it cannot. */
+  /** Null if it cannot. */
   readonly outlook: Outlook | null;
 }
 
 export interface Outlook {
   readonly errorPerStep: number;
   readonly undecidedPerStep: number;
-  /** Chance of a run without a wrong decision, undecided steps being settled rightly by other means. */
+  /** Probability of a run without a wrong decision, if undecided steps are settled rightly by other means. */
   readonly success: number;
-  /** Chance of a run in which the votes decide every step, and rightly; null where a simulation saw too little of it. */
+  /** Probability of a run in which the votes decide every step rightly; null if it is too small for the simulation. */
   readonly unaidedSuccess: number | null;
   readonly votesPerStep: number;
-  /** How often a step waits for samples. */
+  /** Number of times that a step waits for samples. */
   readonly roundsPerStep: number;
   readonly samples: number;
   readonly costUsd: number | null;
   readonly wallMs: number;
-  /** At the ends of the calibration's intervals; null where it was not computed. */
+  /** The figures at the ends of the calibration's intervals; null if they were not computed. */
   readonly range: PlanRange | null;
-  /** How many steps were played, where the figures come from a simulation; null where they are exact. */
+  /** Number of simulated steps; null if the figures are exact. */
   readonly simulatedSteps: number | null;
 }
 
@@ -102,7 +102,7 @@ export interface Outlook {
  */
 export function forecast(input: ForecastInput): Forecast {
   const { steps, target } = input;
-  // What the panel settles is not predicted.
+  // Steps that the panel settles are not predicted.
   const calibration = withoutPanel(input.calibration);
   const figures = figuresOf(calibration);
   const main = figures.classes[0]!;
@@ -124,7 +124,7 @@ export function forecast(input: ForecastInput): Forecast {
   };
 }
 
-/** What one sample takes, by the mean over these voters. */
+/** The usage of one sample: the mean over these voters. */
 export function sampleUse(
   voters: readonly ClassFigures[],
   { price, listPrice }: Pick<ForecastInput, 'price' | 'listPrice'>,
@@ -136,7 +136,7 @@ export function sampleUse(
   const isMeasured = price === undefined && voters.every(({ costUsd }) => costUsd !== null);
   if (isMeasured) return { inputTokens, outputTokens, costUsd: mean(({ costUsd }) => costUsd!) };
   const asked = price ?? listPrice;
-  // A server that does not count tokens leaves zeros: that is no price of zero.
+  // A server that does not count tokens leaves zeros, which do not mean a price of zero.
   const isKnown = asked !== undefined && inputTokens > 0 && outputTokens > 0;
   const costUsd = isKnown ? (inputTokens * asked.inputUsdPerMTok + outputTokens * asked.outputUsdPerMTok) / 1e6 : null;
   return { inputTokens, outputTokens, costUsd };
@@ -144,11 +144,11 @@ export function sampleUse(
 
 interface Context extends ForecastInput {
   readonly figures: CalibrationFigures;
-  /** Error allowed to one decision. */
+  /** The error allowed for one decision. */
   readonly maxError: number;
 }
 
-/** The likeliest rates; where no vote was wrong the likeliest p is 1, which predicts nothing, so the cautious ones. */
+/** The most likely rates. If no vote was wrong the most likely p is 1, which predicts nothing, so the cautious rates are used. */
 function ratesOf({ p, rho, cautious }: ClassFigures): Forecast['assumed'] {
   if (rho.estimate !== null && p.estimate < 1) return { p: p.estimate, rho: rho.estimate, areBounds: false };
   const { mean, rho: high } = distributionOf(cautious);
@@ -165,33 +165,35 @@ function doubtsOf({ steps, truth }: Calibration, { variant, p, rho }: ClassFigur
     doubts.push(`only ${steps.length} sampled steps: the intervals are wide; calibrate with ${FEW_STEPS} or more`);
   }
   if (p.low <= 0.5 && p.high > 0.5) {
-    doubts.push(`p of ${variant} cannot be told from one half: sample more steps before you trust a vote`);
+    doubts.push(`p of ${variant} cannot be distinguished from one half: sample more steps before you trust a vote`);
   } else if (p.estimate === 1) {
     doubts.push(
-      `no vote of ${variant} was wrong, so how often votes are, and how much alike, is not known: the figures are for ` +
+      `no vote of ${variant} was wrong, so how often votes are, and how strongly they are correlated, is not known: the figures are for ` +
         'bounds of p and rho; sample more steps',
     );
   } else if (rho.estimate === null) {
     doubts.push(
-      `how much the errors of ${variant} are alike is not known: the figures are for a bound; draw twice or more`,
+      `how strongly the errors of ${variant} are correlated is not known: the figures are for a bound; draw twice or more`,
     );
   }
   if (truth === 'agreement') {
-    doubts.push('there was no reference: a step that every vote gets wrong alike looked right to the calibration');
+    doubts.push(
+      'there was no reference: a step that every vote gets wrong in the same way looked right to the calibration',
+    );
   }
   return doubts;
 }
 
-/** Why votes cannot help at all; null where they may. */
+/** Why votes cannot help at all; null if they may. */
 function whyVotesCannotHelp({ p }: Pick<ClassFigures, 'p'>): string | null {
   if (p.estimate > 0.5) return null;
   return 'a vote is wrong at least as often as right, and more votes make it worse: change the prompt, the step or the model';
 }
 
-/** Margins from here on take too long to follow vote by vote; the formula without a vote limit takes over. */
+/** Larger margins take too long to compute vote by vote; the formula without a vote limit is used instead. */
 const LARGE_MARGIN = 1000;
 
-/** The least margin of ahead-by-k with which a run by this voter reaches the target, or why there is none. */
+/** The smallest margin of ahead-by-k with which a run by this voter reaches the target, or why there is none. */
 export function marginFor(
   voter: ClassFigures,
   run: { readonly steps: number; readonly target: number },
@@ -204,7 +206,7 @@ export function marginFor(
   return {
     cannot:
       `no margin reaches ${run.target}${areBounds ? ' at these bounds' : ''}: on a share of ${margin.floor.toPrecision(2)} of the steps the wrong answer is the ` +
-      `commoner one, so that at most ${margin.ceiling.toPrecision(2)} of such runs would be right; use variants, another ` +
+      `more common one, so that at most ${margin.ceiling.toPrecision(2)} of such runs would be right; use variants, another ` +
       'model, a check, or smaller steps',
   };
 }
@@ -242,7 +244,7 @@ function evidenceForecast(context: Context, voters: readonly ClassFigures[]): Ru
   let rule: StopRule | undefined;
   let cannot = voters.map(whyVotesCannotHelp).find((why) => why !== null) ?? null;
   if (cannot === null && known.classes.every(({ alpha, beta }) => alpha <= beta)) {
-    cannot = 'p cannot be told from one half, so that no number of votes is evidence: sample more steps';
+    cannot = 'p cannot be distinguished from one half, so that no number of votes is evidence: sample more steps';
   }
   try {
     if (cannot === null) rule = evidenceRule({ ...known, maxError, maxVotes });
@@ -260,7 +262,7 @@ function evidenceForecast(context: Context, voters: readonly ClassFigures[]): Ru
   return { rule: 'evidence', voters: names, margin: null, maxVotes: rule.limit, cannot: null, outlook };
 }
 
-/** The evidence rule of one class by its least number of leading votes for each number against. */
+/** The evidence rule of one class, as its minimum number of leading votes for each number against. */
 export function evidenceBoundary(model: VoterModel, maxError: number, limit: number): Boundary {
   const evidence = new Evidence(model);
   const wanted = Math.log1p(-maxError) - Math.log(maxError) - 1e-9;
@@ -278,7 +280,7 @@ interface RuleBy {
   readonly decideBy: Boundary | { readonly margin: number };
 }
 
-/** How many steps are played for the rounds, and for a rule with several voters. */
+/** Numbers of simulated steps for the rounds, and for a rule with several voters. */
 const PLAYED = { rounds: 4_000, votes: 20_000 };
 
 function exactOutlook(context: Context, { rule, decideBy }: RuleBy): Outlook {
@@ -290,7 +292,7 @@ function exactOutlook(context: Context, { rule, decideBy }: RuleBy): Outlook {
   const plan = planDistribution({ distribution: [{ share: 1, mean: p, rho }], steps, decideBy, v });
   const { rounds } = play(context, { rule, world: { classes: [shapeOf(p, rho)] }, v, steps: PLAYED.rounds });
   const range = planRange({ mean: main.p, rho: main.rho, steps, target, decideBy });
-  // Fewer samples become votes, or more
+  // This covers fewer and more samples that become votes.
   const samples = including(
     { low: range.samples.low / main.v.high, high: range.samples.high / main.v.low },
     plan.samples,
@@ -317,7 +319,7 @@ function exactOutlook(context: Context, { rule, decideBy }: RuleBy): Outlook {
   };
 }
 
-/** The largest values need not be at the ends: votes are most where p is one half. */
+/** The largest values need not be at the ends: the number of votes is largest where p is one half. */
 function including({ low, high }: Interval, value: number): Interval {
   return { low: Math.min(low, value), high: Math.max(high, value) };
 }
@@ -331,7 +333,7 @@ function simulatedOutlook(
     const { p, rho } = ratesOf(voter);
     return shapeOf(p, rho);
   });
-  // What was estimated; where that is not known, what is the worst that it can be.
+  // The estimate or, if there is none, the worst possible value.
   const shared = Math.max(...figures.pairs.map((pair) => pair.shared ?? pair.sharedHigh));
   const v = voters.reduce((sum, voter) => sum + voter.v.estimate, 0) / voters.length;
   const played = play(context, { rule, world: { classes, shared }, v, steps: PLAYED.votes });
@@ -344,7 +346,7 @@ function simulatedOutlook(
     errorPerStep: played.error,
     undecidedPerStep: undecided,
     success: successAt(played.error),
-    // None seen is not none.
+    // A simulation that saw none does not prove that there is none.
     unaidedSuccess: undecided === 0 ? null : successAt(played.error + undecided),
     votesPerStep: played.votes,
     roundsPerStep: played.rounds,
@@ -363,7 +365,7 @@ function play(
   return simulateSteps({ ...options, maxConcurrency, random: createRandom(seed) });
 }
 
-/** Without a division by 0 where all steps are alike or each is all or nothing. */
+/** Bounds rho, to avoid a division by 0 if all steps are alike or each is all or nothing. */
 function shapeOf(mean: number, rho: number): BetaShape {
   return betaShape(Math.min(Math.max(mean, 1e-12), 1 - 1e-12), Math.min(Math.max(rho, 1e-9), 1 - 1e-6));
 }

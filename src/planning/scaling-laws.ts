@@ -4,19 +4,19 @@ import type { AnyProcess } from '../core/process.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 import { parseInput } from '../core/schema.ts';
 
-/** What is known before a run. Equation numbers below are those of arXiv 2511.09030. */
+/** The input of a plan. Equation numbers below are those of arXiv 2511.09030. */
 export interface PlanInput {
-  /** Chance that a vote (a sample without a red flag) is right. */
+  /** Probability that a vote (a sample without a red flag) is right. */
   readonly p: number;
-  /** Share of samples that become votes; default 1. */
+  /** Share of samples that become votes. @default 1 */
   readonly v?: number;
-  /** Steps of the whole run (s). */
+  /** Number of steps of the whole run (s). */
   readonly steps: number;
-  /** Steps that one sample answers at once (m); default 1. */
+  /** Number of steps that one sample answers at once (m). @default 1 */
   readonly stepsPerSubtask?: number;
-  /** Chance wanted for a run without a wrong decision (t); default 0.95. Only used where `margin` is not given. */
+  /** Wanted probability of a run without a wrong decision (t). Used only if `margin` is not given. @default 0.95 */
   readonly target?: number;
-  /** Margin of ahead-by-k; default: the least that reaches `target`. */
+  /** Margin of ahead-by-k. @default the smallest that reaches `target` */
   readonly margin?: number;
   /** Price of the sample of one step (c), in US dollars; a sample of m steps costs m times as much. */
   readonly sampleCostUsd?: number;
@@ -29,21 +29,21 @@ export interface Plan {
   readonly stepsPerSubtask: number;
   readonly target: number;
   readonly margin: number;
-  /** Chance that one decision is right. */
+  /** Probability that one decision is right. */
   readonly stepSuccess: number;
-  /** Chance that all decisions are right. */
+  /** Probability that all decisions are right. */
   readonly success: number;
-  /** Expected votes a decision. */
+  /** Expected number of votes a decision. */
   readonly votesPerStep: number;
-  /** Expected samples of the whole run, flagged ones included. */
+  /** Expected number of samples of the whole run, flagged ones included. */
   readonly samples: number;
-  /** Expected cost of the whole run; null where the price of a sample is not known. */
+  /** Expected cost of the whole run; null if the price of a sample is not known. */
   readonly costUsd: number | null;
 }
 
 /**
- * Forecasts a run decided by ahead-by-k, taking errors as independent and one rival as the worst case.
- * @throws {UsageError} for numbers outside their range, and for p <= 1/2, where more votes make it worse.
+ * Forecasts a run decided by ahead-by-k. It assumes independent errors and, as the worst case, a single rival.
+ * @throws {UsageError} if a number is outside its range, and for p <= 1/2, where more votes make it worse.
  */
 export function scalingLaws(input: PlanInput): Plan {
   const { p, steps } = input;
@@ -87,17 +87,17 @@ export function scalingLaws(input: PlanInput): Plan {
 }
 
 interface ProcessPlanInput extends Omit<PlanInput, 'steps' | 'sampleCostUsd'> {
-  /** By default what the process says. */
+  /** @default the number that the process gives */
   readonly steps?: number;
-  /** Tokens are estimated from the first prompt and, where the process knows it, the right reply to it. */
+  /** Price per token. Tokens are estimated from the first prompt and, if the process has it, the right reply to it. */
   readonly price?: Price;
-  /** Null for not known; by default estimated by `price`. Where it and `steps` are given, the input is not looked at. */
+  /** Null if it is not known. If it and `steps` are given, the input is not used. @default estimated from `price` */
   readonly sampleCostUsd?: number | null;
 }
 
 /**
- * The plan of a process with an input.
- * @throws {UsageError} as `scalingLaws`; also for an input that does not fit, and where the number of steps is not known.
+ * Plans a process with an input.
+ * @throws {UsageError} like `scalingLaws`, and if the input does not fit or the number of steps is not known.
  */
 async function planProcess(process: AnyProcess, rawInput: unknown, options: ProcessPlanInput): Promise<Plan> {
   const { price, sampleCostUsd, ...rest } = options;
@@ -109,8 +109,8 @@ async function planProcess(process: AnyProcess, rawInput: unknown, options: Proc
 }
 
 /**
- * How many steps the process takes with an input, as its schema leaves it; `why` goes on the sentence that it does not say.
- * @throws {UsageError} where it does not say.
+ * Returns how many steps the process takes with an input that its schema has read; `why` continues the error message.
+ * @throws {UsageError} if the process does not say.
  */
 export function requireSteps(process: AnyProcess, input: unknown, why = ''): number {
   const steps = process.steps?.(input);
@@ -123,13 +123,13 @@ export function requireSteps(process: AnyProcess, input: unknown, why = ''): num
   return steps;
 }
 
-/** eps = 1 - t^(1/s): the error allowed to one of s decisions, for a chance t that none is wrong. */
+/** eps = 1 - t^(1/s): the error allowed for one of s decisions, for a probability t that none is wrong. */
 export function stepError(options: { readonly target: number; readonly steps: number }): number {
   return -Math.expm1(Math.log(options.target) / options.steps);
 }
 
 export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {
-  /** By default what the model knows of itself. */
+  /** @default the model's own rate */
   readonly p?: number;
   readonly k?: number | 'auto';
   readonly rule?: string;
@@ -137,9 +137,9 @@ export interface RatesPlanInput extends Omit<ProcessPlanInput, 'p' | 'margin'> {
 }
 
 /**
- * The plan of ahead-by-k from rates that are given or that the model knows of itself.
- * @throws {UsageError} where p is not known, and for everything that `scalingLaws` refuses.
- * @throws {ProcessError} `threw`, when the process does not take the input.
+ * Plans ahead-by-k from given rates or the model's own.
+ * @throws {UsageError} if p is not known, and for everything that `scalingLaws` refuses.
+ * @throws {ProcessError} `threw`, if the process throws on the input.
  */
 export async function planByRates(process: AnyProcess, input: unknown, options: RatesPlanInput): Promise<Plan> {
   const { rule = 'ahead-by-k', k, model, target, steps, stepsPerSubtask, sampleCostUsd } = options;
@@ -154,7 +154,7 @@ export async function planByRates(process: AnyProcess, input: unknown, options: 
   const price = options.price ?? model?.price;
   if (p === undefined) {
     throw new UsageError(
-      'expected the success rate of a vote, which is not known of this model: measure it on a sample of steps and give it, ' +
+      'expected the success rate of a vote, which is not known for this model: measure it on a sample of steps and give it, ' +
         'as in 0.99, or choose options.k yourself.',
       { option: 'p' },
     );
@@ -193,8 +193,8 @@ function runSuccess(options: { p: number; margin: number; decisions: number }): 
 }
 
 /**
- * Equation 14: the least k whose run success reaches the target. t^(-m/s) - 1 is taken with `expm1`: written out it is 0
- * from about 1e16 steps on.
+ * Equation 14: the smallest k whose run success reaches the target. t^(-m/s) - 1 is computed with `expm1`, because the plain
+ * expression is 0 from about 1e16 steps on.
  */
 function leastMargin(options: { p: number; decisions: number; target: number }): number {
   const { p, decisions, target } = options;

@@ -4,39 +4,44 @@ import { Evidence, pool, type VoterModel } from '../statistics/evidence.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
 
 export interface SimulationInput {
-  /** One whose next votes follow from the counts so far: no windows. */
+  /** A rule whose next votes follow from the counts so far, without windows. */
   readonly rule: StopRule;
-  /** What is true of the voters here; the rule, which chooses among them, may think otherwise. */
+  /** The true rates of the voters; the rule, which chooses among them, may assume others. */
   readonly world: VoterModel;
   /** Share of samples that become votes. */
   readonly v: number;
-  /** Most calls in flight at once. */
+  /** Maximum number of calls in flight. */
   readonly maxConcurrency: number;
-  /** How many steps are played; fewer where each takes very many votes. */
+  /** Number of simulated steps; fewer if each takes very many votes. */
   readonly steps: number;
   readonly random: Random;
 }
 
 export interface Simulation {
-  /** Steps that were played. */
+  /** Number of simulated steps. */
   readonly steps: number;
-  /** Chance of a wrong decision; smooth, because it is the mean of what is left in doubt rather than a count of errors. */
+  /**
+   * Probability of a wrong decision. It is smooth, because it is the mean of the remaining doubt rather than a count of errors.
+   */
   readonly error: number;
-  /** Steps that stayed undecided. */
+  /** Share of steps that stayed undecided. */
   readonly undecided: number;
   /** Mean votes a step. */
   readonly votes: number;
-  /** Mean times that a step waits for samples. */
+  /** Mean number of times that a step waits for samples. */
   readonly rounds: number;
 }
 
-/** Votes for each step that was asked for, after which none is begun, so that a hopeless rule does not take minutes. */
+/**
+ * Budget of votes for each requested step, beyond which no step is begun, so that a rule that cannot decide does not take
+ * minutes.
+ */
 const VOTES_A_STEP = 50;
 
 /**
- * Plays votes on steps. All wrong votes of a step agree, which is the worst case. A step's success rates are never drawn:
- * its votes come from Polya's urn, as each vote seen makes the next of its kind likelier. On the steps that the classes have
- * in common they share one urn, as the model of `evidence.ts` says.
+ * Simulates votes on steps. All wrong votes of a step agree, which is the worst case. A step's success rates are never drawn:
+ * its votes come from Polya's urn, in which each vote makes the next of its kind more likely. On steps whose difficulty the
+ * classes have in common they share one urn, as in the model of `evidence.ts`.
  */
 export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }: SimulationInput): Simulation {
   const { classes, shared = 1 } = world;
@@ -44,7 +49,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
   const helpful = classes.filter(({ alpha, beta }) => alpha > beta);
   const all = [...classes.keys()];
   const pooled = helpful.length > 0 ? pool(helpful) : undefined;
-  // The same few votes come again and again, and what follows from them is dear.
+  // The same few tallies occur again and again, and evaluating them is expensive.
   const known = new Map<string, { needed: number | undefined; readonly voters: number[] }>();
   let [played, error, undecided, votes, rounds] = [0, 0, 0, 0, 0];
   while (played < steps && votes < VOTES_A_STEP * steps) {
@@ -57,7 +62,7 @@ export function simulateSteps({ rule, world, v, maxConcurrency, steps, random }:
     const wrong = classes.map(() => 0);
     for (let draw = 0; ; ) {
       const { total, leader = '' } = race.tally;
-      // Where voters take turns it matters whose turn it is; in a tie, who came first.
+      // If voters take turns, the key needs the present turn, and in a tie the candidate that came first.
       const turn = race.next === undefined ? draw % classes.length : 0;
       const key = `${turn}:${right}:${wrong}:${leader === '' && total > 0 ? race.tally.entries()[0]![0] : leader}`;
       let now = known.get(key);

@@ -3,48 +3,48 @@ import { type BetaShape, betaShape } from '../statistics/beta-binomial.ts';
 import { betaBelow, type Interval, logBeta } from '../statistics/special-functions.ts';
 import { expectedVotes } from './scaling-laws.ts';
 
-/** Success rates that vary over steps as a Beta with this mean and rho = 1 / (alpha + beta + 1); rho 0: all the same. */
+/** Success rates that vary over steps as a Beta with this mean and rho = 1 / (alpha + beta + 1); with rho 0 all are equal. */
 export interface RateDistribution {
   readonly mean: number;
-  /** From 0, the default, to 1, where each step is always right or always wrong. */
+  /** From 0 to 1, where each step is always right or always wrong. @default 0 */
   readonly rho?: number;
 }
 
 /** Steps of one kind. */
 interface StepClass extends RateDistribution {
-  /** Of all steps; the shares of a distribution add up to 1. */
+  /** Share of all steps; the shares of a distribution add up to 1. */
   readonly share: number;
 }
 
-/** How the chance that a vote is right varies over the steps of a run. One class with rho = 0 is a single p. */
+/** How the probability that a vote is right varies over the steps of a run. One class with rho = 0 is a single p. */
 export type StepDistribution = readonly StepClass[];
 
-/** When a step is decided, by the votes of leader and runner-up. Never asked in a tie. */
+/** Whether a step is decided, by the votes of leader and runner-up. It is never called in a tie. */
 export interface Boundary {
   decides(leaderVotes: number, runnerUpVotes: number): boolean;
-  /** Votes after which an undecided step stays undecided. */
+  /** Number of votes after which an undecided step stays undecided. */
   readonly limit: number;
 }
 
-/** What becomes of a step, all wrong votes agreeing with each other, which is the worst case. */
+/** The outcome of a step if all wrong votes agree with each other, which is the worst case. */
 export interface StepOutcome {
-  /** Chance of a wrong decision. */
+  /** Probability of a wrong decision. */
   readonly error: number;
-  /** Chance of none within the limit. */
+  /** Probability of no decision within the limit. */
   readonly undecided: number;
   /** Expected votes. */
   readonly votes: number;
 }
 
 /**
- * Exact, by dynamic programming over the tallies: after a right votes among n the next is right with chance
- * (alpha + a) / (alpha + beta + n), Polya's urn, here times rho, so that rho = 0 and 1 are no exceptions.
+ * Exact, by dynamic programming over the tallies: after a right votes among n the next is right with probability
+ * (alpha + a) / (alpha + beta + n), Polya's urn. Both are multiplied by rho, so that rho = 0 and 1 need no special case.
  */
 export function stepOutcome({ mean, rho = 0 }: RateDistribution, boundary: Boundary): StepOutcome {
   const { limit } = boundary;
   const nextIsRight = (right: number, n: number) =>
     n === 0 ? mean : (mean * (1 - rho) + right * rho) / (1 - rho + n * rho);
-  // Chance of each number of right votes, for steps not yet decided; none outside of low..high.
+  // Probability of each number of right votes, for steps not yet decided; it is 0 outside of low..high.
   const chances = new Float64Array(limit + 2);
   chances[0] = 1;
   let [low, high] = [0, 0];
@@ -72,7 +72,7 @@ export function stepOutcome({ mean, rho = 0 }: RateDistribution, boundary: Bound
 /** A run whose steps differ. */
 interface DistributedRun {
   readonly distribution: StepDistribution;
-  /** Steps of the whole run. */
+  /** Number of steps of the whole run. */
   readonly steps: number;
 }
 
@@ -81,7 +81,7 @@ type DecideBy = Boundary | { readonly margin: number };
 
 interface DistributionPlanInput extends DistributedRun {
   readonly decideBy: DecideBy;
-  /** Share of samples that become votes; default 1. */
+  /** Share of samples that become votes. @default 1 */
   readonly v?: number;
   /** Price of one sample in US dollars. */
   readonly sampleCostUsd?: number;
@@ -92,20 +92,20 @@ export interface DistributionPlan {
   readonly errorPerStep: number;
   readonly undecidedPerStep: number;
   readonly votesPerStep: number;
-  /** Chance of a run without a wrong decision, undecided steps being settled rightly by other means. */
+  /** Probability of a run without a wrong decision, if undecided steps are settled rightly by other means. */
   readonly success: number;
-  /** Chance of a run in which the votes decide every step, and rightly. */
+  /** Probability of a run in which the votes decide every step rightly. */
   readonly unaidedSuccess: number;
-  /** Expected samples of the whole run, flagged ones included. */
+  /** Expected number of samples of the whole run, flagged ones included. */
   readonly samples: number;
-  /** Null where the price is not known. */
+  /** Null if the price is not known. */
   readonly costUsd: number | null;
 }
 
 /**
  * Predicts a run whose steps differ. It has the share of each class exactly: with 10 % of 1,000 steps at p = 0.55 there
  * are 100 of them, not 100 on average.
- * @throws {UsageError} for numbers outside their range.
+ * @throws {UsageError} if a number is outside its range.
  */
 export function planDistribution(input: DistributionPlanInput): DistributionPlan {
   const { distribution, steps, decideBy, v = 1, sampleCostUsd } = input;
@@ -140,9 +140,10 @@ export interface OutOfReach {
 }
 
 /**
- * The least margin of ahead-by-k whose run success reaches the target, without a vote limit. More is not always better:
- * steps with p < 1/2 get worse with each vote. But their error only rises, so the search ends once it alone is too much.
- * @throws {UsageError} for numbers outside their range.
+ * Finds the smallest margin of ahead-by-k whose run success reaches the target, without a vote limit. More is not always
+ * better: steps with p < 1/2 get worse with each vote. But their error only rises, so the search ends when that error alone
+ * is too large.
+ * @throws {UsageError} if a number is outside its range.
  */
 export function leastMarginFor(run: DistributedRun & { readonly target: number }): number | OutOfReach {
   const { distribution, target } = run;
@@ -152,7 +153,7 @@ export function leastMarginFor(run: DistributedRun & { readonly target: number }
   const isEnough = (errors: readonly AheadErrors[]) =>
     runSuccess(run, (i) => errors[i]!.good + errors[i]!.bad) >= target;
   let missed = 0;
-  // One by one up to 50, then in steps of 2 %, between which the first that is enough is found by halving.
+  // The search tries each margin up to 50, then steps of 2 %, within which bisection finds the first sufficient one.
   for (let k = 1; k <= MAX_MARGIN; k = Math.ceil(k * 1.02)) {
     const errors = errorsAt(k);
     if (isEnough(errors)) {
@@ -173,29 +174,29 @@ export function leastMarginFor(run: DistributedRun & { readonly target: number }
   };
 }
 
-/** The largest margin that is tried. */
+/** Maximum margin that is tried. */
 const MAX_MARGIN = 100_000;
 
 interface PlanRangeInput extends Omit<DistributionPlanInput, 'distribution'> {
-  /** Of one Beta for all steps, as a calibration gives them. */
+  /** The intervals of one Beta for all steps, from a calibration. */
   readonly mean: Interval;
   readonly rho: Interval;
   readonly target: number;
 }
 
-/** From the least to the largest value at the ends of the intervals. */
+/** The range from the smallest to the largest value at the ends of the intervals. */
 export interface PlanRange {
   readonly success: Interval;
   readonly unaidedSuccess: Interval;
   readonly votesPerStep: Interval;
   readonly samples: Interval;
-  /** Null where the price is not known. */
+  /** Null if the price is not known. */
   readonly costUsd: Interval | null;
-  /** Least margins of ahead-by-k for the target; null for one that does not exist. */
+  /** Smallest margins of ahead-by-k for the target; null for one that does not exist. */
   readonly margin: { readonly low: number | null; readonly high: number | null };
 }
 
-/** The same plan at all four pairs of ends of the intervals for mean and rho, and the margins that the target needs there. */
+/** Computes the plan at all four pairs of ends of the intervals for mean and rho, and the margins that the target needs there. */
 export function planRange(input: PlanRangeInput): PlanRange {
   const distributions = [input.mean.low, input.mean.high].flatMap((mean) =>
     [input.rho.low, input.rho.high].map((rho) => [{ share: 1, mean, rho }]),
@@ -220,7 +221,7 @@ export function planRange(input: PlanRangeInput): PlanRange {
   };
 }
 
-/** The chance of no wrong step among all: the product over the classes of (1 - error)^(share steps). */
+/** The probability that no step is wrong: the product over the classes of (1 - error)^(share steps). */
 function runSuccess({ distribution, steps }: DistributedRun, errorOf: (index: number) => number): number {
   let log = 0;
   for (const [i, { share }] of distribution.entries()) if (share > 0) log += share * steps * Math.log1p(-errorOf(i));
@@ -249,9 +250,9 @@ function aheadOutcome(kind: RateDistribution, k: number): StepOutcome {
 
 /** Error of ahead-by-k without a vote limit, in two parts. */
 interface AheadErrors {
-  /** On steps with p > 1/2: falls with k, to 0. */
+  /** The part on steps with p > 1/2, which falls with k, to 0. */
   readonly good: number;
-  /** On steps with p < 1/2: rises with k, to their share. */
+  /** The part on steps with p < 1/2, which rises with k, to their share. */
   readonly bad: number;
 }
 
@@ -281,13 +282,13 @@ function aheadVotes(kind: RateDistribution, k: number): number {
   if (shape === undefined) return expectedVotes(Math.max(kind.mean, 1 - kind.mean), k);
   if (shape === 'all-or-nothing' || k === 1) return k;
   const { alpha, beta } = shape;
-  // What exceeds k falls off fast with t, whatever the Beta does.
+  // The excess over k falls off fast with t, for any Beta.
   const logExcess = (t: number) =>
     t === 0 ? Math.log(k - 1) : Math.log(Math.tanh((k * t) / 2) / Math.tanh(t / 2) - 1);
   return k * (1 + overUpperHalf(alpha, beta, logExcess) + overUpperHalf(beta, alpha, logExcess));
 }
 
-/** P(p < 1/2), and half of P(p = 1/2): what the error of ahead-by-k tends to as k grows. */
+/** P(p < 1/2) plus half of P(p = 1/2): the limit of the error of ahead-by-k as k grows. */
 export function shareBelowHalf(kind: RateDistribution): number {
   const shape = shapeOf(kind);
   if (shape === undefined) return kind.mean < 0.5 ? 1 : kind.mean === 0.5 ? 0.5 : 0;
@@ -296,8 +297,8 @@ export function shareBelowHalf(kind: RateDistribution): number {
 }
 
 /**
- * Undefined where all steps have the same rate. So it is taken for rho < 1e-10 too: the error of ahead-by-k differs from
- * that at the mean by a part of about k^2 rho / (2 mean (1 - mean)).
+ * Undefined if all steps have the same rate. That is also assumed for rho < 1e-10: the error of ahead-by-k then differs from
+ * that at the mean by a fraction of about k^2 rho / (2 mean (1 - mean)).
  */
 function shapeOf({ mean, rho = 0 }: RateDistribution): BetaShape | 'all-or-nothing' | undefined {
   if (mean <= 0 || mean >= 1 || rho < 1e-10) return undefined;
@@ -345,7 +346,7 @@ function tanhSinh(f: (x: number) => number, low: number, high: number): number {
   const termsAt = (u: number): number => {
     const s = (Math.PI / 2) * Math.sinh(u);
     const weight = Math.cosh(u) / Math.cosh(s) ** 2;
-    // The distance to the end, without cancellation
+    // This computes the distance to the end without cancellation.
     const gap = (2 * half) / (1 + Math.exp(2 * s));
     return weight * (u === 0 ? f(centre) : f(low + gap) + f(high - gap));
   };

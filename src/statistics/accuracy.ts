@@ -6,39 +6,39 @@ import type { Interval } from './special-functions.ts';
 // The measures of "The Illusion of Diminishing Returns" (arXiv 2509.09677) and of "Towards a Science of Scaling Agent
 // Systems" (arXiv 2512.08296), of attempts at a process whose reference is known.
 
-/** One attempt, as far as it came. */
+/** One attempt, as far as it got. */
 export interface Attempt {
-  /** Steps that the process takes. */
+  /** Number of steps that the process takes. */
   readonly wanted: number;
-  /** Of each step that was taken, whether it is right in the state that the attempt itself had come to. */
+  /** For each step taken, whether it is right in the state that the attempt itself had reached. */
   readonly isRight: readonly boolean[];
-  /** Steps of each turn, which one sample or one vote answered. They add up to the steps that were taken. */
+  /** Number of steps of each turn, which one sample or one vote answered. They add up to the steps taken. */
   readonly turns: readonly number[];
 }
 
 /**
- * Whether these actions, from the start on, are right, each in the state that those before it made.
- * @throws {ProcessError} where a part of the process throws.
+ * Returns whether each of these actions, from the start on, is right in the state that the earlier ones made.
+ * @throws {ProcessError} if a part of the process throws.
  */
 export function judgeActions(process: AnyProcess, input: unknown, actions: readonly unknown[]): boolean[] {
   let state = callPart(process, 'start', undefined, () => process.start(input));
   return actions.map((action, step) => {
-    // Not behind the last one, which may be what an attempt broke on.
+    // The last action is not applied, because it may be the one that ended the attempt.
     if (step > 0) state = callPart(process, 'apply', step - 1, () => process.apply(state, actions[step - 1]));
     const right = callPart(process, 'reference', step, () => process.key(process.reference!(state)));
     return callPart(process, 'key', step, () => process.key(action)) === right;
   });
 }
 
-/** What the measures need of an attempt. */
+/** The summary of an attempt that the measures need. */
 export interface AttemptCounts {
   readonly wanted: number;
   readonly steps: number;
   readonly rightSteps: number;
   readonly turns: number;
-  /** Turns without a wrong step. */
+  /** Number of turns without a wrong step. */
   readonly rightTurns: number;
-  /** The first step, from 1, that is wrong or was not taken; infinite where there is none. */
+  /** The first step, from 1, that is wrong or was not taken; infinite if there is none. */
   readonly firstMistake: number;
 }
 
@@ -61,17 +61,17 @@ export function countsOf({ wanted, isRight, turns }: Attempt): AttemptCounts {
   };
 }
 
-/** Share of the steps taken that are right given the state before them; NaN where none was taken. */
+/** Share of the steps taken that are right given the state before them; NaN if none was taken. */
 export function stepAccuracy(attempts: readonly AttemptCounts[]): number {
   return sumOf(attempts, 'rightSteps') / sumOf(attempts, 'steps');
 }
 
-/** The same of turns, each right as a whole given the state before it. */
+/** Share of turns that are right as a whole given the state before them. */
 export function turnAccuracy(attempts: readonly AttemptCounts[]): number {
   return sumOf(attempts, 'rightTurns') / sumOf(attempts, 'turns');
 }
 
-/** Share of the attempts without a mistake up to this step, counted from 1; a step that was not taken is one. */
+/** Share of the attempts without a mistake up to this step, counted from 1; a step that was not taken is a mistake. */
 export function taskAccuracy(attempts: readonly AttemptCounts[], step: number): number {
   return attempts.filter(({ firstMistake }) => firstMistake > step).length / attempts.length;
 }
@@ -82,12 +82,12 @@ export function successRate(attempts: readonly AttemptCounts[]): number {
 }
 
 /**
- * The horizon H_s: the first step at which task accuracy is below `share`; infinite where it stays above to the end, which
- * says only that the horizon is beyond what was tried.
+ * The horizon H_s: the first step at which task accuracy is below `share`; infinite if it stays above to the end, which
+ * shows only that the horizon is beyond the tried lengths.
  */
 export function horizon(attempts: readonly AttemptCounts[], share = 0.5): number {
   const mistakes = attempts.map(({ firstMistake }) => firstMistake).sort((a, b) => a - b);
-  // More than this many must have failed; what floating point makes of n (1 - s) must not decide it.
+  // More than this many must have failed; rounding of n (1 - s) must not affect it.
   const spared = Math.floor(attempts.length * (1 - share) + 1e-9);
   return mistakes[spared] ?? Number.POSITIVE_INFINITY;
 }
@@ -98,7 +98,7 @@ export function horizonAt(stepAccuracy: number, share = 0.5): number {
   return stepAccuracy <= 0 ? 1 : Math.max(1, Math.ceil(Math.log(share) / Math.log(stepAccuracy)));
 }
 
-/** Of the attempts that took a step, counted from 1, the share for which it is right; NaN where none did. */
+/** Share of the attempts that took a step, counted from 1, for which it is right; NaN if none took it. */
 export function accuracyAt(attempts: readonly Attempt[], step: number): number {
   const taken = attempts.filter(({ isRight }) => isRight.length >= step);
   return taken.filter(({ isRight }) => isRight[step - 1]).length / taken.length;
@@ -107,8 +107,8 @@ export function accuracyAt(attempts: readonly Attempt[], step: number): number {
 const RESAMPLES = 1_000;
 
 /**
- * An interval for a measure by the percentile bootstrap: attempts are drawn again with replacement, whole, since the steps of
- * one are not independent. A function of `random`.
+ * An interval for a measure by the percentile bootstrap: whole attempts are resampled with replacement, since the steps of
+ * one are not independent. It depends only on `random`.
  */
 export function bootstrap<Item>(
   items: readonly Item[],
@@ -122,7 +122,7 @@ export function bootstrap<Item>(
     if (!Number.isNaN(value)) found.push(value);
   }
   if (found.length === 0) return { low: Number.NaN, high: Number.NaN };
-  // Infinite ones are alike: their difference would be NaN.
+  // Infinite values are equal: their difference would be NaN.
   found.sort((a, b) => (a === b ? 0 : a - b));
   const tail = (1 - confidence) / 2;
   return {
@@ -132,19 +132,19 @@ export function bootstrap<Item>(
 }
 
 /**
- * How much more often one way fails than another: their error rates' ratio. Of whole tasks, against a single agent, it is
- * A_task; of steps, decided against sampled, what voting makes of errors. NaN where the other never fails.
+ * The ratio of two error rates. For whole tasks, relative to a single agent, it is A_task; for steps, decided relative to
+ * sampled, it is the effect of voting on errors. NaN if the other rate is 0.
  */
 export function errorAmplification(errorRate: number, single: number): number {
   return single > 0 ? errorRate / single : Number.NaN;
 }
 
-/** O: what is spent beyond a single agent, as a share of that: (T - T_single) / T_single. */
+/** O: the relative extra cost over a single agent, (T - T_single) / T_single. */
 export function overhead(spent: number, single: number): number {
   return single > 0 ? (spent - single) / single : Number.NaN;
 }
 
-/** R: the chance that two votes of a step agree, over steps with at least two; NaN where there are none. */
+/** R: the probability that two votes of a step agree, over steps with at least two; NaN if there are none. */
 export function voteAgreement(tallies: readonly (readonly number[])[]): number {
   let steps = 0;
   let agreement = 0;

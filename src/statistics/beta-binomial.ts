@@ -2,11 +2,11 @@ import { UsageError } from '../core/errors.ts';
 import { DROP, lastAbove, maximise } from './profile-likelihood.ts';
 import { clopperPearson, type Interval } from './special-functions.ts';
 
-/** The votes on one step: how many there are, and how many of them are right. */
+/** The votes on one step: their number, and the number of right ones. */
 export interface StepCount {
   readonly successes: number;
   readonly trials: number;
-  /** Steps with these votes; 1 by default. */
+  /** Number of steps with these votes. @default 1 */
   readonly steps?: number;
 }
 
@@ -21,22 +21,22 @@ export interface BetaBinomialFit {
   readonly steps: number;
   /** Maximum likelihood: the success rate of a vote, alpha / (alpha + beta). */
   readonly mean: number;
-  /** Maximum likelihood: the intra-step correlation 1 / (alpha + beta + 1). Null where the votes say nothing about it. */
+  /** Maximum likelihood: the intra-step correlation 1 / (alpha + beta + 1). Null if the votes give no information about it. */
   readonly rho: number | null;
-  /** Null where rho is; infinite where rho is 0. */
+  /** Null if rho is null; infinite if rho is 0. */
   readonly alpha: number | null;
   readonly beta: number | null;
-  /** Natural logarithm of the chance of the votes in their order. */
+  /** Natural logarithm of the probability of the votes in their order. */
   readonly logLikelihood: number;
-  /** 95 %; where all votes are right, or all wrong, an exact bound on one side, by steps. */
+  /** The 95 % interval; if all votes are right, or all wrong, an exact one-sided bound, by steps. */
   readonly meanInterval: Interval;
-  /** 95 %; 0 to 1 where rho is null. */
+  /** The 95 % interval; 0 to 1 if rho is null. */
   readonly rhoInterval: Interval;
-  /** What the votes do not tell: the mean where all are right or all wrong (it has a bound), rho there or with single votes. */
+  /** What the votes do not determine: the mean if all are right or all wrong (it has a bound), rho then or with single votes. */
   readonly unidentified: readonly ('mean' | 'rho')[];
   /**
-   * What a decision rule may take for the truth: the low end of the mean's interval with the high end of rho's, which is
-   * kept to 0.35 where the estimate is below that or there is none.
+   * The rates that a decision rule should assume: the low end of the mean's interval with the high end of rho's, which is
+   * limited to 0.35 if the estimate is below that or there is none.
    *
    * Why that is safe: the evidence of a votes against b is the sum of ln((alpha+i) / (beta+i)) over i from b to a-1. With
    * S = alpha + beta = 1/rho - 1 a term is ln(1 + (2 mean - 1) S / ((1 - mean) S + i)), which grows with the mean and with
@@ -45,23 +45,23 @@ export interface BetaBinomialFit {
    * both ends hold in 95 % of calibrations.
    *
    * What it assumes: rho is above 0.35 only where the votes say so. Without that, nothing could be decided after a
-   * calibration without a wrong vote: it is as likely at rho near 1, where further votes repeat the first.
+   * calibration without a wrong vote, which is as likely at rho near 1, where further votes repeat the first.
    */
   readonly cautious: BetaShape;
 }
 
-/** What `cautious` takes for the largest rho unless votes say otherwise. */
+/** The maximum rho that `cautious` assumes unless the votes show otherwise. */
 const COMMON_RHO = 0.35;
-/** Largest rho that is computed with. At 1 itself all votes of a step agree, and the likelihood of others is 0. */
+/** Maximum rho in computations. At 1 itself all votes of a step agree, and the likelihood of others is 0. */
 const RHO_END = 1 - 1e-6;
 
 /**
  * Maximum likelihood of mean and rho with profile-likelihood intervals.
  *
- * How many votes a step gets may depend on those it has: tallies at which a rule stopped will do, and so will a calibration
- * that asks again where a vote was wrong. That pays: rho is learnt from such steps alone. After 500 steps with two votes,
- * and eight more on those with a wrong one, rules with the cautious estimate need about half the votes.
- * @throws {UsageError} without votes, or for counts that are none.
+ * The number of votes of a step may depend on its votes: tallies at which a rule stopped are valid, and so is a calibration
+ * that asks again where a vote was wrong. This is worthwhile, because rho is learned only from such steps. After 500 steps with
+ * two votes, and eight more on those with a wrong one, rules with the cautious estimate need about half the votes.
+ * @throws {UsageError} if there are no votes, or a count is invalid.
  */
 export function fitBetaBinomial(counts: readonly StepCount[]): BetaBinomialFit {
   const tails = tailCounts(counts);
@@ -85,7 +85,7 @@ export function fitBetaBinomial(counts: readonly StepCount[]): BetaBinomialFit {
   };
 }
 
-/** The likeliest mean and rho alone, at a fraction of the time; rho is null where the votes say nothing about it. */
+/** Only the most likely mean and rho, in a fraction of the time; rho is null if the votes give no information about it. */
 export function likeliestRates(counts: readonly StepCount[]): { readonly mean: number; readonly rho: number | null } {
   const { mean, rho } = maximum(tailCounts(counts));
   return { mean, rho };
@@ -106,8 +106,8 @@ export function betaShape(mean: number, rho: number): BetaShape {
 }
 
 /**
- * From votes that are all right or all wrong, 95 %: mean^steps = 5 %. The votes of one step count as one, as with rho
- * unknown they may all be the same; and all of the error is on the one side that can be wrong.
+ * The 95 % bound from votes that are all right or all wrong: mean^steps = 5 %. The votes of one step count as one, because
+ * with unknown rho they may all be the same, and the whole error is on the only side that can be wrong.
  */
 function meanBound({ steps, wrong }: TailCounts): Interval {
   const bound = 0.05 ** (1 / steps);
@@ -165,7 +165,7 @@ function logLikelihood({ right, wrong, votes }: TailCounts, mean: number, rho: n
   return sum;
 }
 
-/** The likeliest mean at this rho: the likelihood is concave in the mean, so the zero of its slope is found by halving. */
+/** The most likely mean at this rho: the likelihood is concave in the mean, so bisection finds the zero of its slope. */
 function bestMean({ right, wrong }: TailCounts, rho: number): number {
   if (wrong.length === 0) return 1;
   if (right.length === 0) return 0;
@@ -181,7 +181,7 @@ function bestMean({ right, wrong }: TailCounts, rho: number): number {
   return (low + high) / 2;
 }
 
-/** All that is less than DROP below the maximum. */
+/** The range in which the likelihood is less than DROP below the maximum. */
 function profileInterval(profile: (x: number) => number, best: number, range: readonly [number, number]): Interval {
   const cut = profile(best) - DROP;
   const [low, high] = range;
@@ -189,10 +189,10 @@ function profileInterval(profile: (x: number) => number, best: number, range: re
   return { low: lastAbove(profile, cut, best, low), high: end === RHO_END ? 1 : end };
 }
 
-/** Chance of at least so many wrong votes among those of a step (Polya's urn: each wrong vote makes the next likelier). */
+/** Probability of at least this many wrong votes on a step (Polya's urn: each wrong vote makes the next more likely). */
 export function dissentChance(step: { mean: number; rho: number; votes: number; dissents: number }): number {
   const { mean, rho, votes, dissents } = step;
-  // Chance of exactly so many wrong votes, by number, after each vote; that of more is counted in the last place.
+  // Probability of each number of wrong votes after each vote; the last entry collects all larger numbers.
   let chances = [1];
   for (let n = 0; n < votes; n++) {
     const next: number[] = [];
@@ -219,10 +219,10 @@ interface SharesOfSteps extends Interval {
 }
 
 /**
- * More votes help the mixed steps alone. Steps without a vote are left out. Where some have more votes than others, because
- * one of their first ones was wrong, the shares are still those of one and the same question: whether the first votes were
- * all right, and whether they and as many further ones would be all wrong. The further votes are missing only where the
- * first already say no to that.
+ * More votes help only the mixed steps. Steps without a vote are omitted. If some have more votes than others, because
+ * one of their first ones was wrong, the shares still answer the same question: whether the first votes were all right, and
+ * whether they and as many further ones would all be wrong. The further votes are missing only where the first already
+ * exclude that.
  */
 export function stepShares(counts: readonly StepCount[]): StepShares {
   const voted = counts.filter(({ trials }) => trials > 0);

@@ -3,47 +3,47 @@ import { betaShape, fitBetaBinomial, likeliestRates, type StepCount } from './be
 import { Evidence, type VoterModel } from './evidence.ts';
 import type { Interval } from './special-functions.ts';
 
-/** How sure a run's decisions are, by its own votes. */
+/** The certainty of a run's decisions, by its own votes. */
 export interface Certificate {
   readonly steps: number;
-  /** Expected number of wrong decisions at the likeliest rates; null where no vote dissented and they are not known. */
+  /** Expected number of wrong decisions at the most likely rates; null if no vote dissented, so that they are not known. */
   readonly expectedWrong: number | null;
-  /** The same at cautious rates. */
+  /** The expected number at cautious rates. */
   readonly expectedWrongHigh: number;
-  /** Chance that no decision is wrong: at the likeliest rates, and at cautious ones. */
+  /** Probability that no decision is wrong: at the most likely rates, and at cautious ones. */
   readonly chanceOfNone: number | null;
   readonly chanceOfNoneLow: number;
-  /** Success rate of a vote and correlation of a step's errors, refitted from the tallies; intervals of 95 %. */
+  /** Success rate of a vote and correlation of a step's errors, refitted from the tallies; 95 % intervals. */
   readonly p: Interval & { readonly estimate: number };
   readonly rho: Interval & { readonly estimate: number | null };
-  /** Contested steps whose decision is likeliest to be wrong, the likeliest first; ten at most. */
+  /** Contested steps whose decision is most likely to be wrong, the most likely first; ten at most. */
   readonly leastCertain: readonly UncertainStep[];
-  /** What it rests on, and what it cannot see. */
+  /** What it is based on, and what it cannot detect. */
   readonly statement: string;
 }
 
 interface UncertainStep {
   readonly stepIndex: number;
-  /** By candidate, winner first. */
+  /** Votes by candidate, winner first. */
   readonly votes: readonly number[];
-  /** Chance that the winner is wrong, at the likeliest rates, or at cautious ones where those are not known. */
+  /** Probability that the winner is wrong, at the most likely rates, or at cautious ones if those are not known. */
   readonly wrong: number;
 }
 
-/** Below it, votes of one step say the same of each other as those of different steps. */
+/** Below this correlation, votes of one step are as independent as those of different steps. */
 const MIN_RHO = 1e-9;
 
 /**
- * From the tallies of a run (`RunTotals.tallies`). The chance that a step's winner is wrong is 1 / (1 + e^E) with the evidence
- * E of its tally; the expected number of wrong decisions is the sum over the steps. Alpha and beta of each voter class are
- * refitted to the run's own votes. Which of them were right is not known, so it is done by expectation and maximisation:
- * each step counts as one whose winner is right and as one whose runner-up is, in shares of 1 - w and w with w the chance
- * under the rates so far. (With every winner taken for right the errors of a run with alike votes are underrated three
- * times and more.) All votes are taken for those of one class, unless `shared` says less: classes that vote on contested
- * steps alone have hard steps alone to show for themselves.
- * @param options.undecided tallies of steps that were given up. They are no decisions, but the hardest steps are among them:
- * without them what is left looks like the work of better voters.
- * @returns undefined where no step has more than one vote: a single vote contradicts nobody, and nothing is known.
+ * Computes a certificate from the tallies of a run (`RunTotals.tallies`). The probability that a step's winner is wrong is
+ * 1 / (1 + e^E) with the evidence E of its tally; the expected number of wrong decisions is the sum over the steps. Alpha and
+ * beta of each voter class are refitted to the run's own votes. As it is not known which of them were right, this is done by
+ * expectation and maximisation: each step counts partly as one whose winner is right and partly as one whose runner-up is,
+ * with shares 1 - w and w, where w is that probability under the present rates. (If every winner were assumed to be right, the
+ * errors of a run with correlated votes would be underestimated three times and more.) All votes are pooled into one class,
+ * unless `shared` is lower: classes that vote only on contested steps have only hard steps to be judged by.
+ * @param options.undecided tallies of steps that were given up. They are not decisions, but the hardest steps are among them:
+ * without them the voters would look better than they are.
+ * @returns undefined if no step has more than one vote, because without dissent nothing is known.
  */
 export function certificateOf(
   tallies: Readonly<Record<string, number>>,
@@ -83,8 +83,8 @@ export function certificateOf(
 }
 
 /**
- * The rates at which these tallies are likeliest, as in a certificate, all votes taken for those of one class.
- * @returns undefined where no vote dissented: nothing is known then.
+ * The most likely rates of these tallies, as in a certificate, with all votes pooled into one class.
+ * @returns undefined if no vote dissented, because then nothing is known.
  */
 export function likeliestRatesOf(tallies: readonly Readonly<Record<string, number>>[]): VoterModel | undefined {
   const groups = tallies.flatMap((some) => groupsOf(some, { shared: 1 })).filter(isContradictable);
@@ -92,14 +92,14 @@ export function likeliestRatesOf(tallies: readonly Readonly<Record<string, numbe
 }
 
 /**
- * By expectation and maximisation, over the two strongest candidates of each step: evidence weighs candidates in pairs. With
- * all others in it the rates are too low where wrong votes differ, which makes more winners doubtful, which makes the rates
- * lower still, until nothing is believed.
- * @returns undefined where no vote dissented
+ * By expectation and maximisation, over the two strongest candidates of each step: evidence weighs candidates in pairs. If all
+ * others were included, the rates would be too low where wrong votes differ, which would make more winners doubtful, which
+ * would lower the rates further, until no winner is believed.
+ * @returns undefined if no vote dissented
  */
 function likeliestModel(voted: readonly Group[], shared: number): VoterModel | undefined {
   const groups = voted.map((group) => ({ ...group, votes: group.votes.slice(0, 2) }));
-  // A run may have gone on with other voters.
+  // A run may have continued with other voters.
   const classes = classesOf(groups);
   let model: VoterModel | undefined;
   let before: number | undefined;
@@ -109,7 +109,7 @@ function likeliestModel(voted: readonly Group[], shared: number): VoterModel | u
     const each = Array.from({ length: classes }, (_, voterClass) => {
       const counts = countsOf(groups, voterClass);
       const own = classes > 1 && hasVotes(counts) ? likeliestRates(counts) : together;
-      // A class of which no vote dissented is taken to be like all together.
+      // A class without a dissenting vote is assumed to be like all classes together.
       const { mean, rho } = own.rho === null ? together : own;
       return betaShape(mean, Math.max(rho ?? 0, MIN_RHO));
     });
@@ -123,23 +123,23 @@ function likeliestModel(voted: readonly Group[], shared: number): VoterModel | u
 
 const MAX_ROUNDS = 100;
 
-/** The chance that the winner of these votes (by class, winner first) is wrong. */
+/** The probability that the winner of these votes (by class, winner first) is wrong. */
 export function wrongChance(evidence: Evidence, votes: readonly (readonly number[])[]): number {
   const [winner, ...rivals] = votes;
   return 1 / (1 + Math.exp(evidence.logOddsAgainstAll(winner!, rivals)));
 }
 
 interface Group {
-  /** By candidate, winner first, and voter class. */
+  /** Votes by candidate, winner first, and voter class. */
   readonly votes: readonly (readonly number[])[];
   readonly steps: number;
-  /** Chance that the winner is wrong, as far as it is known. */
+  /** Probability that the winner is wrong, as far as it is known. */
   wrong: number;
   /** Some of the steps. */
   readonly examples: readonly number[];
 }
 
-/** By tally. @param options.shared where 1, the votes of all classes are those of one */
+/** Groups the steps by tally. @param options.shared if 1, the votes of all classes are pooled */
 function groupsOf(
   tallies: Readonly<Record<string, number>>,
   options: { readonly shared: number; readonly examples?: Readonly<Record<string, readonly number[]>> },
@@ -151,7 +151,7 @@ function groupsOf(
   });
 }
 
-/** The votes of all classes as those of one. */
+/** Pools the votes of all classes. */
 export function pooled(votes: readonly (readonly number[])[]): number[][] {
   return votes.map((counts) => [totalOf(counts)]);
 }
@@ -190,7 +190,7 @@ function sumOf(groups: readonly Group[], model: VoterModel): Sums {
   return { expectedWrong, chanceOfNone: Math.exp(logNone) };
 }
 
-/** The steps as ones whose winner is right, and ones whose runner-up is. @param voterClass by default all together */
+/** The steps, once with the winner as right and once with the runner-up. @param voterClass @default all together */
 function countsOf(groups: readonly Group[], voterClass?: number): StepCount[] {
   const count = voterClass === undefined ? totalOf : (votes: readonly number[]) => votes[voterClass] ?? 0;
   return groups.flatMap(({ votes, steps, wrong }) => {

@@ -5,17 +5,17 @@ import type { Race, StopRule } from './stop-rules.ts';
 import { Tally } from './tally.ts';
 
 export interface EvidenceRuleOptions extends VoterModel {
-  /** Error allowed to one decision: eps = 1 - t^(1/s) for a chance t of s steps without a wrong one. */
+  /** The error allowed for one decision: eps = 1 - t^(1/s) for a probability t of s steps without a wrong one. */
   readonly maxError: number;
   readonly maxVotes?: number;
-  /** What a vote of each class costs, in any unit; by default all the same. */
+  /** The cost of a vote of each class, in any unit. @default all equal */
   readonly costs?: readonly number[];
 }
 
 /**
  * Decides when the odds that the leader is right reach (1 - eps) / eps. Without correlation and with one class it is
- * ahead-by-k with the least k for eps; with several classes it is Wald's test with weights ln(p / (1-p)).
- * @throws {UsageError} where so many agreeing votes as the limit allows would not be enough.
+ * ahead-by-k with the smallest k for eps; with several classes it is Wald's test with weights ln(p / (1-p)).
+ * @throws {UsageError} if as many agreeing votes as the limit allows would not be enough.
  */
 export function evidenceRule(options: EvidenceRuleOptions): StopRule {
   const { maxError, classes, costs = classes.map(() => 1) } = options;
@@ -36,7 +36,7 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
     throw new UsageError(
       `${Number.isFinite(unanimous) ? `${unanimous} agreeing votes` : `more than ${MAX_VOTES} agreeing votes`} would be ` +
         `needed for an error of at most ${maxError.toPrecision(2)} a step, and the vote limit is ${limit}: errors of one step ` +
-        'are too much alike. Use variants or further models, a check, a lower options.target, or a higher options.maxVotes.',
+        'are too strongly correlated. Use variants or further models, a check, a lower options.target, or a higher options.maxVotes.',
       { option: 'rule' },
     );
   }
@@ -48,9 +48,9 @@ export function evidenceRule(options: EvidenceRuleOptions): StopRule {
 }
 
 /**
- * The evidence of all classes, or without those whose correlation is largest, whichever decides by the fewest agreeing
- * votes: the shared part of the evidence takes the largest correlation among its classes, so that one class with alike
- * errors can make all of them say less. The first class, which votes first, stays.
+ * The evidence of all classes, or without the most correlated ones, depending on which needs the fewest agreeing
+ * votes: the shared part of the evidence uses the largest correlation among its classes, so one class with correlated
+ * errors can weaken all of them. The first class, which votes first, always stays.
  */
 function strongest(model: VoterModel, enough: number): { readonly evidence: Evidence; readonly votes: number } {
   const { classes } = model;
@@ -79,12 +79,12 @@ function strongest(model: VoterModel, enough: number): { readonly evidence: Evid
   return best;
 }
 
-/** Votes that a combination may need to be of interest. */
+/** Maximum number of votes that a useful combination may need. */
 const MAX_COMBINATION_VOTES = 1_000;
-/** More classes are not tried in every combination. */
+/** Maximum number of classes that are tried in every combination. */
 const MAX_COMBINED_CLASSES = 6;
 
-/** Which to leave out: few of them in every combination, many from the most correlated one on. */
+/** The sets of classes to omit: with few classes every combination, with many from the most correlated one on. */
 function omissions(classes: readonly BetaShape[]): Set<number>[] {
   const others = [...classes.keys()].slice(1);
   const byCorrelation = others.sort((a, b) => sizeOf(classes[a]!) - sizeOf(classes[b]!));
@@ -96,16 +96,16 @@ function omissions(classes: readonly BetaShape[]): Set<number>[] {
     .sort((a, b) => a.size - b.size);
 }
 
-/** The larger, the less correlated are the votes of a step. */
+/** The larger this is, the less correlated are the votes of a step. */
 function sizeOf({ alpha, beta }: BetaShape): number {
   return alpha + beta;
 }
 
 const MIN_LIMIT = 100;
-/** No step is worth more; from here on a class says ever less that is new. */
+/** Maximum number of votes a step; beyond it a class adds hardly anything new. */
 const MAX_VOTES = 10_000;
 
-/** In place. */
+/** Changes the votes in place. */
 function addVote(votes: number[], voterClass: number): void {
   while (votes.length <= voterClass) votes.push(0);
   votes[voterClass]!++;
@@ -159,7 +159,7 @@ class EvidenceRace implements Race {
 
   /**
    * The class with the largest expected gain for its cost. A class whose gain is never the largest is never asked; one that
-   * repeats what others have said gives way to them. Among equals that which has voted least, so that they take turns.
+   * * repeats others gives way to them. Among equals the class with the fewest votes is chosen, so that they take turns.
    */
   next(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number {
     const [leader, runnerUp] = this.tally.total > 0 ? this.tally.entries() : [];
@@ -186,5 +186,5 @@ class EvidenceRace implements Race {
   }
 }
 
-/** Sums of a few hundred logarithms are exact to better than this. */
+/** Sums of a few hundred logarithms are more exact than this. */
 const ROUNDING = 1e-9;

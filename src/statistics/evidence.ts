@@ -1,16 +1,16 @@
 import { UsageError } from '../core/errors.ts';
 import type { BetaShape } from './beta-binomial.ts';
 
-/** The classes of a vote, and how far what one of them finds hard is hard for the others. */
+/** The classes of a vote, and how strongly they find the same steps hard. */
 export interface VoterModel {
-  /** Of each class: on a step its votes are right with a chance p_s of that step, and over the steps p_s ~ Beta. */
+  /** The rates of each class: on step s its votes are right with probability p_s, and over the steps p_s ~ Beta. */
   readonly classes: readonly BetaShape[];
   /**
    * Share of the steps, from 0 to 1, on which all classes have one p_s in common; on the others each has its own. 0 is
-   * independence, which must be measured, so the default is 1: all classes count as one.
+   * independence, which must be measured. @default 1, all classes count as one
    */
   readonly shared?: number;
-  /** The same for each two of them, where it is known; then the share of some classes is the largest among these. */
+  /** The share for each pair of classes, if it is known; the share of several classes is then the largest among them. */
   readonly sharedByPair?: readonly { readonly pair: readonly [number, number]; readonly shared: number }[];
 }
 
@@ -18,17 +18,17 @@ export interface VoterModel {
 export type ClassVotes = readonly number[];
 
 /**
- * How sure the votes of several classes are. For two candidates with votes a and b by class, and i right,
+ * The evidence of the votes of several classes. For two candidates with votes a and b by class, and i right,
  *
  *     L(a, b) = w B(A+a', B+b') / B(A, B)  +  (1 - w) prod_c B(alpha_c + a_c, beta_c + b_c) / B(alpha_c, beta_c)
  *
- * where w is the shared part, a' and b' are the sums over the classes and Beta(A, B) is the pooled class: the chance of
- * the votes, averaged over what p_s may be, in a step whose difficulty is common to all or each class's own. The log odds
+ * where w is the shared part, a' and b' are the sums over the classes and Beta(A, B) is the pooled class: the probability of
+ * the votes, averaged over the possible p_s, in a step whose difficulty is common to all or each class's own. The log odds
  * are ln L(a, b) - ln L(b, a). With w = 0 this is the sum over the classes of lnB(alpha + a, beta + b) - lnB(alpha + b,
  * beta + a); with one class, whatever w, that class's term alone.
  *
- * A class that is right at most half of the time says nothing: it is left out, so that it cannot hurt. So may others be,
- * whose steps are so much alike that, pooled, they would take from the others more than they add (`evidenceRule`).
+ * A class that is right at most half of the time gives no evidence and is omitted, so that it cannot do harm. Others may be
+ * omitted too, if they are so strongly correlated that, pooled, they would take away more than they add (`evidenceRule`).
  */
 export class Evidence {
   readonly #classes: readonly (LogBeta | undefined)[];
@@ -37,7 +37,7 @@ export class Evidence {
   readonly #logShared: number;
   readonly #logNotShared: number;
 
-  /** @throws {UsageError} for rates that are no positive numbers, a share outside of 0 to 1, or no class at all. */
+  /** @throws {UsageError} if a rate is not a positive number, a share is outside of 0 to 1, or there is no class. */
   constructor(model: VoterModel, leftOut: ReadonlySet<number> = new Set()) {
     const { classes, shared = 1, sharedByPair } = model;
     if (classes.length === 0) throw new UsageError('evidence: expected the rates of at least one voter class.');
@@ -64,8 +64,8 @@ export class Evidence {
   }
 
   /**
-   * Log odds that a candidate is right and none of its rivals: the odds against it add up over them. Where it has none,
-   * it is measured against one without votes.
+   * Log odds that a candidate is right and none of its rivals: the odds against it add up over them. If it has none,
+   * it is compared with a candidate without votes.
    */
   logOddsAgainstAll(candidate: ClassVotes, rivals: readonly ClassVotes[]): number {
     if (rivals.length === 0) return this.logOdds(candidate, NO_VOTES);
@@ -76,9 +76,9 @@ export class Evidence {
   }
 
   /**
-   * How much surer one more vote of a class is expected to make of either candidate, from Bayes' rule: with either as
-   * likely to be right beforehand, it is for the first with q = (L(a+1, b) + L(b, a+1)) / (L(a, b) + L(b, a)), and the gain is
-   * q |E(a+1, b)| + (1-q) |E(a, b+1)| - |E(a, b)|. 0 for a class that is left out.
+   * The expected gain in certainty from one more vote of a class, by Bayes' rule: if both candidates are a priori equally
+   * likely to be right, it is for the first with q = (L(a+1, b) + L(b, a+1)) / (L(a, b) + L(b, a)), and the gain is
+   * q |E(a+1, b)| + (1-q) |E(a, b+1)| - |E(a, b)|. It is 0 for an omitted class.
    */
   expectedGain(a: ClassVotes, b: ClassVotes, voterClass: number): number {
     if (this.#classes[voterClass] === undefined) return 0;
@@ -90,7 +90,7 @@ export class Evidence {
     return expected - Math.abs(asked.logOdds);
   }
 
-  /** With one more vote of a class for the first, or for the second, of two candidates. */
+  /** The evidence with one more vote of a class for the first, or for the second, of two candidates. */
   #likelihoods(a: ClassVotes, b: ClassVotes, forFirst = NO_CLASS, forSecond = NO_CLASS) {
     const first = this.#logLikelihood(a, b, forFirst, forSecond);
     const second = this.#logLikelihood(b, a, forSecond, forFirst);
@@ -98,7 +98,7 @@ export class Evidence {
     return { logOdds, logSum: Math.max(first, second) + Math.log1p(Math.exp(-Math.abs(logOdds))) };
   }
 
-  /** One pass without a copy: planning asks for this millions of times. */
+  /** Takes one pass without a copy, because planning calls it millions of times. */
   #logLikelihood(right: ClassVotes, wrong: ClassVotes, moreRight = NO_CLASS, moreWrong = NO_CLASS): number {
     const classes = this.#classes;
     let logApart = 0;
@@ -122,12 +122,12 @@ export class Evidence {
 }
 
 export const NO_VOTES: ClassVotes = [];
-/** The index of none. */
+/** The index that means none. */
 const NO_CLASS = -1;
 
 /**
- * One class for several: their mean success rate, with the largest correlation among them, since a step that is hard for
- * the most correlated class is hard for all.
+ * Pools several classes into one: their mean success rate, with the largest correlation among them, since a step that is hard
+ * for the most correlated class is hard for all.
  */
 export function pool(classes: readonly BetaShape[]): BetaShape {
   const size = Math.min(...classes.map(({ alpha, beta }) => alpha + beta));
@@ -135,7 +135,7 @@ export function pool(classes: readonly BetaShape[]): BetaShape {
   return { alpha: mean * size, beta: (1 - mean) * size };
 }
 
-/** ln(B(alpha + a, beta + b) / B(alpha, beta)) for whole a and b, from running sums of logarithms: no gamma function. */
+/** ln(B(alpha + a, beta + b) / B(alpha, beta)) for whole a and b, from running sums of logarithms, without the gamma function. */
 class LogBeta {
   readonly #alpha: RisingFactorial;
   readonly #beta: RisingFactorial;

@@ -4,28 +4,28 @@ import { Evidence, type VoterModel } from './evidence.ts';
 
 type Tallies = Readonly<Record<string, number>>;
 
-/** What the votes on many items say of their voters, to go on with after a crash. */
+/** What the votes on many items show about their voters; it is kept to resume after a crash. */
 export interface CertaintyRecord {
   readonly steps: number;
   readonly contested: number;
   readonly tallies: Tallies;
-  /** Of steps that were given up. */
+  /** Tallies of steps that were given up. */
   readonly undecided: Tallies;
-  /** Found when so many steps were decided. */
+  /** Number of decided steps when the rates were computed. */
   readonly rates: VoterModel | null;
   readonly ratesOfSteps: number;
 }
 
-/** With fewer contested steps the rates are hardly known. */
+/** With fewer contested steps the rates are too uncertain. */
 const MIN_CONTESTED = 10;
-/** The rates are found anew when so many times as many steps are decided: 50 times in a million. */
+/** The rates are computed again when the number of decided steps has grown by this factor: 50 times in a million steps. */
 const GROWTH = 1.25;
 const MAX_KEPT = 4_096;
 
 /**
- * How sure the result of an item is, by its own votes and those on the items before it: the chance that the winner of each of
- * its steps is right, as a certificate has it, at the rates that are likeliest so far. Those of a calibration come first, as
- * cautious as its rule takes them. A function of the decisions alone, so that a resumed map says the same.
+ * The certainty of an item's result, by its own votes and those on earlier items: the probability that the winner of each of
+ * its steps is right, as in a certificate, at the most likely rates so far. Rates of a calibration take precedence, as cautious
+ * as its rule assumes them. It depends only on the decisions, so a resumed map gives the same values.
  */
 export class ItemCertainty {
   #steps = 0;
@@ -36,7 +36,7 @@ export class ItemCertainty {
   #ratesOfSteps = 0;
   #calibrated: VoterModel | undefined;
   #evidence: Evidence | undefined;
-  /** By tally, at the present rates. */
+  /** Cached certainty by tally, at the present rates. */
   readonly #logRight = new Map<string, number>();
 
   get record(): CertaintyRecord {
@@ -59,7 +59,7 @@ export class ItemCertainty {
     this.#take(rates);
   }
 
-  /** Rates of a calibration: nothing else is asked from now on. */
+  /** Sets the rates of a calibration, which are used from now on. */
   calibrate(rates: VoterModel): void {
     this.#calibrated = rates;
     this.#take(rates);
@@ -67,7 +67,7 @@ export class ItemCertainty {
 
   /**
    * @param tallies votes on the steps of the item, by tally
-   * @returns the chance that all its decisions are right; null where the votes cannot tell yet.
+   * @returns the probability that all its decisions are right; null if there are not yet enough votes to estimate it.
    */
   of(tallies: Tallies): number | null {
     const evidence = this.#evidence;
@@ -77,7 +77,7 @@ export class ItemCertainty {
     return Math.exp(logRight);
   }
 
-  /** Counts what a step of an item took. */
+  /** Counts the votes of a step of an item. */
   add(decision: StepEntry): void {
     const isGivenUp = decision.type === 'given-up';
     if (decision.votes === 0 || !(isGivenUp || settlesByVotes(decision))) return;
@@ -101,7 +101,7 @@ export class ItemCertainty {
     const known = this.#logRight.get(key);
     if (known !== undefined) return known;
     const votes = parseTally(key);
-    // What is learnt of the votes of this map is learnt of all its voters together.
+    // The rates learned from the votes of this map are those of all its voters together.
     const counted = this.#calibrated === undefined ? pooled(votes) : votes;
     const logRight = Math.log1p(-wrongChance(evidence, counted));
     if (this.#logRight.size === MAX_KEPT) this.#logRight.clear();

@@ -1,4 +1,7 @@
-/** Half of the 95 % quantile of chi-square with one degree of freedom, 3.841: what an interval lies below the maximum. */
+/**
+ * Half of the 95 % quantile of chi-square with one degree of freedom, 3.841: an interval ends where the log-likelihood is this
+ * much below the maximum.
+ */
 export const DROP = 1.9207;
 
 /** The largest value of f on a range: the best of a grid that is finer near its low end, then the golden section. */
@@ -38,7 +41,7 @@ export function maximise(f: (x: number) => number, low: number, high: number): {
   return { at, value };
 }
 
-/** The last point from `start` towards `end` at which f, falling on the way, is at least `cut`. */
+/** The last point from `start` towards `end` at which f, which falls on the way, is at least `cut`. */
 export function lastAbove(f: (x: number) => number, cut: number, start: number, end: number): number {
   if (f(end) >= cut) return end;
   let [inside, outside] = [start, end];

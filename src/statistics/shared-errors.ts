@@ -3,17 +3,19 @@ import { type BetaBinomialFit, fitBetaBinomial, type StepCount } from './beta-bi
 import { DROP, lastAbove, maximise } from './profile-likelihood.ts';
 import { betaBelow, clopperPearson, type Interval } from './special-functions.ts';
 
-/** How often two votes on one step are both wrong; intervals are of 95 %, by steps. */
+/** How often two votes on one step are both wrong; intervals are 95 %, by steps. */
 export interface Collisions {
   readonly observed: number;
   readonly interval: Interval;
-  /** What it would be if errors were independent: the product of the two error rates. */
+  /** The value for independent errors: the product of the two error rates. */
   readonly independent: number;
-  /** From the intervals of both rates. */
+  /** The interval that follows from the intervals of both rates. */
   readonly independentInterval: Interval;
 }
 
-/** Of two votes of the same class; steps with fewer votes say nothing. How many votes a step has must not depend on them. */
+/**
+ * For two votes of the same class; steps with fewer votes do not count. The number of votes of a step must not depend on them.
+ */
 export function collisions(counts: readonly StepCount[]): Collisions {
   return collisionsOf(
     counts.map(({ successes, trials, steps = 1 }) => {
@@ -25,7 +27,7 @@ export function collisions(counts: readonly StepCount[]): Collisions {
 }
 
 interface ErrorShares {
-  /** Share of the pairs of votes in which both are wrong. NaN where there is no pair. */
+  /** Share of the pairs of votes in which both are wrong. NaN if there is no pair. */
   readonly both: number;
   readonly first: number;
   readonly second: number;
@@ -58,18 +60,18 @@ interface StepPair {
 /** Errors that two voter classes share, from votes of both on the same steps. */
 export interface SharedErrors {
   readonly collisions: Collisions;
-  /** From 0, independent, to 1, as if the two were one class. Null where success rates were not seen to vary. */
+  /** From 0, independent, to 1, as if the two were one class. Null if success rates were not seen to vary. */
   readonly shared: number | null;
-  /** Upper end of its 95 % interval by likelihood; 1 where the votes do not bound it. */
+  /** Upper end of its 95 % likelihood interval; 1 if the votes do not bound it. */
   readonly sharedHigh: number;
 }
 
 /**
  * The model: a share of the steps is hard or easy for both classes alike (their success rates have the same rank), on the
- * others the rates are independent. Where the classes have the same rates, this share is cov(p_c, p_d) / sqrt(var var),
- * and for others it is not below that. Few steps with errors give a bound of 1: then the classes are to be taken as one.
- * Each pair is one step. Where a step has more votes because of those that it has, `early` are the votes before that: of
- * them are the collisions.
+ * others the rates are independent. If the classes have the same rates, this share is cov(p_c, p_d) / sqrt(var var),
+ * and otherwise it is not below that. Few steps with errors give a bound of 1: the classes must then be treated as one.
+ * Each pair is one step. If the number of a step's votes depends on them, `early` has the votes before that; collisions are
+ * counted among these.
  */
 export function sharedErrors(steps: readonly StepPair[], early: readonly StepPair[] = steps): SharedErrors {
   const votedByBoth = (pairs: readonly StepPair[]) =>
@@ -86,7 +88,7 @@ export function sharedErrors(steps: readonly StepPair[], early: readonly StepPai
   const second = fitBetaBinomial(both.map((step) => step.second));
   if (!first.rho || !second.rho) return { collisions: observed, shared: null, sharedHigh: 1 };
   const ranks = ranksOf(first, second);
-  // Equal steps once: there are many steps and few ways to vote
+  // Equal steps are computed once: there are many steps and few ways to vote.
   const ratioOf = new Map<string, number>();
   const ratios = both.map((step) => {
     const key = [step.first.successes, step.first.trials, step.second.successes, step.second.trials].join();
@@ -94,7 +96,7 @@ export function sharedErrors(steps: readonly StepPair[], early: readonly StepPai
     ratioOf.set(key, ratio);
     return ratio;
   });
-  // Concave in the share
+  // The likelihood is concave in the share.
   const likelihood = (share: number) => ratios.reduce((sum, ratio) => sum + Math.log1p(share * (ratio - 1)), 0);
   const best = maximise(likelihood, 0, 1);
   return {
@@ -104,11 +106,11 @@ export function sharedErrors(steps: readonly StepPair[], early: readonly StepPai
   };
 }
 
-/** Success rates of two classes at the same rank, and the share of steps with them; from the hardest step on. */
+/** Success rates of two classes at the same rank, and the share of steps with them, from the hardest step on. */
 type Ranks = readonly { readonly first: number; readonly second: number; readonly weight: number }[];
 
 function ranksOf(first: BetaBinomialFit, second: BetaBinomialFit): Ranks {
-  // Rates are taken as constant between knots that are even in their logit; what lies beyond is as good as 0 or 1.
+  // Rates are assumed to be constant between knots that are evenly spaced in their logit; values beyond are practically 0 or 1.
   const knots = Array.from({ length: 641 }, (_, i) => (i - 320) / 20);
   const rateAt = (logit: number) => 1 / (1 + Math.exp(-logit));
   const below = ({ alpha, beta }: BetaBinomialFit) => [...knots.map((t) => betaBelow(rateAt(t), alpha!, beta!)), 1];
@@ -126,7 +128,7 @@ function ranksOf(first: BetaBinomialFit, second: BetaBinomialFit): Ranks {
   return ranks;
 }
 
-/** The chance of a step's votes with both rates at the same rank, against that with independent rates. */
+/** The probability of a step's votes with both rates at the same rank, relative to that with independent rates. */
 function likelihoodRatio(ranks: Ranks, step: StepPair): number {
   const chance = ({ successes, trials }: StepCount, p: number) => p ** successes * (1 - p) ** (trials - successes);
   let [together, firstAlone, secondAlone] = [0, 0, 0];

@@ -4,8 +4,8 @@ export interface Interval {
 }
 
 /**
- * Exact interval of a share (Clopper and Pearson 1934); two-sided. For values between 0 and 1 instead of hits, `successes`
- * is their sum: they vary less than hits of the same mean do.
+ * Exact two-sided interval of a share (Clopper and Pearson 1934). For values between 0 and 1 in place of hits, `successes`
+ * is their sum, because they vary less than hits with the same mean.
  */
 export function clopperPearson(options: { successes: number; trials: number; confidence?: number }): Interval {
   const { successes, trials, confidence = 0.95 } = options;
@@ -14,7 +14,7 @@ export function clopperPearson(options: { successes: number; trials: number; con
   return { low: low(successes), high: 1 - low(trials - successes) };
 }
 
-/** x with P(X <= x) = chance for X ~ Beta(a, b), by halving to the last bit. */
+/** Finds x with P(X <= x) = chance for X ~ Beta(a, b), by bisection to the last bit. */
 function betaQuantile(chance: number, a: number, b: number): number {
   let [low, high] = [0, 1];
   for (;;) {
@@ -25,11 +25,11 @@ function betaQuantile(chance: number, a: number, b: number): number {
   }
 }
 
-/** P(X <= x) for X ~ Beta(a, b), the regularised incomplete beta function I_x(a, b). Keeps its digits where it is small. */
+/** P(X <= x) for X ~ Beta(a, b), the regularised incomplete beta function I_x(a, b). It stays accurate where it is small. */
 export function betaBelow(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
-  // With b < 1 the chance may be small beyond the mean too. The fraction holds there, only slower.
+  // With b < 1 the probability may be small beyond the mean too. The fraction converges there, only slower.
   if (x < (a + 1) / (a + b + 2) || (b < 1 && x < 0.99)) return betaFraction(x, a, b);
   return 1 - betaFraction(1 - x, b, a);
 }
@@ -53,7 +53,7 @@ function betaFraction(x: number, a: number, b: number): number {
   return (betaKernel(x, a, b) * fraction) / a;
 }
 
-/** x^a (1-x)^b / B(a, b); where a and b are large by Loader's saddle-point form (2000), since the factors under- and overflow. */
+/** x^a (1-x)^b / B(a, b); for large a and b by Loader's saddle-point form (2000), since the factors under- and overflow. */
 function betaKernel(x: number, a: number, b: number): number {
   if (Math.min(a, b) < 10) return Math.exp(a * Math.log(x) + b * Math.log1p(-x) - logBeta(a, b));
   const n = a + b;
@@ -75,7 +75,7 @@ function excess(u: number): number {
   return sum;
 }
 
-/** ln B(a, b) for a, b > 0. What large arguments have in common is taken out before it can cancel. */
+/** ln B(a, b) for a, b > 0. The common part of large arguments is removed before it can cancel. */
 export function logBeta(a: number, b: number): number {
   const [small, large] = a < b ? [a, b] : [b, a];
   if (large < 10) return logGamma(small) + logGamma(large) - logGamma(small + large);

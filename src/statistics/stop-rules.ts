@@ -1,40 +1,40 @@
 import { UsageError } from '../core/errors.ts';
 import { Tally } from './tally.ts';
 
-/** One step's votes as they are counted. */
+/** The votes of one step as they are counted. */
 export interface Race {
   readonly tally: Tally;
-  /** Counts one vote, of a voter of this class (its index; only the evidence rule tells them apart). */
+  /** Counts one vote, of a voter of this class (its index; only the evidence rule distinguishes classes). */
   record(candidate: string, voterClass?: number): void;
-  /** The winner as soon as the rule decides. Never in a tie. */
+  /** The winner as soon as the rule decides. There is none in a tie. */
   decided(): string | undefined;
   /**
-   * The least number of further votes that would decide, if they all agreed with each other. Drawing this many at once
-   * never wastes one. 0 when decided; infinite where no number within the limit would. `classOf` tells the voter class of
-   * the vote so many ahead; `limit` replaces the rule's own where a step was given more votes.
+   * Returns the minimum number of further votes that would decide, if they all agreed with each other. Drawing this many at
+   * once never wastes one. 0 when decided; infinite if no number within the limit would. `classOf` gives the voter class of
+   * a future vote by its distance; `limit` replaces the rule's own if a step was given more votes.
    */
   needed(classOf?: (ahead: number) => number, limit?: number): number;
   /**
-   * Which of these voter classes is best asked next, when those in `pending` have been asked and will agree with the
-   * leader. `reliability` scales what a class is worth. Rules that tell no classes apart do not say; then they take turns.
+   * Chooses the voter class to ask next, on the assumption that those in `pending` will agree with the leader. `reliability`
+   * scales the weight of a class. Rules that do not distinguish classes do not have this; voters then take turns.
    */
   next?(allowed: readonly number[], pending: readonly number[], reliability: (voterClass: number) => number): number;
 }
 
-/** When a step's votes suffice. */
+/** A rule that says when a step's votes suffice. */
 export interface StopRule {
-  /** As on the command line, with its parameters: `ahead-by-k(k=3)`. */
+  /** Its name with its parameters: `ahead-by-k(k=3)`. */
   readonly name: string;
-  /** Votes after which an undecided step stays undecided. A plurality never decides. */
+  /** Number of votes after which an undecided step stays undecided. A plurality never decides. */
   readonly limit: number;
-  /** Red flags after which it stays undecided; by default as many as votes. */
+  /** Number of red flags after which it stays undecided. @default the limit of votes */
   readonly flagLimit?: number;
   start(): Race;
 }
 
 /**
- * Rules on (a, b), the votes of leader and runner-up: decided as soon as a >= enough(b). `enough` must not decrease. Then
- * the number of draws depends on what they say alone, not on the order in which they are counted.
+ * Rules on (a, b), the votes of leader and runner-up: decided as soon as a >= enough(b). `enough` must not decrease, so that
+ * the number of draws depends only on their results, not on the order in which they are counted.
  */
 class ThresholdRace implements Race {
   readonly tally = new Tally();
@@ -99,14 +99,14 @@ export function fixedMajority(options: { votes: number }): StopRule {
 
 /**
  * Adaptive-Consistency's Beta rule (arXiv 2305.11860): P(theta > 1/2) >= confidence for theta ~ Beta(a + 1, b + 1), with a
- * and b the votes of leader and runner-up. The paper takes the plurality at its cap of 40; here the step is undecided.
+ * and b the votes of leader and runner-up. The paper takes the plurality at its cap of 40; here the step stays undecided.
  */
 export function adaptiveConsistency(options: { confidence?: number; maxVotes?: number } = {}): StopRule {
   const confidence = options.confidence ?? 0.95;
   if (!(confidence > 0.5 && confidence < 1)) {
     throw new UsageError(`expected a number above 0.5 and below 1, got ${confidence}.`, { option: 'confidence' });
   }
-  // The least a for each b, found once: it grows with b.
+  // The smallest a for each b is computed once; it grows with b.
   const thresholds: number[] = [];
   const enough = (runnerUpVotes: number): number => {
     while (thresholds.length <= runnerUpVotes) {
@@ -125,10 +125,10 @@ export function adaptiveConsistency(options: { confidence?: number; maxVotes?: n
   };
 }
 
-/** The sum of up to a few hundred terms is exact to better than this factor. */
+/** The relative error of a sum of up to a few hundred terms is smaller than this. */
 const ROUNDING = 1 + 1e-9;
 
-/** P(theta < 1/2) for theta ~ Beta(a + 1, b + 1): the chance of at most b heads in a + b + 1 fair throws. */
+/** P(theta < 1/2) for theta ~ Beta(a + 1, b + 1): the probability of at most b heads in a + b + 1 fair throws. */
 function betaBelowHalf(a: number, b: number): number {
   const n = a + b + 1;
   let logTerm = -n * Math.LN2;
@@ -143,7 +143,7 @@ function betaBelowHalf(a: number, b: number): number {
 /**
  * Early-stopping self-consistency (arXiv 2401.10480): votes come in windows; the first unanimous window decides. The paper
  * takes the plurality at its cap of 40; here the step is undecided. A window is not enough for a candidate that is behind
- * on the whole tally.
+ * in the whole tally.
  */
 export function earlyStoppingWindows(options: { window?: number; maxVotes?: number } = {}): StopRule {
   const window = positiveInteger('window', options.window ?? 5);
@@ -198,10 +198,10 @@ export const RULE_NAMES = ['ahead-by-k', 'first-to-k', 'majority', 'adaptive-con
 export type RuleName = (typeof RULE_NAMES)[number];
 
 /**
- * A rule from its name and one size `k`: the margin of ahead-by-k, the votes of first-to-k and majority, the window of
+ * Makes a rule from its name and one size `k`: the margin of ahead-by-k, the votes of first-to-k and majority, the window of
  * early-stopping. Adaptive-Consistency takes its published confidence of 0.95, or with a size the confidence
  * 1 - 2^-(k+1), at which k unanimous votes decide.
- * @throws {UsageError} for an unknown name or a size that is not a positive integer.
+ * @throws {UsageError} if the name is unknown or the size is not a positive integer.
  */
 export function ruleByName(name: string, options: { k?: number; maxVotes?: number } = {}): StopRule {
   const { maxVotes } = options;

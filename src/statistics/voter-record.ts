@@ -1,15 +1,15 @@
 import type { StepEntry } from '../core/journal.ts';
 import type { PanelState } from '../core/run-memory.ts';
 
-/** What calibration found counts as so many votes. */
+/** The calibration counts as this many votes. */
 const CALIBRATED_VOTES = 50;
-/** Of what was seen, at each step: some hundred steps count. */
+/** The share of past observations that each step keeps: about a hundred steps count. */
 const KEPT = 0.99;
 
 /**
- * How often each voter class agreed with what was decided lately. A class that agrees less than its calibration promised
- * is worth less when the next voter is chosen, and nothing from one half down: it is asked no more. As what was seen of it
- * fades, it is asked again, and what it then says counts anew. Agreement above the calibration counts for nothing: a class
+ * Records how often each voter class agreed with recent decisions. A class that agrees less than its calibration predicted
+ * has less weight when the next voter is chosen, and none at one half or below: it is no longer asked. As the observations of
+ * it fade, it is asked again, and its new votes count. Agreement above the calibration has no effect, because a class
  * that decides alone always agrees with itself.
  */
 export class VoterRecords {
@@ -38,7 +38,7 @@ export class VoterRecords {
     }
   }
 
-  /** 2 p - 1 by calibration and record together, against that by calibration alone; from 0 to 1. */
+  /** 2 p - 1 by calibration and record together, relative to that by calibration alone; from 0 to 1. */
   reliability(voter: number): number {
     const rate = this.#rates[voter]!;
     if (rate <= 0.5) return 0;

@@ -8,18 +8,18 @@ import { UNVOTED, type WholeJob, wholeJob } from './sized.ts';
 // Methods that ask for the whole job at once, several times over. Each call is a step of a process whose action is a text:
 // an answer, or notes on answers.
 
-/** A reply, and the steps that it says; none where it cannot be read. */
+/** A reply, and the steps in it; none if it cannot be read. */
 interface Written {
   readonly text: string;
   readonly actions?: readonly unknown[];
 }
 
-/** Answers with the same steps are one. */
+/** The key of an answer: answers with the same steps are equal. */
 function keyOf({ text, actions }: Written): string {
   return actions === undefined ? `unreadable: ${text}` : candidateKey(actions);
 }
 
-/** The whole job at its start, asked for in texts. */
+/** The whole job at its start, as a question about texts. */
 class Writer {
   readonly #whole: AnyProcess;
   readonly #actionsOf: WholeJob['actionsOf'];
@@ -31,19 +31,19 @@ class Writer {
     this.#start = callPart(process, 'start', undefined, () => process.start(input));
   }
 
-  /** The job's own prompt; with something behind its question. */
+  /** The job's own prompt, with a text appended to its question. */
   prompt(behind?: string): Prompt {
     const prompt: Prompt = this.#whole.prompt(this.#start);
     return behind === undefined ? prompt : { ...prompt, user: `${prompt.user}\n\n${behind}` };
   }
 
-  /** The same as one text, to be quoted in another prompt. */
+  /** The prompt as one text, to quote in another prompt. */
   get task(): string {
     const { system, user } = this.prompt();
     return system === undefined ? user : `${system}\n\n${user}`;
   }
 
-  /** Whatever it says; what cannot be read is an answer without steps. */
+  /** Accepts any reply; one that cannot be read is an answer without steps. */
   read = (text: string): Written => {
     const { parse, check, key } = this.#whole;
     const verdict = readReply(text, {
@@ -54,7 +54,7 @@ class Writer {
     return verdict instanceof RedFlag ? { text } : { text, actions: this.#actionsOf(verdict.action) };
   };
 
-  /** @throws {RedFlag} where it cannot be read. */
+  /** @throws {RedFlag} if it cannot be read. */
   readStrictly = (text: string): Written => {
     const { parse, check } = this.#whole;
     const action = parse(text, this.#start);
@@ -81,25 +81,25 @@ class Writer {
   }
 }
 
-/** What one of these calls asks for. */
+/** The request of one of these calls. */
 interface Call {
   readonly prompt: Prompt;
-  /** What of the replies before it the prompt depends on. */
+  /** The part of the earlier replies that the prompt depends on. */
   readonly dependsOn: unknown;
-  /** Whether the call behind it depends on its reply. */
+  /** Whether the next call depends on its reply. */
   readonly isAwaited: boolean;
-  /** `notes` are taken as they are; an `answer` that cannot be read is asked for again, a `draft` is not. */
+  /** `notes` are accepted as they are; an unreadable `answer` is asked for again, an unreadable `draft` is not. */
   readonly kind: 'draft' | 'answer' | 'notes';
-  /** What a simulated model notes: without a mistake, then with one. */
+  /** Notes of a simulated model: first without a mistake, then with one. */
   readonly notes?: readonly [right: Written, ...wrong: Written[]];
 }
 
 interface Calls {
-  /** Behind the name of the process. */
+  /** Suffix of the name of the process. */
   readonly suffix: string;
-  /** Most calls that there are. */
+  /** Maximum number of calls. */
   readonly most: number;
-  /** The call behind these replies; undefined once that is all. */
+  /** Returns the call after these replies; undefined if there are no more. */
   readonly call: (replies: readonly Written[]) => Call | undefined;
   readonly outcome: (replies: readonly Written[]) => Outcome;
 }
@@ -108,7 +108,7 @@ interface CallsState {
   readonly replies: readonly Written[];
 }
 
-/** A method that asks for the whole job in calls. */
+/** A method that asks for the whole job in each call. */
 function inCalls(name: string, callsFor: (writer: Writer) => Calls): Method {
   return {
     name,
@@ -161,10 +161,10 @@ function arrangeCalls(
   };
 }
 
-/** The reply to a call that is still out. */
+/** Stands for the reply to a call in flight. */
 const UNKNOWN: Written = { text: '' };
 
-/** So many whole answers, of which the commonest wins, the first of several. What cannot be read has no vote. */
+/** Asks for n whole answers; the most common one wins, in a tie the first. Unreadable answers have no vote. */
 export function selfConsistency(name: string, { n }: { readonly n: number }): Method {
   return inCalls(name, (writer) => ({
     suffix: `answers-${n}`,
@@ -186,7 +186,7 @@ interface Candidate {
   votes: number;
 }
 
-/** Answers that can be read, the commonest first; equal ones in the order in which they came. */
+/** Readable answers, the most common first; equally common ones in the order of arrival. */
 function byVotes(replies: readonly Written[]): Candidate[] {
   const candidates = new Map<string, Candidate>();
   for (const answer of replies) {
@@ -199,9 +199,9 @@ function byVotes(replies: readonly Written[]): Candidate[] {
 }
 
 /**
- * Parallel, distil, refine (arXiv 2510.01123) over whole answers: drafts side by side, then notes on what they agree on and
- * where they differ, from which the next round drafts, and the last call answers. A simulated model notes the commonest
- * draft, and then answers as if it had no notes.
+ * Parallel, distil, refine (arXiv 2510.01123) over whole answers: drafts in parallel, then notes on what they agree on and
+ * where they differ, on which the next round of drafts is based, and the last call answers. A simulated model notes the
+ * most common draft, and then answers as if it had no notes.
  */
 export function parallelDistilRefine(
   name: string,
@@ -267,8 +267,8 @@ Give your own answer now, in the form that is asked for above.`;
 }
 
 /**
- * One orchestrator that sees the whole answer and writes it anew, with its mistakes mended, until it leaves it as it is, or so
- * many times. A simulated model writes it anew as it writes any answer.
+ * One orchestrator that sees the whole answer and rewrites it with its mistakes corrected, until it leaves it unchanged or
+ * reaches the limit of rounds. A simulated model rewrites it as it writes any answer.
  */
 export function centralised(name: string, { rounds }: { readonly rounds: number }): Method {
   return inCalls(name, (writer) => ({
@@ -286,7 +286,7 @@ export function centralised(name: string, { rounds }: { readonly rounds: number 
         kind: 'answer',
       };
     },
-    // The last one that can be read: a repair that never could ends the attempt, not what was there before.
+    // The outcome is the last readable answer: an unreadable repair does not undo what was there before.
     outcome: (replies) => {
       const found = replies.findLast(({ actions }) => actions !== undefined);
       return { turns: found === undefined ? [] : [found.actions!] };

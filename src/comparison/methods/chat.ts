@@ -6,34 +6,34 @@ import type { Method } from '../method.ts';
 import { UNVOTED } from './sized.ts';
 
 export interface ChatOptions {
-  /** The last so many turns are in the prompt; by default all. */
+  /** Number of latest turns in the prompt. @default all */
   readonly window?: number;
   /**
-   * Percentage of the turns that are wrong in an artificial history, in place of what the model said: 0 is a healed one.
-   * By default the history is the chat's own.
+   * Percentage of wrong turns in an artificial history that replaces the model's own replies: with 0 it has no mistake.
+   * @default the chat's own history
    */
   readonly errors?: number;
 }
 
 interface ChatState {
   readonly state: unknown;
-  /** What is in the prompt, oldest first. */
+  /** The turns in the prompt, oldest first. */
   readonly turns: readonly PastTurn[];
   readonly taken: number;
 }
 
 interface PastTurn extends Turn {
-  /** By the reference, in the state in which it was asked. */
+  /** Whether it is wrong by the reference, in the state in which it was asked. */
   readonly isRight: boolean;
 }
 
-/** What was decided, and the reply that said so first. */
+/** The decided action, and the first reply with it. */
 interface Said {
   readonly action: unknown;
   readonly text: string;
 }
 
-/** A chat that goes on: each step is asked behind the ones before it and what was answered. Voted on with a margin. */
+/** A continuous chat: each step is asked after the earlier questions and answers. With a margin it is voted on. */
 export function chat(name: string, options: ChatOptions & { readonly k?: number } = {}): Method {
   const rule = options.k === undefined ? UNVOTED : aheadByK({ margin: options.k });
   return {
@@ -48,9 +48,9 @@ export function chat(name: string, options: ChatOptions & { readonly k?: number 
 }
 
 /**
- * The same process with earlier turns in its prompts. Its steps, and when they are right, are those of the process: every
- * turn says the state again, so that nothing needs to be remembered, and what differs is the history alone.
- * @throws {UsageError} for an artificial history of a process that does not say how replies and mistakes are written.
+ * The same process with earlier turns in its prompts. Its steps and their right answers are those of the process: every
+ * turn repeats the state, so that nothing must be remembered, and only the history differs.
+ * @throws {UsageError} if an artificial history is wanted and the process does not say how replies and mistakes are written.
  */
 export function inChat(process: AnyProcess, options: ChatOptions): AnyProcess {
   const { window = Number.POSITIVE_INFINITY, errors } = options;

@@ -18,16 +18,16 @@ interface Sizes {
 
 interface Kind {
   readonly about: string;
-  /** Sizes that it takes, with their defaults; undefined where without one it does without. */
+  /** The sizes that it takes, with their defaults; undefined if a size may be absent. */
   readonly sizes: Readonly<Record<string, number | undefined>>;
   readonly create: (name: string, sizes: Sizes) => Method;
 }
 
-/** Not below 1 where nothing else is said. */
+/** Minimum of a size. @default 1 */
 const LEAST: Readonly<Record<string, number>> = { errors: 0, flags: 0 };
 const MOST: Readonly<Record<string, number>> = { errors: 100, flags: 1 };
 
-/** What can be compared, by name. */
+/** The methods that can be compared, by name. */
 export const METHODS: Readonly<Record<string, Kind>> = {
   'one-call': {
     about: 'one call for all steps',
@@ -50,12 +50,12 @@ export const METHODS: Readonly<Record<string, Kind>> = {
     create: (name) => planner(name),
   },
   chat: {
-    about: 'one step a call behind its last turns, R % of them wrong by artifice; with k voted',
+    about: 'one step a call after its last turns, R % of them made wrong; with k voted',
     sizes: { window: undefined, errors: undefined, k: undefined },
     create: (name, sizes) => chat(name, sizes),
   },
   'self-consistency': {
-    about: 'n whole answers, the commonest wins',
+    about: 'n whole answers, the most common wins',
     sizes: { n: 5 },
     create: (name, { n }) => selfConsistency(name, { n: n! }),
   },
@@ -65,7 +65,7 @@ export const METHODS: Readonly<Record<string, Kind>> = {
     create: (name, { drafts, rounds }) => parallelDistilRefine(name, { drafts: drafts!, rounds: rounds! }),
   },
   centralised: {
-    about: 'one orchestrator sees a whole answer and repairs it, at most so many rounds',
+    about: 'one orchestrator sees a whole answer and repairs it, for at most n rounds',
     sizes: { rounds: 3 },
     create: (name, { rounds }) => centralised(name, { rounds: rounds! }),
   },
@@ -80,7 +80,7 @@ export const METHODS: Readonly<Record<string, Kind>> = {
     create: (name, { k }) => byRule(name, firstToK({ votes: k! })),
   },
   'adaptive-consistency': {
-    about: 'one step a call, votes until the Beta rule is sure by 95 %, at most 40',
+    about: 'one step a call, votes until the Beta rule is 95 % certain, at most 40',
     sizes: {},
     create: (name) => byRule(name, adaptiveConsistency()),
   },
@@ -99,7 +99,7 @@ export const METHODS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** What is compared where nothing else is asked for. */
+/** The methods that are compared by default. */
 export const USUAL_METHODS: readonly string[] = [
   'one-call',
   'subtasks@m=5',
@@ -117,8 +117,8 @@ export const USUAL_METHODS: readonly string[] = [
 ];
 
 /**
- * A method from its name, with its sizes behind an @: `subtasks@m=10,k=3`.
- * @throws {UsageError} for one that is not known, and for sizes that it does not have.
+ * Makes a method from its name, with its sizes after an @: `subtasks@m=10,k=3`.
+ * @throws {UsageError} if the method is unknown, or does not have the sizes.
  */
 export function methodByName(text: string): Method {
   const [name = '', given] = text.split(/@(.*)/s);

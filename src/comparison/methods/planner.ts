@@ -4,17 +4,17 @@ import { stepsOf, UNVOTED } from './sized.ts';
 
 interface PlannedState {
   readonly state: unknown;
-  /** Null before the first call, which writes it. */
+  /** The plan; null before the first call, which writes it. */
   readonly plan: string | null;
 }
 
-/** Of the first call the plan, of all others an action. */
+/** The first call gives the plan, all others an action. */
 type PlannedAction = { readonly plan: string } | { readonly action: unknown };
 
 /**
- * A plan in one call, then a call a step that sees it, unvoted: Plan-and-Solve (arXiv 2305.04091), with the steps apart. What
- * the steps are the process says, so the plan can only say how to go about them. A plan that writes the steps themselves is
- * that of `solve`. A simulated model's plan changes nothing.
+ * A plan in one call, then a call for each step that sees it, unvoted: Plan-and-Solve (arXiv 2305.04091), with separate
+ * steps. The process defines the steps, so the plan can only say how to approach them. `solve` has plans that write the
+ * steps themselves. A simulated model's plan changes nothing.
  */
 export function planner(name: string): Method {
   return {
@@ -24,7 +24,7 @@ export function planner(name: string): Method {
       return {
         process: planned(process, steps),
         rule: UNVOTED,
-        // The plan is of all of them.
+        // The plan covers all of them.
         stepsPerReply: steps,
         outcome: (actions) => ({
           turns: (actions as readonly PlannedAction[]).map((one) => ('action' in one ? [one.action] : [])),

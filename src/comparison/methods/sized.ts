@@ -3,23 +3,23 @@ import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
 import { firstToK, type StopRule } from '../../statistics/stop-rules.ts';
 
-/** A reply that cannot be read, or is flagged, is asked for again so often by methods that do not vote. */
+/** How often methods that do not vote ask again for a reply that is unreadable or flagged. */
 const MAX_TRIES = 3;
 
-/** The first sample that can be read decides, as where nobody votes. */
+/** The rule of unvoted methods: the first readable sample decides. */
 export const UNVOTED: StopRule = firstToK({ votes: 1, maxVotes: MAX_TRIES });
 
-/** The whole job as one step, with which actions are lists of those of a step. */
+/** The whole job as one step, whose action is a list of the actions of its steps. */
 export interface WholeJob {
   readonly process: AnyProcess;
-  /** Steps that the job takes. */
+  /** Number of steps that the job takes. */
   readonly steps: number;
   readonly actionsOf: (action: unknown) => readonly unknown[];
 }
 
 /**
- * @throws {UsageError} for a process that does not say how many steps it takes, cannot take several at once, or not all of them:
- * one may end its subtasks where a part of the job ends.
+ * @throws {UsageError} if the process does not say how many steps it takes, or cannot take several or all of them at once:
+ * some processes end a subtask where a part of the job ends.
  */
 export function wholeJob(process: AnyProcess, input: unknown): WholeJob {
   const steps = stepsOf(process, input);
@@ -35,17 +35,17 @@ export function wholeJob(process: AnyProcess, input: unknown): WholeJob {
   return { process: whole, steps, actionsOf };
 }
 
-/** Of so many steps at once; a single one is no list. */
+/** Returns the actions of a subtask of this many steps; a single action is not a list. */
 export function actionsIn(stepsPerSubtask: number): (action: unknown) => readonly unknown[] {
   return stepsPerSubtask === 1 ? (action) => [action] : (action) => action as readonly unknown[];
 }
 
-/** @throws {UsageError} where the process does not say. */
+/** @throws {UsageError} if the process does not say. */
 export function stepsOf(process: AnyProcess, input: unknown): number {
   const steps = callPart(process, 'steps', undefined, () => process.steps?.(input));
   if (steps === undefined) {
     throw new UsageError(
-      `process ${JSON.stringify(process.name)}: expected \`steps\`, so that attempts that end early can be told: add it.`,
+      `process ${JSON.stringify(process.name)}: expected \`steps\`, so that attempts that end early are recognised: add it.`,
     );
   }
   return steps;

@@ -15,7 +15,7 @@ export function oneCall(name: string): Method {
   };
 }
 
-/** So many steps a call, each call with a small prompt of its own; with a margin voted on. */
+/** Several steps a call, each call with its own small prompt; with a margin they are voted on. */
 export function bySubtasks(name: string, options: { readonly m: number; readonly k?: number }): Method {
   const { m, k } = options;
   const rule = k === undefined ? UNVOTED : aheadByK({ margin: k });
@@ -25,7 +25,7 @@ export function bySubtasks(name: string, options: { readonly m: number; readonly
   };
 }
 
-/** One step a call without memory of those before it, decided by a rule. */
+/** One step a call without memory of earlier steps, decided by a rule. */
 export function byRule(name: string, rule: StopRule): Method {
   return { name, arrange: (process) => ({ process, rule, stepsPerReply: 1, outcome: stepByStep }) };
 }
@@ -36,9 +36,9 @@ export function unvoted(name: string): Method {
 }
 
 /**
- * Votes without the process's own red flags: what its `check` would refuse is a vote like any other. What cannot be read is
- * none even so, and replies are never too long. Actions are one candidate where they are equal in all that they say, since a
- * key may rest on what the check has made sure of.
+ * Votes without the process's own red flags: an action that its `check` would refuse is a vote like any other. Unreadable
+ * replies are still no votes, and no reply is too long. Actions are one candidate only if they are fully equal, since a key
+ * may rely on what the check has ensured.
  */
 export function withoutChecks(name: string, rule: StopRule): Method {
   return {
