@@ -4,6 +4,8 @@
  * - never more in flight, a minute, or tokens a minute than given; all of it where it is asked for
  * - finds out by itself what a server allows, in calls at once or a minute, with few refusals, and uses most of it
  * - `retry-after` holds up everybody, and nobody longer
+ * - a rate limit has the patience of an outage: a minute in which nothing is served pauses nothing, five do
+ * - a limit that a reply tells is used up holds up everybody until its reset
  * - a key that is refused costs one call, however many wait and for which model
  * - an outage costs few calls, ends when the server is back, and pauses with its evidence when it lasts
  * - who is aborted while waiting is not sent and holds up nobody; a retry goes before whoever came later
@@ -312,6 +314,74 @@ describe('the queue', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('a rate limit without a time to wait', () => {
+  const inMinutes =
+    (perMinute: number) => (call: number, at: { readonly nowMs: number; readonly served: number[] }) => {
+      const minute = Math.floor(at.nowMs / MINUTE_MS);
+      at.served[minute] = (at.served[minute] ?? 0) + 1;
+      return call >= 0 && at.served[minute]! > perMinute ? limited(undefined) : undefined;
+    };
+
+  test('pauses nothing while each minute serves some calls, whatever the retries', async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const world = startWorld(seed);
+      const served: number[] = [];
+      const minute = inMinutes(30);
+      const server = world.serve({
+        latencyMs: 100,
+        fail: (call) => minute(call, { nowMs: world.clock.now(), served }),
+      });
+      const sampler = world.sampler(server.model(), { maxRetries: 0 });
+      await Promise.all(requests(60).map((asked) => sampler.sample(asked)));
+      assert.ok(world.clock.now() < 3 * MINUTE_MS, `seed ${seed}: ${world.clock.now()} ms`);
+    }
+  });
+
+  test('pauses after five minutes in which nothing was served, in few calls, and says since when', async () => {
+    const world = startWorld();
+    const server = world.serve({ latencyMs: 100, fail: () => limited(undefined) });
+    const sampler = world.sampler(server.model());
+    const failures = await Promise.all(requests(20).map((asked) => sampler.sample(asked).catch((thrown) => thrown)));
+    for (const failure of failures) {
+      assert.ok(failure instanceof ModelError);
+      assert.deepEqual([failure.code, failure.recovery], ['rate-limit', 'pause']);
+      assert.match(failure.message, /no call was served for 3\d\d s.*too many requests/);
+    }
+    assert.ok(world.clock.now() >= 5 * MINUTE_MS && world.clock.now() < 6 * MINUTE_MS, `${world.clock.now()}`);
+    assert.ok(server.sentMs.length < 30, `${server.sentMs.length} calls`);
+    // The next run has a patience of its own.
+    server.heal();
+    await sampler.sample(request());
+  });
+});
+
+describe('a limit that a reply tells is used up', () => {
+  test('holds up all calls until its reset, unless that is hours away', async () => {
+    for (const [limitResetMs, untilMs] of [
+      [20_000, 21_000],
+      [0, 1_000],
+      [7_200_000, 1_000],
+    ] as const) {
+      const world = startWorld();
+      const server = world.serve({ latencyMs: 1_000 });
+      const model = server.model();
+      let told = false;
+      const telling: Model = {
+        ...model,
+        generate: async (asked) => {
+          const sample = await model.generate(asked);
+          if (told) return sample;
+          told = true;
+          return { ...sample, limitResetMs };
+        },
+      };
+      const sampler = world.sampler(telling);
+      await Promise.all(requests(5).map((asked) => sampler.sample(asked)));
+      assert.deepEqual(server.sentMs, [0, untilMs, untilMs, untilMs, untilMs]);
+    }
   });
 });
 

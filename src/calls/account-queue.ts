@@ -26,9 +26,11 @@ const UNKNOWN_PER_MS = 1 / 1_000;
 /** Pause after a refusal without a `retry-after`; it doubles with each further refusal in a row. */
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
-/** How long an account may be down before its calls fail and their runs pause, if it has answered before, and if not. */
+/** How long an account may be down, or refuse all calls by its rate limit, before its calls fail and their runs pause, if it has answered before, and if not. */
 const MAX_OUTAGE_MS = 300_000;
 const MAX_FIRST_OUTAGE_MS = 15_000;
+/** A limit that is used up for longer than this is not waited for: the next call is refused, and says what to do. */
+const MAX_LIMIT_RESET_MS = 3_600_000;
 
 /** The accounts of a program, one for all runs that call a provider with the same key. */
 export class Accounts {
@@ -111,6 +113,8 @@ export class Account {
   #hasSeenRefusal = false;
   /** Refusals in a row; refusals of calls that were in flight together count once. */
   #refusals = 0;
+  /** When the first refusal came since a call was last served; undefined if none has. */
+  #refusedSinceMs: number | undefined;
   #asked = 0;
   #sends = 0;
   /** Refusals of calls sent before this one give no new information. */
@@ -186,10 +190,14 @@ export class Account {
   }
 
   landed(entry: Entry, sample: Sample): void {
-    const { inputTokens, outputTokens } = sample;
+    const { inputTokens, outputTokens, limitResetMs } = sample;
     if (inputTokens !== undefined && outputTokens !== undefined) {
       this.#tokens.spend(inputTokens + outputTokens - entry.tokens, this.#clock.monotonicMs());
     }
+    if (limitResetMs !== undefined && limitResetMs <= MAX_LIMIT_RESET_MS) {
+      this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monotonicMs() + limitResetMs);
+    }
+    this.#refusedSinceMs = undefined;
     this.#usage.learn(entry.request, sample);
     this.#breaker.answered();
     this.#proven.add(entry.modelId);
@@ -208,7 +216,10 @@ export class Account {
     if (error.recovery === 'retry') {
       this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + (error.retryAfterMs ?? 0));
     }
-    if (isRefusal) this.#slowDown(entry, nowMs);
+    if (isRefusal) {
+      this.#slowDown(entry, nowMs);
+      this.#refusedSinceMs ??= nowMs;
+    }
     // A call that was not served counts against no limit.
     this.#tokens.spend(-entry.tokens, nowMs);
     if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
@@ -222,12 +233,16 @@ export class Account {
         statusCode: error.statusCode,
       });
       this.#refuseWaiting(verdict);
+    } else if (isRefusal && error.recovery === 'retry' && nowMs - this.#refusedSinceMs! >= MAX_OUTAGE_MS) {
+      verdict = refusedFor(nowMs - this.#refusedSinceMs!, error);
+      this.#refusedSinceMs = undefined;
+      this.#refuseWaiting(verdict);
     } else if (isOfAccount(error)) {
       this.#proven.clear();
       this.#refuseWaiting(error);
     } else if (
       !this.#proven.has(entry.modelId) &&
-      (error.recovery !== 'retry' || !(options.hasTriesLeft || this.isDown))
+      (error.recovery !== 'retry' || !(options.hasTriesLeft || this.isDown || isRefusal))
     ) {
       this.#refuseWaiting(error, entry.modelId);
     }
@@ -358,9 +373,15 @@ export class Account {
   }
 }
 
+/** The end of the patience with a rate limit. */
+function refusedFor(ms: number, { message, code, statusCode }: ModelError): ModelError {
+  const refused = `rate limit: no call was served for ${Math.round(ms / 1_000)} s. The last said: ${message} Resume later.`;
+  return new ModelError(refused, { code, recovery: 'pause', statusCode });
+}
+
 /** Whether a failure concerns the key, not the call, so that the other calls need not repeat it. */
 function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
   if (recovery === 'retry') return false;
   // 403 may concern a single model or prompt.
-  return code === 'authentication' ? statusCode !== 403 : code === 'no-credit' || code === 'unavailable';
+  return code === 'authentication' ? statusCode !== 403 : !['refused', 'rejected', 'bad-response'].includes(code);
 }

@@ -101,8 +101,9 @@ export function createSampler(options: SamplerOptions): Sampler {
           }
           failure = account!.failed(entry, capRetryAfter(thrown), { hasTriesLeft: tries < maxRetries });
         }
-        // An outage is not this call's fault: it uses none of its retries, and the account says when to continue.
-        if (failure.recovery === 'retry' && account!.isDown) onFailure?.(failure, account!.waitMs);
+        // An outage or a rate limit is not this call's fault: it uses none of its retries, and the account says when to continue.
+        const isOfAccount = failure.code === 'rate-limit' || account!.isDown;
+        if (failure.recovery === 'retry' && isOfAccount) onFailure?.(failure, account!.waitMs);
         else await backOff(failure, tries++, request);
       }
     } finally {

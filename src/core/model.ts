@@ -47,6 +47,8 @@ export interface Sample extends Usage {
   readonly finishReason: FinishReason;
   /** Time from request to the full reply, in milliseconds. */
   readonly latencyMs: number;
+  /** How long the account has to wait, in milliseconds, because with this reply a limit of it is used up. @default undefined */
+  readonly limitResetMs?: number;
 }
 
 /** PORT: something that answers a prompt with one sample. */

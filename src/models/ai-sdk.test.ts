@@ -253,6 +253,28 @@ describe('a failed call', () => {
     }
   });
 
+  it('tells with a reply that a limit is used up, and until when', async (t) => {
+    const { baseUrl } = await serve(t, (response, _, index) => {
+      response.setHeader('x-ratelimit-remaining-requests', index === 0 ? '0' : '7');
+      response.setHeader('x-ratelimit-reset-requests', '6m0s');
+      sendReply(response, 'yes');
+    });
+    const model = connect(baseUrl);
+    assert.equal((await model.generate(request())).limitResetMs, 360_000);
+    assert.equal((await model.generate(request())).limitResetMs, undefined);
+  });
+
+  it('is where a redirect leads, which gets neither the prompt nor the key', async (t) => {
+    const other = await serve(t, (response) => sendReply(response, 'yes'));
+    const { baseUrl, calls } = await serve(t, (response) =>
+      response.writeHead(307, { location: `${other.baseUrl}/chat/completions?a=b` }).end(),
+    );
+    const failure = await failureOf(connect(baseUrl).generate(request()));
+    assert.deepEqual([failure.code, failure.recovery, failure.statusCode], ['rejected', 'pause', 307]);
+    assert.ok(failure.message.includes(`leads to "${other.baseUrl}/chat/completions", where`), failure.message);
+    assert.deepEqual([calls.length, other.calls.length], [1, 0]);
+  });
+
   it('is given up after the last retry', async (t) => {
     const { baseUrl, calls } = await serve(t, (response) => sendJson(response, { error: { message: 'boom' } }, 500));
     const clock = virtualClock();

@@ -11,6 +11,7 @@ import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { CallFailure } from './call-failures.ts';
 import { ModelCalls } from './model-calls.ts';
+import { withLimitReset } from './requested-wait.ts';
 import { countOf, countOfText } from './token-count.ts';
 
 export interface AiSdkModelOptions {
@@ -62,7 +63,9 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         const asked = { prompt: promptOf(prompt), temperature, maxOutputTokens, abortSignal: call.signal };
         return { reply: generateBy(model, asked), abort: (reason: unknown) => call.abort(reason) };
       };
-      return calls.make(signal, start, toSample);
+      return calls.make(signal, start, (reply, latencyMs) =>
+        withLimitReset(toSample(reply, latencyMs), reply.response?.headers ?? {}, clock),
+      );
     },
   };
 }

@@ -1,14 +1,10 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, interceptors, Pool } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { MAX_REPLY_BYTES } from './bounded-fetch.ts';
 import { CallFailure } from './call-failures.ts';
 import type { StartedCall } from './model-calls.ts';
 import { isLoopback, type ProxySettings } from './proxy-settings.ts';
 
-/** No reply that could become a vote is this large, and an endless body must not fill the memory. */
-const MAX_BODY_BYTES = 16 * 2 ** 20;
-/** The limit of `fetch`. */
-const MAX_REDIRECTIONS = 20;
-const REDIRECTS = [301, 302, 303, 307, 308];
 const CONNECT_TIMEOUT_MS = 30_000;
 const DECODERS: Readonly<Record<string, typeof gunzipSync>> = {
   gzip: gunzipSync,
@@ -35,7 +31,6 @@ type HttpCall = StartedCall<HttpReply>;
 
 /**
  * Sends a text and reads the whole reply, up to 16 MiB. The reply rejects with a `CallFailure` if none came, and with the
- *
  * reason of an abort.
  */
 export type HttpPost = (body: string) => HttpCall;
@@ -43,16 +38,12 @@ export type HttpPost = (body: string) => HttpCall;
 /**
  * Calls one URL by POST, over undici's dispatcher: its `request` makes a stream of each reply and takes half as much
  * processor time again, `fetch` three times as much (BENCHMARKS.md). Connections are kept open between calls, as many as there
- * are calls in flight. Redirects are followed. A reply may take any time: the caller aborts.
+ * are calls in flight. A redirect is an answer like others: no key and no prompt goes to an address that nobody gave. A reply may
+ * take any time: the caller aborts.
  */
 export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
-  const proxied = proxy && proxyFor(proxy);
   const route: Route = {
-    direct: proxied ?? new Pool(url.origin, OPTIONS),
-    // A redirect can lead to another origin.
-    following: (proxied ?? new Agent(OPTIONS)).compose(
-      interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS, throwOnMaxRedirect: true }),
-    ),
+    dispatcher: proxy === undefined ? new Pool(url.origin, OPTIONS) : proxyFor(proxy),
     url,
     request: {
       origin: url.origin,
@@ -64,7 +55,6 @@ export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
   return (body) => new Exchange(route, body);
 }
 
-/** Also behind a redirect, hence by origin and not once for the URL. */
 function proxyFor(proxy: ProxySettings): Dispatcher.ComposedDispatcher {
   const direct = new Agent(OPTIONS);
   return new EnvHttpProxyAgent({ ...OPTIONS, ...proxy }).compose(
@@ -74,8 +64,7 @@ function proxyFor(proxy: ProxySettings): Dispatcher.ComposedDispatcher {
 }
 
 interface Route {
-  readonly direct: Dispatcher;
-  readonly following: Dispatcher;
+  readonly dispatcher: Dispatcher;
   readonly url: URL;
   /** All of a call but its body. */
   readonly request: Dispatcher.DispatchOptions;
@@ -93,35 +82,28 @@ const OPTIONS = {
 class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   readonly reply: Promise<HttpReply>;
   readonly #route: Route;
-  readonly #body: string;
   #resolve!: (reply: HttpReply) => void;
   #reject!: (reason: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #abort: { readonly reason: unknown } | undefined;
-  #isFollowing = false;
   #status = 0;
   #headers: Readonly<Record<string, string>> = {};
-  #chunks: Buffer[] = [];
+  readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
   constructor(route: Route, body: string) {
     this.#route = route;
-    this.#body = body;
     this.reply = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#send(route.direct);
+    route.dispatcher.dispatch({ ...route.request, body }, this);
   }
 
   abort(reason: unknown): void {
     this.#abort = { reason };
     this.#reject(reason);
     this.#controller?.abort(reason as Error);
-  }
-
-  #send(dispatcher: Dispatcher): void {
-    dispatcher.dispatch({ ...this.#route.request, body: this.#body }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -142,19 +124,10 @@ class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > MAX_BODY_BYTES) controller.abort(new Error(`more than ${MAX_BODY_BYTES} bytes`));
+    if (this.#bytes > MAX_REPLY_BYTES) controller.abort(new Error(`more than ${MAX_REPLY_BYTES} bytes`));
   }
 
   onResponseEnd(): void {
-    if (REDIRECTS.includes(this.#status) && !this.#isFollowing) {
-      // The request is repeated from its start by the redirect handler; this is rare.
-      this.#isFollowing = true;
-      this.#status = 0;
-      this.#chunks = [];
-      this.#bytes = 0;
-      this.#send(this.#route.following);
-      return;
-    }
     this.#end(bodyOf(this.#chunks, this.#headers['content-encoding']));
   }
 
@@ -174,7 +147,7 @@ function bodyOf(chunks: readonly Buffer[], encoding: string | undefined): string
   const decode = DECODERS[encoding ?? ''];
   if (decode === undefined) return bytes.toString();
   try {
-    return decode(bytes, { maxOutputLength: MAX_BODY_BYTES }).toString();
+    return decode(bytes, { maxOutputLength: MAX_REPLY_BYTES }).toString();
   } catch (thrown) {
     return thrown as Error;
   }

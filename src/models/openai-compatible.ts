@@ -7,6 +7,7 @@ import { readCompletion, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
+import { withLimitReset } from './requested-wait.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
@@ -50,7 +51,8 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const url = new URL(`${baseUrl}/chat/completions`);
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: apiKey ? [apiKey] : [], environment });
   const proxy = proxySettings(environment);
-  const toSample = (reply: HttpReply, latencyMs: number) => sampleIn(reply, url, latencyMs);
+  const toSample = (reply: HttpReply, latencyMs: number) =>
+    withLimitReset(sampleIn(reply, url, latencyMs), reply.headers, clock);
   let post: HttpPost | undefined;
 
   // It is loaded with the first call: the command line starts twice as fast without it.

@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.ts';
+import type { Sample } from '../core/model.ts';
 import type { ErrorDocument } from './error-document.ts';
 
 type Headers = Readonly<Record<string, string | undefined>>;
@@ -51,6 +53,12 @@ export function limitResetMs(headers: Headers, nowMs: number): number | undefine
     if (ms !== undefined) waitMs = Math.max(waitMs ?? 0, ms);
   }
   return waitMs;
+}
+
+/** A sample with the wait that the headers of its answer ask of the account, if they do. */
+export function withLimitReset(sample: Sample, headers: Headers, clock: Clock): Sample {
+  const waitMs = limitResetMs(headers, clock.now());
+  return waitMs === undefined ? sample : { ...sample, limitResetMs: waitMs };
 }
 
 /** `x-ratelimit-remaining-tokens` (OpenAI) or `anthropic-ratelimit-tokens-remaining`. */

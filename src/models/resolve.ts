@@ -5,6 +5,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
 import { aiSdkModel } from './ai-sdk.ts';
 import { type BatchModelOptions, batchModel } from './batch.ts';
+import { boundedFetch } from './bounded-fetch.ts';
 import { type GivenModel, isAiSdkModel, nameOfModel, providerOf } from './given-model.ts';
 import { importPackage } from './import-package.ts';
 import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
@@ -197,10 +198,26 @@ function exportNameOf(provider: string): string {
   return provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+type Factory = (settings: { readonly fetch: typeof fetch }) => unknown;
+
+/**
+ * The function that makes a provider with settings, such as `createOpenAI`: replies of what it makes are bounded. Packages name it
+ * after themselves, in letters of their own choice, and Google's in full.
+ */
+function factoryIn(exports: Readonly<Record<string, unknown>>, provider: string): Factory | undefined {
+  const names = [`create${provider.replaceAll('-', '')}`, `create${provider.replaceAll('-', '')}generativeai`];
+  const name = Object.keys(exports).find((one) => names.includes(one.toLowerCase()));
+  const found = name === undefined ? undefined : exports[name];
+  return typeof found === 'function' ? (found as Factory) : undefined;
+}
+
 async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
   const { packageName, exports } = await providerPackage(provider, folder);
   const exportName = exportNameOf(provider);
-  const found = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
+  const ready = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
+  // A package without a provider that is ready needs settings that nobody gave.
+  const create = ready === undefined ? undefined : factoryIn(exports, provider);
+  const found = create === undefined ? ready : (create({ fetch: boundedFetch }) as typeof ready);
   if (typeof found?.languageModel !== 'function') {
     throw new UsageError(
       `expected ${packageName} to export the provider \`${exportName}\`, it does not: use another provider, or ` +

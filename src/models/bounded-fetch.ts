@@ -1,0 +1,23 @@
+/** No reply that could become a vote is this large, and an endless body must not fill the memory. */
+export const MAX_REPLY_BYTES = 16 * 2 ** 20;
+
+/**
+ * `fetch` for providers of the AI SDK: a redirect is an answer and not followed, since the prompt and a key in a header of the
+ * provider's own would go with it, and a body that is too large, also once it is decompressed, breaks off.
+ */
+export const boundedFetch: typeof fetch = async (input, init) => {
+  const response = await fetch(input, { ...init, redirect: 'manual' });
+  const { body, status, statusText, headers, url } = response;
+  if (body === null) return response;
+  let bytes = 0;
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      if (bytes > MAX_REPLY_BYTES) controller.error(new Error(`more than ${MAX_REPLY_BYTES} bytes`));
+      else controller.enqueue(chunk);
+    },
+  });
+  const bounded = new Response(body.pipeThrough(limit), { status, statusText, headers });
+  // Messages name the address that answered.
+  return Object.defineProperty(bounded, 'url', { value: url });
+};
