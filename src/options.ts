@@ -54,6 +54,7 @@ export function voteSettings(rule: StopRule, options: SamplingOptions): VoteSett
     firstTemperature: options.firstTemperature ?? SAMPLING.firstTemperature.default,
     temperature: options.temperature ?? SAMPLING.temperature.default,
     maxOutputTokens: options.maxOutputTokens ?? SAMPLING.maxOutputTokens.default,
+    dress: options.dress,
     maxConcurrency: options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
   };
 }

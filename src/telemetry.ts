@@ -126,7 +126,7 @@ class RunTelemetry {
         startTime: this.#now(-latencyMs),
         attributes: {
           ...model.attributes,
-          'gen_ai.request.temperature': temperature,
+          ...(temperature === undefined ? {} : { 'gen_ai.request.temperature': temperature }),
           'gen_ai.response.finish_reasons': [finishReason],
           ...(inputTokens === undefined ? {} : { 'gen_ai.usage.input_tokens': inputTokens }),
           ...(outputTokens === undefined ? {} : { 'gen_ai.usage.output_tokens': outputTokens }),

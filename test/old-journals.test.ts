@@ -8,6 +8,7 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { SCHEMA_VERSION } from '../src/journals/sqlite-rows.ts';
 import { mdap, tempFolder } from './fixtures/cli-child.ts';
 
 const FOLDER = join(import.meta.dirname, 'fixtures', 'journals-a3d49c8');
@@ -116,7 +117,7 @@ describe('a journal of an earlier version', { concurrency: 2 }, () => {
         const ended = await mdap([...args, ...journal], { cwd });
         assert.equal(ended.code, code, ended.stderr);
         assertSame(ended.stdout, file, omitted);
-        assert.equal(schemaOf(join(cwd, `${name}.db`)), args[0] === 'replay' ? 2 : 3);
+        assert.equal(schemaOf(join(cwd, `${name}.db`)), args[0] === 'replay' ? 2 : SCHEMA_VERSION);
       });
     }
   }

@@ -207,8 +207,9 @@ export function describeStep(
     const asked = [
       ...(differ('model') ? [printable(sample.model)] : []),
       ...(differ('variant') ? [`variant ${printable(sample.variant)}`] : []),
-      `temperature ${sample.temperature}`,
+      `temperature ${sample.temperature ?? 'none'}`,
       `${sample.outputTokens ?? '?'} tokens`,
+      ...(sample.details?.dress === undefined ? [] : [`dress ${sample.details.dress.join(', ')}`]),
     ];
     lines.push(`draw ${sample.draw} (${asked.join(', ')}): ${verdict}`);
     if (!options.texts) continue;

@@ -241,7 +241,7 @@ function sampleShown(sample: SampleView, winner: string | null, isOneModel: bool
   const after = race === null ? '' : ` – ${race.leaderVotes} : ${race.runnerUpVotes}`;
   const shown = text.length > MAX_TEXT_CHARS || isTextCut;
   return html`<div class="sample"><p>${verdict}<span class="quiet">${after}</span></p>
-<p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${variant}, temperature ${temperature}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
+<p class="quiet">draw ${draw}${isOneModel ? '' : `, ${model}`}, ${variant}, temperature ${temperature ?? 'none'}${sample.outputTokens === null ? '' : `, ${plural(sample.outputTokens, 'token')}`}, ${showDuration(sample.latencyMs)}</p>
 <pre>${shown ? text.slice(0, MAX_TEXT_CHARS).toWellFormed() : text}</pre>${shown ? html`<p class="quiet">cut: the whole text has ${showCount(textBytes)} bytes</p>` : ''}</div>`;
 }
 

@@ -72,9 +72,11 @@ export function describeVotes(
   perStep: string,
   leastCertain = leastCertainSteps(result.certificate),
 ): (readonly [string, string])[] {
-  const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd } = result;
+  const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd, dress } = result;
+  const dressed = Object.entries(dress).map(([name, count]) => `${showCount(count)} ${name}`);
   return [
     ['samples', describeSamples(result, perStep)],
+    ...(dressed.length === 0 ? [] : [['dress', `taken off: ${dressed.join(', ')}`] as const]),
     ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
     ['certainty', describeCertificate(certificate)],

@@ -313,7 +313,7 @@ function withDrawsOf(model: Model, salt: number, parts: Partial<Model>): Model {
 
 class OwnDraw implements ModelRequest {
   readonly prompt: ModelRequest['prompt'];
-  readonly temperature: number;
+  readonly temperature: number | undefined;
   readonly maxOutputTokens: number;
   readonly draw: number;
   readonly stepIndex: number | undefined;

@@ -13,8 +13,16 @@ export interface Price {
 /** One draw of one step. */
 export interface ModelRequest {
   readonly prompt: Prompt;
-  readonly temperature: number;
+  /** Undefined: none is sent, and the model uses its own. */
+  readonly temperature: number | undefined;
+  /** Maximum length of the answer, in tokens. Reasoning comes on top of it. */
   readonly maxOutputTokens: number;
+  /** How much a reasoning model may reason before it answers. @default as much as the model does by itself */
+  readonly reasoning?: Reasoning;
+  /** The JSON Schema that the answer must fit, for models that can be held to one. */
+  readonly schema?: JsonSchema;
+  /** Seed of this draw, for models that sample with one. The draws of a run differ in it. */
+  readonly seed?: number;
   /** Number of this draw within its step, from 0. A transport retry keeps the number. */
   readonly draw: number;
   /**
@@ -28,21 +36,53 @@ export interface ModelRequest {
   readonly subject?: StepSubject;
 }
 
+/** Efforts of reasoning, from none to most. */
+export const REASONING_EFFORTS = ['off', 'minimal', 'low', 'medium', 'high'] as const;
+/** An effort, or the maximum number of tokens to reason with. */
+export type Reasoning = (typeof REASONING_EFFORTS)[number] | number;
+
+/** A JSON Schema document. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 export type FinishReason = 'stop' | 'length' | 'refused' | 'other';
 
 /** Tokens as the provider counted them; undefined if it does not report them. */
 export interface Usage {
   /** Tokens of the whole prompt, cached or not. */
   readonly inputTokens: number | undefined;
+  /** Tokens of the answer and of the reasoning before it. */
   readonly outputTokens: number | undefined;
+  /** The part of the output tokens that is reasoning, and no part of the text. */
+  readonly reasoningTokens?: number;
   /** The part of the input tokens that was read from the provider's prompt cache. */
   readonly cachedInputTokens?: number;
   /** The part of the input tokens that was written to the cache. */
   readonly cacheWriteTokens?: number;
+  /** What the call cost, in US dollars, if the server says so. */
+  readonly chargedUsd?: number;
+}
+
+/** The settings of a request that a server may not take. */
+export type RequestSetting = 'temperature' | 'reasoning' | 'schema' | 'seed';
+
+/** What a server tells about a reply, beside its text and usage. */
+export interface ReplyFacts {
+  /** The server's own name for this reply: two replies with the same one are copies of each other. */
+  readonly responseId?: string;
+  /** The model that answered, as the server names it, if that is not the one that was asked. */
+  readonly answeredBy?: string;
+  /** The server's name for the state of model and machine that answered. */
+  readonly systemFingerprint?: string;
+  /** The server says that it took the reply from a cache of replies. */
+  readonly isCached?: boolean;
+  /** The settings of the request that were not sent, because the server does not take them. */
+  readonly omitted?: readonly RequestSetting[];
+  /** The reasoning before the answer, if the server gives it. */
+  readonly reasoning?: string;
 }
 
 /** One model response with its usage. */
-export interface Sample extends Usage {
+export interface Sample extends Usage, ReplyFacts {
   readonly text: string;
   readonly finishReason: FinishReason;
   /** Time from request to the full reply, in milliseconds. */
@@ -91,7 +131,8 @@ export function addUsd(a: number | null, b: number | null): number | null {
 
 /** What a sample cost, in US dollars; null where its price or its tokens are not known, which is not zero. */
 export function costOf(price: Price | undefined, usage: Usage): number | null {
-  const { inputTokens, outputTokens } = usage;
+  const { inputTokens, outputTokens, chargedUsd } = usage;
+  if (chargedUsd !== undefined) return chargedUsd;
   if (price === undefined || inputTokens === undefined || outputTokens === undefined) return null;
   const { inputUsdPerMTok, outputUsdPerMTok } = price;
   // Bounded by the input: some servers count cached tokens separately, and the rest must not become negative.

@@ -1,6 +1,7 @@
 import { addUsd } from './model.ts';
 import { addFlag, addFlags, type FlagCounts } from './red-flags.ts';
 import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
+import { addDetailSums, type DetailSums, detailSumsOf } from './sample-details.ts';
 import type { Json, SampleEntry, StepEntry } from './step-entries.ts';
 
 /** Sums over a run so far. */
@@ -27,6 +28,8 @@ export interface RunTotals {
   outputTokens: number;
   /** Null as soon as one sample's price is unknown. */
   costUsd: number | null;
+  /** Sums over the samples of what only some have; undefined if none had any. */
+  details?: DetailSums;
   /** Decisions that differ from the reference; null without a reference. */
   wrongSteps: number | null;
   /** First step whose decision differs from the reference. */
@@ -130,6 +133,7 @@ export function addDecision(totals: RunTotals, decision: StepEntry): void {
   totals.inputTokens += decision.inputTokens;
   totals.outputTokens += decision.outputTokens;
   totals.costUsd = addUsd(totals.costUsd, decision.costUsd);
+  if (decision.details !== undefined) totals.details = addDetailSums(totals.details, decision.details);
   if (decision.wrong && totals.wrongSteps !== null) {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
@@ -170,6 +174,8 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.inputTokens += sample.inputTokens ?? 0;
   totals.outputTokens += sample.outputTokens ?? 0;
   totals.costUsd = addUsd(totals.costUsd, sample.costUsd);
+  const details = detailSumsOf(sample);
+  if (details !== undefined) totals.details = addDetailSums(totals.details, details);
 }
 
 /**

@@ -7,11 +7,13 @@ import { RedFlag, TYPICAL_CHARS_PER_TOKEN } from './red-flags.ts';
  */
 const MAX_CHARS_PER_TOKEN = 64;
 
-/** Flags that need no parser. */
-export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | undefined {
+/**
+ * Flags that need no parser. The limit is that of the answer: reasoning before it does not count.
+ * @param text of the answer, without what is taken off before it is parsed
+ */
+export function flagSample(sample: Sample, maxOutputTokens: number, text = sample.text): RedFlag | undefined {
   if (sample.finishReason === 'refused') return new RedFlag('refused', 'the provider declined to answer');
-  const { text } = sample;
-  const tokens = sample.outputTokens ?? Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+  const tokens = answerTokens(sample, text);
   if (tokens > maxOutputTokens) {
     const estimated = sample.outputTokens === undefined ? ' (estimated)' : '';
     return new RedFlag('too-long', `${tokens} output tokens${estimated}, ${maxOutputTokens} allowed`);
@@ -21,8 +23,18 @@ export function flagSample(sample: Sample, maxOutputTokens: number): RedFlag | u
   }
   if (sample.finishReason !== 'stop')
     return new RedFlag('truncated', `the model did not finish: ${sample.finishReason}`);
-  if (text.length === 0 || text.trim() === '') return new RedFlag('empty', 'the reply has no text');
+  if (text.length === 0 || text.trim() === '') {
+    const isBare = sample.text.trim() === '' && !sample.reasoningTokens;
+    return new RedFlag('empty', isBare ? 'the reply has no text' : 'the reply has no text but reasoning');
+  }
   // The journal stores UTF-8, so it would give back a different text.
-  if (!text.isWellFormed()) return new RedFlag('malformed', 'the reply has half a surrogate pair');
+  if (!sample.text.isWellFormed()) return new RedFlag('malformed', 'the reply has half a surrogate pair');
   return undefined;
+}
+
+/** Reasoning that stands in the text is not counted apart by the server: its share of the tokens is that of its characters. */
+function answerTokens({ text: reply, outputTokens, reasoningTokens = 0 }: Sample, text: string): number {
+  if (outputTokens === undefined) return Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+  const written = Math.max(0, outputTokens - reasoningTokens);
+  return text.length === reply.length ? written : Math.ceil((written * text.length) / reply.length);
 }

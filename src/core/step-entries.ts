@@ -1,4 +1,5 @@
 import type { FlagCounts } from './red-flags.ts';
+import type { DetailSums, SampleDetails } from './sample-details.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as it comes back from the journal
 export type Json = any;
@@ -20,6 +21,8 @@ interface StepFigures {
   readonly latencyMs: number;
   /** Whether the journal keeps the step's sampled texts now that it is decided. */
   readonly keepSamples: boolean;
+  /** Sums over its samples of what only some have; undefined if none has any. */
+  readonly details?: DetailSums;
 }
 
 /** A decision. */
@@ -59,7 +62,8 @@ export interface SampleEntry {
   readonly model: string;
   /** Name of the variant it was asked in; `verifier` for a judgement, which has a prompt of its own. */
   readonly variant: string;
-  readonly temperature: number;
+  /** Undefined: none was sent. */
+  readonly temperature: number | undefined;
   readonly text: string;
   readonly finishReason: string;
   /** Key of the candidate it votes for, or `yes` or `no` if it is a judgement; undefined if it was flagged. */
@@ -69,6 +73,8 @@ export interface SampleEntry {
   readonly outputTokens: number | undefined;
   readonly costUsd: number | null;
   readonly latencyMs: number;
+  /** Undefined if nothing else is known of it. */
+  readonly details?: SampleDetails;
 }
 
 /**

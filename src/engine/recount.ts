@@ -1,9 +1,11 @@
 import { addSample, emptyTotals, type Json, type SampleEntry } from '../core/journal.ts';
 import type { FinishReason } from '../core/model.ts';
-import { isOwnCode, RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
+import { isOwnCode, RedFlag, type RedFlagCode, type Valid } from '../core/red-flags.ts';
+import { type Undressed, undress } from '../core/reply-dress.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import type { Race, StopRule } from '../statistics/stop-rules.ts';
 import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
+import { readUndressed } from '../voting/form-reader.ts';
 import type { Question, VoteContext, VoteRecord } from '../voting/question.ts';
 import { vote } from '../voting/vote.ts';
 
@@ -92,7 +94,7 @@ export class Recounter {
     const reason = sample.finishReason as FinishReason;
     const finishReason = counts(reason === 'refused' ? 'refused' : 'truncated') ? reason : 'stop';
     const most = counts('too-long') ? this.#context.settings.maxOutputTokens : Number.POSITIVE_INFINITY;
-    const flag = flagSample({ ...sample, finishReason }, most);
+    const flag = flagSample({ ...sample, ...sample.details, finishReason }, most, this.#undress(sample.text).text);
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;
     // The journal does not have the original of such a text, so it cannot be parsed again.
@@ -106,10 +108,16 @@ export class Recounter {
       return new RedFlag('malformed', `the process has no variant ${JSON.stringify(variant)} any more`);
     }
     const { parse } = ask(form);
-    const verdict = readReply(text, { parse, check, key });
+    const read = (checked: typeof check) =>
+      readUndressed(this.#undress(text), text, { parse, check: checked, key }).verdict;
+    const verdict = read(check);
     const isOff = verdict instanceof RedFlag && !this.#redFlags.has(kindOf(verdict.code));
     // If the parser raised it, it will raise it again.
-    return isOff ? readReply(text, { parse, key }) : verdict;
+    return isOff ? read(undefined) : verdict;
+  }
+
+  #undress(text: string): Undressed {
+    return this.#context.settings.dress === 'none' ? { text, dress: [] } : undress(text);
   }
 }
 

@@ -40,6 +40,8 @@ export interface RunResult<State = unknown> {
   /** Steps that the rule could not decide: the step at which the run is paused, if it paused for that reason. */
   readonly undecided: number;
   readonly tokens: { readonly input: number; readonly output: number };
+  /** Samples by what was taken off their replies before they were parsed: `fence`, `reasoning` ... */
+  readonly dress: Readonly<Record<string, number>>;
   /** The cost of everything, waste included; null if the price of the model is not known. */
   readonly costUsd: number | null;
   /**
@@ -91,6 +93,7 @@ export function resultOf<State, Action>(
     items: at.options.items?.counts ?? null,
     undecided: last.isUndecided ? 1 : 0,
     tokens: { input: totals.inputTokens, output: totals.outputTokens },
+    dress: totals.details?.dress ?? {},
     costUsd: billOf(totals),
     wasted: totals.wasted ?? null,
     wallMs: Math.round(totals.activeMs),

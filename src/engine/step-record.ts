@@ -37,6 +37,7 @@ function figuresOf<State, Action>({ stepIndex, options }: RunPosition<State, Act
     outputTokens: outcome.outputTokens,
     costUsd: outcome.costUsd,
     latencyMs: outcome.latencyMs,
+    ...(outcome.details !== undefined && { details: outcome.details }),
     keepSamples: record === 'all' || (record === 'contested' && (isContested || outcome.flags !== undefined)),
   };
 }

@@ -227,7 +227,7 @@ export function sampleView(sample: ReadSample): SampleView {
     draw,
     model,
     variant,
-    temperature,
+    temperature: temperature ?? null,
     text,
     textBytes: sample.textBytes,
     isTextCut: sample.isTextCut,

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError, messageOf } from '../core/errors.ts';
 import { describeWriter, isHeld } from './sqlite-lock.ts';
-import { AHEAD_TABLE, COLUMNS_SINCE_3, type RunRow, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts';
+import { AHEAD_TABLE, COLUMNS_SINCE_3, COLUMNS_SINCE_4, type RunRow, SCHEMA, SCHEMA_VERSION } from './sqlite-rows.ts';
 
 export interface SqliteJournalOptions {
   /** Path of the database file; it is created with its folder, and readable by its owner only. */
@@ -83,7 +83,8 @@ export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): 
     if (version < 2) db.exec(AHEAD_TABLE);
     // No writer is alive: one that was taken for dead, and is not, finds that it lost its run.
     db.exec('UPDATE runs SET writer_token = NULL, writer = NULL WHERE writer IS NOT NULL');
-    db.exec(`${COLUMNS_SINCE_3} ${NO_EARLIER_WRITER} PRAGMA user_version = ${SCHEMA_VERSION};`);
+    if (version < 3) db.exec(COLUMNS_SINCE_3);
+    db.exec(`${COLUMNS_SINCE_4} ${NO_EARLIER_WRITER} PRAGMA user_version = ${SCHEMA_VERSION};`);
   });
   return true;
 }
@@ -93,8 +94,9 @@ export function upgrade(db: DatabaseSync, { file, now }: SqliteJournalOptions): 
  * write; how a run ended it would write without the columns that it does not know. So it may hold no run any more.
  */
 const NO_EARLIER_WRITER = `
+  DROP TRIGGER IF EXISTS no_earlier_writer;
   CREATE TRIGGER no_earlier_writer BEFORE UPDATE OF writer ON runs
-  WHEN NEW.writer IS NOT NULL AND coalesce(json_extract(NEW.writer, '$.schema'), 0) < 3
+  WHEN NEW.writer IS NOT NULL AND coalesce(json_extract(NEW.writer, '$.schema'), 0) < ${SCHEMA_VERSION}
   BEGIN SELECT RAISE(ABORT, 'a newer mdap has upgraded it: end this program, and start it again with that version'); END;
 `;
 

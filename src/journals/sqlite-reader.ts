@@ -84,7 +84,7 @@ class SqliteReader implements JournalReader {
     return this.#readRun(runId, (open, run) => {
       const select = open.sql(
         `SELECT step, substr(action, 1, ?) AS action, samples, votes, tally, class_votes, settled_by, flags, input_tokens,
-           output_tokens, cost_usd, latency_ms, wrong, kept_samples
+           output_tokens, cost_usd, latency_ms, wrong, kept_samples${open.version < 4 ? '' : ', details'}
          FROM decisions WHERE run = ? AND step >= ? AND step < ? ${condition} ORDER BY step LIMIT ?`,
       );
       const rows = select.all(maxChars + 1, run, fromStep, toStep, ...values, limit) as unknown as DecisionRow[];
@@ -218,7 +218,7 @@ const selectSamples = ({
   version,
 }: OpenFile) => `SELECT step, draw, model, variant, temperature, substr(CAST(text AS BLOB), 1, ?) AS text,
   octet_length(text) AS text_bytes, finish_reason, candidate, flag_code, flag_detail, input_tokens, output_tokens, cost_usd,
-  latency_ms${version < 3 ? '' : ', kind, judged'} FROM samples`;
+  latency_ms${version < 3 ? '' : ', kind, judged'}${version < 4 ? '' : ', details'} FROM samples`;
 
 function toReadSample({ text, text_bytes: textBytes, ...row }: BytesRow): ReadSample {
   const bytes = text ?? new Uint8Array();

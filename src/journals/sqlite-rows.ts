@@ -12,7 +12,7 @@ import { noteOf } from '../core/notes.ts';
 import type { RecordedEnd, RunStatus } from '../core/run-end.ts';
 import { askedOfOldRow, endOfOldRow } from './old-rows.ts';
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Samples drawn ahead, as JSON: there are few, and they are read only to resume. The table exists since version 2. */
 export const AHEAD_TABLE = `
@@ -60,6 +60,7 @@ export const SCHEMA = `
     latency_ms REAL NOT NULL,
     wrong INTEGER,
     kept_samples INTEGER NOT NULL,
+    details TEXT,
     PRIMARY KEY (run, step)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX contested_decisions ON decisions (run, step) WHERE tally IS NOT NULL;
@@ -81,6 +82,7 @@ export const SCHEMA = `
     latency_ms REAL NOT NULL,
     kind TEXT,
     judged TEXT,
+    details TEXT,
     PRIMARY KEY (run, step, draw)
   ) STRICT, WITHOUT ROWID;
 ${AHEAD_TABLE}
@@ -105,10 +107,15 @@ export const COLUMNS_SINCE_3 = `
   ALTER TABLE samples ADD COLUMN kind TEXT;
   ALTER TABLE samples ADD COLUMN judged TEXT;
 `;
+/** Columns to add to version 3: what only some samples have, as JSON. They are null in existing rows. */
+export const COLUMNS_SINCE_4 = `
+  ALTER TABLE samples ADD COLUMN details TEXT;
+  ALTER TABLE decisions ADD COLUMN details TEXT;
+`;
 /** The statements of writers. */
 export const WRITES = {
-  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  decision: 'INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  sample: 'INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   ahead: 'INSERT INTO ahead VALUES (?, ?, ?)',
   'drop-ahead': 'DELETE FROM ahead WHERE run = ? AND step <= ?',
   'drop-samples': 'DELETE FROM samples WHERE run = ? AND step = ?',
@@ -141,6 +148,7 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.latencyMs,
         entry.wrong === undefined ? null : Number(entry.wrong),
         Number(entry.keepSamples),
+        entry.details === undefined ? null : JSON.stringify(entry.details),
       ];
     case 'sample':
       return [
@@ -150,7 +158,7 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.draw,
         entry.model,
         entry.variant,
-        entry.temperature,
+        entry.temperature ?? NO_TEMPERATURE,
         entry.text,
         entry.finishReason,
         entry.candidate ?? null,
@@ -162,6 +170,7 @@ export function toRow(run: number, entry: JournalEntry): Row {
         entry.latencyMs,
         entry.kind,
         entry.judged ?? null,
+        entry.details === undefined ? null : JSON.stringify(entry.details),
       ];
     case 'ahead':
       return [type, run, entry.sample.stepIndex, JSON.stringify({ ...entry.sample, basis: entry.basis })];
@@ -237,6 +246,8 @@ export interface DecisionRow {
   latency_ms: number;
   wrong: number | null;
   kept_samples: number;
+  /** Missing or null if the row was written before version 4. */
+  details?: string | null;
 }
 
 /** The value of a step that nothing settled: it was given up. */
@@ -256,6 +267,7 @@ export function toDecision(row: DecisionRow): StepEntry {
     costUsd: row.cost_usd,
     latencyMs: row.latency_ms,
     keepSamples: row.kept_samples === 1,
+    ...(row.details != null && { details: JSON.parse(row.details) }),
   };
   if (row.settled_by === GIVEN_UP) return { type: 'given-up', ...figures };
   const wrong = row.wrong === null ? undefined : row.wrong === 1;
@@ -280,7 +292,12 @@ export interface SampleRow {
   /** Missing or null if the row was written before version 3. */
   kind?: SampleEntry['kind'] | null;
   judged?: string | null;
+  /** Missing or null if the row was written before version 4. */
+  details?: string | null;
 }
+
+/** The column may not be null: it is older than requests without a temperature. */
+const NO_TEMPERATURE = -1;
 
 export function toSample(row: SampleRow): SampleEntry {
   return {
@@ -289,7 +306,7 @@ export function toSample(row: SampleRow): SampleEntry {
     stepIndex: row.step,
     draw: row.draw,
     model: row.model,
-    temperature: row.temperature,
+    temperature: row.temperature === NO_TEMPERATURE ? undefined : row.temperature,
     text: row.text,
     finishReason: row.finish_reason,
     candidate: row.candidate ?? undefined,
@@ -298,6 +315,7 @@ export function toSample(row: SampleRow): SampleEntry {
     outputTokens: row.output_tokens ?? undefined,
     costUsd: row.cost_usd,
     latencyMs: row.latency_ms,
+    ...(row.details != null && { details: JSON.parse(row.details) }),
   };
 }
 
@@ -311,11 +329,11 @@ export function toNote(atMs: number, code: string, detail: string): NoteEntry {
 
 export function toAhead(text: string): AheadEntry {
   const { basis, ...sample } = JSON.parse(text);
-  const { candidate, flag, inputTokens, outputTokens } = sample;
+  const { candidate, flag, inputTokens, outputTokens, temperature } = sample;
   // JSON omits this value.
   return {
     type: 'ahead',
     basis,
-    sample: { ...sample, ...askedOf(sample), candidate, flag, inputTokens, outputTokens },
+    sample: { ...sample, ...askedOf(sample), candidate, flag, inputTokens, outputTokens, temperature },
   };
 }

@@ -13,6 +13,7 @@ import { describe, type TestContext, test } from 'node:test';
 import type { Journal } from '../core/journal.ts';
 import { journalError, sampleHeader, startCheckpoint } from '../testing/journal-entries.ts';
 import { sqliteJournal } from './sqlite.ts';
+import { SCHEMA_VERSION } from './sqlite-rows.ts';
 
 const FIXTURE = join(import.meta.dirname, '../../test/fixtures/journals-a3d49c8/paused-undecided.db');
 const RUN = 'paused-undecided';
@@ -148,7 +149,7 @@ describe('a file of schema 2 that an earlier mdap has open', () => {
     assert.equal((await journal.samples(RUN, STEP)).length, SAMPLES + 1);
     earlier.end();
     await assertResumable(journal, SAMPLES + 1);
-    assert.equal(earlier.version(), 3);
+    assert.equal(earlier.version(), SCHEMA_VERSION);
   });
 
   test('is upgraded where it holds no run, and lets it read but write nothing (2)', async (t) => {

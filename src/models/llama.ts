@@ -20,6 +20,8 @@ export interface LlamaModelOptions {
 }
 
 /** Number of tokens that a draw chooses from: llama.cpp's own default. */
+/** The temperature at which a model was trained to predict, for requests without one. */
+const OWN_TEMPERATURE = 1;
 const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
@@ -88,7 +90,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
     for (let node = tree.root; path.length < Math.min(room, maxOutputTokens); ) {
       requireOpen();
       node.next ??= await evaluator.next(tree.prompt, path, requireOpen);
-      const token = pickToken(node.next, temperature, random);
+      const token = pickToken(node.next, temperature ?? OWN_TEMPERATURE, random);
       path.push(token);
       if (model.isEogToken(token)) {
         const text = model.detokenize(path.slice(0, -1), false, tree.prompt);

@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
+import { DRESS_POLICIES } from '../core/reply-dress.ts';
 import { type GivenModel, isAiSdkModel, nameOfModel } from '../models/given-model.ts';
 import {
   aboveZero,
@@ -7,6 +8,7 @@ import {
   atLeastZero,
   type Kind,
   listOf,
+  oneOf,
   parseNumber,
   record,
   showGot,
@@ -149,6 +151,19 @@ export const SAMPLING = {
     about: 'Temperature of all later samples.',
     default: 0.1,
     hint: 't',
+    isJournaled: true,
+  }),
+  /**
+   * What becomes of a code fence, bold, backticks or reasoning around an answer: strip takes it off before the reply is
+   * parsed, none leaves it, as in the paper.
+   * @default `strip`
+   */
+  dress: option(oneOf(DRESS_POLICIES), {
+    group: 'Advanced',
+    about:
+      'What becomes of a code fence, bold, backticks or reasoning around an answer: strip takes it off before the reply is ' +
+      'parsed, none leaves it, as in the paper.',
+    default: 'strip',
     isJournaled: true,
   }),
   /**

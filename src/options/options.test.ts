@@ -205,6 +205,7 @@ describe('the journal', () => {
     timeoutMs: 1_000,
     seed: 5,
     maxOutputTokens: 500,
+    dress: 'none',
     firstTemperature: 0.2,
     temperature: 0.3,
     maxConcurrency: 3,

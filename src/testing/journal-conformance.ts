@@ -101,6 +101,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         sampleDecision(3, { action: 'text with \u0000 and 😀', latencyMs: 0, costUsd: 0 }),
         sampleDecision(4, { action: [1, [2, { 'ä "': -0.1 }]] }),
         sampleGivenUp(5),
+        sampleDecision(6, { details: { reasoningTokens: 40, dress: { fence: 2 }, withoutUsage: 1 } }),
       ];
       await writeAll(writer, decisions);
       assert.deepEqual(await journal.decisions(sampleHeader.runId), decisions);
@@ -134,10 +135,15 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         outputTokens: undefined,
         costUsd: null,
       } as const;
+      const detailed = {
+        temperature: undefined,
+        details: { responseId: 'r-1', reasoningTokens: 7, omitted: ['temperature'], dress: ['reasoning', 'fence'] },
+      } as const;
       // They land in any order.
       const judgement = { kind: 'judgement', judged: '{"next":5}', variant: 'verifier', candidate: 'yes' } as const;
       await writeAll(writer, [
         sampleSample(4, 3, judgement),
+        sampleSample(4, 4, detailed),
         sampleSample(4, 2, flagged),
         sampleSample(4, 0),
         sampleSample(5, 0),
@@ -148,6 +154,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         sampleSample(4, 1),
         sampleSample(4, 2, flagged),
         sampleSample(4, 3, judgement),
+        sampleSample(4, 4, detailed),
       ]);
       assert.deepEqual(await journal.samples(sampleHeader.runId, 5), [sampleSample(5, 0)]);
       assert.deepEqual(await journal.samples(sampleHeader.runId, 6), []);

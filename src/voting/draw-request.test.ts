@@ -5,13 +5,16 @@ import { test } from 'node:test';
 import { DrawRequest } from './draw-request.ts';
 import { InFlight } from './in-flight.ts';
 
+const SETTINGS = { maxOutputTokens: 750, reasoning: 'low' } as const;
+
 function request(inFlight = new InFlight()) {
-  return new DrawRequest({ prompt: { user: 'What?' }, subject: undefined }, false, 3, 0.1, 750, inFlight);
+  return new DrawRequest({ prompt: { user: 'What?' }, subject: undefined }, false, 3, 0.1, SETTINGS, inFlight);
 }
 
 test('it says what is asked', () => {
-  const { prompt, subject, draw, temperature, maxOutputTokens } = request();
-  assert.deepEqual([prompt, subject, draw, temperature, maxOutputTokens], [{ user: 'What?' }, undefined, 3, 0.1, 750]);
+  const { prompt, subject, draw, temperature, maxOutputTokens, reasoning } = request();
+  assert.deepEqual([prompt, subject, draw, temperature], [{ user: 'What?' }, undefined, 3, 0.1]);
+  assert.deepEqual({ maxOutputTokens, reasoning }, SETTINGS);
 });
 
 test('an abort reaches its signal, whichever comes first', () => {

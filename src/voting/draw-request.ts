@@ -1,7 +1,7 @@
-import type { ModelRequest } from '../core/model.ts';
+import type { ModelRequest, Reasoning } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import type { InFlight } from './in-flight.ts';
-import type { AskedForm } from './question.ts';
+import type { AskedForm, VoteSettings } from './question.ts';
 
 /** The request of one draw. Its abort signal is made when it is first read, because few models read it. */
 export class DrawRequest implements ModelRequest {
@@ -9,8 +9,9 @@ export class DrawRequest implements ModelRequest {
   readonly stepIndex: number | undefined;
   readonly subject: StepSubject | undefined;
   readonly draw: number;
-  readonly temperature: number;
+  readonly temperature: number | undefined;
   readonly maxOutputTokens: number;
+  readonly reasoning: Reasoning | undefined;
   readonly #inFlight: InFlight;
   #controller: AbortController | undefined;
   #abortReason: unknown;
@@ -20,8 +21,8 @@ export class DrawRequest implements ModelRequest {
     asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
     isSubjectRead: boolean,
     number: number,
-    temperature: number,
-    maxOutputTokens: number,
+    temperature: number | undefined,
+    { maxOutputTokens, reasoning }: Pick<VoteSettings, 'maxOutputTokens' | 'reasoning'>,
     inFlight: InFlight,
   ) {
     this.prompt = asked.prompt;
@@ -30,6 +31,7 @@ export class DrawRequest implements ModelRequest {
     this.draw = number;
     this.temperature = temperature;
     this.maxOutputTokens = maxOutputTokens;
+    this.reasoning = reasoning;
     this.#inFlight = inFlight;
   }
 

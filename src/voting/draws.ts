@@ -1,7 +1,7 @@
-import type { SampleEntry } from '../core/journal.ts';
 import { costOf, type Sample } from '../core/model.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
-import { flagSample } from '../core/sample-flags.ts';
+import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
+import type { SampleEntry } from '../core/step-entries.ts';
 import { DrawRequest } from './draw-request.ts';
 import { FormReader } from './form-reader.ts';
 import type { Question, VoteContext, VoterClass } from './question.ts';
@@ -51,8 +51,8 @@ export class Draws<Action> {
       const asked = voters[voter]!;
       const { sampler, form } = asked;
       const reader = this.#reader(form);
-      const { firstTemperature, temperature: laterTemperature, maxOutputTokens } = this.#context.settings;
-      const own = this.#asked.has(voter) ? laterTemperature : firstTemperature;
+      const { settings } = this.#context;
+      const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
       const temperature = sampler.model.temperature ?? own;
       this.#asked.add(voter);
       const draw = new DrawRequest(
@@ -60,7 +60,7 @@ export class Draws<Action> {
         sampler.model.readsSubject === true,
         number,
         temperature,
-        maxOutputTokens,
+        settings,
         inFlight,
       );
       this.#open.push(draw);
@@ -79,8 +79,8 @@ export class Draws<Action> {
         draw.settle();
         if (isTaken) slots!.giveBack();
       }
-      const verdict = flagSample(reply, maxOutputTokens) ?? reader.read(reply.text);
-      const sample = this.#entry(draw, reply, verdict, asked);
+      const verdict = reader.read(reply);
+      const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress));
       onSample(sample, false);
       return { sample, verdict, voter };
     } catch (failure) {
@@ -97,6 +97,7 @@ export class Draws<Action> {
     reply: Sample,
     verdict: Valid<Action> | RedFlag,
     { sampler: { model }, variant }: VoterClass,
+    details: SampleDetails | undefined,
   ): SampleEntry {
     const isFlagged = verdict instanceof RedFlag;
     return {
@@ -116,6 +117,7 @@ export class Draws<Action> {
       outputTokens: reply.outputTokens,
       costUsd: costOf(model.price, reply),
       latencyMs: reply.latencyMs,
+      ...(details !== undefined && { details }),
     };
   }
 
@@ -132,12 +134,12 @@ export class Draws<Action> {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
     if (paid.judged !== this.#question.judged) return new RedFlag('malformed', 'it answers another question');
     const form = this.#question.formNamed(paid.variant);
-    if (form !== undefined) return this.#reader(form).read(paid.text);
+    if (form !== undefined) return this.#reader(form).readAgain(paid.text);
     return new RedFlag('malformed', `the process has no variant ${JSON.stringify(paid.variant)} any more`);
   }
 
   #reader(form: number): FormReader<Action> {
-    this.#forms[form] ??= new FormReader(this.#question, form);
+    this.#forms[form] ??= new FormReader(this.#question, form, this.#context.settings);
     return this.#forms[form];
   }
 }

@@ -1,7 +1,10 @@
 import type { Escalation } from '../core/events.ts';
 import type { SampleEntry } from '../core/journal.ts';
+import type { Reasoning } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import type { FlagCounts, Reader } from '../core/red-flags.ts';
+import type { DressPolicy } from '../core/reply-dress.ts';
+import type { DetailSums } from '../core/sample-details.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
 import type { Tally } from '../statistics/tally.ts';
@@ -54,10 +57,15 @@ export interface VoterClass {
 export interface VoteSettings {
   readonly rule: StopRule;
   /** Temperature of the first draw of each voter class. */
-  readonly firstTemperature: number;
+  readonly firstTemperature: number | undefined;
   /** Temperature of all its later draws. */
-  readonly temperature: number;
+  readonly temperature: number | undefined;
+  /** Maximum length of an answer, in tokens. A longer one is a red flag. */
   readonly maxOutputTokens: number;
+  /** Whether what is around an answer and no part of it (a code fence, reasoning) is taken off. @default `strip` */
+  readonly dress?: DressPolicy;
+  /** @default as much as the model reasons by itself */
+  readonly reasoning?: Reasoning;
   /** Whether votes contradict each other more than expected. @default at the first dissent */
   readonly isSuspicious?: (tally: Tally) => boolean;
   /** Most draws in flight at once. */
@@ -110,6 +118,8 @@ export interface VoteRecord {
   readonly outputTokens: number;
   readonly costUsd: number | null;
   readonly latencyMs: number;
+  /** Sums of what only some samples have; undefined if none has any. */
+  readonly details?: DetailSums;
 }
 
 export interface Decision<Action> extends VoteRecord {

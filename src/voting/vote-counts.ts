@@ -1,6 +1,7 @@
 import type { SampleEntry } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import { addFlag, addFlags, type FlagCounts } from '../core/red-flags.ts';
+import { addDetailSums, type DetailSums, detailSumsOf } from '../core/sample-details.ts';
 import type { Race } from '../statistics/stop-rules.ts';
 import type { VoteRecord } from './question.ts';
 
@@ -19,6 +20,7 @@ export class VoteCounts {
   #inputTokens = 0;
   #outputTokens = 0;
   #costUsd: number | null = 0;
+  #details: DetailSums | undefined;
 
   /** @param voterCount number of voter classes */
   constructor(race: Race, voterCount: number) {
@@ -26,9 +28,10 @@ export class VoteCounts {
     this.#voterCount = voterCount;
   }
 
-  addSample({ inputTokens, outputTokens, costUsd }: SampleEntry): void {
+  addSample(sample: SampleEntry): void {
+    const { inputTokens, outputTokens, costUsd } = sample;
     this.samples++;
-    this.#addUsage(inputTokens ?? 0, outputTokens ?? 0, costUsd);
+    this.#addUsage(inputTokens ?? 0, outputTokens ?? 0, costUsd, detailSumsOf(sample));
   }
 
   addFlag(code: string): void {
@@ -46,9 +49,9 @@ export class VoteCounts {
   }
 
   /** Counts a verifier's vote on one candidate: its cost and flags are counted, but it adds no vote. */
-  addJudgement({ samples, flags, inputTokens, outputTokens, costUsd }: VoteRecord): void {
+  addJudgement({ samples, flags, inputTokens, outputTokens, costUsd, details }: VoteRecord): void {
     this.samples += samples;
-    this.#addUsage(inputTokens, outputTokens, costUsd);
+    this.#addUsage(inputTokens, outputTokens, costUsd, details);
     if (flags === undefined) return;
     this.#flags ??= {};
     addFlags(this.#flags, flags);
@@ -76,10 +79,12 @@ export class VoteCounts {
       outputTokens: this.#outputTokens,
       costUsd: this.#costUsd,
       latencyMs,
+      ...(this.#details !== undefined && { details: this.#details }),
     };
   }
 
-  #addUsage(inputTokens: number, outputTokens: number, costUsd: number | null): void {
+  #addUsage(inputTokens: number, outputTokens: number, costUsd: number | null, details: DetailSums | undefined): void {
+    if (details !== undefined) this.#details = addDetailSums(this.#details, details);
     this.#inputTokens += inputTokens;
     this.#outputTokens += outputTokens;
     this.#costUsd = addUsd(this.#costUsd, costUsd);

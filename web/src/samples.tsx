@@ -78,7 +78,7 @@ function Sample({ sample, winner, detail, isOneModel }: SampleProps) {
         <span class="kind">{kind === 'winner' && detail.decision === null ? 'for the leader' : KINDS[kind]}</span>
         <small>
           {!isOneModel && `${sample.model}, `}
-          {sample.variant}, temperature {sample.temperature}
+          {sample.variant}, temperature {sample.temperature ?? 'none'}
         </small>
       </header>
       {flag !== null ? (

@@ -73,17 +73,10 @@ export interface StepDetail {
 export interface SampleView
   extends Pick<
     ReadSample,
-    | 'draw'
-    | 'model'
-    | 'variant'
-    | 'temperature'
-    | 'text'
-    | 'textBytes'
-    | 'isTextCut'
-    | 'finishReason'
-    | 'costUsd'
-    | 'latencyMs'
+    'draw' | 'model' | 'variant' | 'text' | 'textBytes' | 'isTextCut' | 'finishReason' | 'costUsd' | 'latencyMs'
   > {
+  /** Null if none was sent. */
+  readonly temperature: number | null;
   /** Key of the candidate that it votes for, cut at 2,000 characters; null where it was flagged. */
   readonly candidate: string | null;
   readonly flag: { readonly code: string; readonly detail: string } | null;

@@ -1,0 +1,76 @@
+import type { ReplyFacts, Sample, Usage } from './model.ts';
+import type { Dress } from './reply-dress.ts';
+
+type DetailedUsage = Pick<Usage, 'reasoningTokens' | 'cachedInputTokens' | 'cacheWriteTokens'>;
+
+/** What only some samples have. */
+export interface SampleDetails extends ReplyFacts, DetailedUsage {
+  /** What was taken off the reply before it was parsed, from the outside in. */
+  readonly dress?: readonly Dress[];
+}
+
+/** Sums over samples; a figure is missing if no sample has it. */
+export interface DetailSums extends DetailedUsage {
+  /** Samples by what was taken off them. */
+  readonly dress?: Readonly<Record<string, number>>;
+  /** Samples whose tokens the server did not count. */
+  readonly withoutUsage?: number;
+}
+
+const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage)[] = [
+  'reasoningTokens',
+  'cachedInputTokens',
+  'cacheWriteTokens',
+  'responseId',
+  'answeredBy',
+  'systemFingerprint',
+  'isCached',
+  'omitted',
+];
+
+/** The details of a reply, without its reasoning, which is long. @returns undefined if there are none. */
+export function detailsOf(reply: Sample, dress: readonly Dress[]): SampleDetails | undefined {
+  let details: Record<string, unknown> | undefined;
+  for (const name of KEPT) {
+    if (reply[name] === undefined) continue;
+    details ??= {};
+    details[name] = reply[name];
+  }
+  return dress.length === 0 ? details : { ...details, dress };
+}
+
+const FIGURES = ['reasoningTokens', 'cachedInputTokens', 'cacheWriteTokens', 'withoutUsage'] as const;
+
+/** Adds sums to sums. Undefined stands for no figures at all. */
+export function addDetailSums(sums: DetailSums | undefined, more: DetailSums | undefined): DetailSums | undefined {
+  if (sums === undefined || more === undefined) return sums ?? more;
+  const added: { -readonly [Name in keyof DetailSums]: DetailSums[Name] } = { ...sums };
+  for (const name of FIGURES) {
+    if (more[name] !== undefined) added[name] = (sums[name] ?? 0) + more[name];
+  }
+  if (more.dress !== undefined) {
+    const dress: Record<string, number> = { ...sums.dress };
+    for (const [name, count] of Object.entries(more.dress)) dress[name] = (dress[name] ?? 0) + count;
+    added.dress = dress;
+  }
+  return added;
+}
+
+/** The figures of one sample, to be added up. */
+export function detailSumsOf({
+  inputTokens,
+  outputTokens,
+  details,
+}: Usage & { readonly details?: SampleDetails }): DetailSums | undefined {
+  const isCounted = inputTokens !== undefined && outputTokens !== undefined;
+  if (isCounted && details === undefined) return undefined;
+  const { dress, reasoningTokens, cachedInputTokens, cacheWriteTokens } = details ?? {};
+  const sums: DetailSums = {
+    ...(reasoningTokens !== undefined && { reasoningTokens }),
+    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
+    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
+    ...(!isCounted && { withoutUsage: 1 }),
+    ...(dress !== undefined && { dress: Object.fromEntries(dress.map((name) => [name, 1])) }),
+  };
+  return Object.keys(sums).length === 0 ? undefined : sums;
+}
