@@ -20,7 +20,7 @@ const INPUT = { disks: 8 };
 describe('a comparison', () => {
   const cheap = 'simulated:p=0.95,inputUsdPerMTok=0.1,outputUsdPerMTok=0.4';
   const dear = 'simulated:p=0.99,inputUsdPerMTok=2,outputUsdPerMTok=8';
-  const hopeless = 'simulated:p=0.3';
+  const wrongModel = 'simulated:p=0.3';
   const broken: Model = {
     id: 'broken',
     price: undefined,
@@ -34,14 +34,14 @@ describe('a comparison', () => {
   it('puts the cheapest first, and a model that fails last, with why', async () => {
     const seen: string[] = [];
     const { models, prices, steps } = await compareAll({
-      models: [broken, hopeless, dear, cheap],
+      models: [broken, wrongModel, dear, cheap],
       onCalibrated: (model) => seen.push(model),
     });
     assert.deepEqual(
       models.map(({ model }) => model),
-      [cheap, dear, hopeless, 'broken'],
+      [cheap, dear, wrongModel, 'broken'],
     );
-    assert.deepEqual(seen, [hopeless, dear, cheap]);
+    assert.deepEqual(seen, [wrongModel, dear, cheap]);
     assert.match(models[3]!.failure!, /the key is not valid/);
     assert.deepEqual([models[2]!.margin, models[2]!.costUsd, models[2]!.failure], [null, null, null]);
     assert.ok(models[0]!.costUsd! < models[1]!.costUsd! && models[0]!.margin! > models[1]!.margin!);
@@ -183,12 +183,12 @@ describe('a comparison', () => {
     it('keeps p of larger steps to itself where that of one is not known, and the others where one size fails', async () => {
       const { subtasks } = await compareAll({ stepsPerSubtask: [2, 4] });
       assert.deepEqual(subtasks[0]!.measured, []);
-      const { models, subtasks: none } = await compareAll({ models: [broken, hopeless], stepsPerSubtask: [1, 2] });
+      const { models, subtasks: none } = await compareAll({ models: [broken, wrongModel], stepsPerSubtask: [1, 2] });
       assert.deepEqual(
         models.map(({ model, failure }) => [model, failure === null]),
         [
-          [hopeless, true],
-          [hopeless, true],
+          [wrongModel, true],
+          [wrongModel, true],
           ['broken', false],
           ['broken', false],
         ],

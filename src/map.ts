@@ -135,7 +135,7 @@ class LazyMap implements MappedItems<unknown> {
     }
     const delivery = new ItemDelivery<unknown>(this.#limit);
     const result = this.#begin(delivery, this.#controller.signal).finally(() => delivery.end());
-    // Told to whoever iterates.
+    // The caller that iterates gets the error.
     result.catch(() => {});
     this.#result = result;
     return this.#results(delivery, result);

@@ -265,7 +265,7 @@ function askedModel(id: string, server: Attributes): AskedModel {
   const [, provider, hosted] = /^([a-z0-9-]+)\/(.+)$/.exec(id) ?? [];
   const isHosted = local === undefined && !isServers && provider !== undefined;
   const model = isHosted ? hosted! : id;
-  // A server with the interface of OpenAI, whoever runs it.
+  // A server with the interface of OpenAI, of any provider.
   const name = isHosted
     ? (PROVIDER_NAMES[provider] ?? provider)
     : isServers

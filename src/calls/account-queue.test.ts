@@ -8,7 +8,7 @@
  * - a limit that a reply tells is used up holds up everybody until its reset
  * - a key that is refused costs one call, however many wait and for which model
  * - an outage costs few calls, ends when the server is back, and pauses with its evidence when it lasts
- * - who is aborted while waiting is not sent and holds up nobody; a retry goes before whoever came later
+ * - a call that is aborted while waiting is not sent and holds up no other; a retry goes before calls that came later
  * - whatever fails, everybody gets an answer, and nothing is left in the queue
  */
 import assert from 'node:assert/strict';
@@ -144,7 +144,7 @@ describe('a key that is refused', () => {
     const outcomes = await Promise.allSettled(asked);
     assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason === refused));
     assert.deepEqual([server.sentMs.length, world.clock.now()], [1, 100]);
-    // Whoever asks again has a reason to.
+    // A caller that asks again has a reason to.
     await assert.rejects(samplers[0]!.sample(request()), refused);
     assert.equal(server.sentMs.length, 2);
   });
@@ -234,7 +234,7 @@ describe('an outage', () => {
 });
 
 describe('the queue', () => {
-  test('sends in the order of asking, a retry before whoever came later', async () => {
+  test('sends in the order of asking, a retry before calls that came later', async () => {
     const world = startWorld();
     const failure = new ModelError('busy', { code: 'unavailable', recovery: 'retry' });
     const server = world.serve({ latencyMs: 10_000, fail: (call) => (call === 1 ? failure : undefined) });
@@ -244,7 +244,7 @@ describe('the queue', () => {
     assert.deepEqual(server.draws, [0, 1, 2, 1, 3, 4]);
   });
 
-  test('whoever is aborted while waiting is not sent and holds up nobody', async () => {
+  test('a call that is aborted while waiting is not sent and holds up no other', async () => {
     const world = startWorld();
     const server = world.serve({ latencyMs: 1_000 });
     const sampler = world.sampler(server.model(), { limits: { maxConcurrency: 1 } });
@@ -276,7 +276,7 @@ describe('the queue', () => {
     assert.equal(world.clock.now(), 100);
   });
 
-  test('answers everybody, whatever fails and whoever leaves', async () => {
+  test('answers every caller, whichever calls fail or are aborted', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), fc.integer({ min: 1, max: 12 }), async (seed, maxConcurrency) => {
         const random = createRandom(seed);

@@ -94,7 +94,7 @@ describe('calls in flight', () => {
     (await third).settle(sample());
   });
 
-  test('leave no one waiting for ever, and whoever is aborted waits no longer', async () => {
+  test('leave no call waiting for ever, and an aborted call waits no longer', async () => {
     const budget = startBudget({ calls: 1 });
     const first = await budget.reserve(request(), PRICE);
     const controller = new AbortController();

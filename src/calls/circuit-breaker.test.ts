@@ -44,7 +44,7 @@ describe('a breaker', () => {
     );
   });
 
-  it('closes at an answer, and starts anew', () => {
+  it('closes at an answer, and starts again', () => {
     const breaker = opened(() => 1);
     breaker.begin();
     breaker.failed(1_000, true);

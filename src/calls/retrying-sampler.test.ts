@@ -221,7 +221,7 @@ describe('a sampler that starts with one call', () => {
     assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason === refused));
     assert.equal(model.requests.length, 1);
     assert.deepEqual(told, [{ error: refused, retryInMs: null }]);
-    // Whoever asks again has a reason to: one more call.
+    // A caller that asks again has a reason to: one more call.
     await assert.rejects(sampler.sample(request()), refused);
     assert.equal(model.requests.length, 2);
   });

@@ -14,6 +14,7 @@ export interface Wording {
 
 const SPLIT_FORMAT = `{"subproblems": [{"id": "P1", "statement": "...", "needs": []}, {"id": "P2", "statement": "... {P1} ...", "needs": ["P1"]}], "compose": {"formula": "P1 * 1000 + P2"}}`;
 
+// A prompt is a fingerprint of old journals, so its words stay. cspell:ignore whoever
 const SPLIT_RULES = `- Two or more subproblems, each simpler than the problem. Whoever solves one sees its statement and nothing of the others, so each statement must say all that is needed.
 - A subproblem that needs the answer of another names it in "needs" and writes {P1} where that answer belongs. Others must not speak of each other.
 - "compose" is one of {"formula": "..."} (arithmetic over the ids, carried out exactly: + - * / % ^ ( ) min max abs), {"join": ", "} (the answers in order) and {"instruction": "..."} (how to put them together, in words). Every answer must be used.

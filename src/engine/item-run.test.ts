@@ -430,7 +430,7 @@ describe('a step plan over records', () => {
     let draw = 0;
     const model = scriptedModel(({ prompt }) => {
       const asked = Object.keys(answers).find((end) => prompt.user.includes(end))!;
-      // The first reply on each step is wrong: whoever believes it, without a vote, is wrong.
+      // The first reply on each step is wrong, and so is a run that believes it without a vote.
       return `ANSWER: ${draw++ % 4 === 0 ? 99 : answers[asked]}`;
     });
     const sink = new Results();

@@ -133,7 +133,7 @@ describe('a chain of votes', () => {
     assert.deepEqual(states(opened), ['', 'a', 'ab', 'z']);
   });
 
-  test('a state or a step that was not guessed starts anew', () => {
+  test('a state or a step that was not guessed starts again', () => {
     for (const [stepIndex, state] of [
       [1, 'other'],
       [2, 'a'],
@@ -257,7 +257,7 @@ describe('a chain of votes', () => {
   });
 });
 
-/** The same, as a list of the votes in it: each time made anew from what leads, with what is no longer true cut off. */
+/** The same, as a list of the votes in it: made again each time from the leaders, without the votes that are no longer valid. */
 class NaiveChain {
   readonly #options: Required<Pick<ChainOptions, 'depth' | 'end' | 'mayStart'>>;
   readonly opened: State[] = [];

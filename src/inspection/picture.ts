@@ -3,7 +3,7 @@ import type { Json } from '../core/journal.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { Refusal } from './refusal.ts';
 
-/** `system`: as whoever looks at it asks for. */
+/** `system`: the colour scheme that the viewer's browser asks for. */
 export type PictureTheme = 'system' | 'light' | 'dark';
 
 /** The page's colours, which `render` may use: `currentColor`, and the others as `var(--NAME, what it is elsewhere)`. */

@@ -24,7 +24,7 @@ export interface RefusedAnswer {
   readonly isUnexpected: boolean;
 }
 
-/** Its message names options as the command line does: that is where whoever reads it gives them. */
+/** Its message names options as the command line does, because that is where its reader gives them. */
 export function refusedAnswer(thrown: unknown): RefusedAnswer {
   const isKnown = thrown instanceof Refusal || thrown instanceof MdapError;
   const code = isKnown ? thrown.code : 'unexpected';

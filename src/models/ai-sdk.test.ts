@@ -527,7 +527,7 @@ describe('aiSdkModel', () => {
       ['b', 'unavailable', 6_000],
       ['d', 'unavailable', 8_000],
     ]);
-    // All have ended, and so has the timer: a new one starts anew.
+    // All have ended, and so has the timer: a new one starts from zero.
     await ask('e');
     assert.deepEqual(ends.at(-1), ['e', 'unavailable', 13_000]);
   });

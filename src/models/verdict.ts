@@ -92,7 +92,7 @@ export function verdictOn(answer: Answer): Verdict {
   if (status >= 200 && status < 300) {
     return { code: 'bad-response', recovery: 'retry', advice: 'expected a completion; check the base URL' };
   }
-  // Whoever is overloaded, refuses by a rate or has broken down says nothing of the request, whatever words it uses.
+  // A server that is overloaded, limits a rate or has broken down says nothing about the request, whatever words it uses.
   if (status >= 500 || UNAVAILABLE.includes(status) || document?.names.has('overloaded_error')) {
     return { code: 'unavailable', recovery: 'retry', advice: 'the fault is on its side; resume when it is back' };
   }

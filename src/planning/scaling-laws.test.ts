@@ -83,7 +83,7 @@ test('step success and expected votes are those of exact arithmetic', () => {
   );
 });
 
-test('expected votes: the fair game takes k^2, a hopeless one as many as its mirror image', () => {
+test('expected votes: the fair game takes k^2, a game with p below one half as many as its mirror image', () => {
   for (const k of [1, 2, 3, 10]) {
     assert.equal(expectedVotes(0.5, k), k * k);
     near(expectedVotes(0.5 + 1e-6, k), k * k, 1e-6);

@@ -400,7 +400,7 @@ next_state = [[4, 1], [3], [2]]`;
       `Disk 2 moved last.\n\n${right}\n\n`,
       right.replaceAll(', ', ','),
       right.replaceAll('\n', '\r\n'),
-      `move = [1, 1, 0]\nmove = [2, 2, 1]\nno, I begin anew:\n${right}`,
+      `move = [1, 1, 0]\nmove = [2, 2, 1]\nno, I begin again:\n${right}`,
     ]) {
       const verdict = readMoves(text, FOUR);
       assert.ok(!(verdict instanceof RedFlag), `${text}: ${JSON.stringify(verdict)}`);

@@ -219,7 +219,7 @@ function parseMoves(text: string, state: HanoiState, most: number): HanoiAction[
   const found = STATE_AT_END.exec(text);
   let moves: RegExpExecArray[] = [];
   let end: number | undefined;
-  // One by one: a pattern for all of them would begin anew at each. One too many is enough to be seen.
+  // Lines are read one by one, because a pattern for all of them would start again at each. Reading one too many is enough.
   for (const move of text.slice(0, found?.index ?? 0).matchAll(EACH_MOVE)) {
     if (move.index !== end) moves = [];
     if (moves.length <= most) moves.push(move);

@@ -124,7 +124,7 @@ function requireAsked(c: Context): void {
   }
 }
 
-/** @returns an answer that is given instead; undefined for whoever may go on. */
+/** @returns an answer to give instead; undefined if the client may continue. */
 function checkToken(c: Context, { token, port }: { token: string; port: number }): Response | undefined {
   // Cookies are shared by all ports of a host. It outlives a restart with the same token, and does not tell it.
   const name = `mdap-${port}`;
@@ -148,7 +148,7 @@ function checkToken(c: Context, { token, port }: { token: string; port: number }
   );
 }
 
-/** Takes the same time wherever they differ. */
+/** Takes the same time, no matter where they differ. */
 function isSame(given: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));

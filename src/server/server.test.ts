@@ -561,7 +561,7 @@ describe('events', () => {
     assert.equal((await ended).done, true);
   });
 
-  it('begin anew for an id that this journal cannot have', async (t) => {
+  it('begin again for an id that this journal cannot have', async (t) => {
     const file = tempJournal(t);
     await runHanoi(file, {}, 2);
     const { port } = await startDashboard(t, { file });

@@ -15,7 +15,7 @@ import { type CommandsOf, Runs } from './runs.ts';
 import { Steps } from './steps.ts';
 
 export interface ServerOptions {
-  /** Reads the journal, which need not exist yet. Whoever opened the reader closes it, after the server. */
+  /** Reads the journal, which need not exist yet. The caller closes it, after the server. */
   readonly reader: JournalReader;
   /** Opens the same journal to write a person's decision. The server closes it. */
   readonly openJournal: () => Journal;

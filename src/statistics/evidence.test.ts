@@ -325,7 +325,7 @@ for (const shared of [0, 0.2, 1]) {
   });
 }
 
-test('needed() is the least number of agreeing votes that would decide, whoever they are for', () => {
+test('needed() is the least number of agreeing votes that would decide, for any candidate', () => {
   const histories = fc.array(fc.record({ candidate: fc.constantFrom('a', 'b', 'c'), voterClass: fc.nat(2) }), {
     maxLength: 12,
   });

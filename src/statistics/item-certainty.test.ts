@@ -4,7 +4,7 @@
  *    each step's success rate may be, of one voter class and of several.
  * 2. At rates learnt from the votes alone it comes true: of items with the same certainty so many are right, of one step and
  *    of several, where errors are alike and where they are not.
- * 3. Nothing is said before votes have dissented often enough; the rates are found anew when a quarter more is decided, and
+ * 3. Nothing is said before votes have dissented often enough; the rates are computed again when a quarter more is decided, and
  *    not in between.
  * 4. Restored anywhere, from JSON, it goes on as if it had not been interrupted, to the last bit.
  * 5. Steps that were given up count for the rates; what something else than votes settled does not.

@@ -52,7 +52,7 @@ function seenBy(rule: StopRule, history: readonly string[]): readonly string[] {
   return history;
 }
 
-/** The strongest candidate and the two largest counts, counted anew. */
+/** The strongest candidate and the two largest counts, counted again. */
 function count(history: readonly string[]): { leader: string | undefined; votes: number; runnerUp: number } {
   const counts = Object.entries(Object.groupBy(history, (candidate) => candidate))
     .map(([candidate, votes]) => [candidate, votes!.length] as const)

@@ -62,7 +62,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       assert.equal((await journal.decisions(sampleHeader.runId)).length, 1);
     });
 
-    journalTest('an unknown run is not found, and says so to whoever needs it', async (journal) => {
+    journalTest('an unknown run is not found, and says so to callers that need it', async (journal) => {
       assert.equal(await journal.find('nobody'), undefined);
       assert.deepEqual(await journal.list(), []);
       await assert.rejects(journal.openWriter('nobody'), journalError('unknown-run'));

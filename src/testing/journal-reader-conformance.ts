@@ -54,7 +54,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
       },
     );
 
-    readerTest('an unknown run is not found, and says so to whoever needs it', async ({ journal, reader }) => {
+    readerTest('an unknown run is not found, and says so to callers that need it', async ({ journal, reader }) => {
       await journal.create(sampleHeader, startCheckpoint());
       for (const nobody of ['nobody', '', `${runId} `, "'; DROP TABLE runs; --"]) {
         assert.equal(await reader.find(nobody), undefined);

@@ -71,7 +71,7 @@ export interface OpenAiServer {
   readonly baseUrl: string;
   /** The same at `/stats` of the server, as JSON. */
   readonly stats: ServerStats;
-  /** Hangs up on whoever still waits. */
+  /** Hangs up on clients that still wait. */
   close(): Promise<void>;
 }
 

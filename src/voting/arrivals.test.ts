@@ -1,5 +1,5 @@
 // Proves of the guess at a decision:
-//  1. Whoever has the most votes of those that have arrived leads; it is told when that changes, and when a tie begins or
+//  1. The candidate with the most votes of those that have arrived leads; it is told when that changes, and when a tie begins or
 //     ends, and at no other time.
 //  2. In a tie the one that led before stays the leader.
 //  3. Flagged and failed draws change nothing.

@@ -55,7 +55,7 @@ describe('slots', () => {
     assert.deepEqual(getEventListeners(signal, 'abort'), []);
   });
 
-  test('are as the naive model, whoever comes, goes or gives up (1 to 3)', async () => {
+  test('behave as the naive model, whichever steps take, release or give up a slot (1 to 3)', async () => {
     const act = fc.oneof(
       { weight: 4, arbitrary: fc.record({ type: fc.constant('take' as const), rank: fc.nat(4) }) },
       { weight: 3, arbitrary: fc.record({ type: fc.constant('give-back' as const), place: fc.nat(9) }) },

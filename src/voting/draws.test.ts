@@ -88,7 +88,7 @@ describe('recorded draws', () => {
     );
   });
 
-  test('count for the voter that gave them, whoever has the turn now; for that one where it votes no more', async () => {
+  test('count for the voter that gave them, no matter whose turn it is now; for the present voter if that one no longer votes', async () => {
     const model = scriptedModel([]);
     const voters = [voterOf(model), voterOf(model, 'other', 1), voterOf({ ...model, id: 'unlike' }, 'other', 1)];
     const { draws } = drawsOf(model, {

@@ -419,7 +419,7 @@ describe('escalation', () => {
     );
   });
 
-  test('five flags in a row hand a step on, and are counted anew there', async () => {
+  test('five flags in a row escalate a step, and are counted from zero there', async () => {
     const { models, voters } = panelOf([FLAGGED], [FLAGGED, FLAGGED, 'a'], ['a']);
     const told: string[] = [];
     const onEscalation = ({ reason }: { reason: string }) => told.push(reason);

@@ -54,7 +54,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
     <Card title="Decide it" place="wide">
       <form class="decide" onSubmit={submit}>
         <fieldset>
-          <legend>What is to be done at this step?</legend>
+          <legend>Which action should this step take?</legend>
           {candidates.map(({ candidate, draw, votes }) => (
             <label key={draw}>
               <input
@@ -97,7 +97,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
   );
 }
 
-/** What came of a decision. */
+/** The result of a decision. */
 export function Decided({ answer }: { answer: DecideAnswer }) {
   return (
     <Card title="Decided" place="wide">
@@ -105,7 +105,7 @@ export function Decided({ answer }: { answer: DecideAnswer }) {
         Step {count(answer.stepIndex)} is decided; the run is {answer.status}.{' '}
         <a href={paths.run(answer.runId)}>Back to the run</a>
       </p>
-      {answer.resume !== null && <Command what="Go on" text={answer.resume} />}
+      {answer.resume !== null && <Command what="Resume" text={answer.resume} />}
     </Card>
   );
 }

@@ -19,7 +19,7 @@ interface Subscription<T> {
 
 /**
  * Follows a stream of events over restarts of the server. A browser reconnects by itself after a lost connection, with the
- * id of the last event; after a refusal it gives up, and a new stream is opened here, whose first event says all anew.
+ * id of the last event; after a refusal it gives up, and a new stream is opened here, whose first event repeats everything.
  * @returns what ends it
  */
 export function follow<T>(subscription: Subscription<T>): () => void {

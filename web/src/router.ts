@@ -49,7 +49,7 @@ export function go(to: string): void {
   scrollTo(0, 0);
 }
 
-/** Follows links within the dashboard without loading the page anew. */
+/** Follows links within the dashboard without reloading the page. */
 export function handleLinks(): void {
   addEventListener('popstate', () => {
     path.value = location.pathname;

@@ -6,7 +6,7 @@ import { count, duration, percent, short, usd } from './format.ts';
 import { Bars, Card, Problem, Waiting } from './parts.tsx';
 import { useAnswer } from './use-answer.ts';
 
-/** Between two looks at what changes all the time. */
+/** Milliseconds between two requests for figures that change all the time. */
 const PAUSE_MS = 4_000;
 
 /** A share of the steps: below it, it is said that some are missing. */
@@ -26,14 +26,14 @@ export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary 
     [run.runId, run.steps, run.status],
     { pauseMs: isBehind.current ? 0 : pauseOf(run) },
   );
-  // Of a run that goes on, some steps are always new.
+  // While a run continues, some steps are always new.
   const leastCovered = run.status === 'running' ? MIN_COVERAGE : 1;
   isBehind.current = data !== undefined && data.coveredSteps < leastCovered * data.steps;
   useEffect(() => {
     if (isBehind.current) again();
   }, [data, again]);
   const { plan, drift, course } = detail;
-  // Drawn anew with each answer, not with each event.
+  // The charts are redrawn with each answer, not with each event.
   const cards = useMemo(
     () => data && <Cards charts={data} plan={plan} drift={drift} course={course} />,
     [data, plan, drift, course],
@@ -93,7 +93,7 @@ function stepAxis(buckets: readonly Bucket[]) {
 function ProgressChart({ course }: Pick<RunDetail, 'course'>) {
   return (
     <Chart
-      title="Steps over the time in which the run went on"
+      title="Steps over execution time"
       note={course.length < 2 ? 'Noted at checkpoints, every 1,000 steps or 5 seconds: there is none yet.' : null}
       x={{ label: 'time', format: duration, values: course.map(([activeMs]) => activeMs) }}
       y={{ label: 'steps', format: short }}
@@ -143,7 +143,7 @@ function UndecidedChart({ charts, plan }: { charts: Charts; plan: RunPlanView | 
   const measured: Series = { label: 'undecided', kind: 'line', color: 0, values: undecidedAfter };
   return (
     <Chart
-      title="Steps still undecided after so many votes"
+      title="Steps still undecided, by number of votes"
       x={{ label: 'votes', format: String, values: charts.coveredSteps === 0 ? [] : rounds, isWhole: true }}
       y={{ label: 'steps', format: short, isLog: true }}
       series={

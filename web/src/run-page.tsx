@@ -18,7 +18,7 @@ interface Now {
   readonly notes: number;
 }
 
-/** One run, followed while it goes on. */
+/** One run, followed while it continues. */
 export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean }) {
   const [now, setNow] = useState<Now>();
   useEffect(() => {
@@ -118,7 +118,7 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
 }
 
 function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
-  // Drawn anew with each answer, not with each event.
+  // They are redrawn with each answer, not with each event.
   const certificate = useMemo(() => <Certificate detail={detail} />, [detail]);
   const rest = useMemo(
     () => (
@@ -304,7 +304,7 @@ function About({ detail }: { detail: RunDetail }) {
   return (
     <Card title="Settings and commands">
       <Command what="Look" text={commands.inspect} />
-      {commands.resume !== null && <Command what="Go on" text={commands.resume} />}
+      {commands.resume !== null && <Command what="Resume" text={commands.resume} />}
       {commands.replay !== null && <Command what="Replay" text={commands.replay} />}
       {commands.again !== null && <Command what="Once more" text={commands.again} />}
       <p>

@@ -8,7 +8,7 @@ export interface Answer<T> {
   readonly data: T | undefined;
   /** Why the last request failed; undefined where it did not. */
   readonly error: Error | undefined;
-  /** Asks anew, while the last answer stays. */
+  /** Asks again, while the last answer stays. */
   readonly again: () => void;
 }
 

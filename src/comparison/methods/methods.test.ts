@@ -3,7 +3,7 @@
 //  2. A chat has its own turns in its prompts, as they were said, within its window; an artificial history has the share of
 //     errors asked for, and the state goes on from what was decided all the same. Its errors are counted by the reference.
 //  3. Self-consistency takes the commonest of the answers that can be read, the first of several. Refining shows the drafts to
-//     whoever notes, and the notes to whoever answers. The orchestrator stops when it changes nothing, and no later.
+//     the call that notes, and the notes to the call that answers. The orchestrator stops when it changes nothing, and no later.
 //  4. Drafts do not wait for each other.
 //  5. A plan is in every prompt behind it. Without checks what they refuse is a vote.
 //  6. Names and sizes that are none are refused, with those that there are.

@@ -263,7 +263,7 @@ describe('replies', () => {
       right.replace('= 28\n', '= 28\n\n'),
       right.replace('7 x 4 + 0 = 28\n', ''),
       `${right}\nThat is all.`,
-      `7 x 6 + 0 = 41, no:\n7 x 6 + 0 = 41\nAnew:\n${right}`,
+      `7 x 6 + 0 = 41, no:\n7 x 6 + 0 = 41\nAgain:\n${right}`,
       right.replace('42', '042'),
       '',
     ];

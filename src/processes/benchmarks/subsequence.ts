@@ -177,6 +177,7 @@ const JOBS: Variant<SubsequenceState, number> = {
 const JOB_WORTH = new RegExp(`^worth: (${NATURAL})$`);
 const JOB_CHOICE = /^(do it|pass it up)$/;
 
+// A prompt is a fingerprint of old journals, so its words stay. cspell:ignore whoever
 const JOBS_SYSTEM = `Jobs are offered one after the other. Whoever does one is busy during the next. The worth of some jobs is the most that can
 be earned with them. You look at a single job.
 
