@@ -47,7 +47,7 @@ export interface CalibrationBench {
   readonly draws: number;
   readonly poolFile: string;
   /** The model with draws of its own at each step, from another range in each set. */
-  readonly drawingAnew: (model: Model, set: number) => Model;
+  readonly withFreshDraws: (model: Model, set: number) => Model;
   readonly say: (line: string) => void;
 }
 
@@ -86,7 +86,7 @@ export async function measureCalibration(bench: CalibrationBench): Promise<void>
     for (const process of choices) {
       console.error(`calibrating ${formsOf(process)} on ${steps} steps ...`);
       const options = {
-        model: bench.drawingAnew(model, all.length + 1),
+        model: bench.withFreshDraws(model, all.length + 1),
         sampleSteps: steps,
         variants: 'all',
         firstTemperature: TEMPERATURE,

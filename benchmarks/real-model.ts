@@ -204,7 +204,7 @@ async function calibrate(model: Model): Promise<void> {
     maxOutputTokens: COUNT_TOKENS,
     draws: poolDraws,
     poolFile: values.pool,
-    drawingAnew,
+    withFreshDraws,
     say,
   });
 }
@@ -236,7 +236,7 @@ async function runChains(model: Model): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'mdap-real-model-'));
   try {
     const rows: (string | number)[][] = [];
-    for (const each of list) rows.push(await runChain(drawingAnew(model), each, join(folder, 'journal.db')));
+    for (const each of list) rows.push(await runChain(withFreshDraws(model), each, join(folder, 'journal.db')));
     printTable(
       ['form', 'temperature', 'k', 'right sums', 'steps', 'wrong', 'first wrong at', 'samples/step', 'flagged', 's'],
       rows,
@@ -291,7 +291,7 @@ async function runChain(
  * A sample is a function of seed, prompt and draw number, and the few prompts of this process come again and again. Here
  * each step gets draws of its own, so that a chain has as many chances to fail as it has steps; and each set of steps.
  */
-function drawingAnew(model: Model, set = 0): Model {
+function withFreshDraws(model: Model, set = 0): Model {
   return {
     ...model,
     // For the place within the sum alone.

@@ -53,7 +53,7 @@ const DEFAULT_PROPOSALS = 5;
 
 /**
  * Solves a problem by decomposing it, as in appendix F of arXiv 2511.09030, in three kinds of decisions, each a step: whether and
- * how a problem is decomposed; what the answer of an undecomposed problem is; how answers are composed.
+ * how a problem is decomposed; what the answer of a problem is that is not decomposed; how answers are composed.
  *
  * - Decompositions are texts of which no two are equal, so a direct vote on them would never end. There are several
  *   proposals, each the first valid reply, and judges vote on them, each with the candidates in another order. Equal
