@@ -1,5 +1,6 @@
 import { calibratedVoters } from './assemble-vote.ts';
 import { createSampler } from './calls/retrying-sampler.ts';
+import { requireProcess } from './core/definition-check.ts';
 import type { AnyProcess, Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
@@ -26,6 +27,7 @@ export async function calibrate<Input, State, Action, Given, Result>(
   given: CalibrateOptions,
 ): Promise<CalibrateResult> {
   const options = checkOptions('calibrate', given);
+  requireProcess(process);
   if (!isMany(input)) return calibrateOver(process, input, options, undefined);
   const mapping = new Mapping({ process, items: itemsOf(input), sink: NO_SINK, readAhead: 1 });
   await mapping.read(FIRST_ITEM);

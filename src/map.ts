@@ -1,3 +1,4 @@
+import { requireProcess } from './core/definition-check.ts';
 import { MdapError, UsageError } from './core/errors.ts';
 import type { Process } from './core/process.ts';
 import { type DoubtfulItem, type Item, type ItemResult, type ItemSink, itemsOf, NO_SINK } from './engine/item.ts';
@@ -5,6 +6,7 @@ import { ItemDelivery } from './engine/item-delivery.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import type { RunResult } from './engine/run-result.ts';
 import { checkOptions } from './options/check.ts';
+import { showGot } from './options/kinds.ts';
 import type { MapOptions } from './options/verbs.ts';
 import { DEFAULT_MAX_CONCURRENCY } from './options.ts';
 import { newRunId, runOver } from './run.ts';
@@ -75,6 +77,7 @@ export function map(
   given: MapOptions,
 ): MappedItems<unknown> | Promise<MapResult> {
   const options = checkOptions('map', given);
+  requireProcess(process);
   const { sink, window, source = null, ...rest } = options;
   const { runId = newRunId(process.name) } = options;
   const readAhead = window ?? WINDOW_PER_CALL * (rest.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY);
@@ -86,10 +89,12 @@ export function map(
     return { ...result, leastCertain: mapping.leastCertain };
   };
   if (sink !== undefined) {
+    if (!(Symbol.asyncIterator in Object(inputs)))
+      throw notIterable('an async iterable of items, beside a sink', inputs);
     const mapping = new Mapping({ process, items: inputs as AsyncIterable<Item>, sink, readAhead });
     return work(mapping, rest.signal);
   }
-  if (!isIterable(inputs)) throw notIterable(inputs);
+  if (!isIterable(inputs)) throw notIterable('an array or another iterable of inputs', inputs);
   return new LazyMap(
     runId,
     async (delivery, ownSignal) => {
@@ -158,9 +163,6 @@ function isIterable(inputs: unknown): inputs is Iterable<unknown> | AsyncIterabl
   return typeof inputs === 'object' && inputs !== null && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs);
 }
 
-function notIterable(inputs: unknown): UsageError {
-  return new UsageError(
-    `expected an array or another iterable of inputs, got ${inputs === null ? 'null' : `a ${typeof inputs}`}.`,
-    { option: 'inputs' },
-  );
+function notIterable(expected: string, inputs: unknown): UsageError {
+  return new UsageError(`expected ${expected}, got ${showGot(inputs)}.`, { option: 'inputs' });
 }

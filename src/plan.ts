@@ -1,3 +1,4 @@
+import { requireProcess } from './core/definition-check.ts';
 import { UsageError } from './core/errors.ts';
 import type { Price } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
@@ -51,6 +52,7 @@ export function plan(
 export function plan(process: AnyProcess, input: unknown, options: PlanOptions): Promise<Plan | CalibratedPlan>;
 export async function plan(process: AnyProcess, input: unknown, given: PlanOptions): Promise<Plan | CalibratedPlan> {
   const options = checkOptions('plan', given);
+  requireProcess(process);
   const { calibration } = options;
   if (calibration !== undefined) return planByCalibration(process, input, { ...options, calibration });
   const model = options.model === undefined ? undefined : await openModel({ ...options, model: options.model });

@@ -1,4 +1,5 @@
 import { assembleVote } from './assemble-vote.ts';
+import { requireProcess } from './core/definition-check.ts';
 import { UsageError } from './core/errors.ts';
 import { isMap, type RunRecord, unknownRun } from './core/journal.ts';
 import type { Model } from './core/model.ts';
@@ -10,6 +11,7 @@ import { type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
 import type { GivenModel } from './models/given-model.ts';
 import { isSimulated } from './models/resolve.ts';
 import { checkOptions, optionsIn } from './options/check.ts';
+import { showGot } from './options/kinds.ts';
 import { REPLAY_OPTIONS, type ReplayOptions, type RunOptions } from './options/verbs.ts';
 import { resumeOptions } from './options.ts';
 import { InFlight } from './voting/in-flight.ts';
@@ -25,6 +27,9 @@ import type { VoteContext } from './voting/question.ts';
  */
 export async function replay(process: AnyProcess, runId: string, given: ReplayOptions = {}): Promise<ReplayResult> {
   const options = checkOptions('replay', given);
+  requireProcess(process);
+  if (typeof runId !== 'string')
+    throw new UsageError(`expected the id of a run, got ${showGot(runId)}.`, { option: 'runId' });
   const { redFlags = RED_FLAG_CODES, maxListed, acceptChange = false, onStep } = options;
   const journal = openJournal(options.journal, undefined, { mustExist: true });
   try {

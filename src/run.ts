@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { assembleVote } from './assemble-vote.ts';
 import { Budget } from './calls/budget.ts';
+import { requireProcess } from './core/definition-check.ts';
 import type { OnEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
@@ -35,6 +36,7 @@ export async function runOver<Input, State, Action>(
   options: RunOptions,
   items: Mapping | undefined,
 ): Promise<RunResult<State>> {
+  requireProcess(process);
   const { clock = systemClock, signal, acceptChange = false, runId = newRunId(process.name) } = options;
   const onEvent = await listeners(process.name, options);
   return withModels(options, async (models) => {

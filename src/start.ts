@@ -2,6 +2,7 @@ import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
 import type { RunResult } from './engine/run-result.ts';
+import { checkOptions } from './options/check.ts';
 import type { RunOptions } from './options/verbs.ts';
 import { run } from './run.ts';
 
@@ -34,17 +35,17 @@ export async function start<Input, State, Action, Given, Result>(
   input: NoInfer<Given>,
   options: RunOptions,
 ): Promise<StartedRun<State>> {
+  const { signal: given, onEvent: listener, ...rest } = checkOptions('run', options);
   const controller = new AbortController();
-  const signal =
-    options.signal === undefined ? controller.signal : AbortSignal.any([options.signal, controller.signal]);
+  const signal = given === undefined ? controller.signal : AbortSignal.any([given, controller.signal]);
   const events = new EventStream();
   const { promise: started, resolve: onStarted } = Promise.withResolvers<string>();
   const onEvent = (event: RunEvent) => {
-    options.onEvent?.(event);
+    listener?.(event);
     events.push(event);
     if (event.type === 'run-started') onStarted(event.runId);
   };
-  const result = run(process, input, { ...options, signal, onEvent }).finally(() => events.end());
+  const result = run(process, input, { ...rest, signal, onEvent }).finally(() => events.end());
   const id = await Promise.race([started, result.then(({ runId }) => runId)]);
   return { id, events, result, pause: () => controller.abort(new Error('the run was paused')) };
 }

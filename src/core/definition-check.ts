@@ -45,6 +45,10 @@ const MOVED: ReadonlyMap<string, string> = new Map([
  * @throws {UsageError} naming the field, what was expected and what came.
  */
 export function checkDefinition(definition: object): void {
+  if (typeof definition !== 'object' || definition === null) {
+    const got = definition === null ? 'null' : typeof definition;
+    throw new UsageError(`expected an object with the fields of a process, got ${got}.`, { option: 'process' });
+  }
   const given = definition as Readonly<Record<string, unknown>>;
   const where = `process ${JSON.stringify(given.name ?? '(unnamed)')}`;
   for (const field of ['name', 'version']) {
@@ -69,6 +73,18 @@ export function checkDefinition(definition: object): void {
   }
   for (const field of ['input', 'schema']) requireSchema(where, field, given[field]);
   checkVariants(where, given.variants);
+}
+
+/**
+ * Of what a verb is given as its process.
+ * @throws {UsageError} for what `defineProcess` has not made: its forms are missing, and nobody watches its functions.
+ */
+export function requireProcess(process: unknown): void {
+  if (Array.isArray((process as { readonly forms?: unknown } | null | undefined)?.forms)) return;
+  const got = process === null ? 'null' : typeof process;
+  throw new UsageError(`expected what \`defineProcess\` returns, got ${got === 'object' ? 'another object' : got}.`, {
+    option: 'process',
+  });
 }
 
 function requireFunctions(
@@ -102,7 +118,9 @@ function checkGroup(where: string, name: string, group: unknown, fields: readonl
 function requireSchema(where: string, field: string, schema: unknown): void {
   if (schema === undefined) return;
   const isSchema =
-    (typeof schema === 'object' || typeof schema === 'function') && schema !== null && '~standard' in schema;
+    (typeof schema === 'object' || typeof schema === 'function') &&
+    typeof (schema as { readonly '~standard'?: { readonly validate?: unknown } } | null)?.['~standard']?.validate ===
+      'function';
   if (isSchema) return;
   throw new UsageError(
     `${where}: expected \`${field}\` to be a Standard Schema, as zod, valibot or arktype make them, got ${typeof schema}.`,
@@ -115,7 +133,8 @@ function checkVariants(where: string, variants: unknown): void {
     throw new UsageError(`${where}: expected \`variants\` to be a list, got ${typeof variants}.`);
   }
   const names = new Set([MAIN_VARIANT]);
-  for (const { name, prompt, parse, reply } of variants) {
+  for (const variant of variants) {
+    const { name, prompt, parse, reply } = (variant ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof name !== 'string' || name === '' || names.has(name)) {
       throw new UsageError(
         `${where}: expected each variant to have a name of its own, not ${JSON.stringify(MAIN_VARIANT)}, got ${JSON.stringify(name)}.`,
@@ -127,6 +146,6 @@ function checkVariants(where: string, variants: unknown): void {
         `${where}: expected \`${field}\` of variant ${JSON.stringify(name)} to be a function, got ${typeof value}.`,
       );
     }
-    names.add(name);
+    names.add(name as string);
   }
 }

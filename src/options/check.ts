@@ -13,7 +13,7 @@ import { OPTIONS, type Verb } from './verbs.ts';
  */
 export function checkOptions<const V extends Verb>(verb: V, given: OptionsOf<(typeof OPTIONS)[V]>): typeof given {
   const table: Options = OPTIONS[verb];
-  if (typeof given !== 'object' || given === null) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new UsageError(`expected an object with options, got ${showGot(given)}.`);
   }
   const values: Readonly<Record<string, unknown>> = given;
@@ -32,6 +32,11 @@ export function checkOptions<const V extends Verb>(verb: V, given: OptionsOf<(ty
     renamed[name] = undefined;
   }
   for (const [name, { isRequired, kind }] of Object.entries(table)) {
+    if (name in given && !Object.hasOwn(given, name) && values[name] !== undefined) {
+      throw new UsageError('expected a property of the options themselves, got one of their prototype: copy it.', {
+        option: name,
+      });
+    }
     if (isRequired && values[name] === undefined) throw new UsageError(kind.problem(undefined)!, { option: name });
   }
   return Object.keys(renamed).length === 0 ? given : { ...given, ...renamed };
