@@ -86,11 +86,11 @@ export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<
 export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null {
   const { status, isWriting, processSource, totals } = live;
   if (stepIndex < totals.steps) return 'the step is decided.';
-  if (stepIndex > totals.steps) return `the run has come to step ${totals.steps}, not to this one.`;
-  if (isWriting) return 'the run goes on: a person decides where it pauses.';
+  if (stepIndex > totals.steps) return `the run has reached step ${totals.steps}, not this one.`;
+  if (isWriting) return 'the run is executing: a person decides only where it pauses.';
   if (status === 'done' || status === 'stopped') return `the run is ${status}.`;
   if (isMap(live)) {
-    return 'it is a step of a map, which gives up what its votes cannot decide and goes on.';
+    return 'it is a step of a map, which gives up items that its votes cannot decide and continues.';
   }
   return processSource === null
     ? 'the run was started from code, which alone knows its process: decide there, with the option `answer`.'

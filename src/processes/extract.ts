@@ -10,7 +10,7 @@ export interface ExtractInput {
   readonly schema: Fields;
   /** A text, or any JSON. */
   readonly record: Json;
-  /** The right answer, where it is known: to rehearse, and to measure. The model never sees it. */
+  /** The right answer, if it is known, for rehearsals and measurements. The model never sees it. */
   readonly expected?: Fields;
 }
 
@@ -81,7 +81,7 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
   });
 }
 
-/** Schemas that are ready to be used. Records mostly share one. */
+/** Prepared schemas. Most records share one. */
 class Schemas {
   readonly #byObject = new WeakMap<Fields, RecordSchema>();
   readonly #byText = new Map<string, RecordSchema>();
@@ -116,7 +116,7 @@ function readAnswer(text: string): Fields {
   try {
     value = (JSON.parse as ParseWithSource)(text, (name, member, { source }) => {
       if (name === '__proto__') throw new SyntaxError('a member is named __proto__');
-      // JSON.parse rounds it silently: two different long numbers would be one candidate.
+      // JSON.parse rounds it silently, so two different long numbers would be one candidate.
       if (typeof member === 'number' && Number.isInteger(member) && !Number.isSafeInteger(member)) {
         throw new SyntaxError(`the number ${source} is too long to be kept exactly`);
       }
@@ -142,7 +142,7 @@ function withPlainSpaces(value: Json): Json {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withPlainSpaces(member)]));
 }
 
-/** Answers with one thing wrong in them, in ways that the schema lets through. */
+/** Answers with a single mistake that the schema does not detect. */
 function mistakesIn(expected: Fields, { misfit }: RecordSchema): Fields[] {
   const keyOf = (answer: Fields) => candidateKey(withPlainSpaces(answer));
   const seen = new Set([keyOf(expected)]);
@@ -154,7 +154,7 @@ function mistakesIn(expected: Fields, { misfit }: RecordSchema): Fields[] {
   });
 }
 
-/** A value with one thing wrong in it: a text cut short or lost, a number off, a part missing. */
+/** A value with a single mistake: a text that is truncated or missing, a wrong number, a missing part. */
 function wrongly(value: Json): Json[] {
   if (typeof value === 'string') return [value.slice(0, value.lastIndexOf(' ')), `${value}s`, null];
   if (typeof value === 'number') return [value + 1, value * 10, null];
@@ -171,7 +171,7 @@ function wrongly(value: Json): Json[] {
 
 interface Wording {
   readonly name: string;
-  /** What all records share, so that a provider can keep it. */
+  /** The part of the prompt that all records share, so that a provider can cache it. */
   readonly rules: (schema: Fields) => string;
   readonly show: (record: string) => string;
 }

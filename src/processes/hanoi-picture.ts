@@ -1,15 +1,15 @@
 import type { HanoiState, Move } from './hanoi-state.ts';
 
-// In units of the drawing, which scales to the width of its place.
+// Sizes are in units of the drawing, which scales to the available width.
 const WIDTH = 480;
 const PEG_WIDTH = WIDTH / 3;
 const DISK_WIDTHS = { least: 28, most: PEG_WIDTH - 10 };
-/** With less, the number on a disk could not be read on a phone. */
+/** Minimum width at which the number on a disk is readable on a phone. */
 const DISK_HEIGHTS = { least: 13, most: 26 };
 const TOWER_HEIGHT = 260;
-/** Of the pegs, where few disks lie. */
+/** Minimum height of the pegs if there are few disks. */
 const MIN_TOWER_HEIGHT = 110;
-/** Above the pegs, for the arrow. */
+/** Space above the pegs for the arrow. */
 const TOP = 40;
 const BOTTOM = 26;
 
@@ -62,7 +62,7 @@ interface Drawn {
   readonly isIllegal: boolean;
 }
 
-/** Even and odd ones alternate in a tower that is built rightly. */
+/** Even and odd disks alternate in a tower that is built correctly. */
 function drawDisk({ disk, middle, top, width, height, isMoved, isIllegal }: Drawn): string {
   const color = isIllegal
     ? 'var(--bad, #b3261e)'
@@ -79,7 +79,7 @@ function drawDisk({ disk, middle, top, width, height, isMoved, isIllegal }: Draw
 function drawArrow(move: Move | null): string {
   if (move === null) return '';
   const [, from, to] = move;
-  // The paper's parsers let any numbers through.
+  // The paper's parsers accept any numbers.
   if (![0, 1, 2].includes(from) || ![0, 1, 2].includes(to) || from === to) return '';
   const [start, end] = [middleOf(from), middleOf(to)];
   const color = 'var(--muted, #5c6472)';

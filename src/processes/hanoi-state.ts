@@ -41,7 +41,7 @@ export function referenceMove(state: HanoiState): Move {
   return move ?? moves[0]!;
 }
 
-/** Never empty before the end: the smallest of the top disks can go to two pegs, in whatever order the others lie. */
+/** The legal moves. There are always some before the end: the smallest of the top disks can go to two pegs. */
 export function legalMoves({ pegs }: HanoiState): Move[] {
   const moves: Move[] = [];
   for (let from = 0; from < 3; from++) {
@@ -63,7 +63,7 @@ export function moved({ pegs }: HanoiState, move: Move): HanoiAction {
 /** @throws {RedFlag} malformed */
 export function requireEachDiskOnce(pegs: Pegs, count: number): void {
   let length = 0;
-  // One bit a disk.
+  // Each disk has one bit.
   let seen = 0;
   for (const peg of pegs) {
     length += peg.length;

@@ -46,18 +46,18 @@ export function hanoi(parser: HanoiParser = 'strict'): Process<{ disks: number }
       system: isEven(state) ? SYSTEM_EVEN : SYSTEM_ODD,
       user: showState(state),
     }),
-    // The ablations stay as the paper's.
+    // The ablations stay like the paper's.
     variants: parser === 'strict' ? HANOI_VARIANTS : undefined,
     parse: parser === 'repair' ? repairReply : parser === 'flag' ? flagReply : parseStrictReply,
     check: parser === 'strict' ? checkMove : undefined,
-    // The paper votes on the pair. Where the state is known to follow from the move, the move says it all.
+    // The paper votes on the pair. If the state is known to follow from the move, the move is enough.
     key: parser === 'strict' ? ({ move }) => `${move[0]},${move[1]},${move[2]}` : undefined,
     apply: (_, { move, nextState }) => ({ pegs: nextState, previousMove: move }),
     reference: (state) => moved(state, referenceMove(state)),
     reply: ({ move, nextState }) => `move = ${showMove(move)}\nnext_state = ${showPegs(nextState)}`,
     simulation: { mistakes: wrongMoves },
     view: { render: drawHanoi },
-    // Of moves that nothing checks it is not known where the next one starts.
+    // If moves are not checked, the start of the next one is not known.
     subtasks: parser === 'strict' ? hanoiBy : undefined,
   });
 }
@@ -69,7 +69,7 @@ function wrongMoves(state: HanoiState): HanoiAction[] {
     .map((move) => moved(state, move));
 }
 
-/** So many moves a sample: a line each, then the state after the last. */
+/** Several moves a sample: a line each, then the state after the last. */
 function hanoiBy(moves: number): Process<{ disks: number }, HanoiState, readonly HanoiAction[]> {
   const [systemEven, systemOdd] = [subtaskSystem(4, moves), subtaskSystem(5, moves)];
   return subtasksOf(hanoi(), moves, {
@@ -83,7 +83,7 @@ function hanoiBy(moves: number): Process<{ disks: number }, HanoiState, readonly
   });
 }
 
-/** The example goes round in the same order as the rule. */
+/** The example moves in the same direction as the rule. */
 const systemPrompt = ({
   order,
   example,
@@ -127,7 +127,7 @@ move = [2, 0, 1]
 next_state = [[3], [2], [1]]`,
 });
 
-/** Its example is a tower of so many disks after its first move. */
+/** The example is a tower of this many disks after its first move. */
 function subtaskSystem(disks: number, moves: number): string {
   const process = hanoi();
   const first = startState(disks);
@@ -158,7 +158,7 @@ move = [disk, from_peg, to_peg]
 next_state = [[...], [...], [...]]`;
 }
 
-/** So many are there after the first one of four disks. */
+/** Number of moves after the first one of a tower of four disks. */
 const MAX_EXAMPLE_MOVES = 14;
 
 function showState({ previousMove, pegs }: HanoiState): string {
@@ -170,7 +170,8 @@ function replyOf(actions: readonly HanoiAction[]): string {
   return `${actions.map(({ move }) => `move = ${showMove(move)}\n`).join('')}next_state = ${showPegs(actions.at(-1)!.nextState)}`;
 }
 
-// As a model would write it: a space after each comma. Written out, since these texts are half of a fast model's step.
+// Written as a model would write it, with a space after each comma. It is written out for speed, since these texts take half of a
+// fast model's step.
 function showMove(move: Move): string {
   return `[${move[0]}, ${move[1]}, ${move[2]}]`;
 }
@@ -192,7 +193,7 @@ const MOVE_LINE = String.raw`\bmove = \[(\d+), ?([012]), ?([012])\]\s+`;
 const STATE_LINE = String.raw`next_state = (\[ *\[[\d, ]*\] *, *\[[\d, ]*\] *, *\[[\d, ]*\] *\])\s*`;
 const STRICT_END = new RegExp(`${MOVE_LINE}${STATE_LINE}$`);
 
-/** The two lines must end the reply: what follows them may take them back. */
+/** The two lines must end the reply, because a text after them may revoke them. */
 function parseStrictReply(text: string, state: HanoiState): HanoiAction {
   const found = STRICT_END.exec(text);
   if (found === null) throw redFlag('malformed', 'expected the reply to end with the lines move and next_state');
@@ -214,7 +215,7 @@ function readLastState(text: string, state: HanoiState): Pegs {
 const STATE_AT_END = new RegExp(`${STATE_LINE}$`);
 const EACH_MOVE = new RegExp(MOVE_LINE, 'g');
 
-/** All moves that stand together count. The states between them are what the moves make. */
+/** All moves in consecutive lines count. The moves determine the states between them. */
 function parseMoves(text: string, state: HanoiState, most: number): HanoiAction[] {
   const found = STATE_AT_END.exec(text);
   let moves: RegExpExecArray[] = [];
@@ -261,7 +262,7 @@ function repairReply(text: string): HanoiAction {
   return { move: move as unknown as Move, nextState: nextState as unknown as Pegs };
 }
 
-/** The text up to the bracket that closes its first one, or all of it and one bracket more. */
+/** The text up to the bracket that closes its first one, or all of it with one more bracket. */
 function closed(text: string): string {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {

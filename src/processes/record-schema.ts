@@ -8,11 +8,11 @@ export interface Fields {
   readonly [name: string]: Json;
 }
 
-/** A JSON schema of an object, ready to be used. */
+/** A JSON schema of an object, prepared for use. */
 export interface RecordSchema {
-  /** With nothing left open; as it is shown to a model. */
+  /** The schema with everything closed, as a model sees it. */
   readonly json: Fields;
-  /** Where and why a value does not fit; undefined where it does. */
+  /** Where and why a value does not fit; undefined if it fits. */
   readonly misfit: (value: Json) => string | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface RecordSchema {
  * may be null.
  *
  * Where a JSON schema does not say otherwise, an object has all the members that it names and no others: two answers must
- * not differ by a member left out, and an empty one must not be right.
+ * not differ by an omitted member, and an empty answer must not be right.
  * @throws {UsageError} for what is no schema, for a keyword that would not be checked, and for a contradiction.
  */
 export function readSchema(given: Fields): RecordSchema {
@@ -50,7 +50,7 @@ export function readSchema(given: Fields): RecordSchema {
   };
 }
 
-/** Where the members of an object may be named instead. */
+/** The keyword under which the members of an object can be named instead. */
 const COMBINED = ['$ref', 'anyOf', 'oneOf', 'allOf'];
 
 export function isObject(value: unknown): value is Fields {
@@ -122,7 +122,7 @@ const CHECKED = new Set([
   ...['maxItems', 'uniqueItems', 'minContains', 'maxContains', 'minLength', 'maxLength', 'pattern', 'format'],
   ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
 ]);
-/** Those for the reader alone. */
+/** Keywords that only inform the reader. */
 const ANNOTATIONS = new Set(['title', 'description', 'examples', '$comment', 'deprecated', 'readOnly', 'writeOnly']);
 const FORMATS = ['date', 'date-time', 'time', 'duration', 'email', 'uri', 'uuid', 'ipv4', 'ipv6'];
 const RANGES = [
@@ -132,9 +132,9 @@ const RANGES = [
   ['minProperties', 'maxProperties'],
 ] as const;
 
-/** A JSON schema with what it leaves open closed. */
+/** Closes the open parts of a JSON schema. */
 function strict(schema: Fields, path: string): Fields {
-  // A default would let a member be left out.
+  // A default would allow a member to be omitted.
   const known = Object.entries(schema).filter(([keyword]) => keyword !== 'default');
   const stranger = known.find(([keyword]) => !CHECKED.has(keyword) && !ANNOTATIONS.has(keyword))?.[0];
   if (stranger !== undefined) {
@@ -145,7 +145,7 @@ function strict(schema: Fields, path: string): Fields {
     known.map(([keyword, value]) => [keyword, strictWithin(HOLDERS[keyword], value, join(path, keyword))]),
   );
   requireAnswerable(closed, path);
-  // What is combined with others may not be closed by itself.
+  // A schema that is combined with others must not be closed by itself.
   if (!isObject(closed.properties) || 'allOf' in closed) return closed;
   return {
     ...closed,
@@ -163,7 +163,7 @@ function strictWithin(holds: 'one' | 'list' | 'map' | undefined, value: Json, pa
   return Object.fromEntries(Object.entries(value).map(([name, schema]) => [name, one(schema, join(path, name))]));
 }
 
-/** Contradictions that are plain to see; not all can be. */
+/** Finds obvious contradictions; it cannot find all. */
 function requireAnswerable(schema: Fields, path: string): void {
   const refuse = (why: string): never => {
     throw new UsageError(`${at(path)}no answer can fit: ${why}`);

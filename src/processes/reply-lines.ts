@@ -6,8 +6,8 @@ export const NATURAL = '(?:0|[1-9]\\d*)';
 export const INTEGER = '(?:0|-?[1-9]\\d*)';
 
 /**
- * The groups of the last line of a reply. What stands before it may be reasoning, but no other answer: which of the two is
- * meant would be a guess.
+ * Returns the groups of the last line of a reply. The text before it may be reasoning, but not another answer, because a
+ * choice between two answers would be a guess.
  * @param pattern of a whole line
  * @param expected the line as the prompt asks for it
  * @throws {RedFlag} malformed
@@ -21,9 +21,9 @@ export function readLastLine(text: string, pattern: RegExp, expected: string): s
   return found.slice(1);
 }
 
-/** How a step stands in a line of a reply that has several. */
+/** How a line of a reply with several steps contains a step. */
 export interface StepLine<State, Action> {
-  /** Of a whole line; groups: the question, the answer. */
+  /** Pattern of a whole line; groups: the question, the answer. */
   readonly pattern: RegExp;
   /** The step of a state as its line must name it. Only for states that have a step. */
   readonly questionOf: (state: State) => string;

@@ -4,25 +4,28 @@ import { type RedFlag, redFlag } from '../core/red-flags.ts';
 /** How a subtask is asked for and answered. `count` is the number of steps that it has to answer. */
 interface SubtaskForm<State, Action> {
   readonly prompt: (state: State, count: number) => Prompt;
-  /** Strict; how many actions there must be is checked behind it. */
+  /** Reads a reply strictly; the number of actions is checked afterwards. */
   readonly parse: (text: string, state: State) => readonly Action[];
   /** The inverse of `parse`. */
   readonly reply: (actions: readonly Action[], state: State) => string;
 }
 
-/** What is not common to all processes. */
+/** Options that only some processes need. */
 interface SubtaskParts<Input, State, Action> extends SubtaskForm<State, Action> {
   readonly variants?: readonly (SubtaskForm<State, Action> & { readonly name: string })[];
   /**
-   * Steps until a subtask must end, with the job at the latest. Default: it ends with the job, and how many steps that is
-   * found out by taking them, which costs as much as the answer.
+   * Number of steps until a subtask must end, at the latest with the job. @default it ends with the job, and taking the steps
+   * shows their number, which costs as much as the answer
    */
   readonly stepsLeft?: (state: State) => number;
-  /** How many subtasks the job has. */
+  /** Number of subtasks of the job. */
   readonly steps: (input: Input) => number;
 }
 
-/** Each mistake is a list of all steps: with mistakes at each of them the time would grow with the square of their number. */
+/**
+ * Maximum number of places for mistakes. Each mistake is a list of all steps, so with mistakes at each step the time would grow
+ * with the square of their number.
+ */
 const MAX_WRONG_STEPS = 32;
 
 /**
@@ -38,7 +41,7 @@ export function subtasksOf<Input, State, Action>(
 ): Process<Input, State, readonly Action[]> {
   const { start, isDone, input, version, apply, check, key } = single;
   const { verify, isVerifiable } = single.verification ?? {};
-  /** The right actions from here on, at most so many. */
+  /** The right actions from here on, at most this many. */
   const follow = (state: State, most: number): Action[] => {
     const actions: Action[] = [];
     for (let reached = state; actions.length < most && !isDone(reached); ) {
@@ -79,7 +82,7 @@ export function subtasksOf<Input, State, Action>(
       if (actions.length === count || isDone(reached)) return undefined;
       return redFlag('illegal', `expected ${count} steps, got ${actions.length}`);
     },
-    // A list is right where each of its actions is, which can be told only where each of them can.
+    // A list is right if each of its actions is, which can be verified only if each of them can.
     verification: {
       verify:
         verify === undefined || isVerifiable !== undefined
@@ -124,7 +127,7 @@ export function subtasksOf<Input, State, Action>(
   });
 }
 
-/** So many places of all, from 0, as far apart as can be. */
+/** Chooses this many places of all, from 0, as far apart as possible. */
 function spread(count: number, all: number): ReadonlySet<number> {
   return new Set(Array.from({ length: count }, (_, i) => Math.floor((i * all) / count)));
 }

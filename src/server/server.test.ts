@@ -673,7 +673,7 @@ describe('a paused step', () => {
     const { json } = await ask(path);
     assert.deepEqual(
       [json.isDecidable, json.whyNotDecidable],
-      [false, 'the run goes on: a person decides where it pauses.'],
+      [false, 'the run is executing: a person decides only where it pauses.'],
     );
     assert.equal((await ask(`${path}/decide`, { method: 'POST', headers: ASKED, body: { draw: 0 } })).status, 409);
     await writer.close();

@@ -56,7 +56,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { reader, openJournal, clock, host = '127.0.0.1', token, commandsOf } = options;
   if (!isLoopback(host) && token === undefined) {
     throw new UsageError(
-      `expected one, since others than this machine can ask at ${host}: give a long random text, or listen on 127.0.0.1.`,
+      `expected one, since other machines can reach ${host}: give a long random text, or listen on 127.0.0.1.`,
       { option: 'token' },
     );
   }

@@ -1,14 +1,14 @@
-/** A stretch of a text; `isChanged` where the other text does not have it. */
+/** A stretch of a text; `isChanged` if the other text does not have it. */
 export interface Stretch {
   readonly text: string;
   readonly isChanged: boolean;
 }
 
-/** Beyond so many comparisons of words, what lies between the common beginning and end is one difference. */
+/** Beyond this many comparisons of words, the text between the common beginning and end is one difference. */
 const MAX_COMPARISONS = 1_000_000;
 
 /**
- * Where `text` differs from `other`, by words: the longest common subsequence of both is what they share.
+ * Finds where `text` differs from `other`, by words: they share their longest common subsequence.
  * @returns stretches that make up `text`
  */
 export function differenceFrom(other: string, text: string): Stretch[] {

@@ -3,18 +3,18 @@ import type { ApiError } from '../../src/inspection/api.ts';
 import { answerTo, Refused } from './client.ts';
 import { isDark } from './theme.ts';
 
-/** Between two looks at a state that is being worked out. */
+/** Milliseconds between two requests for a state that is being computed. */
 const PAUSE_MS = 300;
 
-/** Of the state before a step, in the page's colours. */
+/** The address of the picture of the state before a step, in the page's colours. */
 export function pictureOf(runId: string, stepIndex: number): string {
   const theme = isDark.value ? 'dark' : 'light';
   return `/api/runs/${encodeURIComponent(runId)}/steps/${stepIndex}/picture?theme=${theme}`;
 }
 
 /**
- * A picture that the server draws, as an image: whatever is in it, nothing of it runs and nothing is loaded. The last one
- * stays until the next one is there.
+ * A picture that the server draws, shown as an image, so that it cannot run scripts or load anything. The last one
+ * stays until the next one has arrived.
  */
 export function Picture({ address, about }: { address: string; about: string }) {
   const place = useRef<HTMLDivElement>(null);
@@ -24,7 +24,7 @@ export function Picture({ address, about }: { address: string; about: string }) 
   const isGone = useRef(false);
   const [trouble, setTrouble] = useState<string | null>(null);
   useEffect(() => {
-    // One at a time; of those that were asked for meanwhile the last one.
+    // Only one request is made at a time; afterwards, only the latest wanted picture is requested.
     const follow = async () => {
       if (isBusy.current) return;
       isBusy.current = true;
@@ -69,7 +69,7 @@ async function load(address: string): Promise<HTMLImageElement | Error> {
     await image.decode();
     return image;
   } catch {
-    // An image does not say what is wrong with it.
+    // An image does not report what is wrong with it.
     try {
       return new Refused((await answerTo<ApiError>(fetch(address))).error);
     } catch (thrown) {

@@ -3,49 +3,49 @@ import type { StepFilter, StepPage, StepRow } from '../../src/inspection/api.ts'
 import { answerTo, api } from './client.ts';
 
 const STEPS_A_PAGE = 200;
-/** From how many rows before the end the next page is asked for. */
+/** The next page is requested this many rows before the end. */
 const ROWS_AHEAD = 60;
 const MAX_PAGES_KEPT = 40;
-/** Without it every page that a drag of the scroll bar passes would be asked for. */
+/** Delay without which every page that a drag of the scroll bar passes would be requested. */
 const SETTLED_MS = 40;
 
 const ROW_HEIGHT = 34;
-/** In the document above and below what is to be seen. */
+/** Number of rows in the document above and below the visible ones. */
 const ROWS_AROUND = 10;
 /** No browser makes an element much higher: beyond it, rows pass faster than the scroll bar tells. */
 const MAX_HEIGHT = 15_000_000;
 
-/** Which steps, and what of their list is to be seen. */
+/** The filter of the steps, and the visible part of their list. */
 export interface Wanted {
   readonly runId: string;
   readonly filter: StepFilter;
-  /** Decided so far. */
+  /** Number of steps decided so far. */
   readonly steps: number;
   /** Pixels that the list is scrolled down by. */
   readonly top: number;
-  /** Pixels of it that are to be seen. */
+  /** Height of the visible part in pixels. */
   readonly height: number;
 }
 
 export interface Rows {
-  /** As far as they are known. */
+  /** Number of rows, as far as is known. */
   readonly count: number;
   /** Whether there may be more. */
   readonly isMore: boolean;
-  /** The first one that belongs into the document. */
+  /** The first row in the document. */
   readonly first: number;
-  /** Those that do; undefined for one that is on its way. */
+  /** The rows in the document; undefined for one that is being loaded. */
   readonly seen: readonly (StepRow | undefined)[];
-  /** Pixels of the others. */
+  /** Height of the other rows in pixels. */
   readonly above: number;
   readonly below: number;
-  /** What was searched for them; null where nothing needs to be. */
+  /** How far the steps were searched; null if no search is needed. */
   readonly page: Pick<StepPage, 'cursor' | 'searchedTo' | 'threshold'> | null;
   readonly error: Error | undefined;
   readonly again: () => void;
 }
 
-/** Rows of steps, loaded as they come to be seen: of all steps anywhere, of some of them one page after the other. */
+/** Rows of steps, loaded when they become visible: for all steps at any position, for filtered steps page by page. */
 export function useRows(wanted: Wanted): Rows {
   const any = useAnyRows(wanted);
   const next = useNextRows(wanted);
@@ -131,7 +131,7 @@ function useNextRows(wanted: Wanted): Rows {
   useEffect(() => {
     if (!isWanted) return;
     const abort = new AbortController();
-    // The last page again, where it was not full when it was read.
+    // The last page is read again if it was not full.
     const cursor = page?.cursor ?? loaded.last;
     pageOf({ runId, filter, cursor }, abort.signal)
       .then((next) => {

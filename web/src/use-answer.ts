@@ -1,18 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 
-/** Between two looks at what is being worked out. */
+/** Milliseconds between two requests for an answer that is being computed. */
 const PAUSE_MS = 300;
 
 export interface Answer<T> {
-  /** The last one; undefined before the first. */
+  /** The last answer; undefined before the first. */
   readonly data: T | undefined;
-  /** Why the last request failed; undefined where it did not. */
+  /** Why the last request failed; undefined if it succeeded. */
   readonly error: Error | undefined;
   /** Asks again, while the last answer stays. */
   readonly again: () => void;
 }
 
-/** Asks again a moment after each answer while what it is to say is still being worked out. */
+/** Asks again shortly after each answer while the full answer is still being computed. */
 export function useAgainWhile<T>(isPending: boolean, { data, again }: Answer<T>): void {
   useEffect(() => {
     if (!isPending) return;
@@ -22,9 +22,9 @@ export function useAgainWhile<T>(isPending: boolean, { data, again }: Answer<T>)
 }
 
 /**
- * What the server says, asked for whenever `keys` change. Keys that begin with another first one drop the old answer; else
- * it stays until the new one is there.
- * @param options.pauseMs least time between the end of a request and the next, for what changes all the time
+ * Returns the server's answer, which is requested again whenever `keys` change. Keys that begin with another first one drop the
+ * old answer; else it stays until the new one is there.
+ * @param options.pauseMs minimum time between the end of a request and the next, for answers that change all the time
  */
 export function useAnswer<T>(
   ask: (signal: AbortSignal) => Promise<T>,

@@ -2,7 +2,7 @@ import type { statusOf } from '../../core/journal.ts';
 import type { RecordedEnd } from '../../core/run-end.ts';
 import type { Certificate } from '../../statistics/certificate.ts';
 
-/** `interrupted`: it says that it is running, and nobody writes it. */
+/** `interrupted`: it is recorded as running, but has no writer. */
 export type ShownStatus = ReturnType<typeof statusOf>;
 
 export interface RunList {
@@ -15,15 +15,15 @@ export interface RunSummary {
   readonly runId: string;
   readonly process: string;
   readonly status: ShownStatus;
-  /** Why, where it is paused or stopped. */
+  /** Why it is paused or stopped. */
   readonly reason: string | null;
-  /** How its last execution ended; null while it is running, and where it was interrupted without a word. */
+  /** How its last execution ended; null while it is running, and if it was killed before it could record an end. */
   readonly end: RecordedEnd | null;
   readonly model: string;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly steps: number;
-  /** Of the whole run; null where the process does not say, or cannot be loaded. */
+  /** Number of steps of the whole run; null if the process does not say, or cannot be loaded. */
   readonly totalSteps: number | null;
   readonly samples: number;
   readonly votes: number;
@@ -34,7 +34,7 @@ export interface RunSummary {
   readonly wrongSteps: number | null;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** All that was paid, wasted samples included; null where a price is not known. */
+  /** The whole cost, wasted samples included; null if a price is not known. */
   readonly costUsd: number | null;
   /** Time in which it was executing, in milliseconds, as of the last checkpoint. */
   readonly activeMs: number;
@@ -42,6 +42,6 @@ export interface RunSummary {
   readonly stepsPerSecond: number | null;
   /** At the mean pace; null unless it is running and the number of steps is known. */
   readonly remainingMs: number | null;
-  /** Null while it goes on, where no step has more than one vote, and until it has been worked out. */
+  /** Null while it is running, if no step has more than one vote, and until it has been computed. */
   readonly certificate: Pick<Certificate, 'chanceOfNone' | 'chanceOfNoneLow'> | null;
 }

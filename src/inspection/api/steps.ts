@@ -9,8 +9,8 @@ import type { ShownStatus } from './runs.ts';
 export type StepFilter = 'all' | 'contested' | 'flagged' | 'slow' | 'costly' | 'wrong';
 
 /**
- * In the order of the steps. A page may have fewer steps than asked for, even none, before the end: go on while there is a
- * cursor. Pages over one cursor chain are disjoint and complete, also while the run goes on.
+ * In the order of the steps. A page may have fewer steps than asked for, even none, before the end: continue while there is a
+ * cursor. Pages over one cursor chain are disjoint and complete, also while the run continues.
  */
 export interface StepPage {
   readonly steps: readonly StepRow[];
@@ -18,7 +18,7 @@ export interface StepPage {
   readonly cursor: string | null;
   /** Steps searched up to here, not including. */
   readonly searchedTo: number;
-  /** What slow or costly means here. */
+  /** The threshold of slow or costly steps. */
   readonly threshold: { readonly measure: DecisionMeasure; readonly above: number } | null;
 }
 
@@ -128,7 +128,7 @@ export interface Outline {
   readonly isPending: boolean;
 }
 
-/** A step that decided about a part. */
+/** A step that decided about a part of the job. */
 export interface OutlineStep {
   readonly stepIndex: number;
   /** What it decided. */
@@ -147,6 +147,6 @@ export interface DecideAnswer {
   readonly stepIndex: number;
   readonly status: ShownStatus;
   readonly steps: number;
-  /** The command that goes on; null where the run is done. */
+  /** The command that resumes the run; null if the run is done. */
   readonly resume: string | null;
 }
