@@ -60,7 +60,7 @@ async function killed(args: readonly string[], cwd: string, bytes: number): Prom
 
 describe('map', { concurrency }, () => {
   it('killed again and again, has the results of one that was not, each once', async (t) => {
-    const itemCount = amount({ quick: 1_000, slow: 4_000 });
+    const itemCount = amount({ quick: 400, slow: 4_000 });
     const [whole, cut] = [tempFolder(t), tempFolder(t)];
     // Some items stay undecided within so few votes.
     const args = [

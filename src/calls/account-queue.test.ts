@@ -13,6 +13,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import { request, requests } from '../../test/fixtures/requests.ts';
 import * as fc from '../../test/properties.ts';
 import type { Clock } from '../core/clock.ts';
@@ -113,7 +114,7 @@ describe('limits that are found out', () => {
         const world = startWorld();
         const server = world.serve({ latencyMs: 2_000, perMinute, window });
         const sampler = world.sampler(server.model(), { maxRetries: 30 });
-        const minutes = 20;
+        const minutes = amount({ quick: 12, slow: 20 });
         await Promise.all(requests(perMinute * minutes).map((asked) => sampler.sample(asked)));
         const share = (minutes * MINUTE_MS) / world.clock.now();
         const refused = server.refusals / server.sentMs.length;

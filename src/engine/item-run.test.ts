@@ -137,7 +137,7 @@ describe('results', { timeout: 120_000 }, () => {
       }
       for (const status of Object.keys(seen) as (keyof ItemCounts)[]) seen[status] += countsOf(narrow.all)[status];
     });
-    await fc.assert(property, { numRuns: 30 });
+    await fc.assert(property, { numRuns: 60 });
     for (const count of Object.values(seen)) assert.ok(count > 8, JSON.stringify(seen));
   });
 

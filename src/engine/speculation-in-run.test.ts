@@ -101,7 +101,7 @@ describe('with the same samples as without', { timeout: 120_000 }, () => {
       undecided += ends[1]!.result.undecided;
       escalated += Object.keys(ends[1]!.result.settledBy).length;
     });
-    await fc.assert(property, { numRuns: 50 });
+    await fc.assert(property, { numRuns: 100 });
     // Otherwise this would show little.
     assert.ok(wasted > 150 && undecided > 1 && escalated > 10, `${wasted} ${undecided} ${escalated}`);
   });

@@ -133,7 +133,7 @@ for (const form of VARIANTS) {
           assert.deepEqual(form.parse(answer(solved), state), HANOI.reference!(state));
           assert.equal(answer(solved), form.reply!(HANOI.reference!(state), state), 'written as the example is');
         }),
-        { numRuns: 500 },
+        { numRuns: 1_000 },
       );
       assert.ok(solvedSteps > 400, String(solvedSteps));
     });

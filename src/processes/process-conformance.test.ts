@@ -70,9 +70,9 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** Every state of a run is checked up to this many, then one in a hundred. Of subtasks, with many mistakes each, fewer. */
-const DENSE_STEPS = amount({ quick: 40, slow: 120 });
+const DENSE_STEPS = amount({ quick: 25, slow: 120 });
 const VOTED_STEPS = 200;
-const WANDERED_STEPS = amount({ quick: 40, slow: 120 });
+const WANDERED_STEPS = amount({ quick: 25, slow: 120 });
 const MODEL = 'simulated:p=0.9,v=0.9';
 
 function frozen<T>(value: T): T {

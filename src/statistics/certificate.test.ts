@@ -87,7 +87,7 @@ for (const { within, ...workload } of WORKLOADS) {
   const { mean, rho, k, classes = 1, answers = 1, maxVotes } = workload;
   const what = `${classes} classes, ${answers} wrong answers${maxVotes === undefined ? '' : `, ${maxVotes} votes`}`;
   test(`p = ${mean}, rho = ${rho}, k = ${k}, ${what}: what is stated comes true`, () => {
-    const found = simulateRuns({ runs: amount({ quick: 24, slow: 80 }), ...workload, seed: 1 });
+    const found = simulateRuns({ runs: amount({ quick: 16, slow: 80 }), ...workload, seed: 1 });
     assert.ok(found.stated < found.wrong * within && found.stated > found.wrong / within, JSON.stringify(found));
     assert.ok(found.high > found.wrong, JSON.stringify(found));
     assert.ok(Math.abs(found.none - found.statedNone) < 0.2, JSON.stringify(found));

@@ -294,7 +294,7 @@ function mostWrong(steps: number, eps: number): number {
   return count;
 }
 
-const STEPS = amount({ quick: 15_000, slow: 100_000 });
+const STEPS = amount({ quick: 10_000, slow: 100_000 });
 
 for (const rho of [NONE, 0.01, 0.05, 0.1, 0.3]) {
   test(`simulated: error at most eps at p = .95, rho = ${rho === NONE ? 0 : rho}, one class`, () => {
