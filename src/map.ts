@@ -1,7 +1,15 @@
 import { requireProcess } from './core/definition-check.ts';
 import { MdapError, UsageError } from './core/errors.ts';
 import type { Process } from './core/process.ts';
-import { type DoubtfulItem, type Item, type ItemResult, type ItemSink, itemsOf, NO_SINK } from './engine/item.ts';
+import {
+  abortableItems,
+  type DoubtfulItem,
+  type Item,
+  type ItemResult,
+  type ItemSink,
+  itemsOf,
+  NO_SINK,
+} from './engine/item.ts';
 import { ItemDelivery } from './engine/item-delivery.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import type { RunResult } from './engine/run-result.ts';
@@ -100,7 +108,7 @@ export function map(
     async (delivery, ownSignal) => {
       const signal = rest.signal === undefined ? ownSignal : AbortSignal.any([rest.signal, ownSignal]);
       const results = delivery ?? NO_SINK;
-      const items = delivery?.items(inputs, signal) ?? itemsOf(inputs);
+      const items = abortableItems(delivery?.items(inputs, signal) ?? itemsOf(inputs), signal);
       return work(new Mapping({ process, items, sink: results, readAhead, isRetold: delivery !== undefined }), signal);
     },
     readAhead,

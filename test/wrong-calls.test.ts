@@ -1,5 +1,6 @@
 // Proves that a verb that is called wrongly says so in one sentence, before anything is asked: what is no process, no options, no
 // inputs, no run id, no schema, as JavaScript may pass them.
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrate, decide, defineProcess, map, memoryJournal, plan, replay, run, scriptedModel, start } from 'mdap';
 import { refused } from './fixtures/refused.ts';
@@ -67,6 +68,26 @@ it('map refuses what it cannot iterate, beside a sink too', async () => {
     () => map(COUNT, [1] as Any, { ...options(), sink: sink as Any }),
     /^inputs: expected an async iterable/,
   );
+});
+
+it('a map whose next input never comes is left by a break, and ends by an abort', { timeout: 20_000 }, async () => {
+  async function* inputs() {
+    yield* [1, 2, 3, 4, 5, 6];
+    await new Promise(() => {});
+  }
+  for await (const { status } of map(COUNT, inputs(), { ...options(), window: 1, maxConcurrency: 1 })) {
+    assert.equal(status, 'done');
+    break;
+  }
+  const controller = new AbortController();
+  const { result } = map(COUNT, inputs(), { ...options(), signal: controller.signal });
+  setImmediate(() => controller.abort(new Error('enough')));
+  // Before it has begun, it says why; else it pauses.
+  const end = await result.then(
+    ({ end }) => end.code,
+    (thrown: Error) => thrown.message,
+  );
+  assert.ok(end === 'enough' || end === 'interrupted', end);
 });
 
 it('replay refuses what is no run id', async () => {

@@ -28,6 +28,25 @@ export async function* itemsOf(inputs: Iterable<unknown> | AsyncIterable<unknown
 }
 
 /**
+ * The same items, but an input that is still awaited after an abort is awaited no longer: it may never come.
+ * @throws the signal's reason in its place
+ */
+export function abortableItems(items: AsyncIterator<Item>, signal: AbortSignal): AsyncIterable<Item> {
+  const next = () =>
+    new Promise<IteratorResult<Item>>((resolve, reject) => {
+      // What is there already is still read: a map that is interrupted ends where it stands.
+      const onAbort = () => setImmediate(() => reject(signal.reason));
+      if (signal.aborted) onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      items
+        .next()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', onAbort));
+    });
+  return { [Symbol.asyncIterator]: () => ({ next }) };
+}
+
+/**
  * What became of an item: its result, or why there is none. `Result` is the action of its last step, or the process's `result`.
  */
 export type ItemResult<Result = unknown> = ItemFigures &
