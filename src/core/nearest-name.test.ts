@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';
-import { describeUnknown, nearestName } from './nearest-name.ts';
+import { describeUnknown, nearestName, nearestNames } from './nearest-name.ts';
 
 const KNOWN = ['k', 'p', 'v', 'rule', 'maxVotes', 'maxSteps', 'maxConcurrency', 'temperature', 'budgetUsd', 'onEvent'];
 
@@ -57,3 +57,27 @@ describe('the nearest name', () => {
     assert.equal(describeUnknown('field', 'colour', KNOWN), 'unknown field "colour".');
   });
 });
+
+describe('the nearest names', () => {
+  it('begin with what contains the given one, whatever stands before its last slash', () => {
+    const known = ['llama', 'qwen/qwen3-14b', 'gpt-4.1', 'qwen/qwen3-8b', 'qwen3-8b-instruct', 'qwen2-8b'];
+    assert.deepEqual(nearestNames('qwen3-8b', known).slice(0, 3), ['qwen/qwen3-8b', 'qwen3-8b-instruct', 'qwen2-8b']);
+    assert.deepEqual(nearestNames('qwn/qwen3-8b', known).slice(0, 2), ['qwen/qwen3-8b', 'qwen3-8b-instruct']);
+  });
+
+  it('are all known ones, each once, a known one itself first', () => {
+    const names = fc.array(fc.string({ unit: 'grapheme-ascii', maxLength: 8 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(names, fc.string({ maxLength: 8 }), (known, name) => {
+        assert.deepEqual(nearestNames(name, known).sort(), [...new Set(known)].sort());
+        if (known.length > 0) assert.ok(known[0]!.length === 0 || isFoundFirst(known, known[0]!));
+      }),
+    );
+  });
+});
+
+/** Whether the first of the nearest names is the name itself, but for what does not count. */
+function isFoundFirst(known: readonly string[], name: string): boolean {
+  const letters = (text: string) => text.toLowerCase().replace(/[-_]/g, '');
+  return letters(nearestNames(name, known)[0]!) === letters(name);
+}

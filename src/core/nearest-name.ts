@@ -35,6 +35,24 @@ export function describeUnknown(kind: string, name: string, known: Iterable<stri
   return `unknown ${kind} ${JSON.stringify(name)}${meant}`;
 }
 
+/**
+ * Returns the known names by their nearness to a given one, the nearest first. A name that contains the given one, or is part of
+ * it, is nearer than any that has other letters; what stands before the last slash of a name counts only where both have it.
+ */
+export function nearestNames(name: string, known: readonly string[]): string[] {
+  const distances = new Map(known.map((candidate) => [candidate, distanceOf(lettersOf(name), lettersOf(candidate))]));
+  return [...distances.keys()].sort((a, b) => distances.get(a)! - distances.get(b)!);
+}
+
+function distanceOf(a: string, b: string): number {
+  const [tailA, tailB] = [a, b].map((letters) => letters.slice(letters.lastIndexOf('/') + 1)) as [string, string];
+  const isPart = tailA !== '' && tailB !== '' && (tailA.includes(tailB) || tailB.includes(tailA));
+  const longer = Math.max(a.length, b.length, 1);
+  // Below 1, which is one letter that differs.
+  if (isPart) return Math.abs(a.length - b.length) / (longer + 1);
+  return Math.min(editDistance(a, b), editDistance(tailA, tailB));
+}
+
 function lettersOf(name: string): string {
   return name.toLowerCase().replace(/[-_]/g, '');
 }

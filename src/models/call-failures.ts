@@ -54,6 +54,8 @@ export interface FailuresOptions {
   readonly secrets?: readonly string[];
   /** The environment, whose proxy a message names where a host is not found. @default {} */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What to do if the server cannot be reached, as a sentence. @default 'Is it running?' */
+  readonly start?: string;
 }
 
 /** Turns anything that a call threw into a `ModelError` whose message is safe to show: no keys, no control characters. */
@@ -63,6 +65,7 @@ export class Failures {
   readonly #keyName: string;
   readonly #redact: (text: string) => string;
   readonly #proxy: string | undefined;
+  readonly #start: string;
 
   constructor(options: FailuresOptions) {
     this.#id = options.id;
@@ -70,6 +73,7 @@ export class Failures {
     this.#keyName = options.keyName ?? 'the API key';
     this.#redact = redaction(options.secrets ?? []);
     this.#proxy = proxyVariable(options.environment ?? {});
+    this.#start = options.start ?? 'Is it running?';
   }
 
   timeout(timeoutMs: number): ModelError {
@@ -103,7 +107,7 @@ export class Failures {
 
   /** What may help where a server cannot be reached. */
   #cure(failure: Error): string {
-    if (this.#proxy === undefined) return 'Is it running?';
+    if (this.#proxy === undefined) return this.#start;
     const isHost = causesOf(failure).some(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN');
     return isHost
       ? `The proxy in ${this.#proxy} may have been passed by: if hosts are found only through it, set NODE_USE_ENV_PROXY=1 as well.`

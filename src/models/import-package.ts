@@ -11,20 +11,23 @@ export async function importPackage(
   packageName: string,
   options: { folder: string | undefined; missing: string },
 ): Promise<Record<string, unknown>> {
-  const { folder, missing } = options;
+  const file = findPackage(packageName, options.folder);
+  if (file === undefined) throw new UsageError(options.missing);
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (thrown) {
+    throw new UsageError(`${packageName} cannot be loaded: ${messageOf(thrown)}. Install it again.`, { cause: thrown });
+  }
+}
+
+/** The file of an optional package, from the user's `folder` or from beside mdap; undefined if neither has it. */
+export function findPackage(packageName: string, folder: string | undefined): string | undefined {
   const importers = [...(folder === undefined ? [] : [join(folder, 'importer.js')]), import.meta.filename];
   for (const importer of importers) {
     const file = resolvePackage(packageName, importer);
-    if (file === undefined) continue;
-    try {
-      return await import(pathToFileURL(file).href);
-    } catch (thrown) {
-      throw new UsageError(`${packageName} cannot be loaded: ${messageOf(thrown)}. Install it again.`, {
-        cause: thrown,
-      });
-    }
+    if (file !== undefined) return file;
   }
-  throw new UsageError(missing);
+  return undefined;
 }
 
 function resolvePackage(packageName: string, importer: string): string | undefined {

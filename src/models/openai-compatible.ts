@@ -1,21 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
-import { UsageError } from '../core/errors.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { CallFailure } from './call-failures.ts';
 import { readCompletion, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
+import { describeListed, hasModel, listModels } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { withLimitReset } from './requested-wait.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
+const LISTING_TIMEOUT_MS = 5_000;
 
 export interface OpenAiCompatibleModelOptions {
   /** The base URL, such as `http://localhost:8080/v1`; `/chat/completions` is added. */
   readonly baseUrl: string;
+  /** Name of the model, as the server knows it. */
   readonly model: string;
+  /** See `Model.id`. @default `model` */
+  readonly id?: string;
   readonly clock: Clock;
   /** Undefined if the price is not known. */
   readonly price?: Price;
@@ -25,6 +30,10 @@ export interface OpenAiCompatibleModelOptions {
   readonly apiKey?: string;
   /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
+  /** What to do if nothing listens, for the message: as a sentence. @default 'Is it running?' */
+  readonly start?: string;
+  /** The command that brings the model to the server, for the message if it does not have it. */
+  readonly bring?: string;
   /**
    * Environment from which `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are read, in lower case first.
    * @default {} no proxy
@@ -42,18 +51,20 @@ export function accountOf(server: string, key: string | undefined): string {
  * @throws {UsageError} if the base URL, the key or the proxy cannot be used.
  */
 export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Model {
-  const { model: id, price, clock, timeoutMs, keyName = 'the API key', environment = {} } = options;
+  const { model, id = model, price, clock, timeoutMs, keyName = 'the API key', environment = {} } = options;
   const baseUrl = checkBaseUrl(options.baseUrl).replace(/\/+$/, '');
   const apiKey = options.apiKey?.trim();
   if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey)) {
     throw new UsageError(`expected ${keyName} to be printable ASCII without spaces, as a request header needs it.`);
   }
   const url = new URL(`${baseUrl}/chat/completions`);
-  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: apiKey ? [apiKey] : [], environment });
+  const secrets = apiKey ? [apiKey] : [];
+  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
   const toSample = (reply: HttpReply, latencyMs: number) =>
     withLimitReset(sampleIn(reply, url, latencyMs), reply.headers, clock);
   let post: HttpPost | undefined;
+  let listed: Promise<string[] | undefined> | undefined;
 
   // It is loaded with the first call: the command line starts twice as fast without it.
   async function load(request: ModelRequest): Promise<Sample> {
@@ -68,7 +79,22 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   }
 
   function generate(request: ModelRequest, by: HttpPost): Promise<Sample> {
-    return calls.make(request.signal, () => by(writeChat(id, request)), toSample);
+    return calls.make(request.signal, () => by(writeChat(model, request)), toSample).catch(explain);
+  }
+
+  /** Adds to the message about a model that the server does not have which ones it has. */
+  async function explain(thrown: unknown): Promise<never> {
+    if (thrown instanceof ModelError && mayBeUnknown(thrown)) {
+      const server = { baseUrl, apiKey, proxy };
+      listed ??= listModels(server, { clock, timeoutMs: LISTING_TIMEOUT_MS }).catch(() => undefined);
+      const known = await listed;
+      if (known !== undefined && !hasModel(known, model)) {
+        const bring = options.bring === undefined ? '' : ` Add the model with \`${options.bring}\`.`;
+        // It stays the same error, with all that it says to programs.
+        thrown.message += ` ${describeListed(known, model)}${bring}`;
+      }
+    }
+    throw thrown;
   }
 
   return {
@@ -77,6 +103,14 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     account: accountOf(baseUrl, apiKey),
     generate: (request) => (post === undefined ? load(request) : generate(request, post)),
   };
+}
+
+/** The words of servers that answer 400 to a model that they do not have: LiteLLM, OpenRouter and others. */
+const UNKNOWN_MODEL =
+  /\b(invalid|unknown|no such|unrecogni[sz]ed) model|\bmodel\b.{0,120}(not found|not exist|n't exist|not a valid|not available|is invalid|is unknown)/i;
+
+function mayBeUnknown({ statusCode, message }: ModelError): boolean {
+  return statusCode === 404 || (statusCode === 400 && UNKNOWN_MODEL.test(message));
 }
 
 /** @throws {CallFailure} if the reply is not a completion. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { systemClock } from '../defaults.ts';
-import { catalogName, catalogPrice } from './prices.ts';
+import { catalogName, catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
 import { resolveModel } from './resolve.ts';
 
 const ON = new Date('2026-09-30T12:00:00Z');
@@ -41,6 +41,36 @@ it('has prices of cached input where the provider has them', async () => {
     cacheWriteUsdPerMTok: 3.75,
   });
   assert.deepEqual(await catalogPrice('openai', 'gpt-3.5-turbo', ON), { inputUsdPerMTok: 0.5, outputUsdPerMTok: 1.5 });
+});
+
+it('knows the price behind a URL by the provider whose URL it is, or by the name that a gateway has', async () => {
+  for (const [url, model] of [
+    ['https://openrouter.ai/api/v1', 'openai/gpt-4.1-mini'],
+    ['https://openrouter.ai/api/v1/', 'openai/gpt-4.1-mini:nitro'],
+    ['https://api.openai.com/v1', 'gpt-4.1-mini-2025-04-14'],
+    ['https://ours.openai.azure.com/openai/v1', 'gpt-4.1-mini'],
+    ['https://gateway.example/v1', 'openai/gpt-4.1-mini'],
+    ['https://gateway.example/v1', 'azure/gpt-4.1-mini'],
+  ] as const) {
+    assert.deepEqual(await serverPrice(url, model, ON), GPT, `${url} ${model}`);
+  }
+  const together = await serverPrice('https://api.together.xyz/v1', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', ON);
+  assert.deepEqual(together, await catalogPrice('togetherai', 'meta-llama/Llama-3.3-70B-Instruct-Turbo', ON));
+  assert.deepEqual(together, { inputUsdPerMTok: 0.88, outputUsdPerMTok: 0.88 });
+  assert.deepEqual(await gatewayPrice('openai/gpt-4.1-mini', ON), GPT);
+});
+
+it('does not guess the price behind a URL', async () => {
+  for (const [url, model] of [
+    ['http://localhost:8080/v1', 'openai/gpt-4.1-mini'],
+    ['http://127.0.0.1:8080/v1', 'openai/gpt-4.1-mini'],
+    ['https://gateway.example/v1', 'gpt-4.1-mini'],
+    ['https://gateway.example/v1', 'ours/gpt-4.1-mini'],
+    ['https://openrouter.ai/api/v1', 'gpt-4.1-mini-of-ours'],
+    ['not a URL', 'openai/gpt-4.1-mini'],
+  ] as const) {
+    assert.equal(await serverPrice(url, model, ON), undefined, `${url} ${model}`);
+  }
 });
 
 it('has no price for what it does not know, nor for a model without replies', async () => {

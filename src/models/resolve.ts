@@ -7,9 +7,10 @@ import { aiSdkModel } from './ai-sdk.ts';
 import { type BatchModelOptions, batchModel } from './batch.ts';
 import { boundedFetch } from './bounded-fetch.ts';
 import { type GivenModel, isAiSdkModel, nameOfModel, providerOf } from './given-model.ts';
-import { importPackage } from './import-package.ts';
+import { findPackage, importPackage } from './import-package.ts';
+import { NAMED_SERVERS, type NamedServer, namedServer, placeOf } from './named-servers.ts';
 import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
-import { catalogPrice } from './prices.ts';
+import { catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
 export interface ResolveModelOptions {
@@ -17,8 +18,8 @@ export interface ResolveModelOptions {
   /** URL of an OpenAI-compatible server; the model is then any name that it knows. */
   readonly baseUrl?: string;
   /**
-   * Price of the model. If it is not given, that of `provider/model` is looked up in a catalogue; simulated models
-   * and models on this machine cost nothing.
+   * Price of the model. If it is not given, it is looked up in a catalogue; simulated models, models on this machine and those of
+   * `ollama`, `lmstudio`, `vllm` and `llamacpp` on this machine cost nothing.
    */
   readonly price?: Price;
   /** Longest time of one call, in milliseconds. */
@@ -33,6 +34,9 @@ export interface ResolveModelOptions {
 
 const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
+  `${Object.keys(NAMED_SERVERS)
+    .map((name) => `\`${name}/NAME\``)
+    .join(', ')} (a model of that server), ` +
   'a name that the OpenAI-compatible server at options.baseUrl knows, or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
 /** Whether the model with this name and base URL is simulated: it needs no loading and knows its own rates. */
@@ -50,8 +54,9 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
-    const call = { price, timeoutMs, clock, environment };
-    return openAiCompatibleModel({ baseUrl, model: name, ...serverKey(environment), ...call });
+    const call = { timeoutMs, clock, environment };
+    const known = price ?? (await serverPrice(baseUrl, name, new Date(clock.now())));
+    return openAiCompatibleModel({ baseUrl, model: name, price: known, ...serverKey(environment), ...call });
   }
   const [scheme, rest] = split(name, ':');
   if (scheme === 'simulated') {
@@ -65,6 +70,11 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     return llamaModel({ file: rest, clock, seed, price, folder: options.folder });
   }
   const [provider, model] = split(name, '/');
+  const server = serverMeant(provider, options.folder);
+  if (server !== undefined) {
+    if (model === '') throw new UsageError(`expected the name of a model of ${server.title}, as in ${provider}/NAME.`);
+    return namedServerModel(name, { ...options, server, model });
+  }
   if (/^[a-z0-9][a-z0-9-]*$/.test(provider) && model !== '') {
     const keyName = keyNameOf(provider, environment);
     const secrets = secretsOf(environment);
@@ -81,6 +91,30 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
+}
+
+/** The server of this name, unless a provider package of the same name is installed: whoever installed that means it. */
+function serverMeant(provider: string, folder: string | undefined): NamedServer | undefined {
+  const server = namedServer(provider);
+  return server === undefined || findPackage(`@ai-sdk/${provider}`, folder) !== undefined ? undefined : server;
+}
+
+async function namedServerModel(
+  id: string,
+  { server, model, price, ...options }: ResolveModelOptions & { readonly server: NamedServer; readonly model: string },
+): Promise<Model> {
+  const { clock, timeoutMs, environment } = options;
+  const { isFree, ...place } = placeOf(server, environment);
+  const call = { clock, timeoutMs, environment, start: server.start, bring: server.bring?.(model) };
+  return openAiCompatibleModel({ id, model, price: price ?? (await listPrice()), ...place, ...call });
+
+  /** A gateway asks for the prices of providers; a server of weights, elsewhere than here, for what its owner does. */
+  async function listPrice(): Promise<Price | undefined> {
+    if (isFree) return { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
+    if (server.computes) return undefined;
+    const on = new Date(clock.now());
+    return (await serverPrice(server.baseUrl, model, on)) ?? gatewayPrice(model, on);
+  }
 }
 
 /**
@@ -118,6 +152,9 @@ export async function resolveBatchModel(
     throw new UsageError(`expected provider/model or a name that the server at options.baseUrl knows, got ${name}.`, {
       option: 'model',
     });
+  if (baseUrl === undefined && serverMeant(provider, folder) !== undefined) {
+    throw new UsageError(`${provider} offers no batches: omit it.`, { option: 'batch' });
+  }
   const { packageName, exports } = await providerPackage(provider, folder);
   const create = exports.createOpenAI as ((settings: object) => BatchProvider) | undefined;
   const { apiKey, keyName } = serverKey(environment);

@@ -88,8 +88,8 @@ const sampleCost: Kind<number | null> = {
 export const PLAN_OPTIONS = {
   ...MODEL,
   /**
-   * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that
-   * the server at `baseUrl` knows.
+   * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), ollama/NAME (likewise
+   * lmstudio, vllm, llamacpp, openrouter, litellm), gguf:FILE, or a name that the server at `baseUrl` knows.
    * @example 'openai/gpt-4.1-mini'
    */
   model: { ...MODEL.model, isRequired: false as const },

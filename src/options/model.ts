@@ -63,15 +63,15 @@ const price: Kind<Price> = {
 /** The model that is asked. */
 export const MODEL = {
   /**
-   * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that
-   * the server at `baseUrl` knows.
+   * The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), ollama/NAME (likewise
+   * lmstudio, vllm, llamacpp, openrouter, litellm), gguf:FILE, or a name that the server at `baseUrl` knows.
    * @example 'openai/gpt-4.1-mini'
    */
   model: option(model, {
     group: 'Model',
     about:
-      'The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), gguf:FILE, or a name that the ' +
-      'server at options.baseUrl knows.',
+      'The model that is asked: simulated:p=0.99,v=0.97 (no network), provider/model (AI SDK), ollama/NAME (likewise lmstudio, ' +
+      'vllm, llamacpp, openrouter, litellm), gguf:FILE, or a name that the server at options.baseUrl knows.',
     example: 'openai/gpt-4.1-mini',
     isJournaled: true,
     isRequired: true,

@@ -1,0 +1,36 @@
+import { Agent, EnvHttpProxyAgent, request } from 'undici';
+import { isLoopback, type ProxySettings } from './proxy-settings.ts';
+
+const MAX_BODY_BYTES = 16 * 2 ** 20;
+
+/**
+ * Reads a document by GET, up to 16 MiB, without following redirects, over a connection that is closed again.
+ * @returns its text if the server answered 200, otherwise undefined
+ * @throws if the server cannot be reached, and the signal's reason.
+ */
+export async function httpGet(
+  url: URL,
+  options: {
+    readonly headers: Readonly<Record<string, string>>;
+    /** It is not used for hosts of this machine. */
+    readonly proxy: ProxySettings | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<string | undefined> {
+  const { headers, proxy, signal } = options;
+  const isDirect = proxy === undefined || isLoopback(url.hostname);
+  const dispatcher = isDirect ? new Agent() : new EnvHttpProxyAgent({ ...proxy });
+  try {
+    const { statusCode, body } = await request(url, { headers, signal, dispatcher });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) return undefined;
+    }
+    return statusCode === 200 ? Buffer.concat(chunks).toString() : undefined;
+  } finally {
+    await dispatcher.destroy();
+  }
+}
