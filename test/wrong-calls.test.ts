@@ -90,6 +90,15 @@ it('a map whose next input never comes is left by a break, and ends by an abort'
   assert.ok(end === 'enough' || end === 'interrupted', end);
 });
 
+it('a map that is resumed with fewer inputs says so', async () => {
+  const given = { ...options(), runId: 'r' };
+  for await (const { status } of map(COUNT, [1, 2, 3], given)) assert.equal(status, 'done');
+  const again = async () => {
+    for await (const { status } of map(COUNT, [1], given)) assert.equal(status, 'done');
+  };
+  await assert.rejects(again, /expected the inputs that the map began with, input 1 is missing/);
+});
+
 it('replay refuses what is no run id', async () => {
   for (const wrong of [undefined, null, 3, {}]) {
     await refused(() => replay(COUNT, wrong as Any), /^runId: expected the id of a run, got/);

@@ -205,7 +205,10 @@ export class Mapping implements ItemsOfRun {
       this.#certainty.add(decision);
       return;
     }
-    const { item } = this.#ahead.get(before.index)!;
+    const prepared = this.#ahead.get(before.index);
+    if (prepared === undefined)
+      throw new UsageError(`expected the inputs that the map began with, input ${before.index} is missing.`);
+    const { item } = prepared;
     const reason = this.#whyUndecided(decision, before);
     const outcome =
       reason === undefined
