@@ -219,7 +219,10 @@ describe('what is no model', () => {
     try {
       const text = join(folder, 'notes.gguf');
       await writeFile(text, 'just some words');
-      await assert.rejects(load({ file: text }), /expected a model file in GGUF format, but ".*notes\.gguf" is not one\.$/);
+      await assert.rejects(
+        load({ file: text }),
+        /expected a model file in GGUF format, but ".*notes\.gguf" is not one\.$/,
+      );
       await writeFile(text, '');
       await assert.rejects(load({ file: text }), UsageError);
       await assert.rejects(load({ file: join(folder, 'none.gguf') }), /expected the path .*: there is no such file\.$/);
