@@ -86,6 +86,11 @@ class RunTelemetry {
         // What a provider says may quote the prompt.
         this.#metrics.failures.add(1, { 'mdap.process': this.#process, 'mdap.is_final': event.retryInMs === null });
         return;
+      case 'request-adapted': {
+        const attributes = { 'gen_ai.request.model': event.model, 'mdap.request.parameter': event.parameter };
+        this.#run?.span.addEvent('mdap.request.adapted', attributes, this.#now());
+        return;
+      }
       case 'drift-alarmed': {
         const { what, events, steps, rate } = event;
         const attributes = { 'mdap.what': what, 'mdap.events': events, 'mdap.steps': steps, 'mdap.rate': rate };

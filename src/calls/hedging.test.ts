@@ -38,8 +38,8 @@ function setUp(answer: Answer, percentile = 95) {
   };
   const onHedge = () => hedges++;
   const { sample } = hedged({ sampler, clock, percentile, onHedge });
-  const ask = (draw: number, signal = new AbortController().signal) =>
-    sample({ prompt: { user: 'u' }, temperature: 0, maxOutputTokens: 10, draw, signal });
+  const ask = (draw: number, signal = new AbortController().signal, rest: Partial<ModelRequest> = {}) =>
+    sample({ prompt: { user: 'u' }, temperature: 0, maxOutputTokens: 10, draw, signal, ...rest });
   return { clock, asked, ask, counts: () => ({ hedges, aborted }) };
 }
 
@@ -70,6 +70,17 @@ test('the first answer counts, whichever it is', async () => {
   });
   for (let draw = 0; draw < 40; draw++) await ask(draw);
   for (const [draw, { text }] of slow) assert.equal((await ask(draw)).text, text);
+});
+
+test('both calls ask for the same', async () => {
+  const { ask, asked } = setUp(({ draw }) => ({ ms: draw === 40 ? 1_000 : 100 }));
+  const schema = { type: 'object' };
+  for (let draw = 0; draw <= 40; draw++) await ask(draw, undefined, { reasoning: 'low', schema, seed: draw });
+  const [first, second] = asked.slice(-2);
+  assert.ok(isSecond(second!) && !isSecond(first!));
+  for (const { reasoning, schema: held, seed } of [first!, second!]) {
+    assert.deepEqual([reasoning, held, seed], ['low', schema, 40]);
+  }
 });
 
 test('failures: in time, of one, of both; an abort', async () => {

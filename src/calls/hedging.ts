@@ -37,12 +37,14 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
   }
 
   /** Makes a call that can be aborted by itself. */
-  function start({ prompt, stepIndex, subject, temperature, maxOutputTokens, signal }: ModelRequest, draw: number) {
+  function start(asked: ModelRequest, draw: number) {
+    const { prompt, stepIndex, subject, temperature, maxOutputTokens, reasoning, schema, seed, signal } = asked;
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    const request = { prompt, stepIndex, subject, temperature, maxOutputTokens, draw, signal: controller.signal };
+    const settings = { temperature, maxOutputTokens, reasoning, schema, seed };
+    const request = { prompt, stepIndex, subject, ...settings, draw, signal: controller.signal };
     return {
       reply: sampler.sample(request),
       end: () => {

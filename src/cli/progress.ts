@@ -152,6 +152,7 @@ export function progress(options: {
         if (isLive) redraw(clock.monotonicMs());
         return;
       case 'doubt-raised':
+      case 'request-adapted':
         say(event.message);
         return;
       case 'sample-landed':

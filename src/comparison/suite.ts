@@ -315,6 +315,9 @@ class OwnDraw implements ModelRequest {
   readonly prompt: ModelRequest['prompt'];
   readonly temperature: number | undefined;
   readonly maxOutputTokens: number;
+  readonly reasoning: ModelRequest['reasoning'];
+  readonly schema: ModelRequest['schema'];
+  readonly seed: number | undefined;
   readonly draw: number;
   readonly stepIndex: number | undefined;
   readonly subject: ModelRequest['subject'];
@@ -324,6 +327,9 @@ class OwnDraw implements ModelRequest {
     this.prompt = request.prompt;
     this.temperature = request.temperature;
     this.maxOutputTokens = request.maxOutputTokens;
+    this.reasoning = request.reasoning;
+    this.schema = request.schema;
+    this.seed = request.seed;
     this.draw = (first + request.draw) >>> 0;
     this.stepIndex = request.stepIndex;
     this.subject = request.subject;

@@ -28,6 +28,15 @@ export type RunEvent =
       readonly message: string;
       readonly retryInMs: number | null;
     }
+  /** A server does not take requests as they are asked: from here on its model sends them otherwise. */
+  | {
+      readonly type: 'request-adapted';
+      readonly stepIndex: number;
+      readonly model: string;
+      /** What is left out, or sent in another way: `temperature`, `max_tokens`. */
+      readonly parameter: string;
+      readonly message: string;
+    }
   /** The votes so far could not settle a step, or contradict each other: further voters take over. */
   | ({ readonly type: 'step-escalated' } & Escalation)
   /** Dissents or red flags have become more frequent than calibration found them. */

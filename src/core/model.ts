@@ -81,6 +81,14 @@ export interface ReplyFacts {
   readonly reasoning?: string;
 }
 
+/** How the requests of a model differ from what is asked of it, since its server refused them otherwise. */
+export interface Adaptation {
+  /** What is left out, or sent in another way: `temperature`, `max_tokens`. */
+  readonly parameter: string;
+  /** The same for people, as a sentence. */
+  readonly message: string;
+}
+
 /** One model response with its usage. */
 export interface Sample extends Usage, ReplyFacts {
   readonly text: string;
@@ -89,6 +97,8 @@ export interface Sample extends Usage, ReplyFacts {
   readonly latencyMs: number;
   /** How long the account has to wait, in milliseconds, because with this reply a limit of it is used up. @default undefined */
   readonly limitResetMs?: number;
+  /** All adaptations of its model so far; the same list until there is another one. @default undefined none */
+  readonly adaptations?: readonly Adaptation[];
 }
 
 /** PORT: something that answers a prompt with one sample. */

@@ -17,6 +17,14 @@ export interface NoteDetails {
     readonly statusCode?: number;
     readonly retryInMs: number | null;
   };
+  /** A server does not take requests as they are asked: from here on its model sends them otherwise. */
+  readonly 'request-adapted': {
+    readonly stepIndex: number;
+    readonly model: string;
+    /** What is left out, or sent in another way: `temperature`, `max_tokens`. */
+    readonly parameter: string;
+    readonly message: string;
+  };
   /** The votes so far could not settle a step: further voters took over. */
   readonly 'step-escalated': Escalation & { readonly message: string };
   /** The evidence on a step that its rule did not decide and where the run paused. */

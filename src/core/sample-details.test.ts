@@ -16,6 +16,8 @@ test('the details of a reply', () => {
     dress: ['fence'],
   });
   assert.deepEqual(detailsOf(REPLY, ['bom']), { dress: ['bom'] });
+  assert.deepEqual(detailsOf({ ...REPLY, reasoning: 'h\ud800m' }, [], true), { reasoning: 'h\ufffdm' });
+  assert.equal(detailsOf(REPLY, [], true), undefined);
 });
 
 test('the figures of a sample', () => {

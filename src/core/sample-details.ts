@@ -28,13 +28,21 @@ const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage)[] = [
   'omitted',
 ];
 
-/** The details of a reply, without its reasoning, which is long. @returns undefined if there are none. */
-export function detailsOf(reply: Sample, dress: readonly Dress[]): SampleDetails | undefined {
+/**
+ * The details of a reply.
+ * @param keepsReasoning whether the text of its reasoning, which is long, is one of them
+ * @returns undefined if there are none.
+ */
+export function detailsOf(reply: Sample, dress: readonly Dress[], keepsReasoning = false): SampleDetails | undefined {
   let details: Record<string, unknown> | undefined;
   for (const name of KEPT) {
     if (reply[name] === undefined) continue;
     details ??= {};
     details[name] = reply[name];
+  }
+  if (keepsReasoning && reply.reasoning !== undefined) {
+    // The journal stores UTF-8.
+    details = { ...details, reasoning: reply.reasoning.toWellFormed() };
   }
   return dress.length === 0 ? details : { ...details, dress };
 }

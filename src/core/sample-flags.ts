@@ -32,9 +32,15 @@ export function flagSample(sample: Sample, maxOutputTokens: number, text = sampl
   return undefined;
 }
 
-/** Reasoning that stands in the text is not counted apart by the server: its share of the tokens is that of its characters. */
-function answerTokens({ text: reply, outputTokens, reasoningTokens = 0 }: Sample, text: string): number {
-  if (outputTokens === undefined) return Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+/**
+ * Reasoning that stands in the text is not counted apart by the server: its share of the tokens is that of its characters. Where
+ * reasoning stands beside the text and is not counted, it may be a summary: the answer is then estimated from its own characters.
+ */
+function answerTokens(sample: Sample, text: string): number {
+  const { text: reply, outputTokens, reasoning, reasoningTokens = 0 } = sample;
+  const estimate = Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+  if (outputTokens === undefined) return estimate;
+  if (reasoning !== undefined && reasoningTokens === 0) return Math.min(outputTokens, estimate);
   const written = Math.max(0, outputTokens - reasoningTokens);
   return text.length === reply.length ? written : Math.ceil((written * text.length) / reply.length);
 }

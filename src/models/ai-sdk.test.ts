@@ -109,6 +109,7 @@ describe('a call', () => {
         finishReason: 'stop',
         inputTokens: 11,
         outputTokens: 3,
+        responseId: '1',
         latencyMs: 0,
       },
     );

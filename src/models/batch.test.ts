@@ -9,6 +9,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
+import type { ModelRequest } from '../core/model.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { parseInput } from '../core/schema.ts';
@@ -172,4 +173,28 @@ test('a provider without batches is refused', async () => {
   for (const name of ['gguf:x', 'nobody/x']) {
     await assert.rejects(resolveBatchModel(name, options), (thrown) => thrown instanceof UsageError);
   }
+});
+
+test('a request is known again by its hash: what it asks for is part of it, what it does not ask for is not', async (context) => {
+  const ids: string[] = [];
+  const batch = createOpenAI({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'key' }).experimental_batch();
+  batch.doStartBatch = async ({ requests }) => {
+    ids.push(...requests.map(({ id }) => id.split('.')[0]!));
+    throw new Error('not sent');
+  };
+  const store = { load: () => [], save: () => {} };
+  const model = batchModel({ batch, modelId: 'm', id: 'm', price: undefined, clock: CLOCK, quietMs: 1, store });
+  context.after(() => model.close?.());
+  const asked: ModelRequest = {
+    prompt: { system: 's', user: 'u' },
+    temperature: 0,
+    maxOutputTokens: 10,
+    draw: 3,
+    signal: new AbortController().signal,
+  };
+  const more: Partial<ModelRequest>[] = [{}, { reasoning: 'low' }, { reasoning: 500 }, { seed: 1 }, { schema: {} }];
+  await Promise.allSettled(more.map((rest) => model.generate({ ...asked, ...rest })));
+  // As journals of earlier versions have it.
+  assert.equal(ids[0], 'bf67a4031d9c6a77b26f85da');
+  assert.equal(new Set(ids).size, more.length);
 });

@@ -243,9 +243,12 @@ function follower(open: OpenBatch, startedMs: number): Running {
   return { open, unclaimed, waiting: new Map(), results: new Map(), startedMs, isFollowed: false };
 }
 
-function hashOf(modelId: string, { prompt, temperature, maxOutputTokens, draw }: ModelRequest): string {
+function hashOf(modelId: string, request: ModelRequest): string {
+  const { prompt, temperature, maxOutputTokens, draw, reasoning, schema, seed } = request;
   const { system = null, turns = [], user } = prompt;
   const earlier = turns.flatMap((turn) => [turn.user, turn.reply]);
-  const asked = [modelId, system, ...earlier, user, temperature, maxOutputTokens, draw];
+  const asked: unknown[] = [modelId, system, ...earlier, user, temperature, maxOutputTokens, draw];
+  // Requests without these have the hashes that they had before there were any: those of batches that were sent then are found.
+  if (reasoning !== undefined || schema !== undefined || seed !== undefined) asked.push({ reasoning, schema, seed });
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 24);
 }

@@ -111,6 +111,49 @@ describe('a reply', () => {
     }
   });
 
+  it('has its reasoning beside its text, whatever the server calls it, and what it says of itself', () => {
+    const read = (message: object, rest: object = {}) => {
+      const body = { choices: [{ message, finish_reason: 'stop' }], ...rest };
+      const { text, reasoning, reasoningTokens, responseId, answeredBy, systemFingerprint } = readCompletion(
+        JSON.stringify(body),
+        1,
+        'tiny',
+      )!;
+      return { text, reasoning, reasoningTokens, responseId, answeredBy, systemFingerprint };
+    };
+    const bare = { text: 'yes', reasoning: undefined, reasoningTokens: undefined };
+    const none = { responseId: undefined, answeredBy: undefined, systemFingerprint: undefined };
+    for (const message of [
+      { content: 'yes', reasoning_content: null },
+      { content: 'yes', reasoning: '' },
+    ]) {
+      assert.deepEqual(read(message), { ...bare, ...none });
+    }
+    const parts = [
+      { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
+      { type: 'text', text: 'yes' },
+    ];
+    for (const message of [
+      { content: 'yes', reasoning_content: 'hm' },
+      { content: 'yes', reasoning: 'hm' },
+      { content: parts },
+    ]) {
+      assert.deepEqual(read(message), { ...bare, ...none, reasoning: 'hm' });
+    }
+    const usage = {
+      prompt_tokens: 5,
+      completion_tokens: 650,
+      completion_tokens_details: { reasoning_tokens: 640 },
+    };
+    assert.deepEqual(read({ content: 'yes' }, { id: 'r7', model: 'vast', system_fingerprint: 'fp', usage }), {
+      ...bare,
+      reasoningTokens: 640,
+      responseId: 'r7',
+      answeredBy: 'vast',
+      systemFingerprint: 'fp',
+    });
+  });
+
   it('that was ended by an error is none', () => {
     const body = '{"choices":[{"message":{"content":"half a"},"finish_reason":"error"}]}';
     assert.equal(readCompletion(body, 1), undefined);

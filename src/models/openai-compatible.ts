@@ -8,6 +8,7 @@ import type { HttpPost, HttpReply } from './http-post.ts';
 import { describeListed, hasModel, listModels } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
+import { isCachedReply } from './reply-facts.ts';
 import { withLimitReset } from './requested-wait.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
@@ -62,7 +63,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
   const toSample = (reply: HttpReply, latencyMs: number) =>
-    withLimitReset(sampleIn(reply, url, latencyMs), reply.headers, clock);
+    withLimitReset(sampleIn(reply, url, latencyMs, model), reply.headers, clock);
   let post: HttpPost | undefined;
   let listed: Promise<string[] | undefined> | undefined;
 
@@ -114,12 +115,12 @@ function mayBeUnknown({ statusCode, message }: ModelError): boolean {
 }
 
 /** @throws {CallFailure} if the reply is not a completion. */
-function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number): Sample {
+function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number, asked: string): Sample {
   const facts = { url: url.href, statusCode: status, responseHeaders: headers };
   if (body instanceof Error) throw new CallFailure(body.message, { ...facts, cause: body });
-  const sample = status < 200 || status > 299 ? undefined : readCompletion(body, latencyMs);
+  const sample = status < 200 || status > 299 ? undefined : readCompletion(body, latencyMs, asked);
   if (sample === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
-  return sample;
+  return isCachedReply(headers) ? { ...sample, isCached: true } : sample;
 }
 
 function checkBaseUrl(text: string): string {

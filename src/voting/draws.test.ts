@@ -63,6 +63,31 @@ describe('temperatures', () => {
     );
   });
 
+  test('are not told where the server took none', async () => {
+    const replies = [{ omitted: ['temperature', 'seed'] as const }, { omitted: ['seed'] as const }, {}];
+    const model: Model = {
+      ...scriptedModel(() => '"a"'),
+      generate: async ({ draw }) => ({
+        text: '"a"',
+        finishReason: 'stop',
+        inputTokens: 1,
+        outputTokens: 1,
+        latencyMs: 0,
+        ...replies[draw],
+      }),
+    };
+    const { draws, reported } = drawsOf(model);
+    for (const draw of replies.keys()) await draws.land(draw, 0);
+    assert.deepEqual(
+      reported.map(({ temperature, details }) => [temperature, details?.omitted]),
+      [
+        [undefined, ['temperature', 'seed']],
+        [0.1, ['seed']],
+        [0.1, undefined],
+      ],
+    );
+  });
+
   test("are the model's own where it has one", async () => {
     const model = { ...scriptedModel(() => '"a"'), temperature: 0.3 };
     const { draws, reported } = drawsOf(model);

@@ -39,7 +39,7 @@ export class Draws<Action> {
 
   /** Makes the draw with this number, by this voter unless it has already been paid for. */
   async land(number: number, voter: number): Promise<Landed<Action> | Failed> {
-    const { voters, inFlight, slots, onCall, onSample } = this.#context;
+    const { voters, inFlight, slots, onCall, onSample, onAdapted } = this.#context;
     try {
       const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
       if (paid !== undefined) {
@@ -80,7 +80,8 @@ export class Draws<Action> {
         if (isTaken) slots!.giveBack();
       }
       const verdict = reader.read(reply);
-      const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress));
+      if (reply.adaptations !== undefined) onAdapted?.(sampler.model.id, reply.adaptations);
+      const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress, settings.keepsReasoning));
       onSample(sample, false);
       return { sample, verdict, voter };
     } catch (failure) {
@@ -108,7 +109,7 @@ export class Draws<Action> {
       draw: draw.draw,
       model: model.id,
       variant,
-      temperature: draw.temperature,
+      temperature: reply.omitted?.includes('temperature') ? undefined : draw.temperature,
       text: isFlagged ? reply.text.slice(0, MAX_FLAGGED_CHARS).toWellFormed() : reply.text,
       finishReason: reply.finishReason,
       candidate: isFlagged ? undefined : verdict.key,

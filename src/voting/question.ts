@@ -1,6 +1,6 @@
 import type { Escalation } from '../core/events.ts';
 import type { SampleEntry } from '../core/journal.ts';
-import type { Reasoning } from '../core/model.ts';
+import type { Adaptation, Reasoning } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import type { FlagCounts, Reader } from '../core/red-flags.ts';
 import type { DressPolicy } from '../core/reply-dress.ts';
@@ -66,6 +66,8 @@ export interface VoteSettings {
   readonly dress?: DressPolicy;
   /** @default as much as the model reasons by itself */
   readonly reasoning?: Reasoning;
+  /** Whether samples keep the text of their reasoning. @default false */
+  readonly keepsReasoning?: boolean;
   /** Whether votes contradict each other more than expected. @default at the first dissent */
   readonly isSuspicious?: (tally: Tally) => boolean;
   /** Most draws in flight at once. */
@@ -90,6 +92,8 @@ export interface VoteContext {
   readonly onLeader?: (candidate: string, action: unknown, isTied: boolean) => void;
   /** Number of draws in the first round if more than needed: the first arrives earlier, but the surplus is paid for. */
   readonly firstDraws?: number;
+  /** Called with a sample whose model takes requests otherwise than they are asked, and with all that is known of that. */
+  readonly onAdapted?: (model: string, adaptations: readonly Adaptation[]) => void;
   /** Called before each call of a model. */
   readonly onCall?: () => void;
   /** Slots shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */

@@ -63,8 +63,8 @@ function judgement(stepIndex: number, judged: string, ask: () => AskedForm<boole
 
 /** The verifier votes alone, by its own rule. Its votes are not used to guess the decision, and it does not escalate. */
 function judgementContext(context: VoteContext, verifier: VoterClass): VoteContext {
-  const { settings, slots, inFlight, monotonicMs, onCall, onSample } = context;
+  const { settings, slots, inFlight, monotonicMs, onAdapted, onCall, onSample } = context;
   const rule = aheadByK({ margin: VERIFIER_MARGIN });
   const judging = { ...settings, rule, isSuspicious: undefined };
-  return { settings: judging, voters: [verifier], slots, inFlight, monotonicMs, onCall, onSample };
+  return { settings: judging, voters: [verifier], slots, inFlight, monotonicMs, onAdapted, onCall, onSample };
 }
