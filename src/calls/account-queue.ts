@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts';
-import { ModelError } from '../core/errors.ts';
+import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import { Breaker } from './circuit-breaker.ts';
+import { failedAlone, isOfAccount, refusedFor } from './failures-of-account.ts';
+import { LoneFailures } from './lone-failures.ts';
 import { Pace, RecentRate } from './pace.ts';
 import { ExpectedUsage } from './usage-estimate.ts';
 
@@ -101,6 +103,7 @@ export class Account {
   readonly #tokens = new Pace();
   readonly #accepted = new RecentRate();
   readonly #usage = new ExpectedUsage();
+  readonly #lone = new LoneFailures();
   /** The waiting calls by their position. */
   readonly #queue: Waiting[] = [];
   /** Models that have answered. */
@@ -153,6 +156,7 @@ export class Account {
   }
 
   close(entry: Entry): void {
+    this.#lone.ended(entry);
     if (this.#scouts.get(entry.modelId) !== entry) return;
     this.#scouts.delete(entry.modelId);
     this.#dispatch();
@@ -200,6 +204,7 @@ export class Account {
     this.#refusedSinceMs = undefined;
     this.#usage.learn(entry.request, sample);
     this.#breaker.answered();
+    this.#lone.answered(entry, this.#clock.monotonicMs());
     this.#proven.add(entry.modelId);
     this.#scouts.delete(entry.modelId);
     if (entry.sent >= this.#cutAtSend) this.#refusals = 0;
@@ -222,8 +227,10 @@ export class Account {
     }
     // A call that was not served counts against no limit.
     this.#tokens.spend(-entry.tokens, nowMs);
-    if (error.recovery === 'retry' && !isRefusal) this.#breaker.failed(nowMs, entry.isProbe);
-    else this.#breaker.answered();
+    const isFault = error.recovery === 'retry' && !isRefusal;
+    const isLone = isFault && !this.isDown && this.#lone.failed(entry);
+    if (!isFault) this.#breaker.answered();
+    else if (!isLone) this.#breaker.failed(nowMs, entry.isProbe);
     this.#inFlight--;
     const longestMs = this.#proven.size > 0 ? MAX_OUTAGE_MS : MAX_FIRST_OUTAGE_MS;
     if (this.isDown && this.#breaker.outageMs(nowMs) >= longestMs) {
@@ -237,6 +244,11 @@ export class Account {
       verdict = refusedFor(nowMs - this.#refusedSinceMs!, error);
       this.#refusedSinceMs = undefined;
       this.#refuseWaiting(verdict);
+    } else if (isLone && !options.hasTriesLeft) {
+      verdict = failedAlone(error);
+    } else if (mayBeOfPrompt(error) && (this.#proven.has(entry.modelId) || error.statusCode !== 404)) {
+      // It would be said again of the other draws of this prompt; another prompt finds out about the model, unless there is none.
+      this.#refuseWaiting(error, ({ request }) => request.prompt === entry.request.prompt);
     } else if (isOfAccount(error)) {
       this.#proven.clear();
       this.#refuseWaiting(error);
@@ -244,7 +256,7 @@ export class Account {
       !this.#proven.has(entry.modelId) &&
       (error.recovery !== 'retry' || !(options.hasTriesLeft || this.isDown || isRefusal))
     ) {
-      this.#refuseWaiting(error, entry.modelId);
+      this.#refuseWaiting(error, ({ modelId }) => modelId === entry.modelId);
     }
     this.#dispatch();
     return verdict;
@@ -338,9 +350,9 @@ export class Account {
     entry.isProbe = this.#breaker.begin();
   }
 
-  #refuseWaiting(error: ModelError, modelId?: string): void {
+  #refuseWaiting(error: ModelError, isMeant: (entry: Entry) => boolean = () => true): void {
     for (const waiting of this.#queue.splice(0)) {
-      if (modelId !== undefined && waiting.entry.modelId !== modelId) {
+      if (!isMeant(waiting.entry)) {
         this.#queue.push(waiting);
         continue;
       }
@@ -371,17 +383,4 @@ export class Account {
       () => {},
     );
   }
-}
-
-/** The end of the patience with a rate limit. */
-function refusedFor(ms: number, { message, code, statusCode }: ModelError): ModelError {
-  const refused = `rate limit: no call was served for ${Math.round(ms / 1_000)} s. The last said: ${message} Resume later.`;
-  return new ModelError(refused, { code, recovery: 'pause', statusCode });
-}
-
-/** Whether a failure concerns the key, not the call, so that the other calls need not repeat it. */
-function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
-  if (recovery === 'retry') return false;
-  // 403 may concern a single model or prompt.
-  return code === 'authentication' ? statusCode !== 403 : !['refused', 'rejected', 'bad-response'].includes(code);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { ModelError } from '../core/errors.ts';
+import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import type { Sampler } from '../core/sampler.ts';
@@ -38,7 +38,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   const account = options.accounts?.of(model, options.limits);
   const startsWithOneCall = options.startsWithOneCall ?? false;
   let isProven = !startsWithOneCall;
-  let scout: Promise<Sample> | undefined;
+  let scout: { readonly reply: Promise<Sample>; readonly request: ModelRequest } | undefined;
 
   function call(request: ModelRequest): Promise<Sample> {
     const onThrown = (thrown: unknown) => retry(request, thrown);
@@ -52,18 +52,21 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   async function prove(request: ModelRequest): Promise<Sample> {
     while (scout !== undefined) {
+      const { prompt } = scout.request;
       try {
-        await scout;
+        await scout.reply;
       } catch (failure) {
-        // The model's answer to the first call holds for all, but an abort of the first call does not.
-        if (failure instanceof ModelError) throw failure;
+        // The model's answer to the first call holds for all, unless it may be about its prompt; an abort of that call does not.
+        const isOfOther = (error: ModelError) =>
+          mayBeOfPrompt(error) && error.statusCode !== 404 && prompt !== request.prompt;
+        if (failure instanceof ModelError && !isOfOther(failure)) throw failure;
       }
       request.signal.throwIfAborted();
     }
     if (isProven) return call(request);
-    scout = call(request);
+    scout = { reply: call(request), request };
     try {
-      const sample = await scout;
+      const sample = await scout.reply;
       isProven = true;
       return sample;
     } finally {

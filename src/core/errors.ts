@@ -80,6 +80,14 @@ export class ModelError extends MdapError {
   }
 }
 
+/** Whether a failure may concern the one prompt that was sent, so that others may be answered. A retryable one does not, as a rule. */
+export function mayBeOfPrompt({ code, statusCode, isOfPrompt }: ModelError): boolean {
+  if (isOfPrompt) return true;
+  // A key may be good for most prompts and not for one that a firewall does not let through.
+  if (code === 'authentication') return statusCode === 403;
+  return code === 'rejected' && (statusCode === undefined || statusCode >= 400);
+}
+
 /** The units in which a budget can be given. */
 export type BudgetUnit = 'usd' | 'tokens' | 'calls' | 'wall-clock';
 

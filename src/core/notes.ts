@@ -30,7 +30,7 @@ export interface NoteDetails {
   /** The evidence on a step that its rule did not decide and where the run paused. */
   readonly 'step-undecided': {
     readonly stepIndex: number;
-    readonly code: 'vote-limit' | 'flag-limit';
+    readonly code: 'vote-limit' | 'flag-limit' | 'failed';
     /** Votes by candidate key, strongest first. */
     readonly tally: Tally;
     readonly samples: number;

@@ -9,6 +9,7 @@ import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
 import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
+import { endsItem } from './item-failures.ts';
 import type { RunPosition } from './run-position.ts';
 
 /** Assembles the voters of a run, with the journal entries and events that their votes cause. */
@@ -40,6 +41,7 @@ export function assembleContext<State, Action>(
     onAdapted: adaptationNotes(at),
     inFlight,
     monotonicMs: () => clock.monotonicMs(),
+    endsStep: at.options.items === undefined ? undefined : endsItem,
     onSample: (sample, isRecorded) => {
       at.open.push(sample);
       if (isRecorded) return;

@@ -1,5 +1,5 @@
 import { candidateKey } from '../core/candidate.ts';
-import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
+import { type ModelError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import type { ItemCounts, ItemsRecord, StepEntry } from '../core/journal.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
@@ -28,9 +28,11 @@ export interface MapState {
 /** Returns some decisions from a step on, in order; none after the last. */
 type History = (fromStep: number) => Promise<readonly StepEntry[]>;
 
-/** Takes the place of an action for an item that the votes could not settle. */
+/** Takes the place of an action for an item that the votes could not settle, or whose prompt no model answers. */
 interface GivenUp {
   readonly givenUp: string;
+  /** What the provider said of its request. */
+  readonly reason?: string;
 }
 
 /** An item with its start state, or the reason why it cannot start. */
@@ -194,8 +196,15 @@ export class Mapping implements ItemsOfRun {
     this.#sink.flush();
   }
 
-  giveUp({ code }: { readonly code: string }): GivenUp {
-    return { givenUp: code };
+  giveUp({ code, failure }: { readonly code: string; readonly failure?: ModelError }): GivenUp {
+    return failure === undefined ? { givenUp: code } : { givenUp: failure.code, reason: failure.message };
+  }
+
+  nameOf({ index }: MapState): string {
+    const { source } = this.#ahead.get(index)?.item ?? {};
+    const id = typeof source === 'object' && source !== null && 'id' in source ? source.id : undefined;
+    const isShown = typeof id === 'number' || typeof id === 'string';
+    return `item ${index}${isShown ? ` (id ${JSON.stringify(id).slice(0, MAX_ID_CHARS)})` : ''}`;
   }
 
   applied(decision: StepEntry, before: MapState, after: MapState): void {
@@ -246,6 +255,7 @@ export class Mapping implements ItemsOfRun {
 
   #whyUndecided({ action, samples, flags }: StepEntry, { inner }: MapState): string | undefined {
     if (isGivenUp(action)) {
+      if (action.reason !== undefined) return `not answered: ${action.reason}`;
       const flagged = Object.entries(flags ?? {}).map(([code, count]) => `, ${count} ${code}`);
       return `undecided after ${plural(samples, 'sample')} (${action.givenUp}${flagged.join('')})`;
     }
@@ -366,6 +376,8 @@ export class Mapping implements ItemsOfRun {
   }
 }
 
+/** Of an id in a message. */
+const MAX_ID_CHARS = 80;
 /** Number of states that a fingerprint takes, and one more. */
 const MIN_STARTABLE = 4;
 /** Number of undecided items at the beginning after which a map stops if none is done. */

@@ -1,15 +1,16 @@
+import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import { type Ended, endedBy, type RunEnd } from '../core/run-end.ts';
 import type { Undecided } from '../voting/question.ts';
 import type { RunPosition } from './run-position.ts';
 
-type AnyPosition = Pick<RunPosition<unknown, unknown>, 'stepIndex' | 'note'>;
+type AnyPosition = Pick<RunPosition<unknown, unknown>, 'stepIndex' | 'note' | 'options'>;
 
 export function doneAt({ stepIndex }: AnyPosition): Ended {
   return { status: 'done', end: { code: 'done', message: `done after ${stepIndex} steps` } };
 }
 
-export function pausedBy(code: RunEnd['code'], message: string): Ended {
-  return { status: 'paused', end: { code, message } };
+export function pausedBy(code: RunEnd['code'], message: string, error?: Error): Ended {
+  return { status: 'paused', end: error === undefined ? { code, message } : { code, message, error } };
 }
 
 /** @param isChosen whether the limit is the caller's, not the number of steps that the process takes */
@@ -27,7 +28,7 @@ export const DRIFTING = pausedBy(
 /** J8: the evidence is noted. */
 export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
   const { stepIndex } = at;
-  const { type: _, ...evidence } = outcome;
+  const { type: _, failure: __, ...evidence } = outcome;
   at.note('step-undecided', { stepIndex, ...evidence });
   const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
   const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
@@ -42,6 +43,10 @@ export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
 /** Ends the run by an exception; one that is not an error of mdap is noted with its stack. */
 export function thrownAt(at: AnyPosition, thrown: unknown): Ended {
   const ended = endedBy(thrown);
+  // A map names the item.
+  if (thrown instanceof ModelError && mayBeOfPrompt(thrown) && at.options.items === undefined) {
+    return pausedBy('model', `step ${at.stepIndex}: ${ended.end.message}`, thrown);
+  }
   if (ended.end.code !== 'unexpected') return ended;
   const { stepIndex } = at;
   try {

@@ -28,8 +28,10 @@ export interface ItemsOfRun {
   readonly record: ItemsRecord | undefined;
   /** Reads the inputs of this step and of the steps that may be voted on with it. */
   read(state: unknown): Promise<void>;
-  /** Takes the place of the action of a step that the votes could not decide; the other items continue. */
+  /** Takes the place of the action of a step that the votes could not decide, or that no model answers; other items continue. */
   giveUp(outcome: Undecided): unknown;
+  /** What messages call the item of this state. */
+  nameOf(state: unknown): string;
   /** Called with the state from which the run continues. */
   begin(state: unknown, record: ItemsRecord | undefined): Promise<void>;
   /** Reports a step once it is durable or about to be. It reports completely or, if it throws, not at all. */

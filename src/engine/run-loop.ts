@@ -28,6 +28,7 @@ import { assembleContext } from './assemble-context.ts';
 import { assembleLookahead } from './assemble-lookahead.ts';
 import { CheckpointClock } from './checkpoint-clock.ts';
 import { DriftWatch } from './drift-watch.ts';
+import { type HeldStep, ItemFailures } from './item-failures.ts';
 import type { Lookahead } from './lookahead.ts';
 import { atLimit, DRIFTING, doneAt, pausedBy, thrownAt, undecidedAt } from './loop-ends.ts';
 import { type OpenedRun, openRun } from './open-run.ts';
@@ -73,10 +74,13 @@ class Run<Input, State, Action> {
   /** Why a person's answer is refused: the run stays as it was. */
   #refusal: UsageError | undefined;
   #isUndecided = false;
+  /** The items that failed, if the steps are those of items. */
+  readonly #failures: ItemFailures<State> | undefined;
 
   constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, opened: OpenedRun) {
     const at = new RunPosition(process as unknown as Process<never, State, Action>, options, opened.writer);
     this.#notes = opened.notes;
+    this.#failures = options.items && new ItemFailures<State>();
     this.#at = at;
     this.#options = options;
     this.#ownSteps = () => at.call('steps', () => process.steps?.(input));
@@ -105,6 +109,7 @@ class Run<Input, State, Action> {
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
+    this.#dropHeld();
     await this.#lookahead?.close({ isDone: ended.status === 'done' });
     ended = await this.#close(ended);
     onEvent?.({ type: 'run-ended', ...ended });
@@ -145,7 +150,7 @@ class Run<Input, State, Action> {
     while (!at.isDone) {
       if (signal?.aborted) return INTERRUPTED;
       if (at.stepIndex >= limit) return atLimit(limit, maxSteps !== undefined);
-      if (items !== undefined) await items.read(at.state);
+      if (items !== undefined) await items.read(this.#failures!.held[0]?.state ?? at.state);
       const outcome = await (this.#lookahead === undefined
         ? vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0))
         : this.#votedAhead(this.#lookahead));
@@ -153,9 +158,15 @@ class Run<Input, State, Action> {
         this.#isUndecided = true;
         return undecidedAt(at, outcome);
       }
+      const failures = this.#failures;
+      if (failures !== undefined) {
+        if (this.#isHeld(outcome, failures)) continue;
+        if (failures.held.length > 0) await this.#failHeld(failures);
+      }
       const entry = this.#commit(outcome);
       this.#lookahead?.settle(outcome);
       await this.#transit(entry);
+      if (failures?.isTooMuch) throw failures.end();
       const isDrifting = this.#drift?.record(outcome) ?? false;
       onEvent?.({ type: 'step-applied', stepIndex: at.stepIndex - 1 });
       const nowMs = clock.monotonicMs();
@@ -166,7 +177,45 @@ class Run<Input, State, Action> {
       }
       if (isDrifting && drift?.onAlarm === 'pause') return DRIFTING;
     }
+    if (this.#failures !== undefined) await this.#failHeld(this.#failures);
     return doneAt(this.#at);
+  }
+
+  /** Whether the step is held because its item failed, and others must tell whose fault that is. @throws if too many have failed */
+  #isHeld(outcome: Decision<Action> | Undecided, failures: ItemFailures<State>): boolean {
+    const failure = outcome.type === 'undecided' ? outcome.failure : undefined;
+    if (outcome.type === 'decided' || failure === undefined || outcome.samples > 0) {
+      failures.answered();
+      return false;
+    }
+    const at = this.#at;
+    const items = at.options.items!;
+    const isOfOthers = (this.#lookahead?.ahead.length ?? 0) > 0 || at.totals.samples > 0;
+    const name = items.nameOf(at.state);
+    if (!failures.add({ state: at.state, outcome, failure, name }, isOfOthers)) return false;
+    if (failures.isTooMuch) throw failures.end();
+    this.#lookahead?.settle(outcome);
+    at.open = [];
+    at.state = at.call('apply', () => at.process.apply(at.state, items.giveUp(outcome) as Action, undefined));
+    at.stepIndex++;
+    return true;
+  }
+
+  /** The held items have failed: others were answered. @throws at the end of a map in which none was */
+  async #failHeld(failures: ItemFailures<State>): Promise<void> {
+    if (failures.held.length > 0 && !failures.isAnswered) throw failures.end();
+    const held = this.#dropHeld();
+    for (const { outcome } of held) await this.#transit(this.#commit(outcome));
+  }
+
+  /** Goes back to before the first held step, where the run is for the journal. */
+  #dropHeld(): readonly HeldStep<State>[] {
+    const held = this.#failures?.release() ?? [];
+    if (held.length > 0) {
+      this.#at.state = held[0]!.state;
+      this.#at.stepIndex -= held.length;
+    }
+    return held;
   }
 
   /** A person decides the step at which the run is paused; the run pauses again after it. */

@@ -114,7 +114,10 @@ export function verdictOn(answer: Answer): Verdict {
     const advice = 'the provider does not answer this prompt; change what it says, or ask another model';
     return { code: 'refused', recovery: 'pause', isOfPrompt: true, advice };
   }
-  if (status === 403) return { code: 'authentication', recovery: 'pause', advice: setKey };
+  if (status === 403) {
+    const advice = `${setKey}; if other prompts are answered, this one is not let through: change what it says`;
+    return { code: 'authentication', recovery: 'pause', advice };
+  }
   const rejected = { code: 'rejected', recovery: 'pause' } as const;
   if (status === 413 || says(document, TOO_LONG, TOO_LONG_WORDS)) {
     const advice = 'the prompt is too long for this model; shorten it, or ask a model that takes more';

@@ -1,3 +1,4 @@
+import { ModelError } from '../core/errors.ts';
 import { costOf, type Sample } from '../core/model.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
@@ -51,6 +52,7 @@ export class Draws<Action> {
       const asked = voters[voter]!;
       const { sampler, form } = asked;
       const reader = this.#reader(form);
+      if (reader.unsendable !== undefined) throw unsendable(sampler.model.id, reader.unsendable);
       const { settings } = this.#context;
       const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
       const temperature = sampler.model.temperature ?? own;
@@ -143,4 +145,12 @@ export class Draws<Action> {
     this.#forms[form] ??= new FormReader(this.#question, form, this.#context.settings);
     return this.#forms[form];
   }
+}
+
+/** Servers refuse such a text, or read another one. */
+function unsendable(model: string, part: string): ModelError {
+  const message =
+    `model ${model}: the ${part} of the prompt is no well-formed Unicode, so it was not sent: it has half of a surrogate ` +
+    'pair, as where a text is cut within an emoji. Mend the input.';
+  return new ModelError(message, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
 }

@@ -1,4 +1,5 @@
 import type { Sample } from '../core/model.ts';
+import type { Prompt } from '../core/process.ts';
 import { type Reader, RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { type Dress, type Undressed, undress } from '../core/reply-dress.ts';
 import { flagSample } from '../core/sample-flags.ts';
@@ -9,6 +10,8 @@ const NO_DRESS: readonly Dress[] = [];
 /** Reads the replies to one form of a step: takes off their dress, flags what needs no parser, and parses the rest. */
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
+  /** The part of the prompt that cannot be sent because it is no Unicode; undefined if all can. */
+  readonly unsendable: string | undefined;
   readonly #reader: Reader<Action>;
   readonly #settings: Pick<VoteSettings, 'maxOutputTokens' | 'dress'>;
   // Samples of one step mostly have the same text; parsing each distinct text once makes the loop 1.8 times faster.
@@ -23,6 +26,7 @@ export class FormReader<Action> {
     settings: Pick<VoteSettings, 'maxOutputTokens' | 'dress'>,
   ) {
     this.asked = ask(form);
+    this.unsendable = partWithoutUnicode(this.asked.prompt);
     this.#reader = { parse: this.asked.parse, check, key };
     this.#settings = settings;
   }
@@ -76,4 +80,11 @@ export function readUndressed<Action>(
   if (dress.length === 0 || !(verdict instanceof RedFlag)) return { verdict, dress };
   const asItCame = readReply(reply, reader);
   return asItCame instanceof RedFlag ? { verdict, dress } : { verdict: asItCame, dress: NO_DRESS };
+}
+
+function partWithoutUnicode({ system, turns, user }: Prompt): string | undefined {
+  if (!user.isWellFormed()) return 'user text';
+  if (system?.isWellFormed() === false) return 'system text';
+  const isWhole = turns?.every((turn) => turn.user.isWellFormed() && turn.reply.isWellFormed()) ?? true;
+  return isWhole ? undefined : 'earlier part';
 }

@@ -1,3 +1,4 @@
+import type { ModelError } from '../core/errors.ts';
 import type { Escalation } from '../core/events.ts';
 import type { SampleEntry } from '../core/journal.ts';
 import type { Adaptation, Reasoning } from '../core/model.ts';
@@ -101,6 +102,8 @@ export interface VoteContext {
   /** Aborts the calls that the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
+  /** Whether a failed draw leaves its step undecided. @default no: the failure is thrown */
+  readonly endsStep?: (thrown: unknown) => thrown is ModelError;
   /** Called for each sample as it lands, before it is counted; `isRecorded` is set if an earlier execution paid for it. */
   readonly onSample: (sample: SampleEntry, isRecorded: boolean) => void;
 }
@@ -131,8 +134,10 @@ export interface Decision<Action> extends VoteRecord {
   readonly action: Action;
 }
 
-/** The rule did not decide within its limits. A plurality never settles such a step. */
+/** The rule did not decide within its limits, or a model did not answer the step's prompt. A plurality never settles such a step. */
 export interface Undecided extends VoteRecord {
   readonly type: 'undecided';
-  readonly code: 'vote-limit' | 'flag-limit';
+  readonly code: 'vote-limit' | 'flag-limit' | 'failed';
+  /** Why, if a draw failed in a way that ends the step (`VoteContext.endsStep`). */
+  readonly failure?: ModelError;
 }

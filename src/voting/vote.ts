@@ -23,7 +23,7 @@ import { VoteCounts } from './vote-counts.ts';
  * - A verifier gives each candidate a yes-or-no vote of its own: where it accepts one and rejects all others, that one is the
  *   decision; otherwise the voting continues.
  *
- * @throws {ModelError} when a draw finally fails; the others in flight are aborted, landed ones have been reported.
+ * @throws {ModelError} when a draw finally fails, unless `endsStep` takes it; the others in flight are aborted, landed ones have been reported.
  */
 export function vote<Action>(
   question: Question<Action>,
@@ -89,6 +89,10 @@ class StepVote<Action> {
           if (decision !== undefined) return decision;
         }
       }
+    } catch (thrown) {
+      // The vote on a candidate has no say in this: its failure reaches the vote on the step.
+      if (this.#context.endsStep?.(thrown) !== true) throw thrown;
+      return { type: 'undecided', code: 'failed', failure: thrown, ...this.#record() };
     } finally {
       if (queue.length > 0) {
         this.#draws.abort();

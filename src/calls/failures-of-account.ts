@@ -1,0 +1,20 @@
+import { ModelError } from '../core/errors.ts';
+
+/** The failure of a call whose prompt the server cannot answer, while it answers others. */
+export function failedAlone({ message, code, statusCode }: ModelError): ModelError {
+  const failed = `${message} Other prompts were answered meanwhile.`;
+  return new ModelError(failed, { code, recovery: 'pause', statusCode, isOfPrompt: true });
+}
+
+/** The end of the patience with a rate limit. */
+export function refusedFor(ms: number, { message, code, statusCode }: ModelError): ModelError {
+  const refused = `rate limit: no call was served for ${Math.round(ms / 1_000)} s. The last said: ${message} Resume later.`;
+  return new ModelError(refused, { code, recovery: 'pause', statusCode });
+}
+
+/** Whether a failure concerns the key, not the call, so that the other calls need not repeat it. */
+export function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
+  if (recovery === 'retry') return false;
+  // 403 may concern a single model or prompt.
+  return code === 'authentication' ? statusCode !== 403 : !['refused', 'rejected', 'bad-response'].includes(code);
+}
