@@ -6,7 +6,7 @@ import { html, type Markup } from './markup.ts';
 import type { Report, ReportedStep } from './report-data.ts';
 import { charts } from './report-figures.ts';
 import { code, cut, page, section, showPercent, showTime, table } from './report-layout.ts';
-import { describeWaste, showChance } from './run-summary.ts';
+import { describeTokens, describeWaste, showChance } from './run-summary.ts';
 import { plural, showCount, showDuration, showNumber, showPace, showShare, showUsd } from './terminal.ts';
 
 const MAX_JSON_CHARS = 4_000;
@@ -72,7 +72,7 @@ function summary({ run, items, settledBy, wasted, firstWrongStep }: Report): Mar
           ? ''
           : `${showPercent(contestedSteps / steps)} of the steps`,
     ],
-    ['cost', showUsd(costUsd), `${showCount(run.inputTokens)} tokens in, ${showCount(run.outputTokens)} out`],
+    ['cost', showUsd(costUsd), `tokens: ${describeTokens(run.tokens)}`],
     ['time', showDuration(run.activeMs), run.stepsPerSecond === null ? '' : showPace(run.stepsPerSecond)],
   ];
   return html`<header>

@@ -1,4 +1,4 @@
-import type { Waste } from '../core/journal.ts';
+import type { TokenCounts, Waste } from '../core/journal.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { RunResult } from '../engine/run-result.ts';
 import { withFlags } from '../options/flag-names.ts';
@@ -81,8 +81,25 @@ export function describeVotes(
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
     ['certainty', describeCertificate(certificate)],
     ...(leastCertain.length === 0 ? [] : [['', `least certain: ${leastCertain.join(', ')}`] as const]),
-    ['tokens', `${showCount(tokens.input)} in, ${showCount(tokens.output)} out; ${showUsd(costUsd)}`],
+    ['tokens', `${describeTokens(tokens)}; ${showUsd(costUsd)}`],
   ];
+}
+
+/** Tokens with what they were: `1,200 in (1,024 cached), 650 out (640 reasoning)`. */
+export function describeTokens(tokens: TokenCounts): string {
+  const { input, output, cachedInput, cacheWrite, reasoning, uncountedSamples } = tokens;
+  if (input === null && output === null) return 'unknown: the server does not count them';
+  const partsOf = (parts: readonly (readonly [number | undefined, string])[]) => {
+    const shown = parts.flatMap(([count, what]) => (count === undefined ? [] : [`${showCount(count)} ${what}`]));
+    return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+  };
+  const show = (count: number | null) => (count === null ? 'unknown' : showCount(count));
+  const read = partsOf([
+    [cachedInput, 'cached'],
+    [cacheWrite || undefined, 'written to the cache'],
+  ]);
+  const missing = uncountedSamples === undefined ? '' : `, ${plural(uncountedSamples, 'sample')} not counted`;
+  return `${show(input)} in${read}, ${show(output)} out${partsOf([[reasoning || undefined, 'reasoning']])}${missing}`;
 }
 
 function describeSettled(settledBy: RunResult['settledBy']): string {

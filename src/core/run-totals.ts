@@ -91,6 +91,37 @@ export function emptyTotals(options: { hasReference: boolean }): RunTotals {
   };
 }
 
+/** The tokens of a run as its results tell them. */
+export interface TokenCounts {
+  /** Null if the server counted none. */
+  readonly input: number | null;
+  /** Null if the server counted none. */
+  readonly output: number | null;
+  /** The part of the input that was read from the provider's prompt cache; missing if the server does not say. */
+  readonly cachedInput?: number;
+  /** The part of the input that was written to that cache; missing if the server does not say. */
+  readonly cacheWrite?: number;
+  /** The part of the output that is reasoning; missing if the server does not say. */
+  readonly reasoning?: number;
+  /** Samples whose tokens the server did not count, so that the other figures lack them; missing if there are none. */
+  readonly uncountedSamples?: number;
+}
+
+/** The tokens of all samples, those wasted excepted. */
+export function tokensOf({ inputTokens, outputTokens, details = {} }: RunTotals): TokenCounts {
+  const { cachedInputTokens, cacheWriteTokens, reasoningTokens, withoutUsage } = details;
+  // A sum of nothing is not 0.
+  const counted = (sum: number) => (sum === 0 && withoutUsage !== undefined ? null : sum);
+  return {
+    input: counted(inputTokens),
+    output: counted(outputTokens),
+    ...(cachedInputTokens !== undefined && { cachedInput: cachedInputTokens }),
+    ...(cacheWriteTokens !== undefined && { cacheWrite: cacheWriteTokens }),
+    ...(reasoningTokens !== undefined && { reasoning: reasoningTokens }),
+    ...(withoutUsage !== undefined && { uncountedSamples: withoutUsage }),
+  };
+}
+
 /** Whether it is one run over many inputs. */
 export function isMap({ totals }: { readonly totals: RunTotals }): boolean {
   return totals.items !== undefined;

@@ -31,7 +31,7 @@ describe('a budget', () => {
     const name = speculate === 0 ? 'one step at a time' : 'steps ahead';
     test(`pauses the run, which ends with a higher one as without (${name})`, async () => {
       const whole = await play({ speculate });
-      const tokens = whole.tokens.input + whole.tokens.output;
+      const tokens = whole.tokens.input! + whole.tokens.output!;
       const halves: [Partial<RunOptions>, RegExp][] = [
         [
           { budgetUsd: whole.costUsd! / 2 },

@@ -25,6 +25,7 @@ import { replay } from '../replay.ts';
 import { run } from '../run.ts';
 import { RULE_NAMES } from '../statistics/stop-rules.ts';
 import type { ReplayedStep, ReplayResult } from './replay-loop.ts';
+import type { RunResult } from './run-result.ts';
 
 const HANOI = hanoi();
 const RUN = 'r';
@@ -148,12 +149,7 @@ describe('by the rule and the flags of the run', { timeout: 60_000 }, () => {
   });
 });
 
-function pick({
-  samples,
-  votes,
-  flags,
-  tokens,
-}: Pick<ReplayResult['before'], 'samples' | 'votes' | 'flags' | 'tokens'>) {
+function pick({ samples, votes, flags, tokens }: Pick<RunResult, 'samples' | 'votes' | 'flags' | 'tokens'>) {
   return { samples, votes, flags, tokens };
 }
 
@@ -188,7 +184,7 @@ describe('by another margin', () => {
       assert.equal(outcome, candidate === HANOI.key(decisions[i]!.action) ? 'same' : 'different');
     }
     assert.equal(result.saved.samples, before.samples - used);
-    assert.equal(result.saved.tokens.input, before.tokens.input - result.after.tokens.input);
+    assert.equal(result.saved.tokens.input, before.tokens.input! - result.after.tokens.input);
     assert.ok(result.outcomes.different > 0 && result.after.contestedSteps === 0);
     assert.equal(result.differentSteps.length, Math.min(10, result.outcomes.different));
   });

@@ -8,6 +8,8 @@ import {
   type ItemCounts,
   type RunTotals,
   type SampleEntry,
+  type TokenCounts,
+  tokensOf,
   type Waste,
   wasteOf,
 } from '../core/journal.ts';
@@ -39,7 +41,8 @@ export interface RunResult<State = unknown> {
   readonly items: ItemCounts | null;
   /** Steps that the rule could not decide: the step at which the run is paused, if it paused for that reason. */
   readonly undecided: number;
-  readonly tokens: { readonly input: number; readonly output: number };
+  /** Tokens of all samples but wasted ones, with the parts that were cached or reasoning, where the server tells them. */
+  readonly tokens: TokenCounts;
   /** Samples by what was taken off their replies before they were parsed: `fence`, `reasoning` ... */
   readonly dress: Readonly<Record<string, number>>;
   /** The cost of everything, waste included; null if the price of the model is not known. */
@@ -92,7 +95,7 @@ export function resultOf<State, Action>(
     settledBy: totals.settledBy,
     items: at.options.items?.counts ?? null,
     undecided: last.isUndecided ? 1 : 0,
-    tokens: { input: totals.inputTokens, output: totals.outputTokens },
+    tokens: tokensOf(totals),
     dress: totals.details?.dress ?? {},
     costUsd: billOf(totals),
     wasted: totals.wasted ?? null,

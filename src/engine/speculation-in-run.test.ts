@@ -529,7 +529,7 @@ function requireBill(result: RunResult, { started, landed, costUsd }: Calls, { h
     // Some were aborted while they waited for another model's first call to succeed.
     assert.ok(hasOthers ? unsent >= 0 : unsent === 0, `${unsent} counted that were not aborted`);
   }
-  const inAll = tokens.input + tokens.output + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
+  const inAll = tokens.input! + tokens.output! + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
   assert.equal(
     inAll,
     landed.reduce((sum, one) => sum + one.tokens, 0),

@@ -1,4 +1,4 @@
-import { billOf, detailsOf, isMap, type RunRecord, settlerOf, statusOf } from '../core/journal.ts';
+import { billOf, detailsOf, isMap, type RunRecord, settlerOf, statusOf, tokensOf } from '../core/journal.ts';
 import type { JournalReader, LiveRun, ReadDecision, ReadNote, ReadSample } from '../core/journal-reader.ts';
 import type { OutlineRow } from '../core/process.ts';
 import { flagTotal } from '../core/red-flags.ts';
@@ -52,6 +52,7 @@ export function summaryOf(
     wrongSteps: totals.wrongSteps,
     inputTokens: totals.inputTokens,
     outputTokens: totals.outputTokens,
+    tokens: tokensOf(totals),
     costUsd: billOf(totals),
     activeMs: totals.activeMs,
     stepsPerSecond,

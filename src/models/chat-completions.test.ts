@@ -160,6 +160,41 @@ describe('a reply', () => {
     assert.equal(readErrorDocument(body)?.statusCode, 502);
   });
 
+  it('tells what was cached, reasoned and charged, in the words of each server', () => {
+    const read = (usage: object) => {
+      const body = { choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }], usage };
+      const { text: _, finishReason: __, latencyMs: ___, ...counts } = readCompletion(JSON.stringify(body), 1)!;
+      return counts;
+    };
+    const counts = { prompt_tokens: 1_200, completion_tokens: 645 };
+    const plain = { inputTokens: 1_200, outputTokens: 645 };
+    // OpenAI, vLLM and others
+    assert.deepEqual(
+      read({
+        ...counts,
+        prompt_tokens_details: { cached_tokens: 1_024 },
+        completion_tokens_details: { reasoning_tokens: 640 },
+      }),
+      { ...plain, cachedInputTokens: 1_024, reasoningTokens: 640 },
+    );
+    // DeepSeek
+    assert.deepEqual(read({ ...counts, prompt_cache_hit_tokens: 1_024, prompt_cache_miss_tokens: 176 }), {
+      ...plain,
+      cachedInputTokens: 1_024,
+    });
+    // OpenRouter, by its key and by the caller's own
+    const upstream = { cost_details: { upstream_inference_cost: 0.5 } };
+    assert.deepEqual(read({ ...counts, cost: 0.25, is_byok: false, ...upstream }), { ...plain, chargedUsd: 0.25 });
+    assert.deepEqual(read({ ...counts, cost: 0.25, is_byok: true, ...upstream }), { ...plain, chargedUsd: 0.75 });
+    assert.deepEqual(read({ ...counts, cost: 0 }), { ...plain, chargedUsd: 0 });
+    // What is no amount, or not the whole one, is not known.
+    for (const cost of [-1, '0.1', null, { total_cost: 0.1 }]) assert.deepEqual(read({ ...counts, cost }), plain);
+    assert.deepEqual(read({ ...counts, cost: 0.25, is_byok: true }), plain);
+    for (const reasoning_tokens of [-1, 0.5, '7', null]) {
+      assert.deepEqual(read({ ...counts, completion_tokens_details: { reasoning_tokens } }), plain);
+    }
+  });
+
   it('without a message of an assistant is none', () => {
     const none = ['', 'x', 'null', '[]', '7', '{}', '{"choices":null}', '{"choices":[]}', '{"choices":[{}]}'];
     for (const body of [...none, '{"choices":[{"message":7}]}', '{"choices":[{"message":{"content":7}}]}']) {

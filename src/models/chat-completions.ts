@@ -5,7 +5,12 @@ import { countOf, countOfText } from './token-count.ts';
 // OpenAI's chat completions, as far as one prompt and its answer need them. The AI SDK is not used, because it checks and
 // copies each document in full, which took half of the processor time of a call (BENCHMARKS.md).
 
-export function writeChat(model: string, { prompt, temperature, maxOutputTokens }: ModelRequest): string {
+/** @param extra further fields of the document */
+export function writeChat(
+  model: string,
+  { prompt, temperature, maxOutputTokens }: ModelRequest,
+  extra?: Readonly<Record<string, unknown>>,
+): string {
   const { system, turns = [], user } = prompt;
   const messages = [];
   if (system !== undefined) messages.push({ role: 'system', content: system });
@@ -13,7 +18,7 @@ export function writeChat(model: string, { prompt, temperature, maxOutputTokens 
     messages.push({ role: 'user', content: turn.user }, { role: 'assistant', content: turn.reply });
   }
   messages.push({ role: 'user', content: user });
-  return JSON.stringify({ model, max_tokens: maxOutputTokens, temperature, messages });
+  return JSON.stringify({ model, max_tokens: maxOutputTokens, temperature, messages, ...extra });
 }
 
 /**
@@ -32,9 +37,12 @@ export function readCompletion(body: string, latencyMs: number, asked?: string):
   const text = isObject(message) ? textOf(content) : undefined;
   if (text === undefined) return undefined;
   const isRefused = typeof refusal === 'string' && refusal !== '';
-  const { prompt_tokens: input, completion_tokens: output, prompt_tokens_details: inputDetails } = objectIn(usage);
-  const cached = countOf(objectIn(inputDetails).cached_tokens);
-  const reasoned = countOf(objectIn(objectIn(usage).completion_tokens_details).reasoning_tokens);
+  const counted = objectIn(usage);
+  const { prompt_tokens: input, completion_tokens: output } = counted;
+  // The second is DeepSeek's name.
+  const cached = countOf(objectIn(counted.prompt_tokens_details).cached_tokens ?? counted.prompt_cache_hit_tokens);
+  const reasoned = countOf(objectIn(counted.completion_tokens_details).reasoning_tokens);
+  const chargedUsd = chargedIn(counted);
   const thought = reasoningOf(content) ?? filled(reasoning);
   const all = isRefused ? text + refusal : text;
   return {
@@ -43,6 +51,7 @@ export function readCompletion(body: string, latencyMs: number, asked?: string):
     inputTokens: countOfText(input),
     outputTokens: all === '' ? countOf(output) : countOfText(output),
     ...(cached !== undefined && { cachedInputTokens: cached }),
+    ...(chargedUsd !== undefined && { chargedUsd }),
     ...(reasoned !== undefined && { reasoningTokens: reasoned }),
     ...(thought !== undefined && { reasoning: thought }),
     ...factsOf({ id, model, fingerprint }, asked),
@@ -53,6 +62,22 @@ export function readCompletion(body: string, latencyMs: number, asked?: string):
 /** A text that is not empty; undefined for anything else. */
 function filled(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/**
+ * What the call cost, as OpenRouter tells it: what it charges, and, if the provider has the caller's own key (`is_byok`), what that
+ * charges. Other servers use the same name for other things, so it must be a number.
+ */
+function chargedIn(usage: Readonly<Record<string, unknown>>): number | undefined {
+  const own = amountOf(usage.cost);
+  if (own === undefined || usage.is_byok !== true) return own;
+  const upstream = amountOf(objectIn(usage.cost_details).upstream_inference_cost);
+  return upstream === undefined ? undefined : own + upstream;
+}
+
+/** An amount of money; undefined if it is none. */
+export function amountOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {

@@ -209,7 +209,7 @@ describe('a model file', { skip }, () => {
     );
     assert.equal(result.status, 'done', result.reason ?? '');
     assert.deepEqual([result.state.sum, isRightSum(result.state), result.costUsd], ['8372', true, 0]);
-    assert.ok(result.tokens.input > 0 && result.tokens.output >= 11 * result.samples);
+    assert.ok(result.tokens.input! > 0 && result.tokens.output! >= 11 * result.samples);
   });
 });
 

@@ -3,7 +3,8 @@
 //  2. `NAME/MODEL` asks that server for the model, whatever slashes and colons that has, and costs nothing on this machine alone.
 //  3. A model that the server does not have is told with those that it has, the nearest first; nothing else is taken for that.
 //  4. Where nothing listens, the message says how to start it.
-//  5. A provider package of the same name that somebody installed is used instead.
+//  5. A cost that the server tells is the call's, and is asked for where it must be.
+//  6. A provider package of the same name that somebody installed is used instead.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -12,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ModelError, UsageError } from '../core/errors.ts';
-import type { Model } from '../core/model.ts';
+import { costOf, type Model } from '../core/model.ts';
 import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { NAMED_SERVERS, namedServer, placeOf } from './named-servers.ts';
@@ -46,13 +47,21 @@ interface Asked {
   readonly method: string;
   readonly path: string;
   readonly key: string | undefined;
+  /** Undefined without a body. */
   readonly model: string | undefined;
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: unknown;
 }
 
 /** A server that answers as it is told, and remembers what it was asked. */
 async function serve(
   t: TestContext,
-  answer: (asked: Asked) => { readonly status?: number; readonly body: unknown } | 'never',
+  // biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
+  answer: (asked: Asked & { readonly body: any }) => Answer | 'never',
 ): Promise<{ readonly address: string; readonly asked: Asked[] }> {
   const asked: Asked[] = [];
   const listener = async (incoming: IncomingMessage, response: ServerResponse) => {
@@ -64,10 +73,10 @@ async function serve(
       model: body === '' ? undefined : JSON.parse(body).model,
     };
     asked.push(one);
-    const answered = answer(one);
+    const answered = answer({ ...one, body: body === '' ? undefined : JSON.parse(body) });
     if (answered === 'never') return;
-    const { status = 200, body: reply } = answered;
-    response.writeHead(status).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
+    const { status = 200, headers = {}, body: reply } = answered;
+    response.writeHead(status, headers).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
   };
   const server = createServer((incoming, response) => void listener(incoming, response)).listen(0, '127.0.0.1');
   await new Promise((listening) => server.once('listening', listening));
@@ -295,6 +304,44 @@ describe('a model that the server does not have', () => {
     const { address } = await serveOthers(t, { ...list, data: [...list.data, null, 'x'] });
     const model = await resolve('ollama/x', { environment: { OLLAMA_HOST: address, OLLAMA_API_KEY: SECRET } });
     assert.match((await failureOf(model)).message, / It has "good"\. Add/);
+  });
+});
+
+describe('what a call cost', () => {
+  const usage = { prompt_tokens: 1_000_000, completion_tokens: 1_000_000 };
+  const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 };
+
+  it('is asked of OpenRouter alone, and believed', async (t) => {
+    const bodies: unknown[] = [];
+    const { address } = await serve(t, ({ body }) => {
+      bodies.push(body.usage);
+      return { body: { ...completion, usage: { ...usage, cost: 0.5 } } };
+    });
+    const routed = await resolve('openrouter/x/y', {
+      price,
+      environment: { OPENROUTER_BASE_URL: `http://${address}` },
+    });
+    assert.equal(costOf(routed.price, await ask(routed)), 0.5);
+    await ask(await resolve('vllm/x', { environment: { VLLM_BASE_URL: address } }));
+    await ask(await resolve('x', { baseUrl: `http://${address}/v1` }));
+    assert.deepEqual(bodies, [{ include: true }, undefined, undefined]);
+  });
+
+  it('is read from the header of LiteLLM, whose 0 says nothing unless the reply was cached', async (t) => {
+    let cost = '0.125';
+    let isCached = false;
+    const { address } = await serve(t, () => ({
+      body: { ...completion, usage },
+      headers: { 'x-litellm-response-cost': cost, ...(isCached && { 'x-litellm-cache-key': 'abc' }) },
+    }));
+    const environment = { LITELLM_BASE_URL: address };
+    const priced = await resolve('litellm/ours', { price, environment });
+    const unpriced = await resolve('litellm/ours', { environment });
+    const costs = async () => [costOf(priced.price, await ask(priced)), costOf(unpriced.price, await ask(unpriced))];
+    assert.deepEqual(await costs(), [0.125, 0.125]);
+    for (cost of ['0.0', '', 'None', '-1', 'Infinity']) assert.deepEqual(await costs(), [3, null], cost);
+    [cost, isCached] = ['0.0', true];
+    assert.deepEqual(await costs(), [0, 0]);
   });
 });
 

@@ -17,6 +17,8 @@ export interface NamedServer {
   readonly needsKey: boolean;
   /** Whether it computes the replies itself. On this machine its calls then cost nothing. */
   readonly computes: boolean;
+  /** Whether it tells the cost of a call to those who ask (`usage.include`). */
+  readonly tellsCostIfAsked?: boolean;
   /** What to do if nothing listens, as a sentence. */
   readonly start: string;
   /** The command that brings a model that it does not have. */
@@ -72,6 +74,7 @@ export const NAMED_SERVERS: Readonly<Record<string, NamedServer>> = {
     keyVariables: ['OPENROUTER_API_KEY'],
     needsKey: true,
     computes: false,
+    tellsCostIfAsked: true,
     start: 'Is there a connection to the internet, or a proxy that HTTPS_PROXY should name?',
   },
   litellm: {

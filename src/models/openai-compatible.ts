@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { CallFailure } from './call-failures.ts';
-import { readCompletion, writeChat } from './chat-completions.ts';
+import { amountOf, readCompletion, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
 import { describeListed, hasModel, listModels } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
@@ -13,6 +13,8 @@ import { withLimitReset } from './requested-wait.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
+/** OpenRouter tells the cost of a call only to those who ask. Others may refuse the field. */
+const ASK_FOR_COST = { usage: { include: true } };
 const LISTING_TIMEOUT_MS = 5_000;
 
 export interface OpenAiCompatibleModelOptions {
@@ -31,6 +33,8 @@ export interface OpenAiCompatibleModelOptions {
   readonly apiKey?: string;
   /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
+  /** Whether each call asks for its cost, as only OpenRouter takes it. @default whether it is openrouter.ai */
+  readonly asksForCost?: boolean;
   /** What to do if nothing listens, for the message: as a sentence. @default 'Is it running?' */
   readonly start?: string;
   /** The command that brings the model to the server, for the message if it does not have it. */
@@ -62,6 +66,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const secrets = apiKey ? [apiKey] : [];
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
+  const extra = (options.asksForCost ?? url.hostname === 'openrouter.ai') ? ASK_FOR_COST : undefined;
   const toSample = (reply: HttpReply, latencyMs: number) =>
     withLimitReset(sampleIn(reply, url, latencyMs, model), reply.headers, clock);
   let post: HttpPost | undefined;
@@ -80,7 +85,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   }
 
   function generate(request: ModelRequest, by: HttpPost): Promise<Sample> {
-    return calls.make(request.signal, () => by(writeChat(model, request)), toSample).catch(explain);
+    return calls.make(request.signal, () => by(writeChat(model, request, extra)), toSample).catch(explain);
   }
 
   /** Adds to the message about a model that the server does not have which ones it has. */
@@ -120,7 +125,17 @@ function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: num
   if (body instanceof Error) throw new CallFailure(body.message, { ...facts, cause: body });
   const sample = status < 200 || status > 299 ? undefined : readCompletion(body, latencyMs, asked);
   if (sample === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
-  return isCachedReply(headers) ? { ...sample, isCached: true } : sample;
+  const isCached = isCachedReply(headers);
+  const chargedUsd = chargedInHeader(headers, isCached);
+  if (!isCached && chargedUsd === undefined) return sample;
+  return { ...sample, ...(isCached && { isCached }), ...(chargedUsd !== undefined && { chargedUsd }) };
+}
+
+/** What LiteLLM says that a call cost. It also says 0 of models whose price it does not know: only a cached reply is free. */
+function chargedInHeader(headers: HttpReply['headers'], isCached: boolean): number | undefined {
+  const cost = headers['x-litellm-response-cost'] ?? '';
+  const usd = cost.trim() === '' ? undefined : amountOf(Number(cost));
+  return usd === 0 && !isCached ? undefined : usd;
 }
 
 function checkBaseUrl(text: string): string {

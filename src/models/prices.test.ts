@@ -60,6 +60,12 @@ it('knows the price behind a URL by the provider whose URL it is, or by the name
   assert.deepEqual(await gatewayPrice('openai/gpt-4.1-mini', ON), GPT);
 });
 
+it('knows that the free models of OpenRouter are', async () => {
+  const free = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
+  assert.deepEqual(await serverPrice('https://openrouter.ai/api/v1', 'qwen/qwen3-8b:free', ON), free);
+  assert.equal(await serverPrice('https://gateway.example/v1', 'qwen/qwen3-8b:free', ON), undefined);
+});
+
 it('does not guess the price behind a URL', async () => {
   for (const [url, model] of [
     ['http://localhost:8080/v1', 'openai/gpt-4.1-mini'],

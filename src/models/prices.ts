@@ -44,7 +44,9 @@ export async function serverPrice(baseUrl: string, model: string, on: Date): Pro
   if (url === null || isLoopback(url.hostname)) return undefined;
   const { findProvider } = await import('@pydantic/genai-prices');
   const provider = findProvider({ providerApiUrl: `${baseUrl.replace(/\/+$/, '')}/` });
-  return provider === undefined ? gatewayPrice(model, on) : catalogPrice(provider.id, withoutRouting(model), on);
+  if (provider === undefined) return gatewayPrice(model, on);
+  if (provider.id === 'openrouter' && model.endsWith(':free')) return { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
+  return catalogPrice(provider.id, withoutRouting(model), on);
 }
 
 /** Returns the price of `provider/model` at its provider. */

@@ -93,7 +93,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
 }
 
-/** The server of this name, unless a provider package of the same name is installed: whoever installed that means it. */
+/** The server of this name, unless a provider package of the same name is installed: then that one is meant. */
 function serverMeant(provider: string, folder: string | undefined): NamedServer | undefined {
   const server = namedServer(provider);
   return server === undefined || findPackage(`@ai-sdk/${provider}`, folder) !== undefined ? undefined : server;
@@ -105,7 +105,8 @@ async function namedServerModel(
 ): Promise<Model> {
   const { clock, timeoutMs, environment } = options;
   const { isFree, ...place } = placeOf(server, environment);
-  const call = { clock, timeoutMs, environment, start: server.start, bring: server.bring?.(model) };
+  const asksForCost = server.tellsCostIfAsked;
+  const call = { clock, timeoutMs, environment, start: server.start, bring: server.bring?.(model), asksForCost };
   return openAiCompatibleModel({ id, model, price: price ?? (await listPrice()), ...place, ...call });
 
   /** A gateway asks for the prices of providers; a server of weights, elsewhere than here, for what its owner does. */

@@ -50,14 +50,24 @@ const price: Kind<Price> = {
     },
     { required: ['inputUsdPerMTok', 'outputUsdPerMTok'] },
   ),
-  hint: 'in,out',
+  hint: 'in,out[,cached]',
   parse: (given) => {
-    const [inputUsdPerMTok, outputUsdPerMTok, ...rest] = given.split(',').map(parseNumber);
-    const isPrice = [inputUsdPerMTok, outputUsdPerMTok].every((part) => typeof part === 'number' && part >= 0);
-    if (isPrice && rest.length === 0) return { inputUsdPerMTok, outputUsdPerMTok };
-    throw new UsageError(`expected two numbers of at least 0, as in 0.15,0.60, got ${showGot(given)}.`);
+    const parts = given.split(',').map(parseNumber);
+    const isPrice = parts.length >= 2 && parts.length <= 3 && parts.every((one) => typeof one === 'number' && one >= 0);
+    if (!isPrice) {
+      throw new UsageError(
+        'expected two or three numbers of at least 0, for input, output and cached input, as in 0.15,0.60 or ' +
+          `0.15,0.60,0.075, got ${showGot(given)}.`,
+      );
+    }
+    const [inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok] = parts;
+    return { inputUsdPerMTok, outputUsdPerMTok, ...(parts.length === 3 && { cachedInputUsdPerMTok }) };
   },
-  show: ({ inputUsdPerMTok, outputUsdPerMTok }) => `${inputUsdPerMTok},${outputUsdPerMTok}`,
+  show: ({ inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok, cacheWriteUsdPerMTok }) => {
+    // There is no text for this price.
+    if (cacheWriteUsdPerMTok !== undefined) return undefined;
+    return [inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok].filter((part) => part !== undefined).join(',');
+  },
 };
 
 /** The model that is asked. */
@@ -87,14 +97,16 @@ export const MODEL = {
     isJournaled: true,
   }),
   /**
-   * Price of the model: US dollars per million input and output tokens.
-   * @default the list price, if it is known
+   * Price of the model: US dollars per million input, output and, if they have a price of their own, cached input
+   * tokens.
+   * @default the list price, if it is known; 0 for models on this machine
    * @example '0.15,0.60'
    */
   price: option(price, {
     group: 'Model',
-    about: 'Price of the model: US dollars per million input and output tokens.',
-    defaultAbout: 'the list price, if it is known',
+    about:
+      'Price of the model: US dollars per million input, output and, if they have a price of their own, cached input tokens.',
+    defaultAbout: 'the list price, if it is known; 0 for models on this machine',
     example: '0.15,0.60',
     isJournaled: true,
   }),

@@ -178,7 +178,10 @@ describe('a value on the command line', () => {
       target: share,
       temperature: amount,
       hedge: fc.double({ min: 50, max: 99.9, noNaN: true }),
-      price: fc.record({ inputUsdPerMTok: amount, outputUsdPerMTok: amount }, { noNullPrototype: true }),
+      price: fc.record(
+        { inputUsdPerMTok: amount, outputUsdPerMTok: amount, cachedInputUsdPerMTok: amount },
+        { noNullPrototype: true, requiredKeys: ['inputUsdPerMTok', 'outputUsdPerMTok'] },
+      ),
       panel: fc.array(texts, { minLength: 1 }),
       escalate: fc.subarray(['variants', 'panel', 'verifier']),
       rule: fc.constantFrom('majority', 'evidence'),

@@ -108,13 +108,23 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
         ['Flagged', count(run.flagged), run.samples > 0 ? `${percent(run.flagged / run.samples)} of samples` : null],
         run.wrongSteps === null ? null : ['Wrong', count(run.wrongSteps), 'against the reference'],
         ['Cost', usd(run.costUsd)],
-        ['Tokens', short(run.inputTokens + run.outputTokens), `${short(run.outputTokens)} of them out`],
+        ['Tokens', ...tokensOf(run)],
         // Known from the first checkpoint on.
         ['Time', duration(run.activeMs || null)],
         isRunning ? ['Left', duration(run.remainingMs)] : null,
       ]}
     />
   );
+}
+
+/** All tokens, and which of them are special; a dash if the server counts none. */
+function tokensOf({ tokens }: RunSummary): [value: string, note: string | null] {
+  const { input, output, cachedInput = 0, reasoning = 0 } = tokens;
+  if (input === null && output === null) return ['–', 'not counted by the server'];
+  const parts = [`${short(output ?? 0)} of them out`];
+  if (reasoning > 0) parts.push(`${short(reasoning)} reasoning`);
+  if (cachedInput > 0) parts.push(`${short(cachedInput)} cached`);
+  return [short((input ?? 0) + (output ?? 0)), parts.join(', ')];
 }
 
 function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {

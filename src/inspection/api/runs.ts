@@ -1,4 +1,4 @@
-import type { statusOf } from '../../core/journal.ts';
+import type { statusOf, TokenCounts } from '../../core/journal.ts';
 import type { RecordedEnd } from '../../core/run-end.ts';
 import type { Certificate } from '../../statistics/certificate.ts';
 
@@ -34,6 +34,8 @@ export interface RunSummary {
   readonly wrongSteps: number | null;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** The same tokens with the parts that were cached or reasoning, null if they are not known. */
+  readonly tokens: TokenCounts;
   /** The whole cost, wasted samples included; null if a price is not known. */
   readonly costUsd: number | null;
   /** Time in which it was executing, in milliseconds, as of the last checkpoint. */
