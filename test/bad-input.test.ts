@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFile
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { type Ended, fixture, mdap, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
+import { type Ended, fixture, mdap, mdapProcess, ROOT, runChild, tempFolder } from './fixtures/cli-child.ts';
 import { counts, fails, type Mood, says, startChatServer } from './fixtures/cli-server.ts';
 
 const SIMULATED = ['--model', 'simulated:p=0.99'];
@@ -341,7 +341,7 @@ describe('a server', { concurrency }, () => {
       let calls = 0;
       // One step of two samples, then the first of the next.
       const server = await startChatServer(t, (...call) => (calls++ < 3 ? answer : mood)(...call));
-      const paused = await mdap(['run', ...COUNTDOWN, '--base-url', server.baseUrl, ...OPTIONS], {
+      const paused = await mdapProcess(['run', ...COUNTDOWN, '--base-url', server.baseUrl, ...OPTIONS], {
         cwd,
         environment: ENVIRONMENT,
       });
@@ -353,7 +353,8 @@ describe('a server', { concurrency }, () => {
       assertNoKey(cwd, paused);
 
       server.mood = answer;
-      const resumed = await mdap(['resume', 'r', '--json'], { cwd, environment: ENVIRONMENT });
+      // In another process, which does not know yet what the server allowed.
+      const resumed = await mdapProcess(['resume', 'r', '--json'], { cwd, environment: ENVIRONMENT });
       assert.equal(resumed.code, 0, resumed.stderr);
       const { status, steps, samples, wrongSteps } = JSON.parse(resumed.stdout);
       assert.deepEqual({ status, steps, samples, wrongSteps }, { status: 'done', steps: 3, samples: 6, wrongSteps: 0 });
@@ -386,7 +387,7 @@ describe('a server', { concurrency }, () => {
     );
     assert.equal(paused.code, 3);
     const server = await startChatServer(t, counts);
-    const resumed = await mdap(['resume', 'r', '--base-url', server.baseUrl], { cwd });
+    const resumed = await mdapProcess(['resume', 'r', '--base-url', server.baseUrl], { cwd });
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stdout, /^done\n/);
   });
