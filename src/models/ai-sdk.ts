@@ -10,6 +10,7 @@ import { UsageError } from '../core/errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { CallFailure } from './call-failures.ts';
+import { interfaceProblem } from './given-model.ts';
 import { ModelCalls } from './model-calls.ts';
 import { withLimitReset } from './requested-wait.ts';
 import { countOf, countOfText } from './token-count.ts';
@@ -46,12 +47,8 @@ const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
 export function aiSdkModel(options: AiSdkModelOptions): Model {
   const { model, clock, price, timeoutMs, keyName, secrets, environment } = options;
   const id = options.id ?? `${model.provider}/${model.modelId}`;
-  if (model.specificationVersion !== 'v4') {
-    throw new UsageError(
-      `model ${id}: expected an AI SDK model of version v4, got ${String(model.specificationVersion)}: ` +
-        'install the current version of its provider package.',
-    );
-  }
+  const problem = interfaceProblem(model);
+  if (problem !== undefined) throw new UsageError(`model ${id}: ${problem}`);
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment });
   return {
     id,

@@ -2,11 +2,15 @@
 export const MAX_REPLY_BYTES = 16 * 2 ** 20;
 
 /**
- * `fetch` for providers of the AI SDK: a redirect is an answer and not followed, since the prompt and a key in a header of the
+ * A `fetch` for providers of the AI SDK: a redirect is an answer and not followed, since the prompt and a key in a header of the
  * provider's own would go with it, and a body that is too large, also once it is decompressed, breaks off.
+ * @param by what fetches
  */
-export const boundedFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, { ...init, redirect: 'manual' });
+export function boundedFetch(by: typeof fetch = fetch): typeof fetch {
+  return async (input, init) => bounded(await by(input, { ...init, redirect: 'manual' }));
+}
+
+function bounded(response: Response): Response {
   const { body, status, statusText, headers, url } = response;
   if (body === null) return response;
   let bytes = 0;
@@ -17,7 +21,7 @@ export const boundedFetch: typeof fetch = async (input, init) => {
       else controller.enqueue(chunk);
     },
   });
-  const bounded = new Response(body.pipeThrough(limit), { status, statusText, headers });
+  const reply = new Response(body.pipeThrough(limit), { status, statusText, headers });
   // Messages name the address that answered.
-  return Object.defineProperty(bounded, 'url', { value: url });
-};
+  return Object.defineProperty(reply, 'url', { value: url });
+}

@@ -110,7 +110,7 @@ export class Failures {
     if (this.#proxy === undefined) return this.#start;
     const isHost = causesOf(failure).some(({ code }) => code === 'ENOTFOUND' || code === 'EAI_AGAIN');
     return isHost
-      ? `The proxy in ${this.#proxy} may have been passed by: if hosts are found only through it, set NODE_USE_ENV_PROXY=1 as well.`
+      ? `Is the name right, and the proxy in ${this.#proxy}? A model of the AI SDK that was made in code uses it only with NODE_USE_ENV_PROXY=1.`
       : `Is it running, and the proxy in ${this.#proxy}?`;
   }
 

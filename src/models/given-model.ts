@@ -15,6 +15,24 @@ export function nameOfModel(given: GivenModel): string {
   return isAiSdkModel(given) ? `${providerOf(given)}/${given.modelId}` : given.id;
 }
 
+/** The interface of the AI SDK that is called. */
+const INTERFACE = 'v4';
+
+/** What is wrong with a model of another interface of the AI SDK, and what to do; undefined if nothing is. */
+export function interfaceProblem(model: LanguageModelV4): string | undefined {
+  const version = String(model.specificationVersion);
+  if (version === INTERFACE) return undefined;
+  const expected = `expected an AI SDK model of version ${INTERFACE}, got`;
+  if (Number(version.slice(1)) > Number(INTERFACE.slice(1))) {
+    return `${expected} the newer ${version}: update mdap, or install an older version of the provider package.`;
+  }
+  const provider = /^[a-z0-9-]+$/.test(providerOf(model)) ? providerOf(model) : 'NAME';
+  return (
+    `${expected} ${version}, an older interface: install the current version of its provider package, as in ` +
+    `\`npm install @ai-sdk/${provider}@latest\` (without @latest, npm chooses an old one on Node before 22).`
+  );
+}
+
 /** The provider's name: `openai` for `openai.responses`. */
 export function providerOf({ provider }: LanguageModelV4): string {
   return provider.split('.')[0]!;

@@ -55,7 +55,7 @@ export function httpPost({ url, headers, proxy }: HttpTarget): HttpPost {
   return (body) => new Exchange(route, body);
 }
 
-function proxyFor(proxy: ProxySettings): Dispatcher.ComposedDispatcher {
+export function proxyFor(proxy: ProxySettings): Dispatcher.ComposedDispatcher {
   const direct = new Agent(OPTIONS);
   return new EnvHttpProxyAgent({ ...OPTIONS, ...proxy }).compose(
     (dispatch) => (options, handler) =>

@@ -1,9 +1,10 @@
 // Proves: each form of a model name leads to its model; a name, option or package that cannot be used gives one sentence
 // with what to do; keys come from the environment given and show up in no message.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -188,14 +189,81 @@ describe('provider/model', () => {
     await assert.rejects(ask(model), /"family\/model-1 refused: \[key\]": set SOME_CLOUD_ACCESS_KEY/);
   });
 
+  const FETCHING = `export const createSomeCloud = ({ fetch }) => ({
+    languageModel: (modelId) => ({
+      specificationVersion: 'v4',
+      provider: 'some-cloud.chat',
+      modelId,
+      doGenerate: async ({ abortSignal }) => {
+        const response = await fetch('http://' + modelId + '/v1', { method: 'POST', body: 'hello', signal: abortSignal });
+        return {
+          content: [{ type: 'text', text: response.status + ' ' + (await response.text()) }],
+          finishReason: { unified: 'stop' },
+          usage: { inputTokens: {}, outputTokens: {} },
+        };
+      },
+    }),
+  });
+  export const someCloud = createSomeCloud({ fetch });`;
+
+  it('is called by the proxy of the environment, but on this machine', async (t) => {
+    const folder = folderWith(t, 'some-cloud', FETCHING);
+    const origin = createServer((_, response) => response.end('from the origin')).listen(0, '127.0.0.1');
+    await once(origin, 'listening');
+    const { port } = origin.address() as AddressInfo;
+    const asked: string[] = [];
+    const proxy = createServer((incoming, response) => {
+      asked.push(incoming.url!);
+      response.end('from the proxy');
+    });
+    // A tunnel leads to the origin, whatever host is asked for.
+    proxy.on('connect', ({ url }, socket) => {
+      asked.push(url!);
+      const through = connect(port, '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        through.pipe(socket).pipe(through);
+      });
+      through.on('error', () => socket.destroy());
+      socket.on('error', () => through.destroy());
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => {
+      for (const server of [origin, proxy]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+    const environment = { HTTP_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    const { text } = await ask(await resolve('some-cloud/models.invalid', { folder, environment }));
+    assert.match(text, /^200 from the (origin|proxy)$/);
+    assert.equal(asked.length, 1);
+    assert.match(asked[0]!, /models\.invalid/);
+    // Neither here nor where NO_PROXY says so.
+    const direct = await ask(await resolve(`some-cloud/127.0.0.1:${port}`, { folder, environment }));
+    assert.equal(direct.text, '200 from the origin');
+    const besides = { ...environment, NO_PROXY: 'models.invalid' };
+    const failure = await ask(await resolve('some-cloud/models.invalid', { folder, environment: besides })).catch(
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(failure instanceof ModelError && /cannot reach/.test(failure.message), String(failure));
+    assert.equal(asked.length, 1);
+    await assert.rejects(
+      resolve('some-cloud/models.invalid', { folder, environment: { HTTPS_PROXY: 'proxy:3128' } }),
+      /^UsageError: HTTPS_PROXY: expected a URL/,
+    );
+  });
+
   it('says what to install', async () => {
     const message = await usageErrorOf('not-there/model-1', { folder: tmpdir() });
-    assert.match(message, /install it: npm install @ai-sdk\/not-there/);
+    assert.match(message, /install it: npm install @ai-sdk\/not-there@latest /);
   });
 
   it('refuses packages that are broken, old, or no providers', async (t) => {
     const old = folderWith(t, 'some-cloud', failing('v2'));
-    assert.match(await usageErrorOf('some-cloud/x', { folder: old }), /version v4, got v2/);
+    const message = await usageErrorOf('some-cloud/x', { folder: old });
+    assert.match(message, /version v4, got v2, an older interface: .* `npm install @ai-sdk\/some-cloud@latest`/);
+    const newer = folderWith(t, 'some-cloud', failing('v5'));
+    assert.match(await usageErrorOf('some-cloud/x', { folder: newer }), /got the newer v5: update mdap/);
     const broken = folderWith(t, 'some-cloud', 'throw new Error("no luck")');
     assert.match(await usageErrorOf('some-cloud/x', { folder: broken }), /cannot be loaded: no luck/);
     const unset = folderWith(

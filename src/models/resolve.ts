@@ -11,6 +11,8 @@ import { findPackage, importPackage } from './import-package.ts';
 import { NAMED_SERVERS, type NamedServer, namedServer, placeOf } from './named-servers.ts';
 import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
 import { catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
+import { proxiedFetch } from './proxied-fetch.ts';
+import { proxySettings } from './proxy-settings.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
 export interface ResolveModelOptions {
@@ -79,7 +81,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     const keyName = keyNameOf(provider, environment);
     const secrets = secretsOf(environment);
     return aiSdkModel({
-      model: await providerModel(provider, model, options.folder),
+      model: await providerModel(provider, model, options),
       id: name,
       account: accountOf(provider, environment[keyName]),
       price: price ?? (await catalogPrice(provider, model, new Date(clock.now()))),
@@ -157,12 +159,13 @@ export async function resolveBatchModel(
     throw new UsageError(`${provider} offers no batches: omit it.`, { option: 'batch' });
   }
   const { packageName, exports } = await providerPackage(provider, folder);
-  const create = exports.createOpenAI as ((settings: object) => BatchProvider) | undefined;
   const { apiKey, keyName } = serverKey(environment);
-  const found =
-    baseUrl === undefined
-      ? (exports[exportNameOf(provider)] as BatchProvider | undefined)
-      : create?.({ baseURL: baseUrl, apiKey: apiKey || 'none' });
+  const through = fetchThrough(environment);
+  const there = baseUrl === undefined ? {} : { baseURL: baseUrl, apiKey: apiKey || 'none' };
+  const create = baseUrl === undefined && through === undefined ? undefined : factoryIn(exports, provider);
+  const found = (
+    create === undefined ? exports[exportNameOf(provider)] : create({ ...there, ...(through && { fetch: through }) })
+  ) as BatchProvider | undefined;
   if (typeof found?.experimental_batch !== 'function') {
     throw new UsageError(`${packageName} offers no batches: install its current version, or omit it.`, {
       option: 'batch',
@@ -225,7 +228,7 @@ async function providerPackage(provider: string, folder: string | undefined) {
   const exports = await importPackage(packageName, {
     folder,
     missing:
-      `the package of this provider is not installed; install it: npm install ${packageName} (or use ` +
+      `the package of this provider is not installed; install it: npm install ${packageName}@latest (or use ` +
       'options.baseUrl for an OpenAI-compatible server).',
   });
   return { packageName, exports };
@@ -236,26 +239,37 @@ function exportNameOf(provider: string): string {
   return provider.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-type Factory = (settings: { readonly fetch: typeof fetch }) => unknown;
+type Factory = (settings: {
+  readonly fetch?: typeof fetch;
+  readonly baseURL?: string;
+  readonly apiKey?: string;
+}) => unknown;
 
 /**
  * The function that makes a provider with settings, such as `createOpenAI`: replies of what it makes are bounded. Packages name it
  * after themselves, in letters of their own choice, and Google's in full.
  */
 function factoryIn(exports: Readonly<Record<string, unknown>>, provider: string): Factory | undefined {
-  const names = [`create${provider.replaceAll('-', '')}`, `create${provider.replaceAll('-', '')}generativeai`];
+  const letters = provider.replaceAll('-', '');
+  // The last one is google-vertex's.
+  const names = [`create${letters}`, `create${letters}generativeai`, `create${provider.split('-').at(-1)}`];
   const name = Object.keys(exports).find((one) => names.includes(one.toLowerCase()));
   const found = name === undefined ? undefined : exports[name];
   return typeof found === 'function' ? (found as Factory) : undefined;
 }
 
-async function providerModel(provider: string, model: string, folder: string | undefined): Promise<LanguageModelV4> {
+async function providerModel(
+  provider: string,
+  model: string,
+  { folder, environment }: Pick<ResolveModelOptions, 'folder' | 'environment'>,
+): Promise<LanguageModelV4> {
   const { packageName, exports } = await providerPackage(provider, folder);
   const exportName = exportNameOf(provider);
   const ready = exports[exportName] as { languageModel?: (id: string) => LanguageModelV4 } | undefined;
   // A package without a provider that is ready needs settings that nobody gave.
   const create = ready === undefined ? undefined : factoryIn(exports, provider);
-  const found = create === undefined ? ready : (create({ fetch: boundedFetch }) as typeof ready);
+  const found =
+    create === undefined ? ready : (create({ fetch: boundedFetch(fetchThrough(environment)) }) as typeof ready);
   if (typeof found?.languageModel !== 'function') {
     throw new UsageError(
       `expected ${packageName} to export the provider \`${exportName}\`, it does not: use another provider, or ` +
@@ -267,6 +281,12 @@ async function providerModel(provider: string, model: string, folder: string | u
   } catch (thrown) {
     throw new UsageError(`${packageName} refuses ${JSON.stringify(model)}: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+/** Undefined without a proxy. @throws {UsageError} if the proxy cannot be used. */
+function fetchThrough(environment: ResolveModelOptions['environment']): typeof fetch | undefined {
+  const proxy = proxySettings(environment);
+  return proxy && proxiedFetch(proxy);
 }
 
 /** Reads the key for a server with its own URL. */

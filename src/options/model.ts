@@ -1,7 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Price } from '../core/model.ts';
 import { DRESS_POLICIES } from '../core/reply-dress.ts';
-import { type GivenModel, isAiSdkModel, nameOfModel } from '../models/given-model.ts';
+import { type GivenModel, interfaceProblem, isAiSdkModel, nameOfModel } from '../models/given-model.ts';
 import {
   aboveZero,
   anyWholeNumber,
@@ -24,13 +24,7 @@ export const model: Kind<GivenModel> = {
   parse: (name) => name,
   problem: (value) => {
     if (typeof value === 'string' && value !== '') return undefined;
-    if (isAiSdkModel(value)) {
-      if (value.specificationVersion === 'v4') return undefined;
-      return (
-        `expected an AI SDK model of version v4, got ${String(value.specificationVersion)}: ` +
-        'install the current version of its provider package.'
-      );
-    }
+    if (isAiSdkModel(value)) return interfaceProblem(value);
     if (typeof (value as { generate?: unknown } | undefined)?.generate === 'function') return undefined;
     return `expected a name, a model of the AI SDK or an object with \`generate\`, got ${showGot(value)}.`;
   },
