@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import type {
   Experimental_BatchV4,
+  Experimental_BatchV4Error,
   Experimental_BatchV4ItemResult,
   Experimental_BatchV4Status,
 } from '@ai-sdk/provider';
 import type { Clock } from '../core/clock.ts';
-import { ModelError } from '../core/errors.ts';
+import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { promptOf, toSample } from './ai-sdk.ts';
-import { Failures } from './call-failures.ts';
+import { CallFailure, Failures } from './call-failures.ts';
 
 /** A batch that a provider is working on or has finished. */
 export interface OpenBatch {
@@ -45,6 +46,10 @@ const FIRST_POLL_MS = 1_000;
 const MAX_POLL_MS = 60_000;
 /** After this many failed polls in a row the provider is considered down. */
 const MAX_FAILED_POLLS = 20;
+/** Waits for room where the provider takes no more requests: they double from half a minute to ten, for about a day. */
+const FIRST_ROOM_WAIT_MS = 30_000;
+const MAX_ROOM_WAIT_MS = 600_000;
+const MAX_ROOM_WAITS = 144;
 
 interface Waiter {
   readonly hash: string;
@@ -61,6 +66,8 @@ interface Running {
   /** Results that arrived before a caller asked for them. */
   readonly results: Map<string, Experimental_BatchV4ItemResult>;
   readonly startedMs: number;
+  /** Whether an earlier execution sent it. */
+  readonly isTakenOver: boolean;
   isFollowed: boolean;
 }
 
@@ -68,13 +75,18 @@ interface Running {
  * A model that collects requests and sends them as one batch, at the lower price of batches. It suits `map`, whose items
  * all draw at once. A round of votes is then a batch: the next one contains only what is still undecided. A sent batch is
  * kept in the store, so a program that starts again waits for it instead of paying twice. The only batch that it cannot
- * know of is one whose sending was interrupted.
+ * know of is one whose sending was interrupted. A batch that failed as a whole is forgotten: it will never have results, so
+ * the next execution sends its requests anew, as this one does where the provider had no room for it.
  */
 export function batchModel(options: BatchModelOptions): Model {
   const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;
   const failures = new Failures({ ...options, id });
   const running: Running[] = store.load().map((open) => follower(open, clock.monotonicMs()));
   const queue: Waiter[] = [];
+  /** Most requests of a batch. */
+  let maxRequests = MAX_REQUESTS;
+  let roomWaits = 0;
+  let hasAnswered = false;
   const ended = new AbortController();
   const sleep = (ms: number) => clock.sleep(ms, ended.signal).catch(() => {});
   let isGathering = false;
@@ -127,13 +139,13 @@ export function batchModel(options: BatchModelOptions): Model {
   /** Waits until no more requests arrive: all draws of a round arrive together. */
   async function gather(): Promise<void> {
     isGathering = true;
-    for (let before = -1; before !== queue.length && queue.length < MAX_REQUESTS; ) {
+    for (let before = -1; before !== queue.length && queue.length < maxRequests; ) {
       before = queue.length;
       await sleep(quietMs);
     }
     isGathering = false;
     if (ended.signal.aborted) return;
-    const waiters = queue.splice(0, MAX_REQUESTS);
+    const waiters = queue.splice(0, maxRequests);
     if (queue.length > 0) void gather();
     if (waiters.length > 0) await start(waiters);
   }
@@ -154,15 +166,15 @@ export function batchModel(options: BatchModelOptions): Model {
           },
         })),
       });
-      const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs());
+      const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs(), false);
       one.unclaimed.clear();
       for (const [requestId, waiter] of named) one.waiting.set(requestId, waiter);
       running.push(one);
-      store.save(running.map(({ open }) => open));
+      save();
       onBatch?.({ batchId, requests: named.length, status: 'sent' });
       await follow(one);
     } catch (thrown) {
-      const failure = failures.classify(thrown);
+      const failure = ofAll(failures.classify(thrown));
       for (const waiter of waiters) waiter.fail(failure);
     }
   }
@@ -182,7 +194,9 @@ export function batchModel(options: BatchModelOptions): Model {
           return;
         }
       } catch (thrown) {
-        const failure = failures.classify(thrown);
+        const failure = ofAll(failures.classify(thrown));
+        // The provider has forgotten it.
+        if (failure instanceof ModelError && failure.statusCode === 404) return failedWhole(one, failure);
         const isOver = !(failure instanceof ModelError) || failure.recovery !== 'retry' || ++failed >= MAX_FAILED_POLLS;
         if (isOver) {
           failAll(one, failure);
@@ -196,9 +210,8 @@ export function batchModel(options: BatchModelOptions): Model {
   }
 
   async function collect(one: Running, { status, error }: Experimental_BatchV4Status): Promise<void> {
-    if (status === 'failed' && error !== undefined) {
-      return failAll(one, unavailable(`batch ${one.open.batchId} failed: ${error.message}`, 'pause'));
-    }
+    if (status === 'failed' && error !== undefined) return failedWhole(one, error);
+    roomWaits = 0;
     const results = await batch.doGetBatchResults({ batchId: one.open.batchId });
     for await (const result of results) {
       const waiter = one.waiting.get(result.id);
@@ -211,13 +224,57 @@ export function batchModel(options: BatchModelOptions): Model {
 
   function settle(waiter: Waiter, result: Experimental_BatchV4ItemResult, { startedMs }: Running): void {
     if (result.type === 'text' && result.status === 'succeeded') {
-      waiter.land(toSample(result.result, clock.monotonicMs() - startedMs));
+      hasAnswered = true;
+      try {
+        waiter.land(toSample(result.result, clock.monotonicMs() - startedMs));
+      } catch (thrown) {
+        waiter.fail(failures.classify(thrown));
+      }
       return;
     }
-    const { message = result.status, statusCode } = ('error' in result ? result.error : undefined) ?? {};
-    // An error of the request itself would come again; a server error, a limit or an expired batch may be temporary.
-    const isOurs = statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 429;
-    waiter.fail(unavailable(`a request of a batch ${result.status}: ${message}`, isOurs ? 'pause' : 'retry'));
+    waiter.fail(judged(('error' in result ? result.error : undefined) ?? { message: result.status }));
+  }
+
+  /** An error of the request itself would come again; a server error, a limit or an expired batch may be temporary. */
+  function judged({ message, type, code, statusCode }: Experimental_BatchV4Error): Error {
+    if (statusCode === undefined) return unavailable(`a request of a batch was not answered: ${message}`, 'retry');
+    const data = { error: { message, type, code } };
+    const failure = failures.classify(new CallFailure(message, { statusCode, data }));
+    if (!(failure instanceof ModelError) || failure.code !== 'unavailable' || !hasAnswered) return failure;
+    return failedAlone(failure);
+  }
+
+  /** It will never have results. */
+  function failedWhole(one: Running, error: Experimental_BatchV4Error): void {
+    const { batchId, ids } = one.open;
+    running.splice(running.indexOf(one), 1);
+    save();
+    const waiters = [...one.waiting.values()];
+    one.waiting.clear();
+    const hasNoRoom = NO_ROOM.test(`${error.code} ${error.message}`);
+    if (hasNoRoom && roomWaits < MAX_ROOM_WAITS) {
+      // If there is no other, it is itself too large.
+      if (running.length === 0) maxRequests = Math.max(1, Math.ceil(ids.length / 2));
+      void sendAgainLater(waiters);
+    } else if (one.isTakenOver) sendAgain(waiters);
+    else {
+      const failure = unavailable(`batch ${batchId} failed: ${error.message}`, 'pause');
+      for (const waiter of waiters) waiter.fail(failure);
+    }
+  }
+
+  async function sendAgainLater(waiters: readonly Waiter[]): Promise<void> {
+    await sleep(Math.min(MAX_ROOM_WAIT_MS, FIRST_ROOM_WAIT_MS * 2 ** roomWaits++));
+    if (!ended.signal.aborted) sendAgain(waiters);
+  }
+
+  function sendAgain(waiters: readonly Waiter[]): void {
+    queue.push(...waiters.filter(({ request }) => !request.signal.aborted));
+    if (queue.length > 0 && !isGathering) void gather();
+  }
+
+  function save(): void {
+    store.save(running.map(({ open }) => open));
   }
 
   function failAll(one: Running, failure: Error): void {
@@ -233,14 +290,30 @@ export function batchModel(options: BatchModelOptions): Model {
   return { id, price, isBatched: true, generate, close: async () => ended.abort() };
 }
 
+/** What providers say where more requests wait than an account may have. */
+const NO_ROOM = /token_limit_exceeded|enqueued (token|request)|too many (enqueued|queued|batch)/i;
+
+/** The failure of a whole batch, which says nothing of a single prompt. */
+function ofAll(failure: Error): Error {
+  if (!(failure instanceof ModelError) || !mayBeOfPrompt(failure)) return failure;
+  const { message, statusCode } = failure;
+  return new ModelError(message, { code: 'unavailable', recovery: 'pause', statusCode });
+}
+
+/** The failure of a request while others are answered: once its retries are used, it is its prompt's. */
+function failedAlone({ message, code, recovery, statusCode, retryAfterMs }: ModelError): ModelError {
+  const failed = `${message} Other prompts were answered.`;
+  return new ModelError(failed, { code, recovery, statusCode, retryAfterMs, isOfPrompt: true });
+}
+
 /** Takes over a batch that was sent earlier: no caller waits for its requests yet. */
-function follower(open: OpenBatch, startedMs: number): Running {
+function follower(open: OpenBatch, startedMs: number, isTakenOver = true): Running {
   const unclaimed = new Map<string, string[]>();
   for (const requestId of open.ids) {
     const hash = requestId.split('.')[0]!;
     unclaimed.set(hash, [...(unclaimed.get(hash) ?? []), requestId]);
   }
-  return { open, unclaimed, waiting: new Map(), results: new Map(), startedMs, isFollowed: false };
+  return { open, unclaimed, waiting: new Map(), results: new Map(), startedMs, isTakenOver, isFollowed: false };
 }
 
 function hashOf(modelId: string, request: ModelRequest): string {
