@@ -165,6 +165,12 @@ async function inspectStep(reader: JournalReader, runId: string, step: number, f
   return 0;
 }
 
+/** The action, or why there is none. */
+function outcomeLine({ type, action }: StepEntry): string {
+  if (type === 'decision') return `  action     ${printable(truncate(JSON.stringify(action), 100))}`;
+  return `  reason     ${printable(truncate(String(action?.reason ?? action?.givenUp), 500))}`;
+}
+
 /** Shows a step's decision, then its samples as a race: the leader after each. */
 export function describeStep(
   step: number,
@@ -178,8 +184,8 @@ export function describeStep(
     const tally = decision.tally ?? [];
     const votes = tally.length > 1 ? tally.map(([, count]) => count).join(' : ') : `${decision.votes} : 0`;
     lines.push(
-      `step ${step}: decided ${votes}${describeSettler(decision, ' by ')}${decision.wrong ? ', WRONG against the reference' : ''}`,
-      `  action     ${printable(truncate(JSON.stringify(decision.action), 100))}`,
+      `step ${step}: ${decision.type === 'decision' ? 'decided' : 'given up at'} ${votes}${describeSettler(decision, ' by ')}${decision.wrong ? ', WRONG against the reference' : ''}`,
+      outcomeLine(decision),
       ...tally.map(
         ([candidate, count], i) =>
           `  ${i === 0 ? 'winner' : 'rival '}     ${String(count).padStart(3)} x ${printable(truncate(candidate, 80))}`,

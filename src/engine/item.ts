@@ -52,7 +52,7 @@ export function abortableItems(items: AsyncIterator<Item>, signal: AbortSignal):
 export type ItemResult<Result = unknown> = ItemFigures &
   (
     | { readonly status: 'done'; readonly result: Result; readonly reason: undefined }
-    /** `undecided`: the votes could not settle it. `invalid`: the input does not fit the process. */
+    /** `undecided`: the votes could not settle it, or no model answers its prompt. `invalid`: the input does not fit the process. */
     | { readonly status: 'undecided' | 'invalid'; readonly result: undefined; readonly reason: string }
   );
 

@@ -167,7 +167,8 @@ class Run<Input, State, Action> {
       this.#lookahead?.settle(outcome);
       await this.#transit(entry);
       if (failures?.isTooMuch) throw failures.end();
-      const isDrifting = this.#drift?.record(outcome) ?? false;
+      // A step that no model answered tells nothing of the voters.
+      const isDrifting = outcome.samples > 0 && (this.#drift?.record(outcome) ?? false);
       onEvent?.({ type: 'step-applied', stepIndex: at.stepIndex - 1 });
       const nowMs = clock.monotonicMs();
       if (this.#checkpoints.isDue(nowMs)) this.#checkpoints.take(nowMs);

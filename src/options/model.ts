@@ -183,12 +183,15 @@ export const SAMPLING = {
     isJournaled: true,
   }),
   /**
-   * Maximum number of retries of a call that failed for a reason that may be temporary.
+   * Maximum number of retries of a call that failed for a reason that may be temporary. An outage or a rate limit of
+   * the account uses none of them: it is waited for, five minutes at most.
    * @default 5
    */
   maxRetries: option(wholeNumber({ min: 0 }), {
     group: 'Speed',
-    about: 'Maximum number of retries of a call that failed for a reason that may be temporary.',
+    about:
+      'Maximum number of retries of a call that failed for a reason that may be temporary. An outage or a rate limit of the account ' +
+      'uses none of them: it is waited for, five minutes at most.',
     default: 5,
     isJournaled: true,
   }),
