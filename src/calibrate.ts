@@ -16,7 +16,7 @@ import { abortable } from './voting/in-flight.ts';
  * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant, and from the
  * models of the panel. The steps are those of one input, or of many, as a map takes them: then give something that can be
  * iterated and is no JSON value, such as a generator or `inputs.values()` of an array. Inputs that do not fit the process are
- * then skipped.
+ * then skipped, as are those whose prompt the model does not answer, unless the first ones all are.
  * @throws {UsageError} for options or input that cannot be used; also where so many inputs in a row do not fit that they are
  * not what the process takes.
  * @throws {ModelError} when the model fails before a single step was seen.

@@ -7,10 +7,12 @@
  * 4. A server that breaks on one prompt and answers others has no outage.
  * 5. A prompt that is no Unicode is not sent.
  * 6. A plain run pauses, and names the step.
+ * 7. A calibration over items passes over those that are not answered, and fails where the first ones all are.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from '../../test/properties.ts';
+import { calibrate } from '../calibrate.ts';
 import { ModelError, type ModelErrorOptions } from '../core/errors.ts';
 import { type EndCode, isMap } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
@@ -284,5 +286,29 @@ describe('a plain run', () => {
     server.faultOf = () => undefined;
     const done = await run(ECHO, { text: 'a', steps: 5 }, options);
     assert.deepEqual([done.status, done.steps], ['done', 5]);
+  });
+});
+
+describe('a calibration over items', () => {
+  test('passes over those that are not answered (7)', async () => {
+    const texts = ['bad 1', 'a', 'bad 2', 'b', 'c', 'bad 3'];
+    for (const reference of [undefined, ({ text }: { text: string }) => text]) {
+      const server = new EchoServer(bad(SOME_400));
+      const inputs = texts.map((text) => ({ text })).values();
+      const process = defineProcess({ ...ECHO, reference });
+      const { calibration, end } = await calibrate(process, inputs, { model: server.model(), clock: server.clock });
+      assert.equal(end.code, 'done', end.message);
+      assert.deepEqual(
+        calibration.steps.map(({ stepIndex }) => stepIndex),
+        [1, 3, 4],
+      );
+    }
+  });
+
+  test('fails where none is answered (7)', async () => {
+    const server = new EchoServer(() => SOME_400);
+    const inputs = Array.from({ length: 9 }, (_, i) => ({ text: `t${i}` })).values();
+    const options = { model: server.model(), clock: server.clock };
+    await assert.rejects(calibrate(ECHO, inputs, options), /"no t2"/);
   });
 });

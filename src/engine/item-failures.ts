@@ -86,3 +86,20 @@ export class ItemFailures<State> {
 export function endsItem(thrown: unknown): thrown is ModelError {
   return thrown instanceof ModelError && mayBeOfPrompt(thrown);
 }
+
+/** The failures of items where nothing is decided, as in a calibration: an item that fails is passed over, as long as not too many do. */
+export class PassedOver {
+  #inRow = 0;
+  #isAnswered = false;
+
+  /** The model has answered the prompts of a step. */
+  answered(): void {
+    this.#inRow = 0;
+    this.#isAnswered = true;
+  }
+
+  /** Whether to go on to the next item after this failure. */
+  passes(thrown: unknown): thrown is ModelError {
+    return endsItem(thrown) && ++this.#inRow < (this.#isAnswered ? MAX_IN_ROW : MAX_AT_START);
+  }
+}

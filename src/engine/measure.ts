@@ -16,9 +16,10 @@ import {
   type SampleUsage,
 } from '../planning/calibration.ts';
 import { Draws, type Failed, type Landed } from '../voting/draws.ts';
-import type { VoteContext } from '../voting/question.ts';
+import type { Decision, Undecided, VoteContext } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';
 import { vote } from '../voting/vote.ts';
+import { PassedOver } from './item-failures.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
 
 export interface MeasureDependencies {
@@ -36,8 +37,8 @@ export interface MeasureDependencies {
   readonly settings: Json;
   readonly signal: AbortSignal | undefined;
   readonly onStep: ((done: number, wanted: number) => void) | undefined;
-  /** Reads the items of the next steps, if the process has many items. */
-  readonly items?: Pick<ItemsOfRun, 'read'>;
+  /** Reads the items of the next steps, and passes over those that no model answers, if the process has many items. */
+  readonly items?: Pick<ItemsOfRun, 'read' | 'giveUp'>;
 }
 
 export interface CalibrateResult {
@@ -74,14 +75,22 @@ export async function measure<Input, State, Action>(
   const observed: ObservedStep[] = [];
   const samples = dependencies.context.voters.map((): DrawnSamples => ({ first: [], all: [] }));
   let early: RunEnd | undefined;
+  const passedOver = new PassedOver();
   let runSteps = process.steps?.(input) ?? null;
   try {
     const sampled = reference && (await sampleReference(process, start, reference, dependencies));
     runSteps ??= sampled?.runSteps ?? null;
-    const targets = sampled?.targets ?? followVotes(process, start, dependencies);
+    const targets = sampled?.targets ?? followVotes(process, start, { ...dependencies, passedOver });
     for await (const target of targets) {
       if (dependencies.signal?.aborted) throw dependencies.signal.reason;
-      const drawn = await drawStep(process, target, dependencies);
+      let drawn: DrawnSamples[];
+      try {
+        drawn = await drawStep(process, target, dependencies);
+      } catch (thrown) {
+        if (dependencies.items === undefined || !passedOver.passes(thrown)) throw thrown;
+        continue;
+      }
+      passedOver.answered();
       for (const [voter, { first, all }] of drawn.entries()) {
         samples[voter]!.first.push(...first);
         samples[voter]!.all.push(...all);
@@ -158,7 +167,7 @@ async function sampleReference<Input, State, Action>(
 async function* followVotes<Input, State, Action>(
   process: Process<Input, State, Action>,
   start: State,
-  { context, steps, items }: MeasureDependencies,
+  { context, steps, items, passedOver }: MeasureDependencies & { readonly passedOver: PassedOver },
 ): AsyncGenerator<Target<State>> {
   if (process.effect !== undefined) {
     throw new UsageError(
@@ -169,16 +178,25 @@ async function* followVotes<Input, State, Action>(
   let state = start;
   for (let stepIndex = 0; stepIndex < steps && !process.isDone(state); stepIndex++) {
     await items?.read(state);
-    const decision = await vote(questionOf(process, state, stepIndex), context);
+    const here = state;
+    let decision: Decision<Action> | Undecided;
+    try {
+      decision = await vote(questionOf(process, state, stepIndex), context);
+    } catch (failure) {
+      if (items === undefined || !passedOver.passes(failure)) throw failure;
+      const passed = items.giveUp({ code: 'failed', failure }) as Action;
+      state = callPart(process, 'apply', stepIndex, () => process.apply(here, passed));
+      continue;
+    }
     if (decision.type === 'undecided') {
       throw new UsageError(
         `without a reference the steps are reached by voting, and step ${stepIndex} is undecided: give the ` +
           'process a `reference`.',
       );
     }
-    yield { stepIndex, state, right: process.key(decision.action) };
-    const here = state;
-    state = callPart(process, 'apply', stepIndex, () => process.apply(here, decision.action));
+    const { action } = decision;
+    yield { stepIndex, state, right: process.key(action) };
+    state = callPart(process, 'apply', stepIndex, () => process.apply(here, action));
   }
 }
 

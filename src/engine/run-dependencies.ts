@@ -29,7 +29,7 @@ export interface ItemsOfRun {
   /** Reads the inputs of this step and of the steps that may be voted on with it. */
   read(state: unknown): Promise<void>;
   /** Takes the place of the action of a step that the votes could not decide, or that no model answers; other items continue. */
-  giveUp(outcome: Undecided): unknown;
+  giveUp(outcome: Pick<Undecided, 'code' | 'failure'>): unknown;
   /** What messages call the item of this state. */
   nameOf(state: unknown): string;
   /** Called with the state from which the run continues. */
