@@ -348,7 +348,7 @@ describe('refused', () => {
     requireSameProcess(calibration, other, { isAccepted: true });
     assert.throws(
       () => voterModelOf(figuresOf(calibration), [{ model: 'other', variant: 'main' }]),
-      /expected figures for other \(variant main\), it has those of simulated:p=0\.9,v=0\.9,rho=0\.1 \(main\)/,
+      /expected figures for other \(variant main\), it has those for simulated:p=0\.9,v=0\.9,rho=0\.1 \(main\)/,
     );
   });
 
