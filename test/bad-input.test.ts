@@ -303,8 +303,10 @@ describe('a server', { concurrency }, () => {
     },
     {
       what: '429',
-      mood: fails(429, JSON.stringify({ error: { message: 'slow down' } })),
-      message: /HTTP 429 with "slow down": lower --max-concurrency if this continues\./,
+      // A shorter wait is kept, and without one the patience is five minutes.
+      mood: fails(429, JSON.stringify({ error: { message: 'slow down' } }), { 'retry-after': '7200' }),
+      message:
+        /HTTP 429 with "slow down": lower --max-concurrency if this continues\. It asks to wait 120 minutes: resume then\./,
     },
     {
       what: '500',
