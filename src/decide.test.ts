@@ -85,7 +85,7 @@ describe('a single decision', () => {
         return {
           content: [{ type: 'text', text: 'yes' }],
           finishReason: { unified: 'stop', raw: 'stop' },
-          usage: { inputTokens: { total: 1_000_000 }, outputTokens: { total: 0 } },
+          usage: { inputTokens: { total: 1_000_000 }, outputTokens: { total: 100 } },
           warnings: [],
         };
       },
@@ -93,7 +93,7 @@ describe('a single decision', () => {
     const decided = await decide(QUESTION, { model: sdk as never, k: 2, firstTemperature: 0.5 });
     assert.equal(decided.type === 'decided' && decided.action, 'yes');
     assert.deepEqual(asked, [0.5, 0.1]);
-    assert.equal(decided.costUsd, 2 * 0.4, 'at the list price of gpt-4.1-mini');
+    assert.equal(decided.costUsd, 2 * ((1_000_000 * 0.4 + 100 * 1.6) / 1e6), 'at the list price of gpt-4.1-mini');
     await assert.rejects(decide(QUESTION, { model: { ...sdk, specificationVersion: 'v2' } as never }), {
       message: /^model: expected an AI SDK model of version v4, got v2/,
     });

@@ -6,6 +6,7 @@ import { DECIDE } from './decide-command.ts';
 import { DEMO } from './demo-command.ts';
 import { INSPECT, RUNS } from './inspect-command.ts';
 import { MAP } from './map-command.ts';
+import { MODELS } from './models-command.ts';
 import { PLAN } from './plan-command.ts';
 import { REHEARSE } from './rehearse-command.ts';
 import { REPLAY } from './replay-command.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   MAP,
   SOLVE,
   DECOMPOSE,
+  MODELS,
   PLAN,
   CALIBRATE,
   COMPARE,

@@ -65,6 +65,8 @@ function refusal(work: () => Promise<unknown>, message: string): Promise<void> {
   return assert.rejects(work, (thrown) => thrown instanceof UsageError && thrown.message === message);
 }
 
+const PRICE_EXPECTED = 'expected two or three numbers of at least 0, as in 0.15,0.60 or 0.15,0.60,0.075';
+
 describe('help', () => {
   for (const command of COMMANDS) {
     it(`of ${command.name} has every option once, in groups, at any width`, async () => {
@@ -193,8 +195,9 @@ describe('options', () => {
       ['--max-steps', '1.5', 'maxSteps: expected a whole number of at least 1, got 1.5.'],
       ['--temperature', '', 'temperature: expected a number of at least 0, got "".'],
       ['--temperature', '1e999', 'temperature: expected a number of at least 0, got "1e999".'],
-      ['--price', '1', 'price: expected two numbers of at least 0, as in 0.15,0.60, got "1".'],
-      ['--price', '1,2,3', 'price: expected two numbers of at least 0, as in 0.15,0.60, got "1,2,3".'],
+      ['--price', '1', `price: ${PRICE_EXPECTED}, got "1".`],
+      ['--price', '1,2,3,4', `price: ${PRICE_EXPECTED}, got "1,2,3,4".`],
+      ['--price', '1,,3', `price: ${PRICE_EXPECTED}, got "1,,3".`],
       ['--hedge', 'p100', 'hedge: expected a percentile from 50 to below 100, as in p95, got 100.'],
       ['--rule', 'plurality', /^rule: expected one of ahead-by-k, .*, evidence, got "plurality"\.$/],
       ['--escalate', 'panel,boss', 'escalate: expected some of variants, panel, verifier, or none, got "boss".'],

@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { setVariable } from './provider-keys.ts';
 import { isLoopback } from './proxy-settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -104,9 +105,8 @@ export interface ServerPlace {
 
 /** @throws {UsageError} if a variable has something that is no address. */
 export function placeOf(server: NamedServer, environment: Environment): ServerPlace {
-  const isSet = (name: string) => (environment[name] ?? '').trim() !== '';
-  const urlVariable = server.urlVariables.find(isSet);
-  const keyVariable = server.keyVariables.find(isSet);
+  const urlVariable = setVariable(server.urlVariables, environment);
+  const keyVariable = setVariable(server.keyVariables, environment);
   const baseUrl =
     urlVariable === undefined ? server.baseUrl : baseUrlIn(environment[urlVariable]!.trim(), urlVariable, server);
   return {

@@ -11,6 +11,7 @@ import { findPackage, importPackage } from './import-package.ts';
 import { NAMED_SERVERS, type NamedServer, namedServer, placeOf } from './named-servers.ts';
 import { accountOf, openAiCompatibleModel } from './openai-compatible.ts';
 import { catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
+import { KEYED_PROVIDERS, setVariable } from './provider-keys.ts';
 import { proxiedFetch } from './proxied-fetch.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
@@ -300,7 +301,9 @@ function serverKey(environment: ResolveModelOptions['environment']) {
 function keyNameOf(provider: string, environment: ResolveModelOptions['environment']): string {
   const prefix = provider.toUpperCase().replaceAll('-', '_');
   const isKey = (name: string) => name.startsWith(prefix) && /(KEY|TOKEN)$/.test(name);
-  return Object.keys(environment).find(isKey) ?? `${prefix}_API_KEY`;
+  const known = Object.hasOwn(KEYED_PROVIDERS, provider) ? KEYED_PROVIDERS[provider]!.keyVariables : [];
+  const set = setVariable(known, environment) ?? Object.keys(environment).find(isKey);
+  return set ?? known[0] ?? `${prefix}_API_KEY`;
 }
 
 /** All keys in the environment. Providers read their keys themselves, so it is not known here which one is in use. */

@@ -50,8 +50,7 @@ const price: Kind<Price> = {
     const isPrice = parts.length >= 2 && parts.length <= 3 && parts.every((one) => typeof one === 'number' && one >= 0);
     if (!isPrice) {
       throw new UsageError(
-        'expected two or three numbers of at least 0, for input, output and cached input, as in 0.15,0.60 or ' +
-          `0.15,0.60,0.075, got ${showGot(given)}.`,
+        `expected two or three numbers of at least 0, as in 0.15,0.60 or 0.15,0.60,0.075, got ${showGot(given)}.`,
       );
     }
     const [inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok] = parts;
