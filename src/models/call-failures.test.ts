@@ -136,6 +136,21 @@ const WIRE = {
       },
     },
   },
+  'OpenAI, more than a minute takes': {
+    status: 429,
+    body: {
+      error: {
+        message:
+          'Request too large for m in organization o on tokens per min (TPM): Limit 10000, Requested 12000. The input or output tokens must be reduced in order to run successfully.',
+        type: 'tokens',
+        code: 'rate_limit_exceeded',
+      },
+    },
+  },
+  'DeepSeek, filter': {
+    status: 400,
+    body: { error: { message: 'Content Exists Risk', type: 'invalid_request_error', param: null } },
+  },
   'nginx, too large': { status: 413, body: '<html><h1>413 Request Entity Too Large</h1></html>' },
   'FastAPI, does not fit': {
     status: 422,
@@ -260,6 +275,8 @@ const EXPECTED: Record<keyof typeof WIRE, [code: string, recovery: string, rest?
   'OpenAI, too long': ['rejected', OURS, { isOfPrompt: true }, /shorten it/],
   'Anthropic, too long': ['rejected', OURS, { isOfPrompt: true }, /shorten it/],
   'llama.cpp, too long': ['rejected', OURS, { isOfPrompt: true }, /shorten it/],
+  'OpenAI, more than a minute takes': ['rejected', OURS, { isOfPrompt: true }, /shorten it/],
+  'DeepSeek, filter': ['refused', OURS, { isOfPrompt: true }],
   'nginx, too large': ['rejected', OURS, { isOfPrompt: true }, /shorten it/],
   'FastAPI, does not fit': ['rejected', OURS, { isOfPrompt: true }, /"messages\.0\.content: Input should be a string"/],
   'OpenAI, parameter': ['rejected', OURS, { parameter: 'max_tokens' }, /does not take "max_tokens".*maxOutputTokens/],

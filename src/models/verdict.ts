@@ -65,10 +65,12 @@ const FILTERED = [
   'moderation_blocked',
   'invalid_prompt',
   'data_inspection_failed',
+  // Zhipu's number for it.
+  '1301',
   'prohibited_content',
 ];
 const FILTERED_WORDS =
-  /content (management )?polic|content[ _-]?filter|requires moderation|input was flagged|flagged as potentially|safety system|inappropriate content|violat\w+ (our|the|its) (usage|content|use) polic/i;
+  /content (management )?polic|content[ _-]?filter|requires moderation|input was flagged|flagged as potentially|safety system|content exists risk|considered high risk|inappropriate content|violat\w+ (our|the|its) (usage|content|use) polic/i;
 
 const TOO_LONG = [
   'context_length_exceeded',
@@ -79,8 +81,15 @@ const TOO_LONG = [
 const TOO_LONG_WORDS =
   /(maximum|max|available) context (length|size|window)|context (length|size|window) (of|is|exceeded)|exceeds? the (model'?s? |available |maximum |max )*(context|number of tokens|input)|prompt is too long|input is too long|input token count|too many tokens|reduce the length of/i;
 
+const TOO_LONG_VERDICT: Verdict = {
+  code: 'rejected',
+  recovery: 'pause',
+  isOfPrompt: true,
+  advice: 'the prompt is too long for this model; shorten it, or ask a model that takes more',
+};
+
 /** Statuses of which the text of one request is the reason, by what HTTP says of them. */
-const OF_PROMPT = [413, 414, 422, 451];
+const OF_PROMPT = [414, 422];
 /** What a server says of its own state, or of the connection, not of the request. */
 const UNAVAILABLE = [408, 409, 425];
 
@@ -99,6 +108,9 @@ export function verdictOn(answer: Answer): Verdict {
   if (status === 402 || says(document, NO_CREDIT, NO_CREDIT_WORDS)) {
     return { code: 'no-credit', recovery: 'pause', advice: 'the account has no credit left; top it up, then resume' };
   }
+  // More tokens than the account may send in any minute: no waiting helps.
+  if (status === 413 || (status === 429 && /^request too large/i.test(document?.message ?? '')))
+    return TOO_LONG_VERDICT;
   if (status === 429) {
     return { code: 'rate-limit', recovery: 'retry', advice: 'lower options.maxConcurrency if this continues' };
   }
@@ -119,10 +131,7 @@ export function verdictOn(answer: Answer): Verdict {
     return { code: 'authentication', recovery: 'pause', advice };
   }
   const rejected = { code: 'rejected', recovery: 'pause' } as const;
-  if (status === 413 || says(document, TOO_LONG, TOO_LONG_WORDS)) {
-    const advice = 'the prompt is too long for this model; shorten it, or ask a model that takes more';
-    return { ...rejected, isOfPrompt: true, advice };
-  }
+  if (says(document, TOO_LONG, TOO_LONG_WORDS)) return TOO_LONG_VERDICT;
   const parameter = parameterNamed(document);
   if (parameter !== undefined) {
     const option = OPTION_OF[parameter];
