@@ -177,6 +177,39 @@ describe('one item that the server does not answer', () => {
   });
 });
 
+describe('a map with items that are not answered', () => {
+  test('interrupted anywhere, however often, ends as one that never was (2)', async () => {
+    const shape = fc.record({
+      texts: fc.array(fc.constantFrom('a', 'b', 'c', 'bad 1', 'worse 2'), { minLength: 1, maxLength: 10 }),
+      gaps: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 6 }),
+      maxConcurrency: fc.constantFrom(1, 4, 16),
+    });
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ texts, gaps, maxConcurrency }) => {
+        fc.pre(/^[abc]$/.test(texts[0]!));
+        const faultOf = (user: string) =>
+          user.startsWith('bad') ? REFUSED : user.startsWith('worse') ? SOME_400 : undefined;
+        const journal = memoryJournal();
+        for (const gap of gaps) {
+          const controller = new AbortController();
+          const server = new EchoServer((user) => {
+            if (server.asked.length >= gap) controller.abort(new Error('interrupted'));
+            return faultOf(user);
+          });
+          await mapped(server, texts, { journal, maxConcurrency, signal: controller.signal });
+        }
+        const { code, results } = await mapped(new EchoServer(faultOf), texts, { journal, maxConcurrency });
+        assert.equal(code, 'done');
+        assert.deepEqual(
+          named(results),
+          texts.map((text) => (/^[abc]$/.test(text) ? text : 'undecided')),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe('a map that nobody answers', () => {
   test('pauses after few calls and names the item; with the fault mended all are decided (3)', async () => {
     const cases = [
