@@ -2,9 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Accounts } from './calls/account-queue.ts';
 import type { Clock } from './core/clock.ts';
+import { UsageError } from './core/errors.ts';
 import type { Journal } from './core/journal.ts';
 import type { JournalReader } from './core/journal-reader.ts';
 import type { Model } from './core/model.ts';
+import { firstNotKept } from './core/secrets.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import { sqliteJournalReader } from './journals/sqlite-reader.ts';
 import { openGivenModel } from './models/resolve.ts';
@@ -44,27 +46,50 @@ export function openJournalReader(file: string = DEFAULT_JOURNAL_FILE, clock: Cl
 }
 
 /** By its name, or as it is given; one opened by name is the caller's to close. */
-export async function openModel(options: ModelOptions & { clock?: Clock }): Promise<Model> {
+export async function openModel(
+  options: ModelOptions & { clock?: Clock; answer?: RunOptions['answer'] },
+): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
+  const { topP, serviceTier, headers, body, providerOptions } = options;
+  // A person's decision needs no call.
+  if (options.answer === undefined) requireKept(options);
   return openGivenModel(model, {
     clock,
     baseUrl,
     price,
     timeoutMs,
     seed,
+    topP,
+    serviceTier,
+    headers,
+    body,
+    providerOptions,
     environment: process.env,
     folder: process.cwd(),
   });
 }
 
+/** The journal keeps no keys: what it has without its value is given again. */
+function requireKept({ baseUrl = '', headers, body, providerOptions }: ModelOptions): void {
+  const query = Object.fromEntries(URL.parse(baseUrl)?.searchParams ?? []);
+  for (const [option, value] of Object.entries({ baseUrl: query, headers, body, providerOptions })) {
+    const name = firstNotKept(value);
+    if (name === undefined) continue;
+    throw new UsageError(
+      `the value of ${JSON.stringify(name)} looks like a key, which no journal keeps: give it again.`,
+      { option },
+    );
+  }
+}
+
 /** The model, its panel and the verifier for as long as the work takes. What is opened here by its name is closed again. */
 export async function withModels<T>(
-  options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'roles' | 'clock'>,
+  options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'roles' | 'clock' | 'answer'>,
   work: (models: OpenedModels) => Promise<T>,
 ): Promise<T> {
   const opened: Model[] = [];
   const open = async (wanted: ModelOptions) => {
-    const model = await openModel({ clock: options.clock, ...wanted });
+    const model = await openModel({ clock: options.clock, answer: options.answer, ...wanted });
     if (model !== wanted.model) opened.push(model);
     return model;
   };

@@ -51,12 +51,17 @@ const ADAPTIVE: RuleName = 'adaptive-consistency';
 export function voteSettings(rule: StopRule, options: SamplingOptions): VoteSettings {
   return {
     rule,
-    firstTemperature: options.firstTemperature ?? SAMPLING.firstTemperature.default,
-    temperature: options.temperature ?? SAMPLING.temperature.default,
+    firstTemperature: temperatureSent(options.firstTemperature ?? SAMPLING.firstTemperature.default),
+    temperature: temperatureSent(options.temperature ?? SAMPLING.temperature.default),
+    reasoning: options.reasoning,
     maxOutputTokens: options.maxOutputTokens ?? SAMPLING.maxOutputTokens.default,
     dress: options.dress,
     maxConcurrency: options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
   };
+}
+
+function temperatureSent(given: number | 'none'): number | undefined {
+  return given === 'none' ? undefined : given;
 }
 
 /** What the journal keeps of the options, to resume with. */
@@ -85,7 +90,10 @@ export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): 
   }
   const size = margin === undefined ? {} : { k: margin };
   const processSource = record.processSource ?? undefined;
-  return { ...record.settings, processSource, ...given, ...size, runId: record.runId };
+  // Headers that the journal has without their values are given again, and the others need not be.
+  const headers = { ...record.settings.headers, ...given.headers };
+  const sent = Object.keys(headers).length === 0 ? {} : { headers };
+  return { ...record.settings, processSource, ...given, ...size, ...sent, runId: record.runId };
 }
 
 export function speculationOf(options: OptionsOf<typeof SPECULATION> & Pick<RunOptions, 'firstDraws'>, model: Model) {

@@ -92,6 +92,7 @@ function commandOptions(name: string, option: Option<unknown>, options: Options)
   if (kind.parse !== undefined) {
     described.argParser((text: string, before: unknown) => {
       const value = parseAs(kind, name, text);
+      if (kind.add !== undefined && before !== undefined) return kind.add(before, value);
       return described.variadic && Array.isArray(before) ? [...before, ...(value as unknown[])] : value;
     });
   }

@@ -397,7 +397,7 @@ describe('openAiCompatibleModel', () => {
       'localhost:8080',
       'ftp://host/v1',
       `http://me:${KEY}@host/v1`,
-      `http://host/v1?key=${KEY}`,
+      `http://host/v1#${KEY}`,
     ]) {
       assert.throws(
         () => connect(baseUrl),

@@ -3,19 +3,22 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
-  LanguageModelV4Prompt,
 } from '@ai-sdk/provider';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
-import type { Prompt } from '../core/process.ts';
+import { secretsIn } from '../core/secrets.ts';
+import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
 import { interfaceProblem } from './given-model.ts';
 import { ModelCalls } from './model-calls.ts';
+import { factsOf, isCachedReply } from './reply-facts.ts';
+import type { RequestExtras } from './request-extras.ts';
 import { withLimitReset } from './requested-wait.ts';
+import { askedOf, sdkExtras, warned } from './sdk-request.ts';
 import { countOf, countOfText } from './token-count.ts';
 
-export interface AiSdkModelOptions {
+export interface AiSdkModelOptions extends RequestExtras {
   readonly model: LanguageModelV4;
   /** Undefined if the price is not known. */
   readonly price?: Price;
@@ -35,12 +38,6 @@ export interface AiSdkModelOptions {
 }
 
 /**
- * Anthropic caches a prefix that ends with this mark, on every service that offers its models; other providers cache by
- * themselves and ignore options for Anthropic.
- */
-const CACHE_MARK = { anthropic: { cacheControl: { type: 'ephemeral' } } };
-
-/**
  * Adapts any model of the AI SDK. Its `doGenerate` is called directly, so the only retries are ours, which are journaled.
  * @throws {UsageError} if the model has another interface version, or the timeout is not a positive number.
  */
@@ -49,21 +46,31 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
   const id = options.id ?? `${model.provider}/${model.modelId}`;
   const problem = interfaceProblem(model);
   if (problem !== undefined) throw new UsageError(`model ${id}: ${problem}`);
-  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment });
+  const provider = model.provider.split('.')[0]!;
+  const extras = sdkExtras(provider, options);
+  const allSecrets = [...(secrets ?? []), ...secretsIn(options.headers), ...secretsIn(options.providerOptions)];
+  const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets: allSecrets, environment });
+  const adapting = new AdaptingCalls({
+    id,
+    hasTemplate: false,
+    ask(request, dialect) {
+      const start = () => {
+        const call = new AbortController();
+        const asked = { ...askedOf(request, dialect, { provider, extras }), abortSignal: call.signal };
+        return { reply: generateBy(model, asked), abort: (reason: unknown) => call.abort(reason) };
+      };
+      return calls.make(request.signal, start, (reply, latencyMs) => {
+        const headers = reply.response?.headers ?? {};
+        const sample = withLimitReset(toSample(reply, latencyMs, model.modelId), headers, clock);
+        return isCachedReply(headers) ? { ...sample, isCached: true } : sample;
+      });
+    },
+  });
   return {
     id,
     price,
-    account: options.account ?? model.provider.split('.')[0]!,
-    generate({ prompt, temperature, maxOutputTokens, signal }) {
-      const start = () => {
-        const call = new AbortController();
-        const asked = { prompt: promptOf(prompt), temperature, maxOutputTokens, abortSignal: call.signal };
-        return { reply: generateBy(model, asked), abort: (reason: unknown) => call.abort(reason) };
-      };
-      return calls.make(signal, start, (reply, latencyMs) =>
-        withLimitReset(toSample(reply, latencyMs), reply.response?.headers ?? {}, clock),
-      );
-    },
+    account: options.account ?? provider,
+    generate: (request) => adapting.generate(request),
   };
 }
 
@@ -72,25 +79,21 @@ async function generateBy(model: LanguageModelV4, options: LanguageModelV4CallOp
   return model.doGenerate(options);
 }
 
-/** Puts the text that every step shares first, so that the provider's prompt cache can use it. */
-export function promptOf({ system, turns = [], user }: Prompt): LanguageModelV4Prompt {
-  const said = <Role extends 'user' | 'assistant'>(role: Role, text: string) => ({
-    role,
-    content: [{ type: 'text' as const, text }],
-  });
-  const earlier = turns.flatMap((turn) => [said('user', turn.user), said('assistant', turn.reply)]);
-  const asked = [...earlier, said('user', user)];
-  if (system === undefined) return asked;
-  return [{ role: 'system' as const, content: system, providerOptions: CACHE_MARK }, ...asked];
-}
-
-export function toSample({ content, finishReason, usage }: LanguageModelV4GenerateResult, latencyMs: number): Sample {
+/**
+ * Reads a reply.
+ * @param asked the model that was asked, by the name that its provider knows
+ */
+export function toSample(reply: LanguageModelV4GenerateResult, latencyMs: number, asked?: string): Sample {
+  const { content, finishReason, usage, response, providerMetadata, warnings = [] } = reply;
   // What broke off at the provider is a failed call, not a short reply.
   if (finishReason.unified === 'error') throw brokenOff(finishReason.raw);
   const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
   const cacheRead = countOf(usage.inputTokens.cacheRead);
   const cacheWrite = countOf(usage.inputTokens.cacheWrite);
   const output = usage.outputTokens.total;
+  const reasoned = countOf(usage.outputTokens.reasoning);
+  const thoughts = content.flatMap((part) => (part.type === 'reasoning' ? [part.text] : []));
+  const fingerprint = Object.values(providerMetadata ?? {}).find(({ systemFingerprint }) => systemFingerprint != null);
   return {
     text,
     finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
@@ -98,6 +101,10 @@ export function toSample({ content, finishReason, usage }: LanguageModelV4Genera
     outputTokens: text === '' ? countOf(output) : countOfText(output),
     ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
     ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
+    ...(reasoned !== undefined && { reasoningTokens: reasoned }),
+    ...(thoughts.length > 0 && { reasoning: thoughts.join('') }),
+    ...factsOf({ id: response?.id, model: response?.modelId, fingerprint: fingerprint?.systemFingerprint }, asked),
+    ...(warnings.length > 0 && warned(warnings)),
     latencyMs,
   };
 }

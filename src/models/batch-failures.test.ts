@@ -51,7 +51,8 @@ interface World {
 function startWorld(world: World) {
   const clock = virtualClock();
   const sent: { user: string; id: string }[][] = [];
-  const batch: Pick<Experimental_BatchV4, 'doStartBatch' | 'doGetBatchStatus' | 'doGetBatchResults'> = {
+  const batch: Pick<Experimental_BatchV4, 'provider' | 'doStartBatch' | 'doGetBatchStatus' | 'doGetBatchResults'> = {
+    provider: 'openai.batch',
     async doStartBatch({ requests }) {
       const rows = requests.map((request) => {
         assert.ok(request.type === 'text');

@@ -8,8 +8,11 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
-import { promptOf, toSample } from './ai-sdk.ts';
+import { toSample } from './ai-sdk.ts';
 import { CallFailure, Failures } from './call-failures.ts';
+import { PLAIN_DIALECT } from './dialect.ts';
+import type { RequestExtras } from './request-extras.ts';
+import { askedOf, sdkExtras } from './sdk-request.ts';
 
 /** A batch that a provider is working on or has finished. */
 export interface OpenBatch {
@@ -24,7 +27,7 @@ interface BatchStore {
   save(batches: readonly OpenBatch[]): void;
 }
 
-export interface BatchModelOptions {
+export interface BatchModelOptions extends RequestExtras {
   readonly batch: Experimental_BatchV4;
   readonly modelId: string;
   readonly id: string;
@@ -80,6 +83,8 @@ interface Running {
  */
 export function batchModel(options: BatchModelOptions): Model {
   const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;
+  const provider = batch.provider.split('.')[0]!;
+  const { headers, ...extras } = sdkExtras(provider, options);
   const failures = new Failures({ ...options, id });
   const running: Running[] = store.load().map((open) => follower(open, clock.monotonicMs()));
   const queue: Waiter[] = [];
@@ -155,15 +160,12 @@ export function batchModel(options: BatchModelOptions): Model {
     const named = waiters.map((waiter, i) => [`${waiter.hash}.${round}.${i}`, waiter] as const);
     try {
       const { batchId } = await batch.doStartBatch({
+        headers,
         requests: named.map(([requestId, { request }]) => ({
           type: 'text',
           id: requestId,
           modelId,
-          options: {
-            prompt: promptOf(request.prompt),
-            temperature: request.temperature,
-            maxOutputTokens: request.maxOutputTokens,
-          },
+          options: askedOf(request, PLAIN_DIALECT, { provider, extras }),
         })),
       });
       const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs(), false);

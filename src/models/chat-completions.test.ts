@@ -7,9 +7,10 @@ import { describe, it } from 'node:test';
 import { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
 import * as fc from '../../test/properties.ts';
 import type { ModelRequest } from '../core/model.ts';
-import { promptOf, toSample } from './ai-sdk.ts';
+import { toSample } from './ai-sdk.ts';
 import { readCompletion, writeChat } from './chat-completions.ts';
 import { readErrorDocument } from './error-document.ts';
+import { promptOf } from './sdk-request.ts';
 
 const NUM_RUNS = 300;
 const sdk = new OpenAICompatibleChatLanguageModel('tiny', { provider: 'server', url: () => 'http://host/v1' });

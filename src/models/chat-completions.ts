@@ -1,24 +1,48 @@
 import type { FinishReason, ModelRequest, Sample } from '../core/model.ts';
+import { type Dialect, effortSent, folded, PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { factsOf } from './reply-facts.ts';
 import { countOf, countOfText } from './token-count.ts';
 
 // OpenAI's chat completions, as far as one prompt and its answer need them. The AI SDK is not used, because it checks and
 // copies each document in full, which took half of the processor time of a call (BENCHMARKS.md).
 
-/** @param extra further fields of the document */
+/** Fields of the body that are the same in all requests of a model; they win over those that mdap sends. */
+export type ChatBody = Readonly<Record<string, unknown>>;
+
 export function writeChat(
   model: string,
-  { prompt, temperature, maxOutputTokens }: ModelRequest,
-  extra?: Readonly<Record<string, unknown>>,
+  request: ModelRequest,
+  dialect: Dialect = PLAIN_DIALECT,
+  body: ChatBody = NOTHING,
 ): string {
-  const { system, turns = [], user } = prompt;
+  const { prompt, temperature, seed } = request;
+  const { omits, limit } = dialect;
+  const { system, turns = [], user } = dialect.foldsSystem ? folded(prompt) : prompt;
   const messages = [];
   if (system !== undefined) messages.push({ role: 'system', content: system });
   for (const turn of turns) {
     messages.push({ role: 'user', content: turn.user }, { role: 'assistant', content: turn.reply });
   }
   messages.push({ role: 'user', content: user });
-  return JSON.stringify({ model, max_tokens: maxOutputTokens, temperature, messages, ...extra });
+  const written: Record<string, unknown> = { model, [limit]: tokensSent(request, dialect) };
+  if (!omits.includes('temperature')) written.temperature = temperature;
+  if (seed !== undefined && !omits.includes('seed')) written.seed = seed;
+  const effort = effortSent(request, dialect);
+  if (effort !== undefined) Object.assign(written, effort === 'template' ? NO_THINKING : { reasoning_effort: effort });
+  written.messages = messages;
+  return JSON.stringify(body === NOTHING ? written : merged(written, body));
+}
+
+/** What vLLM, SGLang and llama.cpp hand to the chat template: Qwen3 and other models then do not reason. */
+const NO_THINKING = { chat_template_kwargs: { enable_thinking: false } };
+
+/** Objects in both are merged one level deep: `chat_template_kwargs` of a caller may have other settings. */
+function merged(written: Record<string, unknown>, body: ChatBody): Record<string, unknown> {
+  for (const [name, value] of Object.entries(body)) {
+    const own = written[name];
+    written[name] = isObject(own) && isObject(value) && !Array.isArray(value) ? { ...own, ...value } : value;
+  }
+  return written;
 }
 
 /**

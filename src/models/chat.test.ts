@@ -17,9 +17,9 @@ import { systemClock } from '../defaults.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { openAiServer, type ServedRequest } from '../testing/openai-server.ts';
 import { answersOf, statesOf } from '../testing/served-process.ts';
-import { promptOf } from './ai-sdk.ts';
 import { llamaModel } from './llama.ts';
 import { resolveModel } from './resolve.ts';
+import { promptOf } from './sdk-request.ts';
 import { simulatedModel } from './simulated.ts';
 
 const CHAT: Prompt = {

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import { secretsIn } from '../core/secrets.ts';
+import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
-import { amountOf, readCompletion, writeChat } from './chat-completions.ts';
+import { amountOf, type ChatBody, readCompletion, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
 import { describeListed, hasModel, listModels } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { isCachedReply } from './reply-facts.ts';
+import type { RequestExtras } from './request-extras.ts';
 import { withLimitReset } from './requested-wait.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
@@ -17,7 +20,7 @@ const USER_AGENT = 'mdap';
 const ASK_FOR_COST = { usage: { include: true } };
 const LISTING_TIMEOUT_MS = 5_000;
 
-export interface OpenAiCompatibleModelOptions {
+export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'providerOptions'> {
   /** The base URL, such as `http://localhost:8080/v1`; `/chat/completions` is added. */
   readonly baseUrl: string;
   /** Name of the model, as the server knows it. */
@@ -57,13 +60,15 @@ export function accountOf(server: string, key: string | undefined): string {
  */
 export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Model {
   const { model, id = model, price, clock, timeoutMs, keyName = 'the API key', environment = {} } = options;
-  const baseUrl = checkBaseUrl(options.baseUrl).replace(/\/+$/, '');
+  const { baseUrl, query, secrets: urlSecrets } = readBaseUrl(options.baseUrl);
   const apiKey = options.apiKey?.trim();
   if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey)) {
     throw new UsageError(`expected ${keyName} to be printable ASCII without spaces, as a request header needs it.`);
   }
-  const url = new URL(`${baseUrl}/chat/completions`);
-  const secrets = apiKey ? [apiKey] : [];
+  const url = new URL(`${baseUrl}/chat/completions${query}`);
+  const given = lowerCased(options.headers);
+  const further = [...urlSecrets, ...secretsIn(given), ...secretsIn(options.body)];
+  const secrets = [...(apiKey ? [apiKey] : []), ...further];
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
   const extra = (options.asksForCost ?? url.hostname === 'openrouter.ai') ? ASK_FOR_COST : undefined;
@@ -79,14 +84,19 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
       'content-type': 'application/json',
       'user-agent': USER_AGENT,
       ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+      ...given,
     };
     post ??= httpPost({ url, headers, proxy });
-    return generate(request, post);
+    return adapting.generate(request).catch(explain);
   }
 
-  function generate(request: ModelRequest, by: HttpPost): Promise<Sample> {
-    return calls.make(request.signal, () => by(writeChat(model, request, extra)), toSample).catch(explain);
-  }
+  const body = bodyOf(options, extra);
+  const adapting = new AdaptingCalls({
+    id,
+    hasTemplate: true,
+    ask: (request, dialect) =>
+      calls.make(request.signal, () => post!(writeChat(model, request, dialect, body)), toSample),
+  });
 
   /** Adds to the message about a model that the server does not have which ones it has. */
   async function explain(thrown: unknown): Promise<never> {
@@ -106,8 +116,8 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   return {
     id,
     price,
-    account: accountOf(baseUrl, apiKey),
-    generate: (request) => (post === undefined ? load(request) : generate(request, post)),
+    account: accountOf(baseUrl, secrets.join(' ')),
+    generate: (request) => (post === undefined ? load(request) : adapting.generate(request).catch(explain)),
   };
 }
 
@@ -138,17 +148,39 @@ function chargedInHeader(headers: HttpReply['headers'], isCached: boolean): numb
   return usd === 0 && !isCached ? undefined : usd;
 }
 
-function checkBaseUrl(text: string): string {
+/** Fields that requests have beside those of the prompt and its settings; undefined if there are none. */
+function bodyOf(
+  { topP, serviceTier, body }: OpenAiCompatibleModelOptions,
+  extra: ChatBody | undefined,
+): ChatBody | undefined {
+  const fields = {
+    ...extra,
+    ...(topP !== undefined && { top_p: topP }),
+    ...(serviceTier !== undefined && { service_tier: serviceTier }),
+    ...body,
+  };
+  return Object.keys(fields).length === 0 ? undefined : fields;
+}
+
+function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** A base URL without its query, which each URL that is made from it has at its end. */
+function readBaseUrl(text: string): { baseUrl: string; query: string; secrets: string[] } {
   const url = URL.parse(text);
   const expected = 'expected a base URL as in http://localhost:8080/v1';
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(`${expected}, got ${JSON.stringify(text.slice(0, MAX_SHOWN_URL_CHARS))}.`);
   }
-  // The URL is neither repeated in the message nor journaled, because it may contain a secret.
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new UsageError(
-      `${expected}, got one with a user, password, query or fragment: set the key in the environment.`,
-    );
+  // The URL is not repeated in the message, because it may contain a secret.
+  if (url.username !== '' || url.password !== '' || url.hash !== '') {
+    throw new UsageError(`${expected}, got one with a user, password or fragment: set the key in the environment.`);
   }
-  return text;
+  const [place] = text.split('?');
+  return {
+    baseUrl: place!.trim().replace(/\/+$/, ''),
+    query: url.search,
+    secrets: [...url.searchParams].flatMap(([name, value]) => secretsIn(value, name)),
+  };
 }

@@ -14,9 +14,10 @@ import { catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
 import { KEYED_PROVIDERS, setVariable } from './provider-keys.ts';
 import { proxiedFetch } from './proxied-fetch.ts';
 import { proxySettings } from './proxy-settings.ts';
+import type { RequestExtras } from './request-extras.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
-export interface ResolveModelOptions {
+export interface ResolveModelOptions extends RequestExtras {
   readonly clock: Clock;
   /** URL of an OpenAI-compatible server; the model is then any name that it knows. */
   readonly baseUrl?: string;
@@ -33,6 +34,10 @@ export interface ResolveModelOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Folder in which provider packages are looked for first. @default only beside mdap itself */
   readonly folder?: string;
+}
+
+function extrasOf({ topP, serviceTier, headers, body, providerOptions }: RequestExtras): RequestExtras {
+  return { topP, serviceTier, headers, body, providerOptions };
 }
 
 const FORMS =
@@ -55,9 +60,10 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   const [, bare, temperature] = TEMPERATURE.exec(name) ?? [];
   if (bare !== undefined) return atTemperature(await resolveModel(bare, options), Number(temperature));
   const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
+  const extras = extrasOf(options);
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
-    const call = { timeoutMs, clock, environment };
+    const call = { timeoutMs, clock, environment, ...extras };
     const known = price ?? (await serverPrice(baseUrl, name, new Date(clock.now())));
     return openAiCompatibleModel({ baseUrl, model: name, price: known, ...serverKey(environment), ...call });
   }
@@ -91,6 +97,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
       keyName,
       secrets,
       environment,
+      ...extras,
     });
   }
   throw new UsageError(`expected a model, got ${JSON.stringify(name)}: ${FORMS}.`);
@@ -108,8 +115,8 @@ async function namedServerModel(
 ): Promise<Model> {
   const { clock, timeoutMs, environment } = options;
   const { isFree, ...place } = placeOf(server, environment);
-  const asksForCost = server.tellsCostIfAsked;
-  const call = { clock, timeoutMs, environment, start: server.start, bring: server.bring?.(model), asksForCost };
+  const { start, bring, tellsCostIfAsked: asksForCost } = server;
+  const call = { clock, timeoutMs, environment, start, bring: bring?.(model), asksForCost, ...extrasOf(options) };
   return openAiCompatibleModel({ id, model, price: price ?? (await listPrice()), ...place, ...call });
 
   /** A gateway asks for the prices of providers; a server of weights, elsewhere than here, for what its owner does. */
@@ -138,6 +145,7 @@ export async function openGivenModel(given: GivenModel, options: ResolveModelOpt
     clock,
     secrets: secretsOf(environment),
     environment,
+    ...extrasOf(options),
   });
 }
 

@@ -18,6 +18,8 @@ export interface Kind<Value> {
    * @throws {UsageError} if the text does not have the required form.
    */
   readonly parse?: (text: string) => unknown;
+  /** Joins a value with those before it, for what may be given several times on the command line. */
+  add?(before: Value, value: Value): Value;
   /** Says what was expected and what came; undefined if the value can be used. */
   readonly problem: (value: unknown) => string | undefined;
   /** The text that `parse` reads as this value; undefined if there is none. */

@@ -8,7 +8,9 @@ import {
   atLeastZero,
   type Kind,
   listOf,
+  number,
   oneOf,
+  orWord,
   parseNumber,
   record,
   showGot,
@@ -17,6 +19,7 @@ import {
   wholeNumber,
 } from './kinds.ts';
 import { option } from './option.ts';
+import { baseUrl, body, headers, jsonObject, reasoning } from './request.ts';
 
 /** A model, given by name or as an object. The journal keeps its name. */
 export const model: Kind<GivenModel> = {
@@ -80,12 +83,15 @@ export const MODEL = {
     isRequired: true,
   }),
   /**
-   * An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY.
+   * An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY. A query, such as
+   * ?api-version=..., is kept without keys in it.
    * @example 'http://localhost:8080/v1'
    */
-  baseUrl: option(text('url'), {
+  baseUrl: option(baseUrl, {
     group: 'Model',
-    about: 'An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY.',
+    about:
+      'An OpenAI-compatible server. Its key is read from MDAP_API_KEY or OPENAI_API_KEY. A query, such as ?api-version=..., is ' +
+      'kept without keys in it.',
     example: 'http://localhost:8080/v1',
     isJournaled: true,
   }),
@@ -120,42 +126,116 @@ export const MODEL = {
     about: 'Seed of a simulated model, of sampling on this machine, and of the pauses between retries.',
     isJournaled: true,
   }),
+  /**
+   * Share of the probability from whose likeliest tokens the model samples.
+   * @default the server's
+   */
+  topP: option(
+    number('a number above 0 and at most 1', (value) => value > 0 && value <= 1),
+    {
+      group: 'Model',
+      about: 'Share of the probability from whose likeliest tokens the model samples.',
+      defaultAbout: "the server's",
+      hint: 'p',
+      isJournaled: true,
+    },
+  ),
+  /**
+   * The service tier of the provider that answers: flex or priority at OpenAI.
+   * @default the server's
+   * @example 'flex'
+   */
+  serviceTier: option(text('name'), {
+    group: 'Model',
+    about: 'The service tier of the provider that answers: flex or priority at OpenAI.',
+    defaultAbout: "the server's",
+    example: 'flex',
+    isJournaled: true,
+  }),
+  /**
+   * A header to send with each request; it may be given several times. The journal keeps no value that looks like a
+   * key: give such a header again to resume. An object with all of them.
+   * @example 'X-Title=mdap'
+   */
+  headers: option(headers, {
+    group: 'Model',
+    about:
+      'A header to send with each request; it may be given several times. The journal keeps no value that looks like a key: ' +
+      'give such a header again to resume.',
+    aboutCode: 'An object with all of them.',
+    example: 'X-Title=mdap',
+    flag: 'header',
+    isJournaled: true,
+  }),
+  /**
+   * Fields to merge into the body of each request to the server at `baseUrl`.
+   * @example '{"top_k":20}'
+   */
+  body: option(body, {
+    group: 'Model',
+    about: 'Fields to merge into the body of each request to the server at options.baseUrl.',
+    example: '{"top_k":20}',
+    isJournaled: true,
+  }),
+  /** Options of the provider of an AI SDK model, by its name, as in { openai: { store: false } }. */
+  providerOptions: option(
+    { ...jsonObject(), parse: undefined, show: () => undefined },
+    {
+      group: 'Model',
+      about: 'Options of the provider of an AI SDK model, by its name, as in { openai: { store: false } }.',
+      flag: null,
+      isJournaled: true,
+    },
+  ),
 };
 
 /** How samples are drawn from the model. */
 export const SAMPLING = {
   /**
-   * Maximum length of a reply. A longer one is a red flag.
+   * Maximum length of an answer, without the reasoning before it. A longer one is a red flag.
    * In tokens.
    * @default 750
    */
   maxOutputTokens: option(wholeNumber(), {
     group: 'Model',
-    about: 'Maximum length of a reply. A longer one is a red flag.',
+    about: 'Maximum length of an answer, without the reasoning before it. A longer one is a red flag.',
     default: 750,
     unit: 'tokens',
     isJournaled: true,
   }),
   /**
-   * Temperature of each voter's first sample on a step.
+   * Temperature of each voter's first sample on a step. none: the model's own.
    * @default 0
    */
-  firstTemperature: option(atLeastZero(), {
+  firstTemperature: option(orWord('none', atLeastZero()), {
     group: 'Model',
-    about: "Temperature of each voter's first sample on a step.",
+    about: "Temperature of each voter's first sample on a step. none: the model's own.",
     default: 0,
     hint: 't',
     isJournaled: true,
   }),
   /**
-   * Temperature of all later samples.
+   * Temperature of all later samples. none: the model's own.
    * @default 0.1
    */
-  temperature: option(atLeastZero(), {
+  temperature: option(orWord('none', atLeastZero()), {
     group: 'Model',
-    about: 'Temperature of all later samples.',
+    about: "Temperature of all later samples. none: the model's own.",
     default: 0.1,
     hint: 't',
+    isJournaled: true,
+  }),
+  /**
+   * How much a reasoning model may reason before it answers: off, minimal, low, medium, high, or a maximum number of
+   * tokens. Its tokens do not count towards `maxOutputTokens`.
+   * @default as much as the model does by itself
+   */
+  reasoning: option(reasoning, {
+    group: 'Model',
+    about:
+      'How much a reasoning model may reason before it answers: off, minimal, low, medium, high, or a maximum number of tokens. ' +
+      'Its tokens do not count towards options.maxOutputTokens.',
+    defaultAbout: 'as much as the model does by itself',
     isJournaled: true,
   }),
   /**

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
+import { NOT_KEPT } from '../core/secrets.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
 import { hanoi } from '../processes/hanoi.ts';
@@ -141,6 +142,28 @@ describe('the door', () => {
     checkOptions('run', { model, telemetry: false, roles: {}, answer: { stepIndex: 0, action: null } });
   });
 
+  it('refuses what cannot be sent, and repeats no header', () => {
+    const of = (headers: unknown, message: string) => refused('run', { model, headers }, `headers: ${message}`);
+    of({ 'a b': 'x' }, 'expected the name of a header, got "a b".');
+    of({ 'X-A': 'one\r\nX-B: two' }, 'X-A: expected a text without line breaks and characters beyond Latin-1.');
+    of({ 'X-A': '\u20ac' }, 'X-A: expected a text without line breaks and characters beyond Latin-1.');
+    of({ 'X-A': 7 }, 'X-A: expected a text.');
+    of({ 'Content-Length': '7' }, 'expected another header, mdap sets "Content-Length" itself.');
+    of([], 'expected an object with headers by name, got a list of 0.');
+    const bodyOf = (body: unknown, message: string) => refused('run', { model, body }, `body: ${message}`);
+    bodyOf({ temperature: 1 }, 'expected no field "temperature": use options.temperature.');
+    bodyOf({ max_tokens: 1 }, 'expected no field "max_tokens": use options.maxOutputTokens.');
+    bodyOf({ stream: true }, 'expected no field "stream": mdap sends one prompt and reads one whole reply.');
+    for (const body of [{ a: () => 1 }, { a: Number.NaN }, { a: new Date() }, { a: [1n] }]) {
+      bodyOf(body, 'expected an object of plain JSON, got an object.');
+    }
+    refused('run', { model, reasoning: 'hard' }, /^reasoning: expected one of off, .*, or a whole number of tokens/);
+    refused('run', { model, reasoning: 0 }, /^reasoning: expected one of off/);
+    refused('run', { model, temperature: 'hot' }, 'temperature: expected a number of at least 0, or none, got "hot".');
+    refused('run', { model, topP: 0 }, 'topP: expected a number above 0 and at most 1, got 0.');
+    checkOptions('run', { model, headers: {}, body: { a: undefined, b: [null, { c: 'x' }] }, reasoning: 1 });
+  });
+
   it('takes margin as k, and not both', () => {
     assert.deepEqual(checkOptions('run', { model, margin: 4 }), { model, k: 4, margin: undefined });
     assert.deepEqual(checkOptions('decide', { model, margin: 4 }), { model, k: 4, margin: undefined });
@@ -176,7 +199,20 @@ describe('a value on the command line', () => {
       variants: fc.oneof(count, fc.constant('all')),
       maxVotes: count,
       target: share,
-      temperature: amount,
+      temperature: fc.oneof(amount, fc.constant('none')),
+      reasoning: fc.oneof(count, fc.constantFrom('off', 'minimal', 'low', 'medium', 'high')),
+      topP: share,
+      headers: fc.dictionary(fc.constantFrom('X-Title', 'HTTP-Referer', 'X-A'), fc.stringMatching(/^[ -~]{0,9}$/), {
+        minKeys: 1,
+        noNullPrototype: true,
+      }),
+      body: fc.dictionary(
+        fc.constantFrom('top_k', 'stop', 'provider'),
+        fc.oneof(count, fc.array(texts), fc.dictionary(texts, texts, { noNullPrototype: true })),
+        {
+          noNullPrototype: true,
+        },
+      ),
       hedge: fc.double({ min: 50, max: 99.9, noNaN: true }),
       price: fc.record(
         { inputUsdPerMTok: amount, outputUsdPerMTok: amount, cachedInputUsdPerMTok: amount },
@@ -207,6 +243,12 @@ describe('the journal', () => {
     price: { inputUsdPerMTok: 1, outputUsdPerMTok: 2 },
     timeoutMs: 1_000,
     seed: 5,
+    topP: 0.9,
+    serviceTier: 'flex',
+    headers: { 'X-Title': 'mdap' },
+    body: { top_k: 20 },
+    providerOptions: { openai: { store: false } },
+    reasoning: 'low',
     maxOutputTokens: 500,
     dress: 'none',
     firstTemperature: 0.2,
@@ -286,5 +328,58 @@ describe('the journal', () => {
       () => resumeOptions({ ...record, settings: { ...record.settings, telepathy: 1 } }, {}),
       /^UsageError: run "r" has the option "telepathy", which this version of mdap does not know: resume it with/,
     );
+  });
+
+  it('keeps no value that looks like a key: it is given again', async () => {
+    const journal = memoryJournal();
+    const key = 'Xk3vR9pQ2mL8wT5yB7nD';
+    const given = {
+      baseUrl: `http://127.0.0.1:1/v1?api-version=2024-10-21&api-key=short`,
+      headers: { 'X-Title': 'mdap', 'api-key': 'short', Cookie: 'a=b', 'X-Own': key, Authorization: 'none' },
+      body: { user: { accessToken: 'short', name: 'me' }, stop: [key], max_tokens_to_think: 5 },
+    };
+    const signal = AbortSignal.abort();
+    await run(hanoi(), { disks: 2 }, { model: 'm', ...given, journal, runId: 'r', signal });
+    const record = (await journal.find('r'))!;
+    const { baseUrl, headers, body } = record.settings;
+    assert.equal(new URL(baseUrl).searchParams.get('api-version'), '2024-10-21');
+    assert.equal(new URL(baseUrl).searchParams.get('api-key'), NOT_KEPT);
+    assert.deepEqual(headers, {
+      'X-Title': 'mdap',
+      'api-key': NOT_KEPT,
+      Cookie: NOT_KEPT,
+      'X-Own': NOT_KEPT,
+      Authorization: NOT_KEPT,
+    });
+    assert.deepEqual(body, {
+      user: { accessToken: NOT_KEPT, name: 'me' },
+      stop: [NOT_KEPT],
+      max_tokens_to_think: 5,
+    });
+    const again = (changes: Partial<RunOptions>) =>
+      run(hanoi(), { disks: 2 }, { ...resumeOptions(record, changes), journal });
+    const missing = async (changes: Partial<RunOptions>, message: string) =>
+      assert.rejects(again(changes), (thrown: Error) => thrown.message === message);
+    const says = (option: string, name: string) =>
+      `${option}: the value of "${name}" looks like a key, which no journal keeps: give it again.`;
+    await missing({}, says('baseUrl', 'api-key'));
+    await missing({ baseUrl: given.baseUrl }, says('headers', 'api-key'));
+    const keys = { 'api-key': 'short', Cookie: 'a=b', 'X-Own': key, Authorization: 'none' };
+    await missing({ baseUrl: given.baseUrl, headers: keys }, says('body', 'user.accessToken'));
+    // What was kept need not be given again, and nothing has changed.
+    const whole = { baseUrl: given.baseUrl, headers: keys, body: given.body };
+    assert.equal(resumeOptions(record, whole).headers!['X-Title'], 'mdap');
+    const resumed = await again({ ...whole, signal });
+    assert.equal(resumed.status, 'paused');
+    assert.deepEqual(
+      (await journal.notes('r')).map(({ code }) => code),
+      [],
+    );
+    await again({ ...whole, signal, topP: 0.5 });
+    assert.deepEqual(
+      (await journal.notes('r')).map(({ code }) => code),
+      ['settings-changed'],
+    );
+    assert.ok(!JSON.stringify([await journal.find('r'), await journal.notes('r')]).includes(key));
   });
 });

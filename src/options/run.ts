@@ -164,7 +164,7 @@ export type SolveOptions = OptionsOf<typeof SOLVE_OPTIONS>;
 export const REPLAY_OPTIONS = {
   ...RULE,
   /**
-   * Maximum length of a reply. A longer one is a red flag.
+   * Maximum length of an answer, without the reasoning before it. A longer one is a red flag.
    * In tokens.
    * @default 750
    */

@@ -1,0 +1,13 @@
+/** What each request of a model has beside its prompt and the settings of its draw. */
+export interface RequestExtras {
+  /** Share of the probability from whose likeliest tokens the model samples. @default the server's */
+  readonly topP?: number;
+  /** The provider's name for the service that answers, such as `flex`. @default the server's */
+  readonly serviceTier?: string;
+  /** Headers; they win over those that are sent otherwise. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Fields to merge into the body of requests to a base URL; they win over those that are sent otherwise. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  /** Options of the provider of an AI SDK model, by its name. */
+  readonly providerOptions?: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,550 @@
+// Proves, over real sockets, of models that reason and of servers that do not take every parameter:
+//  1. A map ends on servers that speak as OpenAI's gpt-5, DeepSeek, Qwen, Anthropic with thinking and Gemini with thoughts do; its
+//     cost is the sum by hand, and no answer is too long because of the reasoning before it.
+//  2. What a server refuses is sent otherwise from then on, noted once, and no failed call; entries do not tell what was not sent.
+//  3. What cannot be helped so stays an error.
+//  4. The text of reasoning is kept only where all is recorded.
+import assert from 'node:assert/strict';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createGoogle } from '@ai-sdk/google';
+import { createOpenAI } from '@ai-sdk/openai';
+import { ModelError } from '../core/errors.ts';
+import type { RunEvent } from '../core/events.ts';
+import { detailsOf } from '../core/journal.ts';
+import type { ModelRequest } from '../core/model.ts';
+import { systemClock } from '../defaults.ts';
+import type { ItemResult, ItemSink } from '../engine/item.ts';
+import { memoryJournal } from '../journals/memory.ts';
+import { map } from '../map.ts';
+import type { MapOptions } from '../options.ts';
+import { extract } from '../processes/extract.ts';
+import { aiSdkModel } from './ai-sdk.ts';
+import { type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './openai-compatible.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
+type Body = any;
+interface Call {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Body;
+}
+type Answer = (call: Call, response: ServerResponse) => object;
+
+/** A server on this machine that ends with its test. It answers 200 with a document, another status with one that has `status`. */
+async function serve(t: TestContext, answer: Answer) {
+  const calls: Call[] = [];
+  const refusals: Body[] = [];
+  const server = createServer(async (incoming, response) => {
+    let text = '';
+    for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
+    const call = { path: incoming.url!, headers: incoming.headers, body: JSON.parse(text) };
+    calls.push(call);
+    const { status = 200, ...document } = answer(call, response) as { status?: number };
+    if (status !== 200) refusals.push(document);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const { port } = server.address() as AddressInfo;
+  return { baseUrl: `http://127.0.0.1:${port}/v1`, calls, refusals, taken: () => calls.length - refusals.length };
+}
+
+const refusal = (message: string, param?: string, status = 400) => ({
+  status,
+  error: { message, type: 'invalid_request_error', param: param ?? null, code: null },
+});
+
+/** The right answer to a prompt of `extract`: the number in the record. */
+function answerTo(prompt: string): string {
+  const [, total] = /Bill \d+: (\d+)/.exec(prompt) ?? assert.fail(`no record in ${prompt}`);
+  return `{"total":${total}}`;
+}
+
+const INPUT_TOKENS = 100;
+const ANSWER_TOKENS = 5;
+
+/** A completion as chat completions have it, with so many tokens of reasoning. */
+function completion(body: Body, { reasoned = 0, message = {}, content = answerTo(body.messages.at(-1).content) } = {}) {
+  return {
+    id: 'chatcmpl-1',
+    model: `${body.model}-2025-08-07`,
+    choices: [{ index: 0, message: { role: 'assistant', content, ...message }, finish_reason: 'stop' }],
+    usage: {
+      prompt_tokens: INPUT_TOKENS,
+      completion_tokens: ANSWER_TOKENS + reasoned,
+      completion_tokens_details: { reasoning_tokens: reasoned },
+    },
+  };
+}
+
+const PRICE = { inputUsdPerMTok: 1.25, outputUsdPerMTok: 10 };
+
+/** What so many calls cost, by hand. */
+function costBy(calls: number, outputTokens: number): number {
+  return (calls * (INPUT_TOKENS * 1.25 + outputTokens * 10)) / 1e6;
+}
+
+function near(actual: number | null, expected: number): void {
+  assert.ok(actual !== null && Math.abs(actual - expected) < 1e-9, `${actual}, by hand ${expected}`);
+}
+
+async function* bills(records: number) {
+  for (let i = 0; i < records; i++) {
+    yield { input: { schema: { total: 'number' as const }, record: `Bill ${i}: ${7 * i + 3}` } };
+  }
+}
+
+async function mapBills(options: Partial<MapOptions> & Pick<MapOptions, 'model'>, records = 30) {
+  const journal = memoryJournal();
+  const events: RunEvent[] = [];
+  const results: ItemResult[] = [];
+  const sink: ItemSink = { restore: () => {}, write: (result) => results.push(result), flush: () => {} };
+  const result = await map(extract(), bills(records), {
+    journal,
+    runId: 'r',
+    price: PRICE,
+    onEvent: (event) => events.push(event),
+    ...options,
+    sink,
+  });
+  const notes = await journal.notes('r');
+  return {
+    result,
+    results,
+    journal,
+    adapted: detailsOf(notes, 'request-adapted').map(({ parameter }) => parameter),
+    told: events.flatMap((event) => (event.type === 'request-adapted' ? [event.parameter] : [])),
+    failed: events.filter(({ type }) => type === 'call-failed').length,
+    samples: events.flatMap((event) => (event.type === 'sample-landed' ? [event.sample] : [])),
+  };
+}
+
+type Mapped = Awaited<ReturnType<typeof mapBills>>;
+
+/** That a map has ended with all its items, without a flag. */
+function assertDone({ result, failed }: Mapped, records = 30): void {
+  assert.equal(result.status, 'done', result.reason ?? '');
+  assert.deepEqual([result.items?.done, result.flagged, failed], [records, 0, 0]);
+}
+
+describe('a map ends, and costs what it costs by hand, at a model', () => {
+  test('like gpt-5: another name of the limit, no temperature, 640 tokens of reasoning', async (t) => {
+    const server = await serve(t, ({ body }) => {
+      if (body.max_tokens !== undefined) {
+        return refusal(
+          "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+          'max_tokens',
+        );
+      }
+      if (body.temperature !== undefined && body.temperature !== 1) {
+        return refusal(
+          `Unsupported value: 'temperature' does not support ${body.temperature} with this model. Only the default (1) value is supported.`,
+          'temperature',
+        );
+      }
+      return completion(body, { reasoned: 640 });
+    });
+    const done = await mapBills({ model: 'gpt-5-mini', baseUrl: server.baseUrl, maxOutputTokens: 50 });
+    assertDone(done);
+    near(done.result.costUsd, costBy(server.taken(), 640 + ANSWER_TOKENS));
+    assert.equal(done.samples.length, server.taken());
+    // The first call is alone, and all others know what it found out.
+    assert.equal(server.refusals.length, 2);
+    assert.deepEqual(done.adapted, ['max_tokens', 'temperature']);
+    assert.deepEqual(done.told, done.adapted);
+    for (const { temperature, details, outputTokens } of done.samples) {
+      assert.equal(temperature, undefined);
+      assert.deepEqual(details?.omitted, ['temperature']);
+      assert.deepEqual([details?.reasoningTokens, outputTokens], [640, 645]);
+      assert.equal(details?.answeredBy, undefined);
+    }
+  });
+
+  test('like DeepSeek: reasoning beside the text, kept only where all is recorded', async (t) => {
+    const server = await serve(t, ({ body }) =>
+      completion(body, { reasoned: 400, message: { reasoning_content: 'Three and seven.' } }),
+    );
+    for (const record of ['contested', 'all'] as const) {
+      const done = await mapBills({ model: 'deepseek-reasoner', baseUrl: server.baseUrl, maxOutputTokens: 50, record });
+      assertDone(done);
+      near(done.result.costUsd, costBy(done.samples.length, 400 + ANSWER_TOKENS));
+      const reasoning = record === 'all' ? 'Three and seven.' : undefined;
+      assert.ok(done.samples.every(({ details }) => details?.reasoning === reasoning));
+      assert.deepEqual(done.adapted, []);
+    }
+  });
+
+  test('like Qwen: reasoning in the text, counted as the rest of it', async (t) => {
+    const server = await serve(t, ({ body }) => {
+      const content = `<think>\n${'Three and seven. '.repeat(40)}\n</think>\n\n${answerTo(body.messages.at(-1).content)}`;
+      const { usage, ...reply } = completion(body, { content });
+      return { ...reply, usage: { prompt_tokens: usage.prompt_tokens, completion_tokens: 200 } };
+    });
+    const done = await mapBills({ model: 'qwen3', baseUrl: server.baseUrl, maxOutputTokens: 50 });
+    assertDone(done);
+    near(done.result.costUsd, costBy(server.calls.length, 200));
+  });
+
+  test('like Claude with thinking, whose tokens nobody counts apart', async (t) => {
+    const server = await serve(t, ({ body }) => ({
+      id: 'msg_1',
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-sonnet-4-5-20250929',
+      content: [
+        { type: 'thinking', thinking: 'Three and seven.', signature: 'c2ln' },
+        { type: 'text', text: answerTo(body.messages[0].content[0].text) },
+      ],
+      stop_reason: 'end_turn',
+      stop_sequence: null,
+      usage: { input_tokens: INPUT_TOKENS, output_tokens: 1_205 },
+    }));
+    const sdk = createAnthropic({ baseURL: server.baseUrl, apiKey: 'key' })('claude-sonnet-4-5');
+    const done = await mapBills({ model: sdk, reasoning: 2_000, maxOutputTokens: 50 });
+    assertDone(done);
+    near(done.result.costUsd, costBy(server.calls.length, 1_205));
+    const [{ body }] = server.calls as [Call];
+    assert.deepEqual(body.thinking, { type: 'enabled', budget_tokens: 2_000 });
+    assert.ok(body.max_tokens >= 2_050, `${body.max_tokens}`);
+    assert.equal(body.temperature, undefined);
+    // The SDK leaves the temperature out, and says so.
+    assert.deepEqual(done.adapted, ['temperature']);
+    assert.ok(done.samples.every(({ temperature }) => temperature === undefined));
+    assert.ok(done.samples.every(({ details }) => details?.responseId === 'msg_1' && details.answeredBy === undefined));
+  });
+
+  test('like Gemini with thoughts', async (t) => {
+    const server = await serve(t, ({ body }) => ({
+      responseId: 'g1',
+      modelVersion: 'gemini-2.5-flash',
+      candidates: [
+        {
+          content: {
+            role: 'model',
+            parts: [{ text: 'Three and seven.', thought: true }, { text: answerTo(body.contents[0].parts[0].text) }],
+          },
+          finishReason: 'STOP',
+        },
+      ],
+      usageMetadata: {
+        promptTokenCount: INPUT_TOKENS,
+        candidatesTokenCount: ANSWER_TOKENS,
+        thoughtsTokenCount: 500,
+        totalTokenCount: INPUT_TOKENS + ANSWER_TOKENS + 500,
+      },
+    }));
+    const sdk = createGoogle({ baseURL: server.baseUrl, apiKey: 'key' })('gemini-2.5-flash');
+    const done = await mapBills({ model: sdk, reasoning: 1_000, maxOutputTokens: 50 });
+    assertDone(done);
+    near(done.result.costUsd, costBy(server.calls.length, 500 + ANSWER_TOKENS));
+    const { generationConfig } = server.calls[0]!.body;
+    assert.equal(generationConfig.maxOutputTokens, 1_050);
+    assert.equal(generationConfig.thinkingConfig.thinkingBudget, 1_000);
+    assert.ok(done.samples.every(({ details }) => details?.reasoningTokens === 500));
+  });
+
+  test('that reasons unasked, and is cut off at first', async (t) => {
+    const server = await serve(t, ({ body }) => {
+      if (body.max_tokens >= 700) return completion(body, { reasoned: 640 });
+      const cut = completion(body, { reasoned: body.max_tokens, content: '' });
+      return { ...cut, choices: [{ ...cut.choices[0], finish_reason: 'length' }] };
+    });
+    const done = await mapBills({ model: 'thinker', baseUrl: server.baseUrl, maxOutputTokens: 50 });
+    assert.equal(done.result.status, 'done', done.result.reason ?? '');
+    assert.equal(done.result.items?.done, 30);
+    assert.deepEqual(done.adapted, ['max_tokens']);
+    // Only what was in flight before the first reply came.
+    assert.ok(done.result.flagged >= 1 && done.result.flagged <= 4, `${done.result.flagged}`);
+    assert.deepEqual(new Set(server.calls.map(({ body }) => body.max_tokens)), new Set([50, 50 + 16_384]));
+  });
+});
+
+function connect(baseUrl: string, options: Partial<OpenAiCompatibleModelOptions> = {}) {
+  return openAiCompatibleModel({ baseUrl, model: 'tiny', clock: systemClock, ...options });
+}
+
+function asked(rest: Partial<ModelRequest> = {}): ModelRequest {
+  const prompt = { system: 'Find the total.', user: 'Bill 1: 8' };
+  return { prompt, temperature: 0.1, maxOutputTokens: 50, draw: 0, signal: new AbortController().signal, ...rest };
+}
+
+/** What is sent when a server has refused this often, and what the sample tells. */
+async function adapts(t: TestContext, refuse: (body: Body) => object | undefined, rest: Partial<ModelRequest> = {}) {
+  const server = await serve(t, ({ body }) => refuse(body) ?? completion(body));
+  const model = connect(server.baseUrl);
+  const sample = await model.generate(asked(rest));
+  const before = server.refusals.length;
+  await model.generate(asked(rest));
+  assert.equal(server.refusals.length, before, 'what was found out is known');
+  const { messages, model: _, ...sent } = server.calls.at(-1)!.body;
+  return {
+    sent,
+    roles: messages.map(({ role }: Body) => role),
+    messages,
+    omitted: sample.omitted,
+    adapted: sample.adaptations?.map(({ message }) => message),
+    refusals: before,
+  };
+}
+
+describe('what a server does not take is sent otherwise', () => {
+  test('a temperature, in the words of a gateway', async (t) => {
+    const message =
+      "litellm.UnsupportedParamsError: gpt-5-mini doesn't support temperature=0 while reasoning is active. To drop params set drop_params";
+    const found = await adapts(t, ({ temperature }) => (temperature === 0.1 ? refusal(message) : undefined));
+    assert.deepEqual(found.sent, { max_tokens: 50 });
+    assert.deepEqual(found.omitted, ['temperature']);
+    assert.deepEqual(found.adapted, ['model tiny: the server does not take a temperature: none is sent.']);
+  });
+
+  test('a seed and a temperature, one after the other', async (t) => {
+    const found = await adapts(
+      t,
+      ({ seed, temperature }) => {
+        if (seed !== undefined) return refusal('Unrecognized request argument supplied: seed');
+        if (temperature !== undefined) return refusal('invalid temperature: only 1 is allowed for this model');
+        return undefined;
+      },
+      { seed: 7 },
+    );
+    assert.deepEqual(found.sent, { max_tokens: 50 });
+    assert.deepEqual([found.omitted, found.refusals], [['seed', 'temperature'], 2]);
+  });
+
+  test('a system prompt, also in the words and with the status of a chat template', async (t) => {
+    for (const [message, status] of [
+      ['System role not supported', 400],
+      ['Developer instruction is not enabled for models/gemma-3-4b-it', 400],
+      ["Unsupported value: 'messages[0].role' does not support 'system' with this model.", 400],
+      ['Jinja Exception: System role not supported', 500],
+    ] as const) {
+      const found = await adapts(t, ({ messages }) =>
+        messages[0].role === 'system' ? refusal(message, undefined, status) : undefined,
+      );
+      assert.deepEqual(found.messages, [{ role: 'user', content: 'Find the total.\n\nBill 1: 8' }]);
+      assert.equal(found.omitted, undefined);
+      assert.equal(found.refusals, 1);
+    }
+    const turns = [{ user: 'one', reply: 'two' }];
+    const prompt = { system: 'Count.', turns, user: 'Bill 1: 8' };
+    const found = await adapts(
+      t,
+      ({ messages }) => (messages[0].role === 'system' ? refusal('System role not supported') : undefined),
+      { prompt },
+    );
+    assert.deepEqual(found.messages, [
+      { role: 'user', content: 'Count.\n\none' },
+      { role: 'assistant', content: 'two' },
+      { role: 'user', content: 'Bill 1: 8' },
+    ]);
+  });
+
+  test('an effort: the nearest that it has, none in the chat template, or nothing', async (t) => {
+    const listed = (effort: string) =>
+      `Unsupported value: 'reasoning_effort' does not support '${effort}' with this model. Supported values are: 'low', 'medium', and 'high'.`;
+    const known = ['low', 'medium', 'high'];
+    const nearest = await adapts(
+      t,
+      ({ reasoning_effort: effort, chat_template_kwargs: template }) => {
+        if (template !== undefined)
+          return refusal("Unknown parameter: 'chat_template_kwargs'.", 'chat_template_kwargs');
+        return known.includes(effort) ? undefined : refusal(listed(effort), 'reasoning_effort');
+      },
+      { reasoning: 'off' },
+    );
+    assert.deepEqual(nearest.sent, { max_tokens: 50, temperature: 0.1, reasoning_effort: 'low' });
+    assert.equal(nearest.omitted, undefined);
+    const inTemplate = await adapts(
+      t,
+      (body) =>
+        body.reasoning_effort === undefined
+          ? undefined
+          : refusal("reasoning_effort: Input should be 'low', 'medium' or 'high'"),
+      { reasoning: 'off' },
+    );
+    assert.deepEqual(inTemplate.sent, {
+      max_tokens: 50,
+      temperature: 0.1,
+      chat_template_kwargs: { enable_thinking: false },
+    });
+    const unknown = await adapts(
+      t,
+      (body) => {
+        const name = ['reasoning_effort', 'chat_template_kwargs'].find((one) => body[one] !== undefined);
+        return name === undefined ? undefined : refusal(`Unrecognized request argument supplied: ${name}`);
+      },
+      { reasoning: 'off' },
+    );
+    assert.deepEqual(unknown.sent, { max_tokens: 50, temperature: 0.1 });
+    assert.deepEqual([unknown.omitted, unknown.refusals], [['reasoning'], 2]);
+  });
+
+  test('no reasoning, where the reply has some all the same: its chat template is told', async (t) => {
+    const server = await serve(t, ({ body }) =>
+      completion(body, body.chat_template_kwargs === undefined ? { message: { reasoning_content: 'hm' } } : {}),
+    );
+    const model = connect(server.baseUrl);
+    const first = await model.generate(asked({ reasoning: 'off' }));
+    assert.equal(first.adaptations?.length, 1);
+    const second = await model.generate(asked({ reasoning: 'off' }));
+    assert.deepEqual([first.reasoning, second.reasoning], ['hm', undefined]);
+    assert.equal(second.adaptations, first.adaptations);
+  });
+
+  test('a number of tokens is the room for reasoning, less where the server has less', async (t) => {
+    const room = await adapts(t, () => undefined, { reasoning: 3_000 });
+    assert.deepEqual(room.sent, { max_tokens: 3_050, temperature: 0.1, reasoning_effort: 'low' });
+    const message = (sent: number) =>
+      `max_tokens is too large: ${sent}. This model supports at most 4096 completion tokens, whereas you provided ${sent}.`;
+    const less = await adapts(
+      t,
+      ({ max_tokens: sent }) => (sent > 4_096 ? refusal(message(sent), 'max_tokens') : undefined),
+      { reasoning: 'high' },
+    );
+    assert.deepEqual(less.sent, { max_tokens: 50 + 32_768 / 16, temperature: 0.1, reasoning_effort: 'high' });
+  });
+
+  test('by a model of the AI SDK as well', async (t) => {
+    const server = await serve(t, ({ body }) =>
+      body.temperature === undefined
+        ? completion(body)
+        : refusal("Unsupported value: 'temperature' does not support 0.1 with this model.", 'temperature'),
+    );
+    const sdk = createOpenAI({ baseURL: server.baseUrl, apiKey: 'key' }).chat('served');
+    const model = aiSdkModel({ model: sdk, clock: systemClock });
+    const sample = await model.generate(asked());
+    assert.deepEqual(sample.omitted, ['temperature']);
+    assert.deepEqual(sample.adaptations, [
+      {
+        parameter: 'temperature',
+        message: 'model openai.chat/served: the server does not take a temperature: none is sent.',
+      },
+    ]);
+    assert.equal(server.calls.length, 2);
+  });
+
+  test('calls at once find it out once more each, and no more', async (t) => {
+    const server = await serve(t, ({ body }) =>
+      body.max_tokens === undefined ? completion(body) : refusal("Unsupported parameter: 'max_tokens'", 'max_tokens'),
+    );
+    const model = connect(server.baseUrl);
+    const samples = await Promise.all(Array.from({ length: 8 }, (_, draw) => model.generate(asked({ draw }))));
+    assert.equal(server.refusals.length, 8);
+    assert.equal(server.calls.length, 16);
+    assert.ok(samples.every(({ adaptations }) => adaptations?.length === 1));
+  });
+});
+
+describe('what cannot be helped stays an error', () => {
+  const failsWith = async (
+    t: TestContext,
+    message: string,
+    param: string | undefined,
+    rest: Partial<ModelRequest> = {},
+  ) => {
+    const server = await serve(t, () => refusal(message, param));
+    const failure = await connect(server.baseUrl)
+      .generate(asked(rest))
+      .then(
+        () => assert.fail('it answered'),
+        (thrown: unknown) => thrown,
+      );
+    assert.ok(failure instanceof ModelError);
+    return { failure, calls: server.calls.length };
+  };
+
+  test('a value out of range is not left out behind the back of its user', async (t) => {
+    const { failure, calls } = await failsWith(t, "'temperature' must be between 0 and 2", 'temperature', {
+      temperature: 3,
+    });
+    assert.deepEqual([failure.parameter, calls], ['temperature', 1]);
+  });
+
+  test('a server that refuses whatever it is sent', async (t) => {
+    const { calls } = await failsWith(t, "Unsupported parameter: 'temperature'", 'temperature');
+    assert.equal(calls, 2);
+    assert.equal((await failsWith(t, "Unsupported parameter: 'logit_bias'", 'logit_bias')).calls, 1);
+    assert.equal((await failsWith(t, 'The model is not here.', undefined)).calls, 1);
+  });
+
+  test('a prompt that is too long, and nothing is left out of its requests', async (t) => {
+    const message = "This model's maximum context length is 8192 tokens, however you requested 9000 tokens.";
+    const { failure, calls } = await failsWith(t, message, 'messages');
+    assert.deepEqual([failure.isOfPrompt, calls], [true, 1]);
+  });
+});
+
+describe('what requests have besides', () => {
+  test('headers, fields of the body, a tier, a share of the probability, and a query', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body));
+    const model = connect(`${server.baseUrl}/openai/deployments/d?api-version=2024-10-21`, {
+      apiKey: 'not-this-one',
+      headers: { 'API-Key': 'azure', Authorization: 'Own scheme' },
+      topP: 0.9,
+      serviceTier: 'flex',
+      body: { top_k: 20, chat_template_kwargs: { tools: false }, top_p: 0.8 },
+    });
+    await model.generate(asked());
+    const [{ path, headers, body }] = server.calls as [Call];
+    assert.equal(path, '/v1/openai/deployments/d/chat/completions?api-version=2024-10-21');
+    assert.deepEqual([headers['api-key'], headers.authorization], ['azure', 'Own scheme']);
+    const { messages: _, ...sent } = body;
+    assert.deepEqual(sent, {
+      model: 'tiny',
+      max_tokens: 50,
+      temperature: 0.1,
+      top_p: 0.8,
+      service_tier: 'flex',
+      top_k: 20,
+      chat_template_kwargs: { tools: false },
+    });
+  });
+
+  test('keys in them are in no message', async (t) => {
+    const key = 'azure-0123456789abcdef';
+    const server = await serve(t, ({ headers, path }) => refusal(`Bad key ${headers['api-key']} at ${path}`));
+    const model = connect(`${server.baseUrl}?sig=${key}sig`, { headers: { 'api-key': key } });
+    await assert.rejects(model.generate(asked()), ({ message }: Error) => {
+      assert.match(message, /Bad key \[key\]/);
+      return !message.includes(key);
+    });
+    assert.ok(!model.account!.includes(key));
+    assert.notEqual(connect(server.baseUrl, { headers: { 'api-key': key } }).account, connect(server.baseUrl).account);
+  });
+
+  test('a model of the AI SDK gets them as its provider takes them', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body));
+    const sdk = createOpenAI({ baseURL: server.baseUrl, apiKey: 'key' }).chat('served');
+    const options = { model: sdk, clock: systemClock, headers: { 'X-Title': 'mdap' } };
+    const model = aiSdkModel({
+      ...options,
+      topP: 0.9,
+      serviceTier: 'flex',
+      providerOptions: { openai: { user: 'me' } },
+    });
+    await model.generate(asked({ seed: 3 }));
+    const [{ headers, body }] = server.calls as [Call];
+    assert.equal(headers['x-title'], 'mdap');
+    assert.deepEqual([body.top_p, body.seed, body.user], [0.9, 3, 'me']);
+    assert.throws(
+      () => aiSdkModel({ ...options, body: {} }),
+      /^UsageError: body: is merged into requests to options.baseUrl/,
+    );
+  });
+
+  test('no temperature is asked for by none', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body));
+    const none = { temperature: 'none', firstTemperature: 'none' } as const;
+    const done = await mapBills({ model: 'tiny', baseUrl: server.baseUrl, ...none }, 3);
+    assertDone(done, 3);
+    assert.ok(server.calls.every(({ body }) => !('temperature' in body)));
+    assert.ok(done.samples.every(({ temperature }) => temperature === undefined));
+    assert.deepEqual(done.adapted, []);
+  });
+});
