@@ -1,6 +1,6 @@
 /**
  * What becomes of batches that fail, by a provider of a few lines, in virtual time:
- * 1. One that failed as a whole pauses the map and is forgotten: the next command sends its requests anew.
+ * 1. One that failed as a whole pauses the map and is forgotten: the next command sends its requests again.
  * 2. One for which the provider had no room is sent again when there may be some, in halves if nothing else waits.
  * 3. A row that the provider does not answer fails its item, with its words; so does one that fails again and again.
  * 4. One that an earlier execution sent and that has failed, or is forgotten, is no reason to pause.
@@ -117,7 +117,7 @@ function startWorld(world: World) {
 const sizes = (sent: readonly (readonly unknown[])[]) => sent.map(({ length }) => length);
 
 describe('a batch that failed as a whole', () => {
-  test('pauses the map with its reason, and the next command sends its requests anew (1)', async () => {
+  test('pauses the map with its reason, and the next command sends its requests again (1)', async () => {
     const error = { code: 'invalid_file', message: 'The file cannot be read.' };
     const { play, sent } = startWorld({ whole: (batch) => (batch === 0 ? error : undefined) });
     const paused = await play(['a', 'b']);
@@ -149,7 +149,7 @@ describe('a batch that failed as a whole', () => {
     assert.ok(clock.now() >= 60_000 && clock.now() < 600_000, `${clock.now()} ms`);
   });
 
-  test('of an earlier execution is sent anew at once, as is one that the provider has forgotten (4)', async () => {
+  test('of an earlier execution is sent again at once, as is one that the provider has forgotten (4)', async () => {
     for (const kind of ['whole', 'isGone'] as const) {
       const interrupt = new AbortController();
       const isOver = () => interrupt.signal.aborted;

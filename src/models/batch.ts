@@ -79,7 +79,7 @@ interface Running {
  * all draw at once. A round of votes is then a batch: the next one contains only what is still undecided. A sent batch is
  * kept in the store, so a program that starts again waits for it instead of paying twice. The only batch that it cannot
  * know of is one whose sending was interrupted. A batch that failed as a whole is forgotten: it will never have results, so
- * the next execution sends its requests anew, as this one does where the provider had no room for it.
+ * the next execution sends its requests again, as this one does where the provider had no room for it.
  */
 export function batchModel(options: BatchModelOptions): Model {
   const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;

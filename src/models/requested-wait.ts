@@ -42,7 +42,7 @@ function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
  * limits of which none remains.
  * @returns undefined if something remains of each, or no reset is given
  */
-export function limitResetMs(headers: Headers, nowMs: number): number | undefined {
+function limitResetMs(headers: Headers, nowMs: number): number | undefined {
   let waitMs: number | undefined;
   for (const name in headers) {
     const limit = REMAINING.exec(name);

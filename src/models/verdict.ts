@@ -65,7 +65,7 @@ const FILTERED = [
   'moderation_blocked',
   'invalid_prompt',
   'data_inspection_failed',
-  // Zhipu's number for it.
+  // The number of GLM's provider for it.
   '1301',
   'prohibited_content',
 ];
