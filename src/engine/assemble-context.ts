@@ -4,11 +4,12 @@ import { hedged } from '../calls/hedging.ts';
 import { createSampler } from '../calls/retrying-sampler.ts';
 import type { ModelError } from '../core/errors.ts';
 import { type AheadEntry, addDecision, addSample, addWaste, billOf, type ResumePoint } from '../core/journal.ts';
-import type { Adaptation, Model } from '../core/model.ts';
+import type { Model } from '../core/model.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
 import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
+import { adaptationNotes, twinsOf } from './adaptation-notes.ts';
 import { endsItem } from './item-failures.ts';
 import type { RunPosition } from './run-position.ts';
 
@@ -19,6 +20,7 @@ export function assembleContext<State, Action>(
 ): VoteContext {
   const { voters, rungs, roleRungs, verifier, clock, vote, record, hedgePercentile: percentile, onEvent } = at.options;
   const samplerOf = samplersOf(at);
+  const twins = twinsOf(voters);
   const onHedge = () => addWaste(at.totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
   const hedgedSampler = (sampler: Sampler) =>
     percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
@@ -29,6 +31,7 @@ export function assembleContext<State, Action>(
       form,
       variant: at.process.forms[form]!.name,
     })),
+    twins,
     rungs,
     roleRungs,
     verifier: verifier && samplerOf(verifier),
@@ -38,7 +41,7 @@ export function assembleContext<State, Action>(
       const message = `handed on to ${escalation.to} (${escalation.reason})`;
       at.note('step-escalated', { ...escalation, message });
     },
-    onAdapted: adaptationNotes(at),
+    onAdapted: adaptationNotes(at, twins),
     inFlight,
     monotonicMs: () => clock.monotonicMs(),
     endsStep: at.options.items === undefined ? undefined : endsItem,
@@ -88,23 +91,6 @@ function noteFailure<State, Action>(at: RunPosition<State, Action>, error: Model
   const { message, code, statusCode } = error;
   options.onEvent?.({ type: 'call-failed', stepIndex, code, message, retryInMs });
   at.note('call-failed', { stepIndex, message, code, statusCode, retryInMs });
-}
-
-/** Notes each adaptation of each model once. */
-function adaptationNotes<State, Action>(at: RunPosition<State, Action>): NonNullable<VoteContext['onAdapted']> {
-  const noted = new Map<string, readonly Adaptation[]>();
-  return (model, adaptations) => {
-    const known = noted.get(model);
-    if (known === adaptations) return;
-    noted.set(model, adaptations);
-    const { stepIndex } = at;
-    for (const adaptation of adaptations) {
-      if (known?.includes(adaptation)) continue;
-      const detail = { stepIndex, model, ...adaptation };
-      at.options.onEvent?.({ type: 'request-adapted', ...detail });
-      at.note('request-adapted', detail);
-    }
-  };
 }
 
 /** The samples ahead, except those that have become samples of the step being decided. */

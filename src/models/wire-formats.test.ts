@@ -166,6 +166,36 @@ describe('a map ends, and costs what it costs by hand, at a model', () => {
     }
   });
 
+  test('like gpt-5, asked as two voters: without their temperatures they are one', async (t) => {
+    const server = await serve(t, ({ body }) =>
+      body.temperature === undefined
+        ? completion(body, { reasoned: 640 })
+        : refusal("Unsupported value: 'temperature' does not support 0.7 with this model.", 'temperature'),
+    );
+    const voters = { model: 'gpt-5-mini', panel: ['gpt-5-mini@t=0.7'], escalate: [] };
+    const done = await mapBills({ ...voters, baseUrl: server.baseUrl, k: 2, price: undefined }, 3);
+    assertDone(done, 3);
+    assert.deepEqual(
+      new Set(done.samples.map(({ model, temperature }) => [model, temperature].join())),
+      new Set(['gpt-5-mini,', 'gpt-5-mini@t=0.7,']),
+    );
+    const decisions = await done.journal.decisions('r');
+    assert.deepEqual(
+      decisions.map(({ classVotes }) => classVotes),
+      [undefined, undefined, undefined],
+    );
+    const notes = detailsOf(await done.journal.notes('r'), 'request-adapted');
+    assert.deepEqual(
+      notes.map(({ model, message }) => [model, message]).filter(([, message]) => message!.includes('differ')),
+      [
+        [
+          'gpt-5-mini@t=0.7',
+          'models gpt-5-mini and gpt-5-mini@t=0.7 differ in a temperature that is not sent: they vote as one voter.',
+        ],
+      ],
+    );
+  });
+
   test('like DeepSeek: reasoning beside the text, kept only where all is recorded', async (t) => {
     const server = await serve(t, ({ body }) =>
       completion(body, { reasoned: 400, message: { reasoning_content: 'Three and seven.' } }),

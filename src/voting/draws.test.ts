@@ -88,6 +88,34 @@ describe('temperatures', () => {
     );
   });
 
+  test('that were not sent distinguish no voters', async () => {
+    const reply = { text: '"a"', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 0 } as const;
+    const model = (id: string, omits: boolean): Model => ({
+      ...scriptedModel(() => '"a"'),
+      id,
+      generate: async () => (omits ? { ...reply, omitted: ['temperature'] } : reply),
+    });
+    const voters = [voterOf(model('m', true)), voterOf(model('n', false)), voterOf(model('m@t=0.7', true))];
+    const twins = [0, 1, 0];
+    const { draws, reported } = drawsOf(model('m', true), { context: { voters, twins } });
+    const classes: number[] = [];
+    for (const voter of [0, 1, 2]) classes.push(landed(await draws.land(voter, voter)).voter);
+    assert.deepEqual(classes, [0, 1, 0]);
+    assert.deepEqual(
+      reported.map((sample) => sample.model),
+      ['m', 'n', 'm@t=0.7'],
+    );
+    // So do they when they are read again.
+    const again = drawsOf(model('m', true), { context: { voters, twins }, recorded: reported });
+    for (const [draw, voter] of classes.entries()) {
+      assert.equal(landed(await again.draws.land(draw, 1)).voter, voter);
+    }
+    const sent = drawsOf(model('m', false), {
+      context: { voters: [0, 1, 2].map(() => voterOf(model('m', false))), twins },
+    });
+    assert.equal(landed(await sent.draws.land(0, 2)).voter, 2);
+  });
+
   test("are the model's own where it has one", async () => {
     const model = { ...scriptedModel(() => '"a"'), temperature: 0.3 };
     const { draws, reported } = drawsOf(model);

@@ -47,7 +47,7 @@ export class Draws<Action> {
         onSample(paid, true);
         const known = this.#voterOf(paid) ?? voter;
         this.#asked.add(known);
-        return { sample: paid, verdict: this.#rereadVerdict(paid), voter: known };
+        return { sample: paid, verdict: this.#rereadVerdict(paid), voter: this.#classOf(known, paid.details?.omitted) };
       }
       const asked = voters[voter]!;
       const { sampler, form } = asked;
@@ -85,7 +85,7 @@ export class Draws<Action> {
       if (reply.adaptations !== undefined) onAdapted?.(sampler.model.id, reply.adaptations);
       const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress, settings.keepsReasoning));
       onSample(sample, false);
-      return { sample, verdict, voter };
+      return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
     } catch (failure) {
       return { failure };
     }
@@ -122,6 +122,12 @@ export class Draws<Action> {
       latencyMs: reply.latencyMs,
       ...(details !== undefined && { details }),
     };
+  }
+
+  /** The class that a sample counts for: without their temperatures, voters of one model and form are the same. */
+  #classOf(voter: number, omitted: Sample['omitted']): number {
+    const { twins } = this.#context;
+    return twins !== undefined && omitted?.includes('temperature') ? twins[voter]! : voter;
   }
 
   /** Returns the voter class of a sample that an earlier execution paid for; undefined if that class no longer votes. */

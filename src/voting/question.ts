@@ -79,6 +79,11 @@ export interface VoteContext {
   readonly settings: VoteSettings;
   /** All classes that may vote. */
   readonly voters: readonly VoterClass[];
+  /**
+   * For each class the first one that differs from it in the temperature of its model alone. A sample without a temperature
+   * counts for that one. @default no class differs so from another
+   */
+  readonly twins?: readonly number[];
   /** @default one rung with all voter classes */
   readonly rungs?: readonly Rung[];
   /** Rungs that replace `rungs` at the steps of a role. */
