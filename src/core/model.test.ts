@@ -27,6 +27,14 @@ describe('costOf', () => {
     assert.equal(costOf(undefined, USAGE), null);
     assert.equal(costOf(PRICE, { inputTokens: undefined, outputTokens: 1 }), null);
     assert.equal(costOf(PRICE, { inputTokens: 1, outputTokens: undefined }), null);
+    const free = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
+    assert.equal(costOf(free, { inputTokens: undefined, outputTokens: undefined }), 0, 'nothing is nothing');
+    assert.equal(costOf({ ...free, cacheWriteUsdPerMTok: 1 }, { inputTokens: undefined, outputTokens: 1 }), null);
+  });
+
+  it('is what the server charged, if it says so', () => {
+    assert.equal(costOf(PRICE, { ...USAGE, chargedUsd: 0.25 }), 0.25);
+    assert.equal(costOf(undefined, { inputTokens: undefined, outputTokens: undefined, chargedUsd: 0 }), 0);
   });
 
   it('stays within its prices whatever a server counts', () => {

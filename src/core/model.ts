@@ -139,11 +139,18 @@ export function addUsd(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
 }
 
+/** Whether it costs nothing, however many tokens there are. */
+function isFree(price: Price): boolean {
+  const { inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok = 0, cacheWriteUsdPerMTok = 0 } = price;
+  return inputUsdPerMTok === 0 && outputUsdPerMTok === 0 && cachedInputUsdPerMTok === 0 && cacheWriteUsdPerMTok === 0;
+}
+
 /** What a sample cost, in US dollars; null where its price or its tokens are not known, which is not zero. */
 export function costOf(price: Price | undefined, usage: Usage): number | null {
   const { inputTokens, outputTokens, chargedUsd } = usage;
   if (chargedUsd !== undefined) return chargedUsd;
-  if (price === undefined || inputTokens === undefined || outputTokens === undefined) return null;
+  if (price === undefined) return null;
+  if (inputTokens === undefined || outputTokens === undefined) return isFree(price) ? 0 : null;
   const { inputUsdPerMTok, outputUsdPerMTok } = price;
   // Bounded by the input: some servers count cached tokens separately, and the rest must not become negative.
   const cached = Math.min(usage.cachedInputTokens ?? 0, inputTokens);

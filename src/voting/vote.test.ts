@@ -222,8 +222,10 @@ describe('counting', () => {
     assert.ok(Math.abs(decided.costUsd! - 4 * (0.002 + 0.0005)) < 1e-12);
     const unpriced = await startVote({ ...scriptedModel(replies), price: undefined }).outcome;
     assert.equal(unpriced.costUsd, null);
-    const untold = scriptedModel(replies.map((reply, i) => (i === 2 ? { ...reply, inputTokens: undefined } : reply)));
-    assert.equal((await startVote(untold).outcome).costUsd, null);
+    const untold = () =>
+      scriptedModel(replies.map((reply, i) => (i === 2 ? { ...reply, inputTokens: undefined } : reply)));
+    assert.equal((await startVote({ ...untold(), price: priced.price }).outcome).costUsd, null);
+    assert.equal((await startVote(untold()).outcome).costUsd, 0);
   });
 });
 
