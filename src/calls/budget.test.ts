@@ -179,6 +179,10 @@ describe('what is not known', () => {
     (await budget.reserve(request(), PRICE)).settle(silent);
     assert.deepEqual(budget.spent, { usd: null, tokens: 1_510, calls: 2, wallMs: 0 });
     assert.throws(() => budget.reserve(request(), PRICE), reached('tokens', 1_600, 1_510));
+    const inDollars = startBudget({ usd: 0.016 });
+    (await inDollars.reserve(request(), PRICE)).settle(silent);
+    (await inDollars.reserve(request(), PRICE)).settle(silent);
+    assert.throws(() => inDollars.reserve(request(), PRICE), / spent by estimate, and the next call/);
   });
 
   test('is refused where dollars are to be counted, with what to do', () => {

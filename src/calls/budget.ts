@@ -180,8 +180,9 @@ export class Budget implements SpendGuard {
 
   #reached(unit: BudgetUnit, limit: number, spent: number, expected = 0): BudgetError {
     const { option, show } = UNITS[unit];
+    const isEstimated = unit === 'usd' && !this.#isCostKnown;
     return new BudgetError(
-      `the ${this.#owner}'s budget of ${show(limit)} is reached: ${show(spent)} spent` +
+      `the ${this.#owner}'s budget of ${show(limit)} is reached: ${show(spent)} spent${isEstimated ? ' by estimate' : ''}` +
         `${expected > 0 ? `, and the next call is expected to take ${show(expected)}` : ''}. ` +
         `To go on, resume with a higher options.${option}.`,
       { unit, limit, spent },
