@@ -7,6 +7,7 @@ import { accountsOf, systemClock, withModels } from './defaults.ts';
 import { checkOptions } from './options/check.ts';
 import type { DecideOptions } from './options/verbs.ts';
 import { accountLimitsOf, maxRetriesOf, plainRule, voteSettings } from './options.ts';
+import { FirstVote } from './voting/first-vote.ts';
 import { abortable } from './voting/in-flight.ts';
 import type { Decision, Undecided } from './voting/question.ts';
 import { questionOf } from './voting/step-question.ts';
@@ -65,6 +66,7 @@ export async function decide<Action>(
       vote(questionOf(process, null, 0), {
         settings,
         voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
+        firstVote: new FirstVote({ votes: 0, flags: 0 }, settings.maxOutputTokens),
         inFlight,
         monotonicMs: () => clock.monotonicMs(),
         onSample: () => {},

@@ -56,6 +56,7 @@ export function voteSettings(rule: StopRule, options: SamplingOptions): VoteSett
     reasoning: options.reasoning,
     maxOutputTokens: options.maxOutputTokens ?? SAMPLING.maxOutputTokens.default,
     dress: options.dress,
+    acceptUnfinished: options.acceptUnfinished,
     maxConcurrency: options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
   };
 }

@@ -141,7 +141,8 @@ export type ProcessErrorCode =
   | 'not-json'
   | 'threw'
   | 'effect-failed'
-  | 'undecidable';
+  | 'undecidable'
+  | 'unusable-replies';
 
 /** The process definition broke a promise: it changed under a run, gave a state that is not JSON, or threw. */
 export class ProcessError extends MdapError {

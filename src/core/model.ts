@@ -44,7 +44,8 @@ export type Reasoning = (typeof REASONING_EFFORTS)[number] | number;
 /** A JSON Schema document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export type FinishReason = 'stop' | 'length' | 'refused' | 'other';
+/** `unknown`: the server gives no reason. */
+export type FinishReason = 'stop' | 'length' | 'refused' | 'other' | 'unknown';
 
 /** Tokens as the provider counted them; undefined if it does not report them. */
 export interface Usage {

@@ -5,8 +5,10 @@ import { createSampler } from '../calls/retrying-sampler.ts';
 import type { ModelError } from '../core/errors.ts';
 import { type AheadEntry, addDecision, addSample, addWaste, billOf, type ResumePoint } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
+import { flagTotal } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
+import { FirstVote } from '../voting/first-vote.ts';
 import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
 import { adaptationNotes, twinsOf } from './adaptation-notes.ts';
@@ -26,6 +28,7 @@ export function assembleContext<State, Action>(
     percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
   return {
     settings: { ...vote, keepsReasoning: record === 'all' },
+    firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({
       sampler: hedgedSampler(samplerOf(model)),
       form,
@@ -52,6 +55,22 @@ export function assembleContext<State, Action>(
       at.writer.append(sample);
     },
   };
+}
+
+/** The votes and flags of earlier executions. */
+function earlierReplies<State, Action>({
+  totals,
+  writer,
+}: RunPosition<State, Action>): { votes: number; flags: number } {
+  const { decisions, samples, ahead } = writer.resumePoint;
+  const paid = [...samples, ...ahead.map(({ sample }) => sample)];
+  const flagged = paid.filter(({ flag }) => flag !== undefined).length;
+  const sum = { votes: totals.votes + paid.length - flagged, flags: flagTotal(totals.flags) + flagged };
+  for (const { votes, flags } of decisions) {
+    sum.votes += votes;
+    sum.flags += flagTotal(flags ?? {});
+  }
+  return sum;
 }
 
 /** One sampler a model, all within one budget. */

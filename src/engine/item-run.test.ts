@@ -11,11 +11,13 @@
  *    interrupted, from the first item on where there is a calibration. The certificate knows of the items that were given up.
  * 7. What a process says of its steps holds for those of items: where its `verify` can tell, whom it asks, what comes of it.
  */
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
 import * as fc from '../../test/properties.ts';
 import { calibrate } from '../calibrate.ts';
+import type { Clock } from '../core/clock.ts';
 import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
@@ -235,29 +237,52 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     assert.deepEqual(cut.all, whole.all);
   });
 
-  test('because nothing can be decided goes on when it is told to (1)', async () => {
+  /** A model that answers the items that end in 7 with this text; 2 of the 50 items end otherwise. */
+  function answering(textOf: (draw: number) => string): {
+    readonly items: Item[];
+    readonly model: Model;
+    readonly clock: Clock;
+  } {
     const items = Array.from({ length: 50 }, (_, i) => ({ input: { value: i % 25 === 24 ? 2 : 10 * i + 7 } }));
+    const { model: able, clock } = modelFor();
+    const generate: Model['generate'] = async (request) => {
+      const sample = await able.generate(request);
+      return /7$/.test(request.prompt.user) ? { ...sample, text: textOf(request.draw) } : sample;
+    };
+    return { items, model: { ...able, generate }, clock };
+  }
+
+  test('because nothing can be decided goes on when it is told to (1)', async () => {
+    const { items, model, clock } = answering((draw) => String(1 + (draw % 2)));
     const [whole, cut] = [new Results(), new Results()];
     const journal = memoryJournal();
-    const { model: able, clock } = modelFor();
-    const model: Model = {
-      ...able,
-      generate: async (request) => {
-        const sample = await able.generate(request);
-        return /7$/.test(request.prompt.user) ? { ...sample, text: 'I cannot help with that.' } : sample;
-      },
-    };
-    const paused = await mapped(items, { sink: cut, journal, model, clock });
+    const paused = await mapped(items, { sink: cut, journal, model, clock, maxVotes: 6 });
     assert.equal(paused.status, 'paused');
-    assert.match(paused.reason!, /none of the first 20 items .*flag-limit.*, \d+ malformed/);
+    assert.match(paused.reason!, /none of the first 20 items .*vote-limit/);
     assert.deepEqual(paused.items, { done: 0, undecided: 20, invalid: 0 });
-    const resumed = await mapped(items, { sink: cut, journal, model, clock });
+    const resumed = await mapped(items, { sink: cut, journal, model, clock, maxVotes: 6 });
     assert.deepEqual(resumed.items, { done: 2, undecided: 48, invalid: 0 });
-    assert.equal((await mapped(items.slice(20), { sink: whole, model, clock })).status, 'done');
+    assert.equal((await mapped(items.slice(20), { sink: whole, model, clock, maxVotes: 6 })).status, 'done');
     assert.deepEqual(
       cut.all.slice(20).map(({ status, result }) => [status, result]),
       whole.all.map(({ status, result }) => [status, result]),
     );
+  });
+
+  test('because no reply is usable has made ten calls, and gets further each time that it is told to go on (1)', async () => {
+    const { items, model, clock } = answering(() => 'I cannot help with that.');
+    const sink = new Results();
+    const journal = memoryJournal();
+    const calls: number[] = [];
+    let result = await mapped(items, { sink, journal, model, clock });
+    assert.match(result.reason!, /^none of 10 replies .* is usable: 10 malformed.*"I cannot help with that\."/);
+    for (let i = 0; i < 12 && result.status === 'paused'; i++) {
+      calls.push(result.samples + (result.wasted?.samples ?? 0));
+      result = await mapped(items, { sink, journal, model, clock });
+    }
+    assert.equal(result.status, 'done');
+    assert.deepEqual(result.items, { done: 2, undecided: 48, invalid: 0 });
+    assert.ok(calls[0]! <= 12 && calls.length <= 6, String(calls));
   });
 
   test('is known as a map before its first checkpoint', async () => {

@@ -1,4 +1,5 @@
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
+import { mainCode, remedyOf } from '../core/flag-remedies.ts';
 import { type Ended, endedBy, type RunEnd } from '../core/run-end.ts';
 import type { Undecided } from '../voting/question.ts';
 import type { RunPosition } from './run-position.ts';
@@ -32,11 +33,14 @@ export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
   at.note('step-undecided', { stepIndex, ...evidence });
   const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
   const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
+  const remedy =
+    outcome.code === 'flag-limit'
+      ? remedyOf({ code: mainCode(outcome.flags ?? {}) ?? '', maxOutputTokens: at.options.vote.maxOutputTokens })
+      : 'Then resume with a higher options.maxVotes or another model';
   return pausedBy(
     'undecided',
     `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
-      `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`, ` +
-      'then resume with a higher options.maxVotes or another model',
+      `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`. ${remedy}`,
   );
 }
 

@@ -92,8 +92,10 @@ export class Recounter {
   #flagOf(sample: SampleEntry): RedFlag | undefined {
     const counts = (code: RedFlagCode) => this.#redFlags.has(code);
     const reason = sample.finishReason as FinishReason;
-    const finishReason = counts(reason === 'refused' ? 'refused' : 'truncated') ? reason : 'stop';
-    const most = counts('too-long') ? this.#context.settings.maxOutputTokens : Number.POSITIVE_INFINITY;
+    const { settings } = this.#context;
+    const isAccepted = settings.acceptUnfinished === true && reason === 'unknown';
+    const finishReason = counts(reason === 'refused' ? 'refused' : 'truncated') && !isAccepted ? reason : 'stop';
+    const most = counts('too-long') ? settings.maxOutputTokens : Number.POSITIVE_INFINITY;
     const flag = flagSample({ ...sample, ...sample.details, finishReason }, most, this.#undress(sample.text).text);
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;

@@ -96,7 +96,8 @@ export function toSample(reply: LanguageModelV4GenerateResult, latencyMs: number
   const fingerprint = Object.values(providerMetadata ?? {}).find(({ systemFingerprint }) => systemFingerprint != null);
   return {
     text,
-    finishReason: FINISH_REASONS[finishReason.unified] ?? 'other',
+    // Without a reason of the provider's own, the SDK says `other`.
+    finishReason: FINISH_REASONS[finishReason.unified] ?? (finishReason.raw ? 'other' : 'unknown'),
     inputTokens: countOfText(usage.inputTokens.total),
     outputTokens: text === '' ? countOf(output) : countOfText(output),
     ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),

@@ -1,12 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import { MdapError, ModelError, type ModelErrorOptions } from '../core/errors.ts';
+import { excerpt } from '../core/excerpt.ts';
 import { type ErrorDocument, errorIn, readErrorDocument } from './error-document.ts';
 import { proxyVariable } from './proxy-settings.ts';
 import { redaction } from './redaction.ts';
 import { requestedWaitMs } from './requested-wait.ts';
 import { statusMeant, verdictOn } from './verdict.ts';
-
-const MAX_EXCERPT_CHARS = 200;
 
 /** The fields of an SDK error. Errors are recognised by name, because a provider may bring its own copy of the SDK. */
 interface CallFacts {
@@ -155,12 +154,7 @@ export class Failures {
 
   /** Quotes a text and escapes every character that could move a cursor or hide text. */
   #excerpt(text: string): string {
-    const safe = this.#redact(text).trim();
-    const escaped = JSON.stringify(safe.slice(0, MAX_EXCERPT_CHARS))
-      .slice(1, -1)
-      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
-    const isWhole = safe.length <= MAX_EXCERPT_CHARS && escaped.length <= MAX_EXCERPT_CHARS;
-    return `"${isWhole ? escaped : `${escaped.slice(0, MAX_EXCERPT_CHARS - 1)}…`}"`;
+    return excerpt(this.#redact(text));
   }
 }
 

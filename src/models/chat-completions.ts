@@ -71,7 +71,7 @@ export function readCompletion(body: string, latencyMs: number, asked?: string):
   const all = isRefused ? text + refusal : text;
   return {
     text: all,
-    finishReason: isRefused && reason === 'stop' ? 'refused' : (FINISH_REASONS[String(reason)] ?? 'other'),
+    finishReason: isRefused && reason === 'stop' ? 'refused' : finishReasonOf(reason),
     inputTokens: countOfText(input),
     outputTokens: all === '' ? countOf(output) : countOfText(output),
     ...(cached !== undefined && { cachedInputTokens: cached }),
@@ -102,6 +102,12 @@ function chargedIn(usage: Readonly<Record<string, unknown>>): number | undefined
 /** An amount of money; undefined if it is none. */
 export function amountOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+function finishReasonOf(reason: unknown): FinishReason {
+  // Some servers leave it null or empty although the reply is complete.
+  if (reason === null || reason === undefined || reason === '') return 'unknown';
+  return FINISH_REASONS[String(reason)] ?? 'other';
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {

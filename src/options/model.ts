@@ -6,6 +6,7 @@ import {
   aboveZero,
   anyWholeNumber,
   atLeastZero,
+  flag,
   type Kind,
   listOf,
   number,
@@ -249,6 +250,17 @@ export const SAMPLING = {
       'What becomes of a code fence, bold, backticks or reasoning around an answer: strip takes it off before the reply is ' +
       'parsed, none leaves it, as in the paper.',
     default: 'strip',
+    isJournaled: true,
+  }),
+  /**
+   * Take replies as complete whose server does not say that the model finished them. By default each is a red flag,
+   * because it may have been cut off.
+   */
+  acceptUnfinished: option(flag(), {
+    group: 'Advanced',
+    about:
+      'Take replies as complete whose server does not say that the model finished them. By default each is a red flag, because ' +
+      'it may have been cut off.',
     isJournaled: true,
   }),
   /**

@@ -251,6 +251,7 @@ describe('the journal', () => {
     reasoning: 'low',
     maxOutputTokens: 500,
     dress: 'none',
+    acceptUnfinished: true,
     firstTemperature: 0.2,
     temperature: 0.3,
     maxConcurrency: 3,

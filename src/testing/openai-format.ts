@@ -96,11 +96,12 @@ interface Written {
   readonly createdS: number;
 }
 
-const CHAT_FINISH: Record<FinishReason, string> = {
+const CHAT_FINISH: Record<FinishReason, string | null> = {
   stop: 'stop',
   length: 'length',
   refused: 'content_filter',
   other: 'other',
+  unknown: null,
 };
 
 function completion({ sample, model, id, createdS }: Written): object {
@@ -132,6 +133,7 @@ const INCOMPLETE: Record<FinishReason, string | undefined> = {
   length: 'max_output_tokens',
   refused: 'content_filter',
   other: 'other',
+  unknown: undefined,
 };
 
 function response({ sample, model, id, createdS }: Written): object {

@@ -1,7 +1,9 @@
 /** Limits the number of calls in flight; the earliest step has priority. */
 export class Slots {
   #free: number;
-  readonly #waiting: { readonly rank: number; readonly start: () => void }[] = [];
+  readonly #waiting: { readonly rank: number; readonly start: () => void; readonly refuse: (why: Error) => void }[] =
+    [];
+  #closed: Error | undefined;
 
   constructor(count: number) {
     this.#free = count;
@@ -9,13 +11,26 @@ export class Slots {
 
   /**
    * Takes a slot, which `giveBack` returns. The result is undefined where one is free at once, as is mostly the case.
-   * @throws the signal's reason when aborted.
+   * @throws the signal's reason when aborted; the reason of `close`.
    */
   take(rank: number, signal: AbortSignal): Promise<void> | undefined {
     signal.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#closed;
     if (this.#free === 0) return this.#wait(rank, signal);
     this.#free--;
     return undefined;
+  }
+
+  /** From now on every caller gets a slot at once. */
+  open(): void {
+    this.#free = Number.POSITIVE_INFINITY;
+    for (const { start } of this.#waiting.splice(0)) start();
+  }
+
+  /** From now on nobody gets a slot: callers that wait, and those to come, fail with this error. */
+  close(why: Error): void {
+    this.#closed = why;
+    for (const { refuse } of this.#waiting.splice(0)) refuse(why);
   }
 
   /** To be called once for each slot that was taken. */
@@ -32,6 +47,10 @@ export class Slots {
         start: () => {
           signal.removeEventListener('abort', onAbort);
           resolve();
+        },
+        refuse: (why: Error) => {
+          signal.removeEventListener('abort', onAbort);
+          reject(why);
         },
       };
       const onAbort = () => {

@@ -40,7 +40,7 @@ export class Draws<Action> {
 
   /** Makes the draw with this number, by this voter unless it has already been paid for. */
   async land(number: number, voter: number): Promise<Landed<Action> | Failed> {
-    const { voters, inFlight, slots, onCall, onSample, onAdapted } = this.#context;
+    const { voters, inFlight, slots, firstVote, onCall, onSample, onAdapted } = this.#context;
     try {
       const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
       if (paid !== undefined) {
@@ -67,8 +67,14 @@ export class Draws<Action> {
       );
       this.#open.push(draw);
       let reply: Sample;
+      const unproven = firstVote?.isThere === false ? firstVote : undefined;
+      let hasTurn = false;
       let isTaken = false;
       try {
+        if (unproven !== undefined) {
+          await unproven.turn(draw.signal);
+          hasTurn = true;
+        }
         if (slots !== undefined) {
           const waiting = slots.take(this.#question.stepIndex, draw.signal);
           // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
@@ -77,6 +83,9 @@ export class Draws<Action> {
         }
         onCall?.();
         reply = await sampler.sample(draw);
+      } catch (failure) {
+        if (hasTurn) unproven!.left();
+        throw failure;
       } finally {
         draw.settle();
         if (isTaken) slots!.giveBack();
@@ -85,6 +94,7 @@ export class Draws<Action> {
       if (reply.adaptations !== undefined) onAdapted?.(sampler.model.id, reply.adaptations);
       const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress, settings.keepsReasoning));
       onSample(sample, false);
+      if (unproven !== undefined) unproven.landed(sample);
       return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
     } catch (failure) {
       return { failure };

@@ -24,7 +24,7 @@ const RUNGS: readonly Rung[] = [
 function ladderOf(
   changes: Partial<VoteContext> & { settings?: VoteSettings } = {},
   role?: string,
-): { readonly ladder: Ladder; readonly settings: VoteSettings } {
+): { readonly ladder: Ladder; readonly settings: VoteSettings; readonly context: VoteContext } {
   const sampler = { model: scriptedModel([]), sample: () => Promise.reject(new Error('nobody is asked here')) };
   const settings = changes.settings ?? voteSettings({ rule: aheadByK({ margin: 3, maxVotes: 10 }) });
   const context: VoteContext = {
@@ -36,7 +36,7 @@ function ladderOf(
     rungs: RUNGS,
     ...changes,
   };
-  return { ladder: new Ladder(context, role), settings };
+  return { ladder: new Ladder(context, role), settings, context };
 }
 
 function tallyOf(...candidates: string[]): Tally {
@@ -45,7 +45,7 @@ function tallyOf(...candidates: string[]): Tally {
   return tally;
 }
 
-const NOBODY_FLAGGED = { flagged: 0, flagsInRow: 0 };
+const NOBODY_FLAGGED = { flagged: 0, flagsInRow: 0, repeatsInRow: 0 };
 const race = aheadByK({ margin: 3 }).start();
 
 describe('who is asked', () => {
@@ -114,6 +114,21 @@ describe('who is asked', () => {
   });
 });
 
+describe('who is left out', () => {
+  const mute = new Set<number>();
+  const { context } = ladderOf();
+  const ladder = new Ladder({ ...context, rungs: [{ name: 'votes', voters: [0, 1, 2] }] }, undefined, mute);
+  const asked = () => [0, 1, 2, 3].map((draw) => ladder.voterOf(draw, race, []));
+
+  test('voters whose replies are flagged all the time, unless all are', () => {
+    assert.deepEqual(asked(), [0, 1, 2, 0]);
+    mute.add(1);
+    assert.deepEqual(asked(), [0, 2, 0, 2]);
+    mute.add(0).add(2);
+    assert.deepEqual(asked(), [0, 1, 2, 0]);
+  });
+});
+
 describe('when it hands the step on', () => {
   test('from the first rung at the first dissent, if there is another', () => {
     const { ladder } = ladderOf();
@@ -134,10 +149,10 @@ describe('when it hands the step on', () => {
 
   test('or at five flags in a row', () => {
     const { ladder } = ladderOf();
-    assert.equal(ladder.escalationReason(tallyOf(), 3, { flagged: 4, flagsInRow: 4 }), undefined);
-    assert.equal(ladder.escalationReason(tallyOf(), 3, { flagged: 5, flagsInRow: 5 }), 'flags');
+    assert.equal(ladder.escalationReason(tallyOf(), 3, { ...NOBODY_FLAGGED, flagged: 4, flagsInRow: 4 }), undefined);
+    assert.equal(ladder.escalationReason(tallyOf(), 3, { ...NOBODY_FLAGGED, flagged: 5, flagsInRow: 5 }), 'flags');
     const { ladder: alone } = ladderOf({ rungs: [RUNGS[0]!] });
-    assert.equal(alone.escalationReason(tallyOf(), 3, { flagged: 5, flagsInRow: 5 }), undefined);
+    assert.equal(alone.escalationReason(tallyOf(), 3, { ...NOBODY_FLAGGED, flagged: 5, flagsInRow: 5 }), undefined);
   });
 
   test('from each rung when its votes cannot suffice any more: it may give as many as the ones before it', () => {
@@ -147,7 +162,10 @@ describe('when it hands the step on', () => {
       assert.equal(ladder.votesAllowed, limit);
       assert.equal(ladder.escalationReason(votes(limit - 2), 2, NOBODY_FLAGGED), undefined);
       assert.equal(ladder.escalationReason(votes(limit - 2), 3, NOBODY_FLAGGED), 'vote-limit');
-      assert.equal(ladder.escalationReason(votes(0), 1, { flagged: limit, flagsInRow: 0 }), 'flag-limit');
+      assert.equal(
+        ladder.escalationReason(votes(0), 1, { ...NOBODY_FLAGGED, flagged: limit, flagsInRow: 0 }),
+        'flag-limit',
+      );
       assert.equal(ladder.climb(0), limit < 30);
     }
   });
@@ -156,8 +174,29 @@ describe('when it hands the step on', () => {
     const rule = fixedMajority({ votes: 5 });
     const { ladder } = ladderOf({ settings: voteSettings({ rule }), rungs: [RUNGS[0]!] });
     assert.ok(rule.flagLimit! > 5);
-    assert.equal(ladder.escalationReason(tallyOf(), 1, { flagged: rule.flagLimit! - 1, flagsInRow: 1 }), undefined);
-    assert.equal(ladder.escalationReason(tallyOf(), 1, { flagged: rule.flagLimit!, flagsInRow: 1 }), 'flag-limit');
+    assert.equal(
+      ladder.escalationReason(tallyOf(), 1, { ...NOBODY_FLAGGED, flagged: rule.flagLimit! - 1, flagsInRow: 1 }),
+      undefined,
+    );
+    assert.equal(
+      ladder.escalationReason(tallyOf(), 1, { ...NOBODY_FLAGGED, flagged: rule.flagLimit!, flagsInRow: 1 }),
+      'flag-limit',
+    );
+  });
+
+  test('where there are votes, at five times as many flags', () => {
+    const { ladder } = ladderOf({ rungs: [RUNGS[0]!] });
+    assert.equal(ladder.escalationReason(tallyOf('a'), 2, { ...NOBODY_FLAGGED, flagged: 49 }), undefined);
+    assert.equal(ladder.escalationReason(tallyOf('a'), 2, { ...NOBODY_FLAGGED, flagged: 50 }), 'flag-limit');
+  });
+
+  test('at thirty replies in a row that were there before, if there is no vote', () => {
+    const settings = voteSettings({ rule: aheadByK({ margin: 3 }) });
+    const { ladder } = ladderOf({ settings, rungs: [RUNGS[0]!] });
+    const repeating = (repeatsInRow: number) => ({ flagged: repeatsInRow, flagsInRow: repeatsInRow, repeatsInRow });
+    assert.equal(ladder.escalationReason(tallyOf(), 3, repeating(29)), undefined);
+    assert.equal(ladder.escalationReason(tallyOf(), 3, repeating(30)), 'flag-limit');
+    assert.equal(ladder.escalationReason(tallyOf('a'), 3, repeating(30)), undefined);
   });
 
   test('it tells by name where it is, and whether a verifier comes next or is asked now', () => {

@@ -7,24 +7,22 @@ import type { AskedForm, Question, VoteSettings } from './question.ts';
 
 const NO_DRESS: readonly Dress[] = [];
 
+type FormSettings = Pick<VoteSettings, 'maxOutputTokens' | 'acceptUnfinished' | 'dress'>;
+
 /** Reads the replies to one form of a step: takes off their dress, flags what needs no parser, and parses the rest. */
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
   /** The part of the prompt that cannot be sent because it is no Unicode; undefined if all can. */
   readonly unsendable: string | undefined;
   readonly #reader: Reader<Action>;
-  readonly #settings: Pick<VoteSettings, 'maxOutputTokens' | 'dress'>;
+  readonly #settings: FormSettings;
   // Samples of one step mostly have the same text; parsing each distinct text once makes the loop 1.8 times faster.
   #text: string | undefined;
   #undressed: Undressed = { text: '', dress: NO_DRESS };
   #verdict: Valid<Action> | RedFlag | undefined;
   #dress = NO_DRESS;
 
-  constructor(
-    { ask, check, key }: Question<Action>,
-    form: number,
-    settings: Pick<VoteSettings, 'maxOutputTokens' | 'dress'>,
-  ) {
+  constructor({ ask, check, key }: Question<Action>, form: number, settings: FormSettings) {
     this.asked = ask(form);
     this.unsendable = partWithoutUnicode(this.asked.prompt);
     this.#reader = { parse: this.asked.parse, check, key };
@@ -33,7 +31,10 @@ export class FormReader<Action> {
 
   read(reply: Sample): Valid<Action> | RedFlag {
     this.#take(reply.text);
-    return flagSample(reply, this.#settings.maxOutputTokens, this.#undressed.text) ?? this.#parse();
+    const { maxOutputTokens, acceptUnfinished } = this.#settings;
+    const isAccepted = acceptUnfinished === true && reply.finishReason === 'unknown';
+    const judged = isAccepted ? { ...reply, finishReason: 'stop' as const } : reply;
+    return flagSample(judged, maxOutputTokens, this.#undressed.text) ?? this.#parse();
   }
 
   /** Parses a text that was read without a flag before. */

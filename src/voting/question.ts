@@ -10,6 +10,7 @@ import type { Sampler } from '../core/sampler.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
 import type { Tally } from '../statistics/tally.ts';
 import type { Slots } from './draw-slots.ts';
+import type { FirstVote } from './first-vote.ts';
 import type { InFlight } from './in-flight.ts';
 
 /**
@@ -65,6 +66,8 @@ export interface VoteSettings {
   readonly maxOutputTokens: number;
   /** Whether what is around an answer and no part of it (a code fence, reasoning) is taken off. @default `strip` */
   readonly dress?: DressPolicy;
+  /** Whether replies without a finish reason are taken as complete. @default false */
+  readonly acceptUnfinished?: boolean;
   /** @default as much as the model reasons by itself */
   readonly reasoning?: Reasoning;
   /** Whether samples keep the text of their reasoning. @default false */
@@ -104,6 +107,8 @@ export interface VoteContext {
   readonly onCall?: () => void;
   /** Slots shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */
   readonly slots?: Slots;
+  /** Shared by all votes of a run: it pauses where no reply is usable. Without it, only the limits of each vote hold. */
+  readonly firstVote?: FirstVote;
   /** Aborts the calls that the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;

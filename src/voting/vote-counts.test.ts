@@ -19,7 +19,7 @@ function counts(voters = 1) {
   };
   const flag = (code: Parameters<typeof all.addFlag>[0]) => {
     all.addSample(sampleEntry(0, 'x'));
-    all.addFlag(code);
+    all.addFlag(code, 0);
   };
   const record = (winner?: string) => all.record({ winner, settledBy: undefined, latencyMs: 0 });
   return { all, race, vote, flag, record };
@@ -159,5 +159,31 @@ describe('votes', () => {
       ['b', 1],
     ]);
     assert.deepEqual(record().tally, record('a').tally);
+  });
+});
+
+describe('who says nothing that counts', () => {
+  const reply = (text: string, temperature = 0.1) => ({ text, temperature });
+
+  test('is a voter with ten flags and no vote', () => {
+    const { all, vote } = counts(2);
+    for (let i = 0; i < 9; i++) all.addFlag('malformed', 1, reply(`${i}`));
+    assert.deepEqual([...all.mute], []);
+    all.addFlag('malformed', 1, reply('9'));
+    assert.deepEqual([...all.mute], [1]);
+    vote('a', 1);
+    for (let i = 0; i < 20; i++) all.addFlag('malformed', 1, reply(`more ${i}`));
+    assert.deepEqual([...all.mute], []);
+  });
+
+  test('repeats itself: the same voter, the same text, the same temperature', () => {
+    const { all, vote } = counts(2);
+    const told = (voter: number, ...of: Parameters<typeof reply>) => {
+      all.addFlag('malformed', voter, reply(...of));
+      return all.repeatsInRow;
+    };
+    assert.deepEqual([told(0, 'x', 0), told(0, 'x'), told(0, 'x'), told(1, 'x'), told(0, 'x')], [0, 0, 1, 0, 1]);
+    vote('a');
+    assert.equal(all.repeatsInRow, 0);
   });
 });

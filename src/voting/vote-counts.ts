@@ -5,15 +5,25 @@ import { addDetailSums, type DetailSums, detailSumsOf } from '../core/sample-det
 import type { Race } from '../statistics/stop-rules.ts';
 import type { VoteRecord } from './question.ts';
 
+/** So many flags and no vote: 20 % valid replies would give a vote in 9 of 10 such cases. */
+const MUTE_AFTER = 10;
+
 /** What a vote has counted so far: samples with their usage, red flags, and votes by candidate and voter class. */
 export class VoteCounts {
   samples = 0;
   flagged = 0;
   /** Red flags since the last vote, or since the last escalation. */
   flagsInRow = 0;
+  /** Flagged replies in a row that one of the same voter said before, to the letter and at the same temperature. */
+  repeatsInRow = 0;
+  /** Voter classes whose replies to this step are flagged all the time. */
+  readonly mute = new Set<number>();
   readonly #race: Race;
   readonly #voterCount: number;
   #flags: FlagCounts | undefined;
+  #flaggedReplies: Set<string> | undefined;
+  /** Flags of voter classes without a vote. */
+  #flaggedVoters: Map<number, number> | undefined;
   #firstVote: string | undefined;
   /** Made only when a second class votes: usually one class decides a step, and a map for every step is expensive. */
   #classVotes: Map<string, number[]> | undefined;
@@ -34,15 +44,29 @@ export class VoteCounts {
     this.#addUsage(inputTokens ?? 0, outputTokens ?? 0, costUsd, detailSumsOf(sample));
   }
 
-  addFlag(code: string): void {
+  /** @param sample undefined where the voter's reply itself is none of the reasons */
+  addFlag(code: string, voter: number, sample?: Pick<SampleEntry, 'text' | 'temperature'>): void {
     this.flagged++;
     this.flagsInRow++;
     this.#flags ??= {};
     addFlag(this.#flags, code);
+    if (sample === undefined) return;
+    const reply = `${voter} ${sample.temperature} ${sample.text}`;
+    this.#flaggedReplies ??= new Set();
+    this.repeatsInRow = this.#flaggedReplies.has(reply) ? this.repeatsInRow + 1 : 0;
+    this.#flaggedReplies.add(reply);
+    this.#flaggedVoters ??= new Map();
+    const flags = (this.#flaggedVoters.get(voter) ?? 0) + 1;
+    this.#flaggedVoters.set(voter, flags);
+    if (flags >= MUTE_AFTER) this.mute.add(voter);
   }
 
   addVote(candidate: string, voter: number): void {
     this.flagsInRow = 0;
+    this.repeatsInRow = 0;
+    // A voter that can answer is asked on, however rarely it does.
+    this.mute.delete(voter);
+    this.#flaggedVoters?.set(voter, Number.NEGATIVE_INFINITY);
     if (this.samples === 1) this.#firstVote = candidate;
     this.#addClassVote(candidate, voter);
     this.#race.record(candidate, voter);

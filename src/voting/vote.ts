@@ -61,7 +61,7 @@ class StepVote<Action> {
     this.#startMs = context.monotonicMs();
     this.#race = context.settings.rule.start();
     this.#counts = new VoteCounts(this.#race, context.voters.length);
-    this.#ladder = new Ladder(context, question.role);
+    this.#ladder = new Ladder(context, question.role, this.#counts.mute);
     this.#draws = new Draws(question, context, recorded);
     this.#queue = new DrawQueue(this.#race, this.#ladder, numbers);
     this.#arrivals = context.onLeader && new Arrivals(context.onLeader);
@@ -82,7 +82,7 @@ class StepVote<Action> {
         if ('failure' in landed) throw landed.failure;
         const { sample, verdict, voter } = landed;
         counts.addSample(sample);
-        if (verdict instanceof RedFlag) counts.addFlag(verdict.code);
+        if (verdict instanceof RedFlag) counts.addFlag(verdict.code, voter, sample);
         else {
           const { verify } = this.#question;
           const decision = verify === undefined ? this.#count(verdict, voter) : await this.#verify(verdict, voter);
@@ -134,7 +134,7 @@ class StepVote<Action> {
   /** The first action that passes the check is the decision; a wrong action is no vote. */
   async #verify(valid: Valid<Action>, voter: number): Promise<Decision<Action> | undefined> {
     if (!(await this.#question.verify!(valid.action))) {
-      this.#counts.addFlag('refuted');
+      this.#counts.addFlag('refuted', voter);
       return undefined;
     }
     this.#counts.addVote(valid.key, voter);
@@ -146,6 +146,7 @@ class StepVote<Action> {
     const ladder = this.#ladder;
     if (!ladder.climb(this.#numbers.next)) return false;
     this.#counts.flagsInRow = 0;
+    this.#counts.repeatsInRow = 0;
     const { stepIndex } = this.#question;
     this.#context.onEscalation?.({ stepIndex, to: ladder.name!, reason, tally: this.#race.tally.entries() });
     return true;
