@@ -18,6 +18,13 @@ export interface Undressed {
   readonly text: string;
   /** What was taken off, from the outside in. */
   readonly dress: readonly Dress[];
+  /** Length of the reasoning that was taken off. */
+  readonly reasoningChars: number;
+}
+
+/** A reply with all that it wears. */
+export function asItIs(reply: string): Undressed {
+  return { text: reply, dress: NOTHING, reasoningChars: 0 };
 }
 
 const NOTHING: readonly Dress[] = [];
@@ -29,8 +36,10 @@ const NOTHING: readonly Dress[] = [];
 export function undress(reply: string): Undressed {
   let text = reply;
   let dress: Dress[] | undefined;
+  let reasoningChars = 0;
   const take = (name: Dress, inner: string | undefined): void => {
     if (inner === undefined) return;
+    if (name === 'reasoning') reasoningChars = text.length - inner.length;
     text = inner.trim();
     dress ??= [];
     dress.push(name);
@@ -43,7 +52,7 @@ export function undress(reply: string): Undressed {
   if (first === BACKTICK || first === TILDE) take('fence', insideFence(text));
   if (text.charCodeAt(0) === ASTERISK) take('bold', insideMarks(text, '**'));
   if (text.charCodeAt(0) === BACKTICK) take('code', insideMarks(text, '`'));
-  return { text, dress: dress ?? NOTHING };
+  return { text, dress: dress ?? NOTHING, reasoningChars };
 }
 
 const BACKTICK = 0x60;

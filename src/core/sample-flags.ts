@@ -1,5 +1,6 @@
 import type { Sample } from './model.ts';
 import { RedFlag, TYPICAL_CHARS_PER_TOKEN } from './red-flags.ts';
+import { asItIs } from './reply-dress.ts';
 
 /**
  * No tokenizer packs more characters into a token on average; a longer text is too long even if the reported usage says
@@ -9,17 +10,23 @@ const MAX_CHARS_PER_TOKEN = 64;
 
 /**
  * Flags that need no parser. The limit is that of the answer: reasoning before it does not count.
- * @param text of the answer, without what is taken off before it is parsed
+ * @param undressed the reply without what is taken off before it is parsed
  */
-export function flagSample(sample: Sample, maxOutputTokens: number, text = sample.text): RedFlag | undefined {
+export function flagSample(
+  sample: Sample,
+  maxOutputTokens: number,
+  undressed = asItIs(sample.text),
+): RedFlag | undefined {
   if (sample.finishReason === 'refused') return new RedFlag('refused', 'the provider declined to answer');
-  const tokens = answerTokens(sample, text);
+  const { text, reasoningChars } = undressed;
+  const tokens = answerTokens(sample, reasoningChars);
   if (tokens > maxOutputTokens) {
     const estimated = sample.outputTokens === undefined ? ' (estimated)' : '';
     return new RedFlag('too-long', `${tokens} output tokens${estimated}, ${maxOutputTokens} allowed`);
   }
-  if (text.length > maxOutputTokens * MAX_CHARS_PER_TOKEN) {
-    return new RedFlag('too-long', `${text.length} characters cannot be ${maxOutputTokens} tokens`);
+  const chars = sample.text.length - reasoningChars;
+  if (chars > maxOutputTokens * MAX_CHARS_PER_TOKEN) {
+    return new RedFlag('too-long', `${chars} characters cannot be ${maxOutputTokens} tokens`);
   }
   if (sample.finishReason !== 'stop')
     return new RedFlag('truncated', `the model did not finish: ${sample.finishReason}`);
@@ -36,11 +43,12 @@ export function flagSample(sample: Sample, maxOutputTokens: number, text = sampl
  * Reasoning that stands in the text is not counted apart by the server: its share of the tokens is that of its characters. Where
  * reasoning stands beside the text and is not counted, it may be a summary: the answer is then estimated from its own characters.
  */
-function answerTokens(sample: Sample, text: string): number {
-  const { text: reply, outputTokens, reasoning, reasoningTokens = 0 } = sample;
-  const estimate = Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN);
+function answerTokens(sample: Sample, reasoningChars: number): number {
+  const { text, outputTokens, reasoning, reasoningTokens = 0 } = sample;
+  const chars = text.length - reasoningChars;
+  const estimate = Math.ceil(chars / TYPICAL_CHARS_PER_TOKEN);
   if (outputTokens === undefined) return estimate;
   if (reasoning !== undefined && reasoningTokens === 0) return Math.min(outputTokens, estimate);
   const written = Math.max(0, outputTokens - reasoningTokens);
-  return text.length === reply.length ? written : Math.ceil((written * text.length) / reply.length);
+  return reasoningChars === 0 ? written : Math.ceil((written * chars) / text.length);
 }

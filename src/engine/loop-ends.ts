@@ -35,12 +35,12 @@ export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
   const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
   const remedy =
     outcome.code === 'flag-limit'
-      ? remedyOf({ code: mainCode(outcome.flags ?? {}) ?? '', maxOutputTokens: at.options.vote.maxOutputTokens })
-      : 'Then resume with a higher options.maxVotes or another model';
+      ? `. ${remedyOf({ code: mainCode(outcome.flags ?? {}) ?? '', maxOutputTokens: at.options.vote.maxOutputTokens })}`
+      : ', then resume with a higher options.maxVotes or another model';
   return pausedBy(
     'undecided',
     `step ${stepIndex} is undecided after ${outcome.samples} samples (votes ${tally}` +
-      `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`. ${remedy}`,
+      `${flags.length > 0 ? `; flags ${flags.join(', ')}` : ''}): look at it with \`mdap inspect\`${remedy}`,
   );
 }
 

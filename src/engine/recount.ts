@@ -1,7 +1,7 @@
 import { addSample, emptyTotals, type Json, type SampleEntry } from '../core/journal.ts';
 import type { FinishReason } from '../core/model.ts';
 import { isOwnCode, RedFlag, type RedFlagCode, type Valid } from '../core/red-flags.ts';
-import { type Undressed, undress } from '../core/reply-dress.ts';
+import { asItIs, type Undressed, undress } from '../core/reply-dress.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import type { Race, StopRule } from '../statistics/stop-rules.ts';
 import { MAX_FLAGGED_CHARS } from '../voting/draws.ts';
@@ -96,7 +96,7 @@ export class Recounter {
     const isAccepted = settings.acceptUnfinished === true && reason === 'unknown';
     const finishReason = counts(reason === 'refused' ? 'refused' : 'truncated') && !isAccepted ? reason : 'stop';
     const most = counts('too-long') ? settings.maxOutputTokens : Number.POSITIVE_INFINITY;
-    const flag = flagSample({ ...sample, ...sample.details, finishReason }, most, this.#undress(sample.text).text);
+    const flag = flagSample({ ...sample, ...sample.details, finishReason }, most, this.#undress(sample.text));
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;
     // The journal does not have the original of such a text, so it cannot be parsed again.
@@ -119,7 +119,7 @@ export class Recounter {
   }
 
   #undress(text: string): Undressed {
-    return this.#context.settings.dress === 'none' ? { text, dress: [] } : undress(text);
+    return this.#context.settings.dress === 'none' ? asItIs(text) : undress(text);
   }
 }
 

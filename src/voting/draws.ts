@@ -71,7 +71,8 @@ export class Draws<Action> {
       let hasTurn = false;
       let isTaken = false;
       try {
-        if (unproven !== undefined) {
+        // A batch may take a day: all of it is sent at once.
+        if (unproven !== undefined && !sampler.model.isBatched) {
           await unproven.turn(draw.signal);
           hasTurn = true;
         }
