@@ -40,11 +40,13 @@ function extrasOf({ topP, serviceTier, headers, body, providerOptions }: Request
   return { topP, serviceTier, headers, body, providerOptions };
 }
 
+const SERVER_FORMS = Object.keys(NAMED_SERVERS)
+  .map((name) => ['`', name, '/NAME`'].join(''))
+  .join(', ');
+
 const FORMS =
   '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
-  `${Object.keys(NAMED_SERVERS)
-    .map((name) => `\`${name}/NAME\``)
-    .join(', ')} (a model of that server), ` +
+  `${SERVER_FORMS} (a model of that server), ` +
   'a name that the OpenAI-compatible server at options.baseUrl knows, or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
 /** Whether the model with this name and base URL is simulated: it needs no loading and knows its own rates. */
