@@ -3,6 +3,7 @@ import { UsageError } from './core/errors.ts';
 import type { Price } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
 import { parseInput } from './core/schema.ts';
+import { isSameUrl } from './core/secrets.ts';
 import { openModel, systemClock } from './defaults.ts';
 import { nameOfModel } from './models/given-model.ts';
 import { catalogPrice } from './models/prices.ts';
@@ -154,7 +155,7 @@ export function modelOf({ settings, classes }: Calibration): string {
 }
 
 export function isOf(calibration: Calibration, model: string, baseUrl: string | undefined): boolean {
-  return modelOf(calibration) === model && (calibration.settings.baseUrl ?? undefined) === baseUrl;
+  return modelOf(calibration) === model && isSameUrl(calibration.settings.baseUrl ?? undefined, baseUrl);
 }
 
 function requireSameModel(

@@ -240,6 +240,44 @@ describe('a run that is paused', { concurrency }, () => {
     assert.ok(notes.some(({ code }: { code: string }) => code === 'change-accepted'));
   });
 
+  it('sends headers and fields as they are given, and is resumed once their keys are given again', async (t) => {
+    const cwd = tempFolder(t);
+    const server = await startChatServer(t, counts);
+    const key = 'azure-0123456789abcdef';
+    const place = ['--base-url', `${server.baseUrl}?api-version=2024-10-21`, '--model', 'm'];
+    const sent = [
+      '--header',
+      `api-key=${key}`,
+      '--header',
+      'X-Title=mdap',
+      '--body',
+      '{"top_k":20}',
+      '--reasoning',
+      'low',
+    ];
+    const args = ['run', fixture('cli-countdown.ts'), '--input', '{"from":3}', ...place, ...sent];
+    assert.equal((await mdap([...args, '--run-id', 'r', '--max-steps', '1'], { cwd })).code, 3);
+    assert.equal(server.last?.path, '/v1/chat/completions?api-version=2024-10-21');
+    assert.deepEqual([server.last.headers['api-key'], server.last.headers['x-title']], [key, 'mdap']);
+    assert.deepEqual([server.last.body.top_k, server.last.body.reasoning_effort], [20, 'low']);
+    const refused = await mdap(['resume', 'r'], { cwd });
+    assert.equal(
+      refused.stderr,
+      'mdap: --header: the value of "api-key" looks like a key, which no journal keeps: give it again.\n',
+    );
+    const inspected = await mdap(['inspect', 'r', '--json'], { cwd });
+    const reported = await mdap(['report', 'r', '--json'], { cwd });
+    assert.ok(![inspected.stdout, reported.stdout].some((text) => text.includes(key)));
+    assert.deepEqual(parse(reported).settings.headers, { 'api-key': '[not kept]', 'X-Title': 'mdap' });
+    const resumed = parse(await mdap(['resume', 'r', '--header', `api-key=${key}`, '--json'], { cwd }));
+    assert.equal(resumed.status, 'done');
+    assert.deepEqual([server.last.headers['api-key'], server.last.headers['x-title']], [key, 'mdap']);
+    assert.deepEqual(
+      parse(await mdap(['inspect', 'r', '--json'], { cwd })).notes.map(({ code }: { code: string }) => code),
+      [],
+    );
+  });
+
   it('is not resumed while another process runs it', async (t) => {
     const cwd = tempFolder(t);
     let second: Promise<Ended> | undefined;

@@ -6,6 +6,7 @@ import type { Task } from '../comparison/suite.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { parseInput } from '../core/schema.ts';
+import { urlWithoutSecrets, withoutSecrets } from '../core/secrets.ts';
 import { systemClock } from '../defaults.ts';
 import type { BenchOptions } from '../options.ts';
 import { BUILT_IN_PROCESSES } from '../processes/index.ts';
@@ -113,16 +114,21 @@ function openTrials(
   flags: BenchFlags,
 ): TrialFile {
   const { model, baseUrl, seed = 1, maxOutputTokens, firstTemperature, temperature } = flags;
+  const { reasoning, topP, serviceTier, headers, body } = flags;
   const identity = {
     process: processName,
     version,
     input: template,
     model,
-    baseUrl,
+    baseUrl: baseUrl === undefined ? undefined : urlWithoutSecrets(baseUrl),
     seed,
     maxOutputTokens,
     firstTemperature,
     temperature,
+    reasoning,
+    topP,
+    serviceTier,
+    ...withoutSecrets({ headers, body }),
   };
   return new TrialFile(join(out, `trials-${name.replace(/[^\w.-]/g, '_')}.jsonl`), identity);
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Comparison, compare, type ModelComparison, type SubtaskComparison } from '../compare.ts';
 import { UsageError } from '../core/errors.ts';
 import { inSubtasks, type Process } from '../core/process.ts';
+import { isSameUrl } from '../core/secrets.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
 import { withFlags } from '../options/flag-names.ts';
 import { aheadOf } from '../plan.ts';
@@ -69,7 +70,7 @@ function fitting(file: string, { name, version }: Process, { models = [], baseUr
   if (!existsSync(file)) return [];
   const calibration = readCalibrationFile(file);
   const { settings, process: known } = calibration;
-  const isFit = models.includes(String(settings.model)) && settings.baseUrl === baseUrl;
+  const isFit = models.includes(String(settings.model)) && isSameUrl(settings.baseUrl, baseUrl);
   return isFit && known.name === name && known.version === version ? [calibration] : [];
 }
 

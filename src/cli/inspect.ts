@@ -10,6 +10,7 @@ import {
 } from '../core/journal.ts';
 import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
 import { reasonOf } from '../core/run-end.ts';
+import type { SampleDetails } from '../core/sample-details.ts';
 import { openJournalReader } from '../defaults.ts';
 import { withFlags } from '../options/flag-names.ts';
 import { certificateOf } from '../statistics/certificate.ts';
@@ -215,14 +216,30 @@ export function describeStep(
       ...(differ('variant') ? [`variant ${printable(sample.variant)}`] : []),
       `temperature ${sample.temperature ?? 'none'}`,
       `${sample.outputTokens ?? '?'} tokens`,
-      ...(sample.details?.dress === undefined ? [] : [`dress ${sample.details.dress.join(', ')}`]),
+      ...describeDetails(sample.details),
     ];
     lines.push(`draw ${sample.draw} (${asked.join(', ')}): ${verdict}`);
     if (!options.texts) continue;
-    const text = printableLines(truncate(sample.text, MAX_TEXT_CHARS));
-    lines.push(...text.split('\n').map((line) => `    ${line}`));
+    const { reasoning } = sample.details ?? {};
+    for (const [before, text] of [['reasoning: ', reasoning] as const, ['', sample.text] as const]) {
+      if (text === undefined) continue;
+      const shown = printableLines(truncate(before + text, MAX_TEXT_CHARS));
+      lines.push(...shown.split('\n').map((line) => `    ${line}`));
+    }
   }
   return `${lines.join('\n')}\n`;
+}
+
+function describeDetails({ dress, reasoningTokens, omitted, answeredBy, isCached }: SampleDetails = {}): string[] {
+  // That there was no temperature is told already.
+  const further = omitted?.filter((setting) => setting !== 'temperature') ?? [];
+  return [
+    ...(reasoningTokens ? [`${reasoningTokens} of them reasoning`] : []),
+    ...(dress === undefined ? [] : [`dress ${dress.join(', ')}`]),
+    ...(further.length > 0 ? [`without ${further.join(', ')}`] : []),
+    ...(answeredBy === undefined ? [] : [`answered by ${printable(answeredBy)}`]),
+    ...(isCached === true ? ['from a cache'] : []),
+  ];
 }
 
 function describeSettler(step: StepEntry, by: string): string {

@@ -3,6 +3,7 @@ import { UsageError } from '../core/errors.ts';
 import { isMap, type Json, unknownRun } from '../core/journal.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
+import { isSameUrl } from '../core/secrets.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import { readCalibrationFile } from '../open-calibration.ts';
 import { type RunOptions, resumeOptions } from '../options.ts';
@@ -56,7 +57,7 @@ export function findCalibration(
   const { process: known, settings, classes, createdAtMs } = readCalibrationFile(file);
   const wanted = flags.variants === 'all' ? definition.forms.length : (flags.variants ?? 1);
   const misfit =
-    flags.model !== undefined && (settings.model !== flags.model || settings.baseUrl !== flags.baseUrl)
+    flags.model !== undefined && (settings.model !== flags.model || !isSameUrl(settings.baseUrl, flags.baseUrl))
       ? `is of model ${printable(String(settings.model))}`
       : known.version !== definition.version
         ? `is of version ${printable(known.version)} of the process`

@@ -72,3 +72,8 @@ export function urlWithoutSecrets(text: string): string {
   }
   return isChanged ? url.href : text;
 }
+
+/** Whether a journaled URL, which has no keys, is that of this server. */
+export function isSameUrl(journaled: string | undefined, url: string | undefined): boolean {
+  return journaled === (url === undefined ? undefined : urlWithoutSecrets(url));
+}

@@ -2,7 +2,7 @@ import type { Adaptation, ModelRequest, Reasoning, RequestSetting } from '../cor
 import type { Prompt } from '../core/process.ts';
 
 /** Efforts of reasoning as servers call them. */
-export const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high'] as const;
+const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high'] as const;
 export type Effort = (typeof EFFORTS)[number];
 
 /** How requests are put to one model, as far as servers differ. It begins as most take them. */
@@ -49,7 +49,7 @@ const TOKENS_OF: Readonly<Record<Effort, number>> = {
 };
 
 /** The effort that is nearest to what a request asks for. */
-export function effortOf(reasoning: Reasoning): Effort {
+function effortOf(reasoning: Reasoning): Effort {
   if (reasoning === 'off') return 'none';
   if (typeof reasoning === 'string') return reasoning;
   return EFFORTS.find((effort) => reasoning <= TOKENS_OF[effort]) ?? 'high';

@@ -4,6 +4,7 @@ import { ModelError, messageOf, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
+import { PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { importPackage } from './import-package.ts';
 import { type NextTokens, pickToken, ReplyTrees } from './reply-tree.ts';
 
@@ -19,9 +20,9 @@ export interface LlamaModelOptions {
   readonly folder?: string;
 }
 
-/** Number of tokens that a draw chooses from: llama.cpp's own default. */
 /** The temperature at which a model was trained to predict, for requests without one. */
 const OWN_TEMPERATURE = 1;
+/** Number of tokens that a draw chooses from: llama.cpp's own default. */
 const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
@@ -66,7 +67,8 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   }
 
   async function draw(request: ModelRequest): Promise<Omit<Sample, 'latencyMs'>> {
-    const { prompt, temperature, maxOutputTokens, signal } = request;
+    const { prompt, temperature, signal } = request;
+    const most = tokensSent(request, PLAIN_DIALECT);
     const { system = '', turns = [], user } = prompt;
     const key = JSON.stringify([prompt.system, user, ...turns.flatMap((turn) => [turn.user, turn.reply])]);
     const requireOpen = () => {
@@ -87,7 +89,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
     const earlier = turns.reduce((hash, turn) => hashText(turn.reply, hashText(turn.user, hash)), hashText(system));
     const random = createRandom(mix(seed, hashText(user, earlier), request.draw));
     const path: number[] = [];
-    for (let node = tree.root; path.length < Math.min(room, maxOutputTokens); ) {
+    for (let node = tree.root; path.length < Math.min(room, most); ) {
       requireOpen();
       node.next ??= await evaluator.next(tree.prompt, path, requireOpen);
       const token = pickToken(node.next, temperature ?? OWN_TEMPERATURE, random);
@@ -112,7 +114,9 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       queue = reply.catch(() => {});
       // On abort, a draw that waits for its turn ends at once.
       const sample = await Promise.race([reply, rejectedOnAbort(signal)]);
-      return { ...sample, latencyMs: clock.monotonicMs() - startMs };
+      // A file has no effort to set: there is room for reasoning, and nothing more.
+      const omitted = request.reasoning === undefined ? {} : { omitted: ['reasoning'] as const };
+      return { ...sample, ...omitted, latencyMs: clock.monotonicMs() - startMs };
     },
     async close() {
       isClosed = true;

@@ -89,6 +89,14 @@ describe('gguf', () => {
   it('wants a path', async () => {
     assert.match(await usageErrorOf('gguf:'), /expected the path of a model file/);
   });
+
+  it('takes nothing that only a server can take', async () => {
+    for (const [option, value] of Object.entries({ topP: 0.9, serviceTier: 'flex', headers: {}, body: {} })) {
+      await assert.rejects(resolveModel('gguf:x.gguf', { clock: systemClock, environment: {}, [option]: value }), {
+        message: `${option}: expected a model of a server, got one in a file, which takes none: omit it.`,
+      });
+    }
+  });
 });
 
 describe('--base-url', () => {

@@ -40,6 +40,13 @@ function extrasOf({ topP, serviceTier, headers, body, providerOptions }: Request
   return { topP, serviceTier, headers, body, providerOptions };
 }
 
+/** @throws {UsageError} for what only a server can take */
+function requireNoExtras(extras: RequestExtras): void {
+  const [option] = Object.entries(extras).find(([, value]) => value !== undefined) ?? [];
+  if (option === undefined) return;
+  throw new UsageError('expected a model of a server, got one in a file, which takes none: omit it.', { option });
+}
+
 const SERVER_FORMS = Object.keys(NAMED_SERVERS)
   .map((name) => ['`', name, '/NAME`'].join(''))
   .join(', ');
@@ -77,6 +84,7 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
   }
   if (scheme === 'gguf') {
     if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');
+    requireNoExtras(extras);
     const { llamaModel } = await import('./llama.ts');
     return llamaModel({ file: rest, clock, seed, price, folder: options.folder });
   }

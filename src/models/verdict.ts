@@ -171,6 +171,9 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   max_tokens: 'options.maxOutputTokens',
   max_completion_tokens: 'options.maxOutputTokens',
   max_output_tokens: 'options.maxOutputTokens',
+  top_p: 'options.topP',
+  service_tier: 'options.serviceTier',
+  reasoning_effort: 'options.reasoning',
 };
 
 const NAME = '[`\'"]?([a-z][\\w.]*)[`\'"]?';
