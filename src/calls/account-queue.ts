@@ -3,7 +3,7 @@ import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
 import { Breaker } from './circuit-breaker.ts';
-import { failedAlone, isOfAccount, refusedFor } from './failures-of-account.ts';
+import { brokenBy, failedAlone, isBroken, isOfAccount, refusedFor } from './failures-of-account.ts';
 import { LoneFailures } from './lone-failures.ts';
 import { Pace, RecentRate } from './pace.ts';
 import { ExpectedUsage } from './usage-estimate.ts';
@@ -214,7 +214,11 @@ export class Account {
   }
 
   /** @returns the failure that the call must report, which may say more than its own, for example that the server is down. */
-  failed(entry: Entry, error: ModelError, options: { readonly hasTriesLeft: boolean }): ModelError {
+  failed(
+    entry: Entry,
+    error: ModelError,
+    options: { readonly hasTriesLeft: boolean; readonly tries: number },
+  ): ModelError {
     const nowMs = this.#clock.monotonicMs();
     const isRefusal = error.code === 'rate-limit';
     let verdict = error;
@@ -246,6 +250,10 @@ export class Account {
       this.#refuseWaiting(verdict);
     } else if (isLone && !options.hasTriesLeft) {
       verdict = failedAlone(error);
+    } else if (isFault && !this.isDown && !this.#proven.has(entry.modelId) && isBroken(error, options)) {
+      // Nobody has been answered yet: another prompt finds out whether the server is down.
+      verdict = brokenBy(error, options.tries);
+      this.#refuseWaiting(verdict, ({ request }) => request.prompt === entry.request.prompt);
     } else if (mayBeOfPrompt(error) && (this.#proven.has(entry.modelId) || error.statusCode !== 404)) {
       // It would be said again of the other draws of this prompt; another prompt finds out about the model, unless there is none.
       this.#refuseWaiting(error, ({ request }) => request.prompt === entry.request.prompt);

@@ -6,6 +6,22 @@ export function failedAlone({ message, code, statusCode }: ModelError): ModelErr
   return new ModelError(failed, { code, recovery: 'pause', statusCode, isOfPrompt: true });
 }
 
+/** With fewer tries it is no persistent failure. */
+const MIN_TRIES = 3;
+
+/** Whether the server has broken down in all tries of a call (HTTP 500, which is not how it says that it is down). */
+export function isBroken(
+  { statusCode }: ModelError,
+  { hasTriesLeft, tries }: { readonly hasTriesLeft: boolean; readonly tries: number },
+): boolean {
+  return !hasTriesLeft && tries >= MIN_TRIES && statusCode === 500;
+}
+
+/** The failure of such a call: it may be its prompt's. */
+export function brokenBy({ message, statusCode }: ModelError, tries: number): ModelError {
+  return new ModelError(`${message} It said so ${tries} times.`, { code: 'rejected', recovery: 'pause', statusCode });
+}
+
 /** The end of the patience with a rate limit. */
 export function refusedFor(ms: number, { message, code, statusCode }: ModelError): ModelError {
   const refused = `rate limit: no call was served for ${Math.round(ms / 1_000)} s. The last said: ${message} Resume later.`;

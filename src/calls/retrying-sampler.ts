@@ -102,7 +102,10 @@ export function createSampler(options: SamplerOptions): Sampler {
             account!.left(entry);
             throw thrown;
           }
-          failure = account!.failed(entry, capRetryAfter(thrown), { hasTriesLeft: tries < maxRetries });
+          failure = account!.failed(entry, capRetryAfter(thrown), {
+            hasTriesLeft: tries < maxRetries,
+            tries: tries + 1,
+          });
         }
         // An outage or a rate limit is not this call's fault: it uses none of its retries, and the account says when to continue.
         const isOfAccount = failure.code === 'rate-limit' || account!.isDown;

@@ -267,7 +267,7 @@ describe('a map that nobody answers', () => {
 
 describe('a server that breaks on one prompt', () => {
   test('has no outage: the item fails after its tries, the others are done (4)', async () => {
-    for (const place of [1, 2, 9]) {
+    for (const place of [0, 1, 2, 9]) {
       const texts = Array.from({ length: 10 }, (_, i) => (i === place ? 'bad' : `t${i}`));
       const server = new EchoServer(bad(BROKEN));
       const { code, message, results } = await mapped(server, texts, { maxRetries: 3 });
@@ -276,7 +276,8 @@ describe('a server that breaks on one prompt', () => {
         named(results),
         texts.map((text) => (text === 'bad' ? 'undecided' : text)),
       );
-      assert.match(results[place]!.reason!, /^not answered: "no bad" Other prompts were answered meanwhile\.$/);
+      const why = place === 0 ? 'It said so 4 times.' : 'Other prompts were answered meanwhile.';
+      assert.equal(results[place]!.reason, `not answered: "no bad" ${why}`);
       assert.ok(server.clock.now() < 120_000, `${server.clock.now()} ms`);
     }
   });
