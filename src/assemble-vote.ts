@@ -25,7 +25,9 @@ import { evidenceRule } from './statistics/evidence-rule.ts';
 import type { StopRule } from './statistics/stop-rules.ts';
 import type { Rung } from './voting/question.ts';
 
-/** Who votes, and by which rule: the calibration's, where there is one and nothing else is asked for. */
+/**
+ * Decides who votes and by which rule. Where there is a calibration and no other rule is asked for, that is the evidence rule.
+ */
 export async function assembleVote(process: AnyProcess, rawInput: unknown, options: RunOptions & OpenedModels) {
   const { model, panel, roleModels, verifier, rule, k, variants, escalate, maxVotes } = options;
   const calibration = openCalibrationFor(process, model, options);
@@ -35,7 +37,7 @@ export async function assembleVote(process: AnyProcess, rawInput: unknown, optio
     model,
     panel,
     variants,
-    // A majority of so many votes cannot be given more.
+    // A majority takes a fixed number of votes, so no further voters can be added.
     escalate: rule === 'majority' ? [] : escalate,
     roles: roleModels,
     hasVerifier: verifier !== undefined,
@@ -78,7 +80,7 @@ function nameOf(process: AnyProcess, { model, form }: Voters['voters'][number]):
   return { model: model.id, variant: process.forms[form]!.name };
 }
 
-/** The largest margin that one of the voters needs, who take turns. */
+/** Returns the largest margin that any of the voters needs, since they take turns. */
 function requireMargin(voters: readonly ClassFigures[], run: { readonly target: number; readonly steps: number }) {
   const margins = voters.map((voter) => {
     const found = marginFor(voter, run);
@@ -89,7 +91,7 @@ function requireMargin(voters: readonly ClassFigures[], run: { readonly target: 
   return Math.max(...margins);
 }
 
-/** What a calibration measured need not be given; which of the two would be meant? */
+/** Refuses `p` and `v` beside a calibration, which measured both: it would not be clear which of the two counts. */
 function requireNoRates({ p, v, rule }: RunOptions): void {
   if (rule !== undefined && rule !== 'ahead-by-k') {
     throw new UsageError(
@@ -107,14 +109,14 @@ function requireNoRates({ p, v, rule }: RunOptions): void {
 export interface Voters {
   readonly voters: readonly { readonly model: Model; readonly form: number }[];
   readonly rungs: readonly Rung[];
-  /** Of the roles that have a model of their own. */
+  /** The rungs of each role that has a model of its own. */
   readonly roleRungs: ReadonlyMap<string, readonly Rung[]>;
 }
 
 /**
- * Who votes: some forms of the process, put to one model; then, on a contested step, all of its forms; then the further
- * models of the panel, or from the start where they are no part of the ladder; then a verifier, beside whom those voters go
- * on that were there before. With a calibration only the forms that it knows.
+ * Decides who votes. At first some forms of the process vote, all on one model. On a contested step all of its forms follow,
+ * then the further models of the panel (from the start, where `escalate` leaves them out), then a verifier, beside which the
+ * voters of the rung before continue. With a calibration only the forms that it knows take part.
  * @throws {UsageError} for more variants than there are, and for a panel that the calibration does not know.
  */
 function assembleVoters(options: {
@@ -125,7 +127,7 @@ function assembleVoters(options: {
   readonly escalate: readonly Escalation[] | undefined;
   readonly hasVerifier: boolean;
   readonly calibration: Calibration | undefined;
-  /** Who is asked at the steps of a role, in place of the model; the further rungs are those of all. */
+  /** The model that is asked at the steps of a role, in place of `model`. The further rungs are the same for all roles. */
   readonly roles?: ReadonlyMap<string, Model>;
 }): Voters {
   const {
@@ -180,7 +182,8 @@ function assembleVoters(options: {
 }
 
 /**
- * Who is calibrated: a model in some forms of the process, and each of its panel in the process's own, as they vote in a run.
+ * Decides who is calibrated, which is who votes in a run: the model in some forms of the process, and each model of the panel
+ * in its main form.
  * @throws {UsageError} for more variants than there are, and for a model that is named twice.
  */
 export function calibratedVoters(options: {
@@ -198,7 +201,7 @@ export function calibratedVoters(options: {
   return [{ model, forms: formsOf(process, variants) }, ...panel.map((member) => ({ model: member, forms: [0] }))];
 }
 
-/** Indices of the forms that vote from the start. */
+/** Returns the indices of the forms that vote from the start. */
 function formsOf(process: AnyProcess, variants: number | 'all' = 1): number[] {
   const { forms, name } = process;
   const count = variants === 'all' ? forms.length : variants;

@@ -15,23 +15,23 @@ import { BENCH_OPTIONS, type BenchOptions } from './options/verbs.ts';
 import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationOf, voteSettings } from './options.ts';
 import { aheadByK } from './statistics/stop-rules.ts';
 
-/** All that a comparison found, and what it takes to make it again; as `mdap bench --json` prints it. */
+/** What a comparison of methods found, and all that is needed to repeat it; `mdap bench --json` prints it as it is. */
 export interface BenchReport {
   readonly model: string;
   readonly seed: number;
   readonly repeats: number;
-  /** As given. */
+  /** The options as they were given. */
   readonly settings: Json;
   readonly tasks: readonly {
     readonly name: string;
     readonly process: string;
     readonly version: string;
-    /** With the input of the first repeat. */
+    /** The sizes, each with the input of its first repeat. */
     readonly sizes: readonly { readonly size: number; readonly input: Json }[];
   }[];
   readonly methods: readonly string[];
   readonly status: SuiteResult['status'];
-  /** `done` where all was tried; otherwise why it is paused, as a run ends. */
+  /** How the comparison ended, as of a run: `done` where every attempt was made, otherwise why it is paused. */
   readonly end: RecordedEnd;
   readonly reason: string | null;
   readonly attempts: number;
@@ -43,15 +43,16 @@ export interface BenchReport {
   };
   readonly unfit: SuiteResult['unfit'];
   readonly cells: readonly Cell[];
-  /** What the first calls of each method asked, at the first size. */
+  /** The first prompts of each method at each task. */
   readonly prompts: readonly { readonly task: string; readonly method: string; readonly prompts: readonly Prompt[] }[];
 }
 
 const ATTEMPTS_AT_ONCE = 8;
 
 /**
- * The same tasks by several methods with one model: what each gets right, what it costs, and how it fails. The same journal
- * and the attempts known go on with a comparison that was broken off.
+ * Tries the same tasks by several methods with one model, and reports what each method gets right, what it costs and how it
+ * fails. The same call with the same `journal`, and as `known` the attempts that `onTrial` reported, continues a comparison
+ * that was broken off.
  * @throws {UsageError} for options, processes or inputs that cannot be used.
  * @throws {JournalError} when the journal cannot be opened.
  */
@@ -129,7 +130,7 @@ function requireOnce(option: string, items: readonly { readonly name: string }[]
   if (twice !== undefined) throw new UsageError(`expected each once, got ${JSON.stringify(twice)} twice.`, { option });
 }
 
-/** As the journal has them of the first attempt of each method at each task. */
+/** Reads the prompts of the first attempt of each method at each task from the journal. */
 async function promptsOf(trials: readonly Trial[], journal: Journal): Promise<BenchReport['prompts']> {
   const first = new Map<string, Trial>();
   for (const trial of trials) {
@@ -144,12 +145,12 @@ async function promptsOf(trials: readonly Trial[], journal: Journal): Promise<Be
   );
 }
 
-/** In an input that stands for all sizes: where the size goes, and the seed. */
+/** The texts that stand for the size and the seed in an input that is a template for all sizes. */
 const [SIZE, SEED] = ['SIZE', 'SEED'];
 
 /**
- * A task from an input in which the texts "SIZE" and "SEED" stand for numbers.
- * @throws {UsageError} where no size stands in it.
+ * Makes the inputs of a task from a template, in which the texts "SIZE" and "SEED" stand for numbers.
+ * @throws {UsageError} when "SIZE" does not occur in it.
  */
 export function inputsOf(template: Json): Task['inputOf'] {
   const text = JSON.stringify(template);
@@ -163,8 +164,8 @@ export function inputsOf(template: Json): Task['inputOf'] {
 }
 
 /**
- * The same from an example: the first of its numbers that makes the process longer is the size, one named `seed` the seed.
- * Undefined where there is none.
+ * Finds such a template from an example of an input: the first of its numbers that makes the process longer is the size, and
+ * one named `seed` is the seed. Returns undefined where no number does.
  */
 export async function templateOf(process: AnyProcess, example: Json): Promise<Json | undefined> {
   if (process.steps === undefined || process.reference === undefined) return undefined;
@@ -184,8 +185,8 @@ export async function templateOf(process: AnyProcess, example: Json): Promise<Js
 const MAX_SIZE = 10_000;
 
 /**
- * The least sizes at which a process takes at least so many steps.
- * @throws {UsageError} where no size does.
+ * Finds for each number of steps the smallest size at which the process takes at least as many.
+ * @throws {UsageError} when no size up to 10,000 does.
  */
 export async function sizesFor(
   process: AnyProcess,
@@ -207,7 +208,7 @@ export async function sizesFor(
   return sizes;
 }
 
-/** Undefined for an input that does not fit. */
+/** Counts the steps for an input; undefined for an input that does not fit the process. */
 async function stepsAt(process: AnyProcess, input: Json): Promise<number | undefined> {
   try {
     const parsed = await parseInput(process, input);
@@ -218,7 +219,7 @@ async function stepsAt(process: AnyProcess, input: Json): Promise<number | undef
   }
 }
 
-// The rest of `mdap/bench`.
+// What else the entry `mdap/bench` has
 export type { Cell, Measure, Trial } from './comparison/figures.ts';
 export type { Arrangement, Method, Outcome } from './comparison/method.ts';
 export { METHODS, methodByName } from './comparison/methods/index.ts';

@@ -13,13 +13,14 @@ import { accountLimitsOf, maxRetriesOf, plainRule, settingsOf, voteSettings } fr
 import { abortable } from './voting/in-flight.ts';
 
 /**
- * Measures what voting can rest on: draws from the model on a random sample of the steps, in each variant, and from the
- * models of the panel. The steps are those of one input, or of many, as a map takes them: then give something that can be
- * iterated and is no JSON value, such as a generator or `inputs.values()` of an array. Inputs that do not fit the process are
- * then skipped, as are those whose prompt the model does not answer, unless the first ones all are.
- * @throws {UsageError} for options or input that cannot be used; also where so many inputs in a row do not fit that they are
- * not what the process takes.
- * @throws {ModelError} when the model fails before a single step was seen.
+ * Measures how often the model is right and how alike its errors are, so that a run can decide by it. It draws several
+ * samples on each of a random sample of the steps: from the model in each variant, and from each model of the panel.
+ *
+ * The steps come from one input, or from many as in a map. To give many, pass something that can be iterated and is no JSON
+ * value, such as a generator or `inputs.values()` of an array. Inputs that do not fit the process are then skipped, as are
+ * those whose prompt the model does not answer, unless all of the first ones are such.
+ * @throws {UsageError} for options or input that cannot be used, and when too many inputs in a row do not fit the process.
+ * @throws {ModelError} when the model fails before a single step was sampled.
  */
 export async function calibrate<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
@@ -34,7 +35,7 @@ export async function calibrate<Input, State, Action, Given, Result>(
   return calibrateOver(mapping.process, null, options, mapping);
 }
 
-/** An input of a process is JSON: an array can be one, nothing else that is iterated can. */
+/** Whether there are many inputs. One input is JSON: of all that can be iterated, only an array can be one. */
 function isMany(input: unknown): input is Iterable<unknown> | AsyncIterable<unknown> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return false;
   return Symbol.asyncIterator in input || Symbol.iterator in input;
@@ -48,7 +49,7 @@ async function calibrateOver(
 ): Promise<CalibrateResult> {
   const { clock = systemClock, signal, onStep } = options;
   const { sampleSteps, draws, extraDraws } = CALIBRATE_OPTIONS;
-  // Nothing is decided: the rule stands for none.
+  // A calibration decides nothing, but the settings need some rule.
   const settings = voteSettings(plainRule({}), options);
   return withModels(options, ({ model, panel }) => {
     const random = createRandom(options.seed ?? 0);

@@ -11,23 +11,23 @@ import { aheadOf, forecastContext, isOf, modelOf, type SampleUse } from './plan.
 import { type Forecast, forecast, sampleUse } from './planning/forecast.ts';
 import type { Interval } from './statistics/special-functions.ts';
 
-/** One model for one process, with one number of steps a sample. */
+/** What a run with one model would take, at one number of steps per sample. */
 export interface ModelComparison {
   readonly model: string;
-  /** m. A step of the forecast is a subtask of so many. */
+  /** The paper's m. One step of the forecast is a subtask of this many steps of the process. */
   readonly stepsPerSubtask: number;
   /** Why there are no figures; null where there are. */
   readonly failure: string | null;
-  /** Why its calibration ended early; null where it did not. */
+  /** Why its calibration ended early; null where it was completed. */
   readonly reason: string | null;
-  /** From a calibration that was there before. */
+  /** Whether the figures come from a calibration that was made before. */
   readonly isReused: boolean;
-  /** Of ahead-by-k; null where it cannot reach the target. */
+  /** The margin k that ahead-by-k needs; null where no margin reaches the target. */
   readonly margin: number | null;
   readonly votesPerStep: number | null;
-  /** Of the run, as are cost and time. */
+  /** Expected votes of the whole run; null where no margin reaches the target. */
   readonly votes: number | null;
-  /** Null also where the price is not known. */
+  /** Expected cost of the whole run in US dollars; null also where the price is not known. */
   readonly costUsd: number | null;
   readonly wallMs: number | null;
   readonly sample: SampleUse | null;
@@ -35,29 +35,35 @@ export interface ModelComparison {
 }
 
 export interface Comparison {
-  /** The cheapest that reaches the target first, then those of unknown cost, those that cannot, those that failed. */
+  /**
+   * The models that reach the target, the cheapest first; then those whose cost is not known, those that cannot reach the
+   * target, and those that failed.
+   */
   readonly models: readonly ModelComparison[];
-  /** Of the job, one by one. */
+  /** Number of steps of the job, each counted by itself. */
   readonly steps: number;
   readonly target: number;
-  /** What several steps a sample are worth, a model each; empty where only one number of them was compared. */
+  /** For each model, what several steps per sample save or cost; empty where only one number of them was compared. */
   readonly subtasks: readonly SubtaskComparison[];
-  /** Where prices that nobody gave come from. */
+  /** The source of the prices that were not given as an option. */
   readonly prices: string;
 }
 
-/** One model with one and with several steps a sample. */
+/** One model with one and with several steps per sample. */
 export interface SubtaskComparison {
   readonly model: string;
-  /** The number of steps a sample with which the run costs least, by the order of `models`; null where none reaches the target. */
+  /** The number of steps per sample with which the run costs least; null where none reaches the target. */
   readonly cheapest: number | null;
-  /** p of each larger number of steps, beside what independent steps would give; empty where p of one step is not known. */
+  /**
+   * The measured p of each larger number of steps, beside the p that independent steps would give; empty where p of one step
+   * is not known.
+   */
   readonly measured: readonly {
     readonly stepsPerSubtask: number;
-    /** Mean number of steps that a subtask has: fewer than asked for where one ends early. */
+    /** Mean number of steps in a subtask. It is less than what was asked for where the process ends within a subtask. */
     readonly meanSteps: number;
     readonly p: Rate;
-    /** p of one step, to the power of `meanSteps`. */
+    /** p of one step, raised to the power of `meanSteps`. */
     readonly independent: Rate;
   }[];
 }
@@ -65,9 +71,9 @@ export interface SubtaskComparison {
 type Rate = Interval & { readonly estimate: number };
 
 /**
- * The same job by several models, and with several numbers of steps a sample: calibrates what is not known yet, one after the
- * other, and forecasts a run with it. A model that fails has a failure in place of figures; what was paid for the others is
- * not lost.
+ * Compares models on the same job, and numbers of steps per sample as well. It calibrates each combination that has no
+ * calibration yet, one after the other, and forecasts a run with each. A model that fails is reported with its `failure` in
+ * place of figures, and what was paid for the others is not lost.
  * @throws {UsageError} for options or input that cannot be used, and for a calibration of another process or model.
  */
 export async function compare(process: AnyProcess, input: unknown, given: CompareOptions): Promise<Comparison> {
@@ -104,7 +110,7 @@ export async function compare(process: AnyProcess, input: unknown, given: Compar
   const how = optionsIn(CALIBRATE_OPTIONS, { ...shared, signal });
   const measure = (job: AnyProcess, model: GivenModel) =>
     calibrate(job, items === undefined ? input : itemsOf(items()), { ...how, model });
-  // Before anything is paid
+  // This is checked before anything is paid.
   const { steps, target } = await forecastContext(process, input, { ...shared, model: undefined });
   const compared: ModelComparison[] = [];
   for (const model of models) {
@@ -146,7 +152,7 @@ function requireOnce(option: 'models' | 'stepsPerSubtask', values: readonly (str
   if (twice !== undefined) throw new UsageError(`expected each once, got ${JSON.stringify(twice)} twice.`, { option });
 }
 
-/** `compared` has the cheapest first. */
+/** Compares the numbers of steps per sample of one model; `compared` has the cheapest first. */
 function compareSubtasks(model: string, steps: number, compared: readonly ModelComparison[]): SubtaskComparison {
   const rows = compared.filter((row) => row.model === model);
   const rateOf = ({ forecast: predicted }: ModelComparison) => predicted?.voters[0]?.p;
@@ -183,7 +189,7 @@ function summaryOf(predicted: Forecast | null) {
   };
 }
 
-/** Equal costs, as of models on this machine, and unknown ones by time. */
+/** Orders by cost. Equal costs, such as those of models on this machine, and unknown ones are ordered by time. */
 function byCost(a: ModelComparison, b: ModelComparison): number {
   const rank = ({ failure, margin, costUsd }: ModelComparison) =>
     failure !== null ? 3 : margin === null ? 2 : costUsd === null ? 1 : 0;

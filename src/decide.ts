@@ -13,26 +13,27 @@ import type { Decision, Undecided } from './voting/question.ts';
 import { questionOf } from './voting/step-question.ts';
 import { vote } from './voting/vote.ts';
 
-/** What a single voted call is about: a prompt, and how its reply is read, by exactly one of `parse` and `schema`. */
+/** The question of a single voted call: a prompt, and exactly one of `parse` and `schema` to read its reply. */
 export type DecideQuestion<Action> = Pick<ProcessDefinition<never, null, Action>, 'check' | 'key'> & {
   readonly prompt: string | Prompt;
 } & (
     | {
-        /** Strict reading of a reply; throw `redFlag('malformed', detail)` for anything else. */
+        /** Reads a reply strictly; throws `redFlag('malformed', detail)` for anything that it does not expect. */
         readonly parse: (text: string) => Action;
         readonly schema?: undefined;
       }
     | {
-        /** Any Standard Schema, for a reply that is one JSON document and nothing else. */
+        /** Any Standard Schema; the reply must then be one JSON document and nothing else. */
         readonly schema: NonNullable<ProcessDefinition<never, null, Action>['schema']>;
         readonly parse?: undefined;
       }
   );
 
 /**
- * One voted call, without a journal.
+ * Asks one question until a vote decides it, without a journal. A question that the rule cannot decide within its limits is
+ * returned as `undecided`, with its votes.
  * @throws {UsageError} for options that cannot be used.
- * @throws {ModelError} when the model finally gives no sample.
+ * @throws {ModelError} when the model gives no sample, after all retries.
  */
 export async function decide<Action>(
   question: DecideQuestion<Action>,
@@ -77,7 +78,7 @@ export async function decide<Action>(
 
 const FIELDS = ['prompt', 'parse', 'schema', 'check', 'key'];
 
-/** In words of its own: who asks a single question has never heard of a process. */
+/** Checks a question in words of its own, since one can ask a single question without knowing what a process is. */
 function checkQuestion(question: object): void {
   const { prompt, parse, schema }: { prompt?: unknown; parse?: unknown; schema?: unknown } = question ?? {};
   const unknown = Object.keys(question ?? {}).find((field) => !FIELDS.includes(field));

@@ -26,7 +26,10 @@ export const systemClock: Clock = {
 
 export const DEFAULT_JOURNAL_FILE: string = JOURNAL.journal.default;
 
-/** @throws {JournalError | UsageError} */
+/**
+ * Opens the journal of that path, or returns the one that is given; the caller closes what was opened here.
+ * @throws {JournalError | UsageError} when it cannot be opened, and for something that is no journal.
+ */
 export function openJournal(
   journal: string | Journal = DEFAULT_JOURNAL_FILE,
   clock: Clock = systemClock,
@@ -37,21 +40,21 @@ export function openJournal(
 }
 
 /**
- * A reader of the journal in a file, to look at runs while they are written; the caller closes it. The file need not be there
- * yet: each read says what is wrong with it.
+ * Opens a reader of the journal in a file, to look at runs while they are written; the caller closes it. The file need not
+ * exist yet: each read reports what is wrong with it.
  */
 export function openJournalReader(file: string = DEFAULT_JOURNAL_FILE, clock: Clock = systemClock): JournalReader {
   checkOption(JOURNAL, 'journal', file);
   return sqliteJournalReader({ file, now: () => clock.now() });
 }
 
-/** By its name, or as it is given; one opened by name is the caller's to close. */
+/** Opens a model by its name, or returns the one that is given; the caller closes one that was opened by name. */
 export async function openModel(
   options: ModelOptions & { clock?: Clock; answer?: RunOptions['answer'] },
 ): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
   const { topP, serviceTier, headers, body, providerOptions } = options;
-  // A person's decision needs no call.
+  // A run in which a person decides needs no call, and so no key.
   if (options.answer === undefined) requireKept(options);
   return openGivenModel(model, {
     clock,
@@ -69,7 +72,7 @@ export async function openModel(
   });
 }
 
-/** The journal keeps no keys: what it has without its value is given again. */
+/** Refuses options whose secret values the journal did not keep, so that they must be given again. */
 function requireKept({ baseUrl = '', headers, body, providerOptions }: ModelOptions): void {
   const query = Object.fromEntries(URL.parse(baseUrl)?.searchParams ?? []);
   for (const [option, value] of Object.entries({ baseUrl: query, headers, body, providerOptions })) {
@@ -82,7 +85,10 @@ function requireKept({ baseUrl = '', headers, body, providerOptions }: ModelOpti
   }
 }
 
-/** The model, its panel and the verifier for as long as the work takes. What is opened here by its name is closed again. */
+/**
+ * Opens the model, the panel, the models of roles and the verifier for as long as the work takes. It closes those that it
+ * opened by name.
+ */
 export async function withModels<T>(
   options: ModelOptions & Pick<RunOptions, 'panel' | 'verifier' | 'roles' | 'clock' | 'answer'>,
   work: (models: OpenedModels) => Promise<T>,
@@ -96,7 +102,7 @@ export async function withModels<T>(
   try {
     const model = await open(options);
     const panel: Model[] = [];
-    // A price that is given is that of the model.
+    // A price that is given is that of the model, not of the panel.
     for (const member of options.panel ?? []) panel.push(await open({ ...options, model: member, price: undefined }));
     const { verifier } = options;
     const roleModels = new Map<string, Model>();
@@ -124,11 +130,14 @@ export interface OpenedModels {
   readonly verifier: Model | undefined;
 }
 
-/** One queue a provider account for all that this program does: what one run learns of its limits, the next one knows. */
+/**
+ * Returns the queues of the provider accounts, one per account for the whole program: what one run learns of an account's
+ * limits, the next one knows.
+ */
 export function accountsOf(clock: Clock): Accounts {
   const accounts = ACCOUNTS.get(clock) ?? new Accounts({ clock, random: Math.random });
   ACCOUNTS.set(clock, accounts);
   return accounts;
 }
-/** By clock: times of different ones cannot be compared. */
+/** Keyed by clock, because times of different clocks cannot be compared. */
 const ACCOUNTS = new WeakMap<Clock, Accounts>();

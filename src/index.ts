@@ -1,5 +1,5 @@
-// What most people need. Stop rules, planning, bench, journals, processes and testing have entries of their own: see `exports`
-// in package.json.
+// This entry has what most people need. Stop rules, planning, bench, journals, processes and testing have entries of their own:
+// see `exports` in package.json.
 
 // The verbs
 export { calibrate } from './calibrate.ts';

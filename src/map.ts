@@ -19,18 +19,21 @@ import type { MapOptions } from './options/verbs.ts';
 import { DEFAULT_MAX_CONCURRENCY } from './options.ts';
 import { newRunId, runOver } from './run.ts';
 
-/** What came of a map as a whole. Its `items` say what became of the inputs. */
+/** The result of a map as a whole. Its `items` count the inputs by what became of them. */
 export interface MapResult extends Omit<RunResult, 'state' | 'stateSha256'> {
-  /** The results that are least certain by their votes, the least first; ten at most. */
+  /** The results that are least certain by their votes, the least certain first; at most ten. */
   readonly leastCertain: readonly DoubtfulItem[];
 }
 
-/** A map ended before all of its inputs had a result: paused, to be resumed with the same `runId`, or stopped. */
+/**
+ * The error of a map that ends before all of its inputs have a result. It is paused, and the same `runId` resumes it, or
+ * stopped.
+ */
 export class MapEndedError extends MdapError {
   override readonly name = 'MapEndedError';
   readonly code = 'map-ended';
   readonly recovery: 'pause' | 'stop';
-  /** How far it came, and why it ended. */
+  /** Says how far the map came and why it ended. */
   readonly result: MapResult;
 
   constructor(result: MapResult) {
@@ -45,10 +48,10 @@ export class MapEndedError extends MdapError {
   }
 }
 
-/** The results of a map, in the order of its inputs. The map starts when they are iterated, or when `result` is awaited. */
+/** The results of a map, in the order of its inputs. The map starts when they are iterated, or when `result` is read. */
 export interface MappedItems<Result> extends AsyncIterable<ItemResult<Result>> {
   readonly runId: string;
-  /** What came of all of it. Without an iteration the results themselves are not kept anywhere but in the journal. */
+  /** The result of the whole map. Where the results are not iterated, they are kept in the journal alone. */
   readonly result: Promise<MapResult>;
 }
 
@@ -57,12 +60,12 @@ export interface MappedItems<Result> extends AsyncIterable<ItemResult<Result>> {
  *
  *     for await (const { index, status, result, certainty } of map(process, inputs, options)) { ... }
  *
- * Inputs are read as they are needed, from an array or from anything that can be iterated. What cannot be decided, or does not
- * fit the process, is reported as a result and does not block other items. A `break` pauses the map. The same call with the
- * same `runId` and inputs resumes it, and yields all results again from the first one on, those decided before without
- * paying (with an `effect` in the process: those since the last checkpoint).
- * @throws {MapEndedError} from the iteration, where it ends before the last input.
- * @throws also as `run` does.
+ * The inputs are read as they are needed, from an array or from anything that can be iterated. An input that cannot be decided,
+ * or does not fit the process, is reported as a result and does not block the others. A `break` pauses the map. The same call
+ * with the same `runId` and inputs resumes it: it yields all results again from the first one on, and pays nothing for those
+ * that were decided before. If the process has an `effect`, it yields only the results since the last checkpoint.
+ * @throws {MapEndedError} from the iteration, when the map ends before its last input.
+ * @throws the errors of `run`.
  */
 export function map<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
@@ -70,9 +73,9 @@ export function map<Input, State, Action, Given, Result>(
   options: MapOptions & { readonly sink?: undefined },
 ): MappedItems<Result>;
 /**
- * Decides many items, and gives the results to a sink of one's own, each once, also over resumptions: for results that go to
- * a file which is cut back to the last checkpoint.
- * @throws as `run` does.
+ * Decides many items and gives each result to the `sink` exactly once, also when the map is resumed. This is for results that
+ * go to a file which can be cut back to the last checkpoint.
+ * @throws the errors of `run`.
  */
 export function map<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
@@ -91,7 +94,7 @@ export function map(
   const readAhead = window ?? WINDOW_PER_CALL * (rest.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY);
   const work = async (mapping: Mapping, signal: AbortSignal | undefined): Promise<MapResult> => {
     await mapping.read(FIRST_ITEM);
-    // Of several steps of one item only the first is certain to come.
+    // Further steps of an item depend on its first one, so it is the items, not their steps, that are voted on ahead.
     const settings = { speculate: readAhead, ...rest, runId, signal };
     const { state: _, stateSha256: __, ...result } = await runOver(mapping.process, { map: source }, settings, mapping);
     return { ...result, leastCertain: mapping.leastCertain };
@@ -161,7 +164,7 @@ class LazyMap implements MappedItems<unknown> {
       if (whole.status !== 'done') throw new MapEndedError(whole);
     } finally {
       this.#controller.abort(new Error('the results of the map are no longer read'));
-      // It has paused, and its journal is closed, before the loop that was left goes on.
+      // The map pauses and closes its journal before the caller continues behind its loop.
       await result.catch(() => {});
     }
   }

@@ -5,13 +5,16 @@ import type { AnyProcess } from './core/process.ts';
 import type { RunOptions } from './options/verbs.ts';
 import { type Calibration, readCalibration, relabel, requireSameProcess } from './planning/calibration.ts';
 
-/** A calibration of another model, where that is accepted, is taken for one of this. */
+/** Opens the calibration of the options. With `acceptCalibration`, one of another model is taken for one of this model. */
 export function openCalibrationFor(process: AnyProcess, model: Model, options: RunOptions): Calibration | undefined {
   const calibration = openCalibration(process, options);
   return calibration !== undefined && options.acceptCalibration ? relabel(calibration, model.id) : calibration;
 }
 
-/** @throws {UsageError} for what is no calibration, and for one of another process. */
+/**
+ * Opens the calibration of the options, from its file or as it is given; undefined where there is none.
+ * @throws {UsageError} for something that is no calibration, and for the calibration of another process.
+ */
 export function openCalibration(
   process: AnyProcess,
   { calibration, acceptCalibration = false }: Pick<RunOptions, 'calibration' | 'acceptCalibration'>,
@@ -22,7 +25,10 @@ export function openCalibration(
   return found;
 }
 
-/** @throws {UsageError} for a file that cannot be read or is no calibration. */
+/**
+ * Reads a calibration from its file.
+ * @throws {UsageError} for a file that cannot be read or is no calibration.
+ */
 export function readCalibrationFile(file: string): Calibration {
   let value: unknown;
   try {

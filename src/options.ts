@@ -25,7 +25,7 @@ export type {
   SolveOptions,
 } from './options/verbs.ts';
 
-/** What options mean to those who carry them out: a rule, limits, settings. The tables are in `options/`. */
+// This file turns options into what the engine takes: a rule, limits, settings. The tables of options are in `options/`.
 
 export type ModelOptions = OptionsOf<typeof MODEL>;
 type SamplingOptions = OptionsOf<typeof SAMPLING>;
@@ -35,7 +35,10 @@ export const DEFAULT_MAX_CONCURRENCY: number = SAMPLING.maxConcurrency.default;
 export const DEFAULT_TARGET: number = RATES.target.default;
 const DEFAULT_SPECULATION = 16;
 
-/** A rule that needs no calibration. */
+/**
+ * Makes a stop rule that needs no calibration.
+ * @throws {UsageError} for the rule `evidence`, which needs one, and for `k: 'auto'`.
+ */
 export function plainRule(options: Pick<RunOptions, 'rule' | 'k' | 'maxVotes'>): StopRule {
   const { rule = PLAIN_RULE.rule.default, k, maxVotes } = options;
   if (rule === 'evidence') {
@@ -65,14 +68,14 @@ function temperatureSent(given: number | 'none'): number | undefined {
   return given === 'none' ? undefined : given;
 }
 
-/** What the journal keeps of the options, to resume with. */
+/** Returns what the journal keeps of the options, to resume the run with. */
 export function settingsOf(options: object): Json {
   return journaledOptions(RUN_OPTIONS, options);
 }
 
 /**
- * The options to resume a journaled run with: those it had, changed by those given now.
- * @throws {UsageError} for a run of a newer mdap, with options that are not known here.
+ * Returns the options to resume a journaled run with: those that it had, changed by those given now.
+ * @throws {UsageError} for a run of a newer version with options that are not known here, and for both `k` and `margin`.
  */
 export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): RunOptions {
   const { margin, ...given } = Object.fromEntries(
@@ -85,13 +88,13 @@ export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): 
         'know: resume it with the version that started it, or a newer one.',
     );
   }
-  // The run has its size as `k`, so that another name of it would be given beside it.
+  // The record has the margin as `k`, so a `margin` that is given now would stand beside it.
   if (margin !== undefined && given.k !== undefined) {
     throw new UsageError('expected k or margin, which are the same, got both.', { option: 'margin' });
   }
   const size = margin === undefined ? {} : { k: margin };
   const processSource = record.processSource ?? undefined;
-  // Headers that the journal has without their values are given again, and the others need not be.
+  // Headers whose values the journal does not keep must be given again; the others need not be.
   const headers = { ...record.settings.headers, ...given.headers };
   const sent = Object.keys(headers).length === 0 ? {} : { headers };
   return { ...record.settings, processSource, ...given, ...size, ...sent, runId: record.runId };
@@ -99,12 +102,12 @@ export function resumeOptions(record: RunRecord, changes: Partial<RunOptions>): 
 
 export function speculationOf(options: OptionsOf<typeof SPECULATION> & Pick<RunOptions, 'firstDraws'>, model: Model) {
   const { speculate, maxWaste = SPECULATION.maxWaste.default, firstDraws } = options;
-  // On this machine further calls would wait for the same processor.
+  // A model on this machine has no account: further calls would wait for the same processor.
   const depth = speculate ?? (model.account === undefined ? 0 : DEFAULT_SPECULATION);
   return { depth, maxWaste, firstDraws };
 }
 
-/** Undefined where there is no budget. */
+/** Returns the limits of the budget; undefined where there is none. */
 export function budgetLimitsOf(options: OptionsOf<typeof BUDGET>): BudgetLimits | undefined {
   const { budgetUsd, budgetTokens, budgetCalls, budgetMinutes } = options;
   if ([budgetUsd, budgetTokens, budgetCalls, budgetMinutes].every((limit) => limit === undefined)) return undefined;

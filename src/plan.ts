@@ -15,12 +15,15 @@ import type { Calibration } from './planning/calibration.ts';
 import { type Forecast, forecast, type RuleForecast, sampleUse } from './planning/forecast.ts';
 import { type Plan, planByRates, requireSteps } from './planning/scaling-laws.ts';
 
-/** A forecast with the fields of a plan; those of ahead-by-k are null where it cannot reach the target. */
+/**
+ * A forecast by a calibration, with the fields of a `Plan` beside it. Those that depend on the margin of ahead-by-k are null
+ * where no margin reaches the target.
+ */
 export interface CalibratedPlan
   extends Forecast,
     Pick<Plan, 'p' | 'v' | 'stepsPerSubtask'>,
     Record<'margin' | 'stepSuccess' | 'success' | 'votesPerStep' | 'samples' | 'costUsd', number | null> {
-  /** Means over the samples of the first voter. */
+  /** Mean tokens and cost of the first voter's samples. */
   readonly sample: SampleUse;
   readonly calibration: {
     readonly model: string;
@@ -34,11 +37,11 @@ export interface CalibratedPlan
 export type SampleUse = ReturnType<typeof sampleUse>;
 
 /**
- * Forecasts a run of a process before anything is paid for it: from what a `calibration` found where there is one, else from
- * the rates that are given or that the model knows of itself, taking errors as independent.
- * @throws {UsageError} where p is not known, for a calibration of another process or model (unless `acceptCalibration`), and
- * for options that it leaves no room for.
- * @throws {ProcessError} `threw`, when the process does not take the input.
+ * Forecasts a run of a process before anything is paid for it. With a `calibration` it uses what that found. Without one it
+ * uses the rates p and v that are given, or that a simulated model knows, and takes errors as independent.
+ * @throws {UsageError} when p is not known, for a calibration of another process or model (unless `acceptCalibration`), and
+ * for options that contradict a calibration.
+ * @throws {ProcessError} `threw`, when a function of the process throws.
  */
 export function plan(
   process: AnyProcess,
@@ -127,7 +130,7 @@ interface ContextOptions
   readonly model: string | undefined;
 }
 
-/** What a forecast rests on besides the calibration. */
+/** Gathers what a forecast needs besides the calibration: the steps, the target and the limits and prices of the run. */
 export async function forecastContext(process: AnyProcess, rawInput: unknown, options: ContextOptions) {
   const { target = DEFAULT_TARGET, k, maxVotes, price, model, baseUrl, seed = 0, clock = systemClock } = options;
   const steps = options.steps ?? requireSteps(process, await parseInput(process, rawInput));
@@ -143,7 +146,7 @@ export async function forecastContext(process: AnyProcess, rawInput: unknown, op
   };
 }
 
-/** Of `provider/model`. A server with a URL of its own has its own prices. */
+/** Looks up the list price of `provider/model`. A server with a base URL has prices of its own, which are not known here. */
 async function listPrice(model = '', baseUrl: string | undefined, on: Date): Promise<Price | undefined> {
   const [provider, ...rest] = model.split('/');
   if (baseUrl !== undefined || rest.length === 0 || provider!.includes(':')) return undefined;

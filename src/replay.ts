@@ -18,11 +18,11 @@ import { InFlight } from './voting/in-flight.ts';
 import type { VoteContext } from './voting/question.ts';
 
 /**
- * Decides a run's recorded samples again, under another rule, margin or set of red flags. Nothing is asked or paid, and the
- * journal stays as it is. States are those of the run: each step is judged where the run stood, not where the new
- * decisions would have led.
+ * Decides the recorded samples of a run again, under another rule, margin or set of red flags. No model is called, nothing is
+ * paid, and the journal stays as it is. The states are those of the run: each step is judged where the run stood, not where
+ * the new decisions would have led.
  * @throws {UsageError} for options that cannot be used, for a process with effects, and for a map.
- * @throws {JournalError} `unknown-run`
+ * @throws {JournalError} `unknown-run`, when the journal has no run of that id.
  * @throws {ProcessError} `changed`, when the process is not the one of the run, unless `acceptChange`.
  */
 export async function replay(process: AnyProcess, runId: string, given: ReplayOptions = {}): Promise<ReplayResult> {
@@ -54,7 +54,7 @@ export async function replay(process: AnyProcess, runId: string, given: ReplayOp
   }
 }
 
-/** Who voted in the run, and by which rule they are to be counted now. */
+/** Assembles the voters of the run, and the rule by which their votes are to be counted now. */
 async function contextOf(process: AnyProcess, record: RunRecord, options: ReplayOptions): Promise<VoteContext> {
   const merged = mergedOptions(record, options);
   const model = await namedModel(merged.model, merged);
@@ -96,19 +96,19 @@ const {
   ...RULES_OF_REPLAY
 } = REPLAY_OPTIONS;
 
-/** The options of the run, changed by those given; what these leave open is not filled by what contradicts them. */
+/** Returns the options of the run, changed by those given. Recorded ones that contradict those given are dropped. */
 function mergedOptions(record: RunRecord, options: ReplayOptions): RunOptions {
   const { rule, k, calibration } = options;
   const merged = resumeOptions(record, optionsIn(RULES_OF_REPLAY, options));
   if (rule === undefined) {
-    // A margin asks for a rule that has one, a calibration for the rule that reads it.
+    // A margin needs a rule that has one; a calibration needs the rule evidence, which reads it.
     if (k !== undefined) return { ...merged, rule: merged.rule === 'evidence' ? undefined : merged.rule };
     return calibration === undefined ? merged : { ...merged, rule: 'evidence' };
   }
   return merged.k === 'auto' && rule !== 'ahead-by-k' ? { ...merged, k: undefined } : merged;
 }
 
-/** Only for its name, and for the rates of a simulated one: nothing is loaded or asked. */
+/** Makes a model for its name alone, or for the rates of a simulated one: nothing is loaded or asked. */
 async function namedModel(model: GivenModel, options: RunOptions): Promise<Model> {
   if (typeof model !== 'string') return openModel({ ...options, model });
   if (isSimulated(model, options.baseUrl)) return openModel({ ...options, model });

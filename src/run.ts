@@ -15,11 +15,13 @@ import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationO
 import { openTelemetry } from './telemetry.ts';
 
 /**
- * Runs a process to its end, or resumes it: the same call with the same `runId`.
+ * Runs a process from its input to its end. The same call with the same `runId` resumes a run that was paused or broken off.
+ * Whatever happens after the first sample is asked for is reported in the result: its `status` is `done`, `paused` or
+ * `stopped`, and its `end` says why.
  * @throws {UsageError} for options or input that cannot be used; nothing was started.
  * @throws {JournalError} when the journal cannot be opened.
  * @throws {ProcessError} `changed`, when the process is not the one that the run was started with; `threw`, when a function of
- * the process throws on the first states, before anything is asked. Whatever happens later ends in the result.
+ * the process throws on the first states, before anything is asked.
  */
 export async function run<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
@@ -29,7 +31,7 @@ export async function run<Input, State, Action, Given, Result>(
   return runOver(process, input, checkOptions('run', options), undefined);
 }
 
-/** A run over its own input, or over the items of a map, with options that were checked. */
+/** Runs a process over its own input, or over the items of a map, with options that were checked. */
 export async function runOver<Input, State, Action>(
   process: Process<Input, State, Action>,
   input: unknown,
@@ -92,7 +94,7 @@ export async function runOver<Input, State, Action>(
 
 const HISTORY_PAGE = 1_000;
 
-/** Who is told what happens: the caller, and OpenTelemetry where something of it is registered. */
+/** Returns the listener of the run's events: the caller's, and OpenTelemetry's where a provider is registered. */
 async function listeners(processName: string, options: RunOptions): Promise<OnEvent | undefined> {
   const { onEvent, telemetry = {}, baseUrl, clock = systemClock } = options;
   if (telemetry === false) return onEvent;

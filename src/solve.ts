@@ -12,19 +12,20 @@ import type { DecomposeOptions, SolveOptions } from './options/verbs.ts';
 import { run } from './run.ts';
 
 export interface SolveResult extends RunResult<SolveState> {
-  /** Undefined while the run is not done. */
+  /** The answer to the problem; undefined while the run is not done. */
   readonly solution: string | undefined;
-  /** The model, or the limits, had the whole answered in one piece. */
+  /** Whether the problem was answered in one piece, because the model or the limits chose so. */
   readonly isAtomic: boolean;
-  /** The tree, line by line. */
+  /** The tree of the decomposition, as lines. */
   readonly outline: readonly OutlineRow[];
-  /** Decompositions that were refused in this execution, by what was wrong with them. */
+  /** Number of decompositions that were refused in this execution, by the code of what was wrong with them. */
   readonly refused: Readonly<Record<string, number>>;
 }
 
 /**
- * Solves a problem by decomposing it: see `decomposition/process.ts`. Resumes with the same `runId`.
- * @throws as `run` does.
+ * Solves a problem by decomposing it, by votes, into parts that are answered and put together. The same call with the same
+ * `runId` resumes it. How it works is described in `decomposition/process.ts`.
+ * @throws the errors of `run`.
  */
 export async function solve(problem: string, options: SolveOptions): Promise<SolveResult> {
   const { result, refused, process } = await runSolve(problem, checkOptions('solve', options), {
@@ -36,9 +37,11 @@ export async function solve(problem: string, options: SolveOptions): Promise<Sol
 }
 
 /**
- * A plan for a problem, voted on as a whole and not carried out: data, to be read, edited and run (`stepPlanProcess`).
- * @returns a result without a plan where the model would have it answered in one piece, or the run is not done
- * @throws as `run` does.
+ * Makes a plan for a problem, by a vote, without carrying it out. The plan is data, to be read, edited and run (see
+ * `stepPlanProcess`).
+ * @returns the result of the run with its `plan`, which is undefined where the problem is to be answered in one piece, or the
+ * run is not done
+ * @throws the errors of `run`.
  */
 export async function decompose(
   problem: string,
@@ -50,12 +53,12 @@ export async function decompose(
 
 async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: { readonly isPlanOnly: boolean }) {
   const { answerKind, maxDepth, maxNodes, proposals, decomposer, judge, model, onEvent, ...rest } = options;
-  // Loaded by itself: who does not solve needs neither it nor the library that checks its inputs.
+  // These are loaded only here, with the library that checks their inputs, since other verbs need none of it.
   const [{ solve: solveProcess }, { PRODUCTS }] = await Promise.all([
     import('./decomposition/process.ts'),
     import('./decomposition/products.ts'),
   ]);
-  // A simulated model must know what is right: it knows products.
+  // A simulated model must know the right answers; it knows those of products.
   const isKnowing = isSimulated(nameOfModel(model), rest.baseUrl);
   const process: AnyProcess = solveProcess({ oracle: isKnowing ? PRODUCTS : undefined });
   if (isKnowing) requireProduct(problem, PRODUCTS);

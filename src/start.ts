@@ -6,7 +6,7 @@ import { checkOptions } from './options/check.ts';
 import type { RunOptions } from './options/verbs.ts';
 import { run } from './run.ts';
 
-/** Stands in a stream of events for those that its reader was too slow for. */
+/** Stands in a stream of events in place of `count` events that were dropped because the reader was too slow. */
 export interface EventsMissed {
   readonly type: 'events-missed';
   readonly count: number;
@@ -16,19 +16,18 @@ export interface EventsMissed {
 export interface StartedRun<State> {
   readonly id: string;
   /**
-   * What happens in the run, from its start to its end, in order; for one reader. While nobody reads, or the reader is slow,
-   * only the newest events are kept, at least 1,000, and `events-missed` stands for those before them.
-   * A second reader is refused.
+   * The events of the run from its start to its end, in order, for one reader: a second one is refused. While nobody reads, or
+   * the reader is slow, only the newest events are kept, at least 1,000, and `events-missed` stands in place of the older ones.
    */
   readonly events: AsyncIterable<RunEvent | EventsMissed>;
   readonly result: Promise<RunResult<State>>;
-  /** Pauses the run as Ctrl-C does; `result` has it as paused. It is resumed by its id. */
+  /** Pauses the run, as Ctrl-C does. `result` then resolves with the status `paused`, and the run can be resumed by its id. */
   pause(): void;
 }
 
 /**
  * Starts a run, or resumes one, and returns while it is under way.
- * @throws as `run` does, for what keeps the run from starting; what comes later ends in `result`.
+ * @throws the errors of `run` that keep the run from starting. What happens later is reported in `result`.
  */
 export async function start<Input, State, Action, Given, Result>(
   process: Process<Input, State, Action, Given, Result>,
@@ -62,7 +61,7 @@ class EventStream implements AsyncIterable<RunEvent | EventsMissed> {
   push(event: RunEvent): void {
     this.#kept.push(event);
     if (this.#kept.length > 2 * MAX_KEPT_EVENTS) {
-      // Half at once: taking one from the front of a long array each time would cost more than the run.
+      // Half are dropped at once: to take one from the front of a long array each time would cost more than the run.
       this.#kept.splice(0, MAX_KEPT_EVENTS);
       this.#missed += MAX_KEPT_EVENTS;
     }

@@ -8,7 +8,7 @@ import type { TelemetryOptions } from './options/journal.ts';
 
 type Api = typeof OpenTelemetry;
 
-/** Where all copies of the interface in this program keep what is registered with them. */
+/** The key under which all copies of `@opentelemetry/api` in this program keep the providers registered with them. */
 const REGISTRY = Symbol.for('opentelemetry.js.api.1');
 
 /**
@@ -17,17 +17,17 @@ const REGISTRY = Symbol.for('opentelemetry.js.api.1');
  * November 2026 (github.com/open-telemetry/semantic-conventions-genai, `chat` and `invoke_workflow`), and `mdap.*` for the
  * rest. The run's span is a child of the one that is active now.
  *
- * A sample of a step that was voted on ahead is told, and timed, when its step comes to be decided.
- * @param options.baseUrl of the models, where they have one
- * @returns undefined where no provider is registered: then nothing is loaded, and nothing is done for any event.
- * @throws {UsageError} where one is registered, and the interface cannot be found from here.
+ * A sample of a step that was voted on ahead is reported, and timed, when its step comes to be decided.
+ * @param options.baseUrl the base URL of the models, where they have one
+ * @returns a listener of the run's events; undefined where no provider is registered, in which case nothing is loaded
+ * @throws {UsageError} when a provider is registered but `@opentelemetry/api` cannot be found.
  */
 export async function openTelemetry(
   options: TelemetryOptions & {
     readonly process: string;
     readonly clock: Clock;
     readonly baseUrl: string | undefined;
-    /** Of the user, whose packages come first. */
+    /** The user's folder, whose packages are looked at first. */
     readonly folder: string;
   },
 ): Promise<OnEvent | undefined> {
@@ -51,7 +51,7 @@ class RunTelemetry {
   readonly #hasContent: boolean;
   readonly #outer: Context;
   readonly #models = new Map<string, AskedModel>();
-  /** Steps that are not decided yet: few. */
+  /** The spans of the steps that are not decided yet, of which there are few. */
   readonly #steps = new Map<number, { readonly span: Span; readonly context: Context }>();
   #run: { readonly span: Span; readonly context: Context } | undefined;
 
@@ -83,7 +83,7 @@ class RunTelemetry {
         this.#metrics.escalations.add(1, { 'mdap.process': this.#process, 'mdap.step.rung': event.to });
         return;
       case 'call-failed':
-        // What a provider says may quote the prompt.
+        // The provider's message is left out, since it may quote the prompt.
         this.#metrics.failures.add(1, { 'mdap.process': this.#process, 'mdap.is_final': event.retryInMs === null });
         return;
       case 'request-adapted': {
@@ -175,7 +175,7 @@ class RunTelemetry {
   }
 
   #endRun({ status }: RunEvent & { type: 'run-ended' }): void {
-    // Those that a pause leaves undecided.
+    // A pause leaves some steps undecided.
     for (const { span } of this.#steps.values()) span.end(this.#now());
     this.#steps.clear();
     this.#run?.span.setAttribute('mdap.run.status', status);
@@ -183,7 +183,7 @@ class RunTelemetry {
     this.#run?.span.end(this.#now());
   }
 
-  /** The span of a step, which began `ageMs` ago if this is the first that is heard of it. */
+  /** Returns the span of a step. It is opened by the first event of the step, as of `ageMs` ago. */
   #stepAt(stepIndex: number, ageMs: number) {
     let step = this.#steps.get(stepIndex);
     if (step === undefined) {
@@ -208,7 +208,7 @@ class RunTelemetry {
     return model;
   }
 
-  /** As seconds and nanoseconds: a plain number may be taken for one since the start of the program. */
+  /** Returns the time as seconds and nanoseconds: OpenTelemetry may take a plain number as time since the program started. */
   #now(shiftMs = 0): HrTime {
     const ms = this.#clock.now() + shiftMs;
     const seconds = Math.floor(ms / 1_000);
@@ -232,7 +232,7 @@ function createMetrics({ metrics }: Api) {
       unit: '{step}',
     }),
     failures: meter.createCounter('mdap.call.failures', { description: 'Calls that failed.', unit: '{call}' }),
-    // Names, units and boundaries of the conventions.
+    // The names, units and boundaries of these two are those of the conventions.
     tokens: meter.createHistogram('gen_ai.client.token.usage', {
       description: 'Number of input and output tokens used.',
       unit: '{token}',
@@ -252,7 +252,7 @@ interface AskedModel {
   readonly attributes: Attributes;
 }
 
-/** Providers whose packages are called otherwise than the conventions call them. */
+/** The conventions' names of providers whose packages have other names. */
 const PROVIDER_NAMES: Readonly<Record<string, string>> = {
   'amazon-bedrock': 'aws.bedrock',
   azure: 'azure.ai.openai',
@@ -263,14 +263,17 @@ const PROVIDER_NAMES: Readonly<Record<string, string>> = {
   xai: 'x_ai',
 };
 
-/** What a model's id says: `provider/model`, `gguf:PATH`, `simulated:...`, or a name that a server of its own knows. */
+/**
+ * Derives the attributes of a model from its id: `provider/model`, `gguf:PATH`, `simulated:...`, or a name that the server at
+ * the base URL knows.
+ */
 function askedModel(id: string, server: Attributes): AskedModel {
   const local = /^(gguf|simulated):/.exec(id)?.[1] ?? (id === 'simulated' ? id : undefined);
   const isServers = local === undefined && server['server.address'] !== undefined;
   const [, provider, hosted] = /^([a-z0-9-]+)\/(.+)$/.exec(id) ?? [];
   const isHosted = local === undefined && !isServers && provider !== undefined;
   const model = isHosted ? hosted! : id;
-  // A server with the interface of OpenAI, of any provider.
+  // A server at a base URL has the interface of OpenAI, whichever provider it belongs to.
   const name = isHosted
     ? (PROVIDER_NAMES[provider] ?? provider)
     : isServers
@@ -290,7 +293,7 @@ function askedModel(id: string, server: Attributes): AskedModel {
   };
 }
 
-/** Host and port alone: a URL may hold a password. */
+/** Returns the host and port alone, since a URL may hold a password. */
 function serverOf(baseUrl: string): Attributes {
   const url = URL.parse(baseUrl);
   if (url === null) return {};
@@ -298,7 +301,7 @@ function serverOf(baseUrl: string): Attributes {
   return { 'server.address': url.hostname, 'server.port': port };
 }
 
-/** The prompt is in no event: state and process make it again. */
+/** Returns the text of a sample as attributes. No event has the prompt, which can be made again from state and process. */
 function contentOf({ text, finishReason, candidate }: SampleEntry): Attributes {
   const message = { role: 'assistant', parts: [{ type: 'text', content: text }], finish_reason: finishReason };
   return {
