@@ -1,16 +1,17 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { UsageError } from './errors.ts';
 import { RedFlag } from './red-flags.ts';
+import { parseStrictJson } from './strict-json.ts';
 
 /**
- * Reads a reply that must be one JSON document which fits the schema, and nothing else.
+ * Reads a reply that must be one JSON document which fits the schema, and nothing else; no object in it names a member twice.
  * @throws {RedFlag} `malformed` for any other reply.
  * @throws {UsageError} for a schema that validates asynchronously.
  */
 export function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown, Action>): Action {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseStrictJson(text);
   } catch (error) {
     throw new RedFlag('malformed', `expected one JSON document and nothing else: ${(error as Error).message}`);
   }

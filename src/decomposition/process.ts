@@ -5,6 +5,7 @@ import { defineProcess, type Process, type Prompt } from '../core/process.ts';
 import { createRandom, hashText, shuffled } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { describeIssues } from '../core/schema.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
 import { ANSWER_KINDS, type AnswerKind, checkSplit, readAnswer, SPLIT_SCHEMA, type Split } from './split.ts';
 import {
   decideTask,
@@ -192,7 +193,7 @@ function parse(text: string, task: Task, wording: Wording): SolveAction {
     return { type: 'answer', answer: readAnswer(answerIn(text), task.answer), kind: task.answer };
   let value: unknown;
   try {
-    value = JSON.parse(withoutFence(text));
+    value = parseStrictJson(withoutFence(text));
   } catch (thrown) {
     throw redFlag('malformed-final', `expected one JSON object and nothing else: ${messageOf(thrown)}`);
   }

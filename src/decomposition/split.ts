@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { type RedFlag, redFlag } from '../core/red-flags.ts';
+import { parseStrictJson } from '../core/strict-json.ts';
 import { type Formula, parseFormula, readNumber } from './formula.ts';
 
 /**
@@ -220,7 +221,7 @@ export function readAnswer(text: string, kind: AnswerKind): string {
   }
   if (kind === 'json') {
     try {
-      return JSON.stringify(JSON.parse(plain));
+      return JSON.stringify(parseStrictJson(plain));
     } catch (thrown) {
       throw redFlag('malformed', `expected JSON: ${messageOf(thrown)}`);
     }

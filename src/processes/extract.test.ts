@@ -108,6 +108,7 @@ describe('answers', () => {
     ['a text for a number', '{"name":"a","total":"1","paid":null,"tags":[]}'],
     ['null where it may not be', '{"name":null,"total":1,"paid":null,"tags":[]}'],
     ['a number that cannot be kept', '{"name":"a","total":12345678901234567890,"paid":null,"tags":[]}'],
+    ['a member twice', '{"total":5,"name":"a","total":1,"paid":null,"tags":[]}'],
     ['a prototype', '{"name":"a","total":1,"paid":null,"tags":[],"__proto__":{"a":1}}'],
   ];
   for (const [why, text] of flagged) {

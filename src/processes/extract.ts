@@ -3,6 +3,7 @@ import { candidateKey } from '../core/candidate.ts';
 import { messageOf } from '../core/errors.ts';
 import { defineProcess, type Process, type Prompt } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
+import { requireSingleKeys } from '../core/strict-json.ts';
 import { type Fields, isObject, type Json, type RecordSchema, readSchema } from './record-schema.ts';
 
 export interface ExtractInput {
@@ -110,7 +111,7 @@ function fromText(value: unknown): unknown {
   }
 }
 
-/** @throws {RedFlag} for anything but one JSON object whose numbers are what is written. */
+/** @throws {RedFlag} for anything but one JSON object whose members and numbers are what is written. */
 function readAnswer(text: string): Fields {
   let value: unknown;
   try {
@@ -122,6 +123,7 @@ function readAnswer(text: string): Fields {
       }
       return member;
     });
+    requireSingleKeys(text);
   } catch (thrown) {
     throw redFlag('malformed', `expected one JSON object and nothing else: ${messageOf(thrown)}`);
   }
