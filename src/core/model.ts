@@ -80,6 +80,8 @@ export interface ReplyFacts {
   readonly omitted?: readonly RequestSetting[];
   /** The reasoning before the answer, if the server gives it. */
   readonly reasoning?: string;
+  /** There was reasoning beside the text, and the server does not say how many of the output tokens it took. */
+  readonly hasUncountedReasoning?: boolean;
 }
 
 /** How the requests of a model differ from what is asked of it, since its server refused them otherwise. */

@@ -26,6 +26,7 @@ const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage)[] = [
   'systemFingerprint',
   'isCached',
   'omitted',
+  'hasUncountedReasoning',
 ];
 
 /**

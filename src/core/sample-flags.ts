@@ -31,7 +31,7 @@ export function flagSample(
   if (sample.finishReason !== 'stop')
     return new RedFlag('truncated', `the model did not finish: ${sample.finishReason}`);
   if (text.length === 0 || text.trim() === '') {
-    const isBare = sample.text.trim() === '' && !sample.reasoningTokens;
+    const isBare = sample.text.trim() === '' && !sample.reasoningTokens && !sample.hasUncountedReasoning;
     return new RedFlag('empty', isBare ? 'the reply has no text' : 'the reply has no text but reasoning');
   }
   // The journal stores UTF-8, so it would give back a different text.
@@ -44,11 +44,11 @@ export function flagSample(
  * reasoning stands beside the text and is not counted, it may be a summary: the answer is then estimated from its own characters.
  */
 function answerTokens(sample: Sample, reasoningChars: number): number {
-  const { text, outputTokens, reasoning, reasoningTokens = 0 } = sample;
+  const { text, outputTokens, hasUncountedReasoning = false, reasoningTokens = 0 } = sample;
   const chars = text.length - reasoningChars;
   const estimate = Math.ceil(chars / TYPICAL_CHARS_PER_TOKEN);
   if (outputTokens === undefined) return estimate;
-  if (reasoning !== undefined && reasoningTokens === 0) return Math.min(outputTokens, estimate);
+  if (hasUncountedReasoning) return Math.min(outputTokens, estimate);
   const written = Math.max(0, outputTokens - reasoningTokens);
   return reasoningChars === 0 ? written : Math.ceil((written * chars) / text.length);
 }

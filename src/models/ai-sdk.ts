@@ -103,7 +103,7 @@ export function toSample(reply: LanguageModelV4GenerateResult, latencyMs: number
     ...(cacheRead !== undefined && { cachedInputTokens: cacheRead }),
     ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
     ...(reasoned !== undefined && { reasoningTokens: reasoned }),
-    ...(thoughts.length > 0 && { reasoning: thoughts.join('') }),
+    ...(thoughts.length > 0 && { reasoning: thoughts.join(''), ...(!reasoned && { hasUncountedReasoning: true }) }),
     ...factsOf({ id: response?.id, model: response?.modelId, fingerprint: fingerprint?.systemFingerprint }, asked),
     ...(warnings.length > 0 && warned(warnings)),
     latencyMs,

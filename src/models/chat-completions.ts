@@ -77,7 +77,7 @@ export function readCompletion(body: string, latencyMs: number, asked?: string):
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(chargedUsd !== undefined && { chargedUsd }),
     ...(reasoned !== undefined && { reasoningTokens: reasoned }),
-    ...(thought !== undefined && { reasoning: thought }),
+    ...(thought !== undefined && { reasoning: thought, ...(!reasoned && { hasUncountedReasoning: true }) }),
     ...factsOf({ id, model, fingerprint }, asked),
     latencyMs,
   };

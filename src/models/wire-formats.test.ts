@@ -15,6 +15,7 @@ import { ModelError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import { detailsOf } from '../core/journal.ts';
 import type { ModelRequest } from '../core/model.ts';
+import { flagSample } from '../core/sample-flags.ts';
 import { systemClock } from '../defaults.ts';
 import type { ItemResult, ItemSink } from '../engine/item.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -247,6 +248,11 @@ describe('a map ends, and costs what it costs by hand, at a model', () => {
     assert.deepEqual(done.adapted, ['temperature']);
     assert.ok(done.samples.every(({ temperature }) => temperature === undefined));
     assert.ok(done.samples.every(({ details }) => details?.responseId === 'msg_1' && details.answeredBy === undefined));
+    // Read again from the journal, where the text of the reasoning is not, they are no longer than they were.
+    for (const sample of done.samples) {
+      assert.equal(flagSample({ ...sample, ...sample.details, finishReason: 'stop' }, 50), undefined);
+      assert.equal(sample.details?.reasoning, undefined);
+    }
   });
 
   test('like Gemini with thoughts', async (t) => {
