@@ -2,7 +2,7 @@ import { calibratedVoters } from './assemble-vote.ts';
 import { createSampler } from './calls/retrying-sampler.ts';
 import { requireProcess } from './core/definition-check.ts';
 import type { AnyProcess, Process } from './core/process.ts';
-import { createRandom } from './core/random.ts';
+import { createRandom, hashText } from './core/random.ts';
 import { accountsOf, systemClock, withModels } from './defaults.ts';
 import { itemsOf, NO_SINK } from './engine/item.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
@@ -62,7 +62,8 @@ async function calibrateOver(
     return abortable(signal, (inFlight) =>
       measure(process, input, {
         context: {
-          settings,
+          // Other than those of a run, which must not be answered from what a gateway kept of these.
+          settings: { ...settings, seed: hashText('calibrate', options.seed) },
           voters: voters.flat(),
           inFlight,
           monotonicMs: () => clock.monotonicMs(),

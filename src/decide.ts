@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createSampler } from './calls/retrying-sampler.ts';
 import { UsageError } from './core/errors.ts';
 import { describeUnknown } from './core/nearest-name.ts';
@@ -65,7 +66,7 @@ export async function decide<Action>(
     });
     return abortable(signal, (inFlight) =>
       vote(questionOf(process, null, 0), {
-        settings,
+        settings: { ...settings, seed: options.seed ?? randomInt(2 ** 31) },
         voters: [{ sampler, form: 0, variant: process.forms[0]!.name }],
         firstVote: new FirstVote({ votes: 0, flags: 0 }, settings.maxOutputTokens),
         inFlight,

@@ -60,6 +60,7 @@ export function voteSettings(rule: StopRule, options: SamplingOptions): VoteSett
     maxOutputTokens: options.maxOutputTokens ?? SAMPLING.maxOutputTokens.default,
     dress: options.dress,
     acceptUnfinished: options.acceptUnfinished,
+    acceptCopies: options.acceptCopies,
     maxConcurrency: options.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
   };
 }

@@ -142,7 +142,8 @@ export type ProcessErrorCode =
   | 'threw'
   | 'effect-failed'
   | 'undecidable'
-  | 'unusable-replies';
+  | 'unusable-replies'
+  | 'copied-replies';
 
 /** The process definition broke a promise: it changed under a run, gave a state that is not JSON, or threw. */
 export class ProcessError extends MdapError {

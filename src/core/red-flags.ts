@@ -10,8 +10,18 @@ import { describeThrown } from './user-frame.ts';
  * - `malformed`: the parser or the schema rejected it
  * - `illegal`: the process's own `check` rejected the action
  * - `refuted`: the process's own `verify` found the action wrong
+ * - `copied`: the server sent the reply to another draw once more
  */
-export const RED_FLAG_CODES = ['too-long', 'truncated', 'refused', 'empty', 'malformed', 'illegal', 'refuted'] as const;
+export const RED_FLAG_CODES = [
+  'too-long',
+  'truncated',
+  'refused',
+  'empty',
+  'malformed',
+  'illegal',
+  'refuted',
+  'copied',
+] as const;
 export type RedFlagCode = (typeof RED_FLAG_CODES)[number];
 
 /** The name of a process's own code: words of lower-case letters and digits with hyphens between them. */

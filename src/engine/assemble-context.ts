@@ -5,6 +5,7 @@ import { createSampler } from '../calls/retrying-sampler.ts';
 import type { ModelError } from '../core/errors.ts';
 import { type AheadEntry, addDecision, addSample, addWaste, billOf, type ResumePoint } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
+import { hashText } from '../core/random.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
@@ -27,7 +28,7 @@ export function assembleContext<State, Action>(
   const hedgedSampler = (sampler: Sampler) =>
     percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
   return {
-    settings: { ...vote, keepsReasoning: record === 'all' },
+    settings: { ...vote, keepsReasoning: record === 'all', seed: hashText(at.options.runId) },
     firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({
       sampler: hedgedSampler(samplerOf(model)),

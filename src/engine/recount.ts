@@ -99,6 +99,7 @@ export class Recounter {
     const flag = flagSample({ ...sample, ...sample.details, finishReason }, most, this.#undress(sample.text));
     if (flag !== undefined) return flag.code === 'empty' && !counts('empty') ? undefined : flag;
     const { flag: was, text } = sample;
+    if (was?.code === 'copied' && counts('copied')) return new RedFlag(was.code, was.detail);
     // The journal does not have the original of such a text, so it cannot be parsed again.
     const isCut = was !== undefined && (text.length >= MAX_FLAGGED_CHARS || text.includes(REPLACEMENT));
     return isCut ? new RedFlag(was.code, was.detail) : undefined;

@@ -18,6 +18,13 @@ const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
 /** OpenRouter tells the cost of a call only to those who ask. Others may refuse the field. */
 const ASK_FOR_COST = { usage: { include: true } };
+/** Gateways that keep replies: each draw is to be one of its own. Servers without a cache ignore these. */
+const NO_CACHE = {
+  'cache-control': 'no-cache',
+  'cf-aig-skip-cache': 'true',
+  'x-portkey-cache-force-refresh': 'true',
+  'helicone-cache-enabled': 'false',
+};
 const LISTING_TIMEOUT_MS = 5_000;
 
 export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'providerOptions'> {
@@ -83,6 +90,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     const headers = {
       'content-type': 'application/json',
       'user-agent': USER_AGENT,
+      ...NO_CACHE,
       ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       ...given,
     };

@@ -90,7 +90,6 @@ const SETTINGS: Readonly<Record<string, RequestSetting>> = {
   temperature: 'temperature',
   reasoning: 'reasoning',
   reasoningEffort: 'reasoning',
-  seed: 'seed',
   responseFormat: 'schema',
 };
 
@@ -101,7 +100,8 @@ export function warned(warnings: readonly SharedV4Warning[]): Pick<Sample, 'omit
   for (const warning of warnings) {
     if (warning.type !== 'unsupported' && warning.type !== 'compatibility') continue;
     const { type, feature, details } = warning;
-    if (feature === 'maxOutputTokens') continue;
+    // Nobody asked for a seed: it only keeps draws apart where a provider takes one.
+    if (feature === 'maxOutputTokens' || feature === 'seed') continue;
     const setting = Object.hasOwn(SETTINGS, feature) ? SETTINGS[feature]! : undefined;
     if (setting !== undefined && type === 'unsupported') omitted.add(setting);
     const done = type === 'unsupported' ? 'is not sent' : 'is sent otherwise';

@@ -253,6 +253,17 @@ export const SAMPLING = {
     isJournaled: true,
   }),
   /**
+   * Count a reply as a vote although its server has sent it before, to another draw of the same step. By default that
+   * is a red flag and pauses the run, because votes on copies of one reply say nothing.
+   */
+  acceptCopies: option(flag(), {
+    group: 'Advanced',
+    about:
+      'Count a reply as a vote although its server has sent it before, to another draw of the same step. By default that is a ' +
+      'red flag and pauses the run, because votes on copies of one reply say nothing.',
+    isJournaled: true,
+  }),
+  /**
    * Take replies as complete whose server does not say that the model finished them. By default each is a red flag,
    * because it may have been cut off.
    */

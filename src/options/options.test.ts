@@ -252,6 +252,7 @@ describe('the journal', () => {
     maxOutputTokens: 500,
     dress: 'none',
     acceptUnfinished: true,
+    acceptCopies: true,
     firstTemperature: 0.2,
     temperature: 0.3,
     maxConcurrency: 3,

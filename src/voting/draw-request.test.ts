@@ -17,6 +17,19 @@ test('it says what is asked', () => {
   assert.deepEqual({ maxOutputTokens, reasoning }, SETTINGS);
 });
 
+test('each draw of each step has a seed of its own, the same whenever it is asked', () => {
+  const seedOf = (step: number, draw: number, seed: number | undefined = 7) => {
+    const asked = { prompt: { user: 'What?' }, subject: { stepIndex: step } as never };
+    return new DrawRequest(asked, false, draw, 0.1, { ...SETTINGS, seed }, new InFlight()).seed;
+  };
+  const seeds = Array.from({ length: 1_000 }, (_, i) => seedOf(Math.floor(i / 10), i % 10));
+  assert.equal(new Set(seeds).size, 1_000);
+  assert.ok(seeds.every((seed) => Number.isInteger(seed) && seed! >= 0 && seed! < 2 ** 31));
+  assert.equal(seedOf(3, 4), seedOf(3, 4));
+  assert.notEqual(seedOf(3, 4), seedOf(3, 4, 8));
+  assert.equal(request().seed, undefined);
+});
+
 test('an abort reaches its signal, whichever comes first', () => {
   const reason = new Error('not needed');
   const before = request();

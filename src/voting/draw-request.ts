@@ -1,5 +1,6 @@
 import type { ModelRequest, Reasoning } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
+import { mix } from '../core/random.ts';
 import type { InFlight } from './in-flight.ts';
 import type { AskedForm, VoteSettings } from './question.ts';
 
@@ -12,6 +13,7 @@ export class DrawRequest implements ModelRequest {
   readonly temperature: number | undefined;
   readonly maxOutputTokens: number;
   readonly reasoning: Reasoning | undefined;
+  readonly #seed: number | undefined;
   readonly #inFlight: InFlight;
   #controller: AbortController | undefined;
   #abortReason: unknown;
@@ -22,7 +24,7 @@ export class DrawRequest implements ModelRequest {
     isSubjectRead: boolean,
     number: number,
     temperature: number | undefined,
-    { maxOutputTokens, reasoning }: Pick<VoteSettings, 'maxOutputTokens' | 'reasoning'>,
+    { maxOutputTokens, reasoning, seed }: Pick<VoteSettings, 'maxOutputTokens' | 'reasoning' | 'seed'>,
     inFlight: InFlight,
   ) {
     this.prompt = asked.prompt;
@@ -32,7 +34,13 @@ export class DrawRequest implements ModelRequest {
     this.temperature = temperature;
     this.maxOutputTokens = maxOutputTokens;
     this.reasoning = reasoning;
+    this.#seed = seed;
     this.#inFlight = inFlight;
+  }
+
+  /** Made when it is read, as few models read it; servers take 31 bits. */
+  get seed(): number | undefined {
+    return this.#seed === undefined ? undefined : mix(this.#seed, this.stepIndex ?? 0, this.draw) >>> 1;
   }
 
   get signal(): AbortSignal {

@@ -3,6 +3,7 @@ import { costOf, type Sample } from '../core/model.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
+import { Copies, type Copy, copiesFound } from './copies.ts';
 import { DrawRequest } from './draw-request.ts';
 import { FormReader } from './form-reader.ts';
 import type { Question, VoteContext, VoterClass } from './question.ts';
@@ -31,6 +32,7 @@ export class Draws<Action> {
   /** Voter classes that have had their first draw. */
   readonly #asked = new Set<number>();
   readonly #forms: FormReader<Action>[] = [];
+  #copies: Copies | undefined;
 
   constructor(question: Question<Action>, context: VoteContext, recorded: readonly SampleEntry[]) {
     this.#question = question;
@@ -45,6 +47,7 @@ export class Draws<Action> {
       const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
       if (paid !== undefined) {
         onSample(paid, true);
+        if (paid.details !== undefined && paid.flag === undefined) this.#copyOf(paid);
         const known = this.#voterOf(paid) ?? voter;
         this.#asked.add(known);
         return { sample: paid, verdict: this.#rereadVerdict(paid), voter: this.#classOf(known, paid.details?.omitted) };
@@ -91,15 +94,26 @@ export class Draws<Action> {
         draw.settle();
         if (isTaken) slots!.giveBack();
       }
-      const verdict = reader.read(reply);
+      const read = reader.read(reply);
       if (reply.adaptations !== undefined) onAdapted?.(sampler.model.id, reply.adaptations);
-      const sample = this.#entry(draw, reply, verdict, asked, detailsOf(reply, reader.dress, settings.keepsReasoning));
+      const details = detailsOf(reply, reader.dress, settings.keepsReasoning);
+      const copy = details === undefined ? undefined : this.#copyOf({ draw: number, text: reply.text, details });
+      const verdict =
+        copy === undefined ? read : new RedFlag('copied', `it is the reply to draw ${copy.of} (${copy.sign})`);
+      const sample = this.#entry(draw, reply, verdict, asked, details);
       onSample(sample, false);
+      if (copy !== undefined) throw copiesFound(sampler.model.id, copy, sample);
       if (unproven !== undefined) unproven.landed(sample);
       return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
     } catch (failure) {
       return { failure };
     }
+  }
+
+  #copyOf(reply: Parameters<Copies['add']>[0]): Copy | undefined {
+    if (this.#context.settings.acceptCopies) return undefined;
+    this.#copies ??= new Copies();
+    return this.#copies.add(reply);
   }
 
   abort(): void {

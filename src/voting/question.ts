@@ -66,6 +66,10 @@ export interface VoteSettings {
   readonly maxOutputTokens: number;
   /** Whether what is around an answer and no part of it (a code fence, reasoning) is taken off. @default `strip` */
   readonly dress?: DressPolicy;
+  /** Whether a reply counts although its server has sent it before, to another draw of the step. @default false */
+  readonly acceptCopies?: boolean;
+  /** Each draw of a run has a seed of its own, which is made from this one. @default undefined none is sent */
+  readonly seed?: number;
   /** Whether replies without a finish reason are taken as complete. @default false */
   readonly acceptUnfinished?: boolean;
   /** @default as much as the model reasons by itself */
