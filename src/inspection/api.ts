@@ -1,7 +1,7 @@
 /**
- * What the dashboard's server answers, as JSON, a file a page: `server/app.ts` has the routes. Types alone: the pages import
- * this file, and from the server the type of its routes, and nothing else of the sources. Absent values are null. Texts of
- * models are texts: show them as such, never as markup.
+ * The types of what the dashboard's server answers as JSON, in one file per page. The routes are in `server/app.ts`. The pages
+ * import this file and the type of those routes, and nothing else of the sources. Values that are absent are null. Texts of
+ * models must be shown as text, never as markup.
  *
  * Every refusal is an `ApiError`. Run ids in addresses go through `encodeURIComponent`. Each POST needs
  * `content-type: application/json` and the header `x-mdap-request: 1`. `/events` sends `runs` with a `RunList`, `/events/:run`

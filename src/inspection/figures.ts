@@ -3,9 +3,9 @@ import type { JournalReader, LiveRun } from '../core/journal-reader.ts';
 import type { Bucket, RunCharts, Stretch } from './api.ts';
 
 const MAX_BUCKETS = 200;
-/** So many steps are read at once, which takes a millisecond or two. Other requests are answered in between. */
+/** Number of steps that are read at once, which takes a millisecond or two. Other requests are answered in between. */
 const STEPS_AT_ONCE = 2_500;
-/** An answer waits so long for figures over all steps. */
+/** Time that an answer waits for figures over all steps. */
 const PATIENCE_MS = 100;
 const MAX_RUNS_KEPT = 20;
 
@@ -161,7 +161,7 @@ function sorted(counts: ReadonlyMap<number, number>): [number, number][] {
   return [...counts].sort(([a], [b]) => a - b);
 }
 
-/** The figures of the runs that were looked at last. */
+/** Keeps the figures of the runs that were looked at last. */
 export class FiguresCache {
   readonly #reader: JournalReader;
   readonly #clock: Clock;

@@ -9,7 +9,10 @@ import { aheadBy, MAX_VOTES, undecidedAfter } from './plan-curves.ts';
 const TASKS = {
   figures: (calibration: Calibration) => figuresOf(calibration),
   forecast: (input: ForecastInput) => forecast(input),
-  /** With the share of steps that each rule leaves undecided after n votes, from n = 0; none for several voters in turn. */
+  /**
+   * Adds to a forecast the share of steps that each rule leaves undecided after n votes, from n = 0. These are empty where
+   * several voters take turns.
+   */
   forecastWithCurves: (input: ForecastInput): Forecast & { readonly undecidedAfter: readonly number[][] } => {
     const predicted = forecast(input);
     const { steps, target, assumed, voters } = predicted;

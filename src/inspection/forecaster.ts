@@ -7,13 +7,16 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Makes forecasts in a thread of their own, one after the other. The thread starts with the first request. */
+/** Makes forecasts in a separate thread, one after the other. The thread starts with the first request. */
 export class Forecaster {
   #worker: Worker | undefined;
   #calls = 0;
   readonly #waiting = new Map<number, Waiting>();
 
-  /** @throws {UsageError} for what cannot be predicted. */
+  /**
+   * Asks the thread for one forecast.
+   * @throws {UsageError} for an input that cannot be predicted.
+   */
   ask<Name extends keyof Tasks>(name: Name, input: Parameters<Tasks[Name]>[0]): Promise<ReturnType<Tasks[Name]>> {
     const id = this.#calls++;
     return new Promise((resolve, reject) => {

@@ -3,10 +3,10 @@ import type { Json } from '../core/journal.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { Refusal } from './refusal.ts';
 
-/** `system`: the colour scheme that the viewer's browser asks for. */
+/** `system` stands for the colour scheme that the viewer's browser asks for. */
 export type PictureTheme = 'system' | 'light' | 'dark';
 
-/** The page's colours, which `render` may use: `currentColor`, and the others as `var(--NAME, what it is elsewhere)`. */
+/** The page's colours, which `render` may use: `currentColor`, and the others as `var(--NAME, the colour outside of pages)`. */
 export const PICTURE_COLORS = {
   light: {
     text: '#1b1f27',
@@ -40,16 +40,16 @@ export const PICTURE_COLORS = {
   },
 } as const;
 
-/** A browser takes long for more. */
+/** A browser takes a long time to show larger pictures. */
 const MAX_CHARS = 2 ** 20;
 const OPENING_TAG = /^\s*<svg(?=[\s/>])(?:[^"'>]|"[^"]*"|'[^']*')*>/;
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 
 /**
- * A state as its process draws it, as an SVG document in the page's colours. States hold what models wrote, so it may hold
- * anything: to be shown as an image, or under a policy that runs nothing and loads nothing (`guard.ts`).
- * @throws {Refusal} `no-picture` where the process has no `view.render`, or gives something else.
- * @throws {ProcessError} `threw`
+ * Draws a state as its process does, as an SVG document in the page's colours. States hold what models wrote, so the document
+ * may hold anything: it must be shown as an image, or under a policy that runs nothing and loads nothing (`guard.ts`).
+ * @throws {Refusal} `no-picture`, when the process has no `view.render`, or that returns something else than SVG.
+ * @throws {ProcessError} `threw`, when `view.render` throws.
  */
 export function pictureOf(
   process: AnyProcess,
@@ -80,7 +80,7 @@ export function pictureOf(
       `${where}: expected \`render\` to give one SVG element, <svg ...>...</svg>, of at most ${MAX_CHARS} characters, got ${got}.`,
     );
   }
-  // Otherwise it would be some XML, which no browser draws.
+  // Without this namespace it would be some XML that no browser draws.
   const opened = /\sxmlns\s*=/.test(tag) ? tag : tag.replace('<svg', `<svg xmlns="${NAMESPACE}"`);
   if (tag.endsWith('/>')) return opened;
   return `${opened}<style>${styleOf(theme)}</style>${svg.slice(tag.length)}`.toWellFormed();

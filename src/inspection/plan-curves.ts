@@ -11,10 +11,10 @@ import {
 } from '../planning/varying-rates.ts';
 import type { PlanAnswer, PlanCurvePoint, PlanPoint, PlanQuery } from './api.ts';
 
-/** The curve of undecided steps ends at so many votes. */
+/** The curve of undecided steps ends at this number of votes. */
 export const MAX_VOTES = 200;
 
-/** Share of the steps that is undecided after n votes, from n = 0, as long as that is more than a thousandth of a step. */
+/** Computes the share of steps undecided after n votes, from n = 0, as long as that is more than a thousandth of a step. */
 export function undecidedAfter(rates: RateDistribution, decides: Boundary['decides'], steps: number): number[] {
   const shares = [1];
   for (let limit = 1; limit <= MAX_VOTES && shares.at(-1)! * steps > 1e-3; limit++) {
@@ -50,7 +50,7 @@ export function answerPlan(query: PlanQuery): PlanAnswer {
     curvePoint(axis, value, { rates: at, steps: length, chosen });
   const floor = shareBelowHalf({ mean: p, rho });
   const margins = Math.min(40, Math.max(10, 2 * (chosen ?? 5)));
-  // With rho the integrals are taken at fewer points.
+  // Where rho is above 0, each point takes longer to compute, so the curves have fewer.
   const fineness = rho > 0 ? 16 : 40;
   return {
     steps,

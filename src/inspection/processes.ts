@@ -11,14 +11,17 @@ export type LoadProcess = (source: string) => Promise<AnyProcess>;
 export class Processes {
   readonly #load: LoadProcess;
   readonly #loaded = new Map<string, Promise<AnyProcess>>();
-  /** Lengths by run. `steps` is null if it is not known, or not yet. */
+  /** The lengths of runs. `steps` is null if it is not known, or not yet. */
   readonly #totals = new Map<string, { steps: number | null; found: Promise<number | null> }>();
 
   constructor(load: LoadProcess) {
     this.#load = load;
   }
 
-  /** @throws {Refusal} `no-process` for a run that was started from code, and for a process that cannot be loaded. */
+  /**
+   * Loads the process of a run.
+   * @throws {Refusal} `no-process`, for a run that was started from code, and for a process that cannot be loaded.
+   */
   async of({ runId, processSource }: Pick<RunRecord, 'runId' | 'processSource'>): Promise<AnyProcess> {
     if (processSource === null) {
       throw new Refusal(
@@ -41,12 +44,12 @@ export class Processes {
     }
   }
 
-  /** Steps of the whole run; null if that is not known, or not yet. The first call starts to find it out. */
+  /** Returns the number of steps of the whole run; null if it is not known, or not yet. The first call starts to find it out. */
   knownSteps(record: RunRecord): number | null {
     return this.#total(record).steps;
   }
 
-  /** Steps of the whole run, once that has been found out; null if it is not known. */
+  /** Resolves with the number of steps of the whole run, once it has been found out; null if it is not known. */
   steps(record: RunRecord): Promise<number | null> {
     return this.#total(record).found;
   }

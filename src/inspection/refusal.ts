@@ -20,11 +20,11 @@ export class Refusal extends Error {
 export interface RefusedAnswer {
   readonly status: RefusalStatus;
   readonly body: ApiError;
-  /** Whether no refusal was made for it: then it is the server's own fault. */
+  /** Whether no refusal exists for this exception, so that it is a fault of the server. */
   readonly isUnexpected: boolean;
 }
 
-/** Its message names options as the command line does, because that is where its reader gives them. */
+/** Turns an exception into an answer. Its message names options as the command line does, where its reader gives them. */
 export function refusedAnswer(thrown: unknown): RefusedAnswer {
   const isKnown = thrown instanceof Refusal || thrown instanceof MdapError;
   const code = isKnown ? thrown.code : 'unexpected';

@@ -11,7 +11,7 @@ import type { RunPlanView } from './api.ts';
 import type { Forecaster } from './forecaster.ts';
 import { aheadBy, undecidedAfter } from './plan-curves.ts';
 
-/** What was to be expected of a run, or why there is no forecast. */
+/** What was to be expected of a run, or the reason why there is no forecast. */
 export type RunForecast = { readonly plan: RunPlanView } | { readonly missing: string };
 
 /** Predicts a run from its input and settings, a map for as many steps as it took. No model is called. */

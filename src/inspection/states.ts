@@ -9,19 +9,19 @@ import { parseInput } from '../core/schema.ts';
 import { waitBriefly } from './figures.ts';
 import { Refusal } from './refusal.ts';
 
-/** So many decisions are applied at once, which takes some 15 ms. Other requests are answered in between. */
+/** Number of decisions that are applied at once, which takes some 15 ms. Other requests are answered in between. */
 const STEPS_AT_ONCE = 1_000;
-/** The states kept of a run have at most so many characters together, as JSON. */
+/** Maximum number of characters, as JSON, of all states that are kept of a run. */
 const MAX_CHARS_KEPT = 32 * 2 ** 20;
 const MAX_RUNS_KEPT = 4;
 
-/** The states of a run, which the journal does not keep: worked out from its start by its decisions, as resuming does. */
+/** Works out the states of a run, which the journal does not keep, from its start and its decisions, as a resumed run does. */
 class RunStates {
   readonly #reader: JournalReader;
   readonly #process: AnyProcess;
   readonly #runId: string;
   readonly #start: Json;
-  /** Every `#spacing`th state, as JSON. */
+  /** One state in `#spacing`, as JSON. */
   #kept: string[];
   #keptChars: number;
   #spacing = STEPS_AT_ONCE;
@@ -43,9 +43,9 @@ class RunStates {
     return this.#frontier.step;
   }
 
-  /** The state before a step, if no others have to be worked out for it. */
+  /** Returns the state before a step, if no others have to be worked out for it. */
   async near(step: number, { checkpointSteps, state }: LiveRun): Promise<{ readonly state: Json } | undefined> {
-    // Behind a checkpoint there are no more steps than up to the next one.
+    // After a checkpoint there are no more steps than up to the next one.
     if (state !== undefined && step >= checkpointSteps) return this.#apply({ step: checkpointSteps, state }, step);
     const [decision] = await this.#reader.actions(this.#runId, { fromStep: step - 1, toStep: step });
     return decision && madeByActionAlone(this.#process, this.#start, decision);
@@ -60,7 +60,7 @@ class RunStates {
     return this.#working;
   }
 
-  /** The state before a step that has been reached. */
+  /** Returns the state before a step that has been reached. */
   async before(step: number): Promise<Json> {
     const index = Math.floor(step / this.#spacing);
     const from = index * this.#spacing;
@@ -69,7 +69,7 @@ class RunStates {
 
   async #work(): Promise<void> {
     while (this.#frontier.step < this.#target) {
-      // Up to the next multiple at most, so that no state that is to be kept is skipped.
+      // It goes up to the next multiple at most, so that no state that is to be kept is skipped.
       const { step } = this.#frontier;
       const to = Math.min(this.#target, (Math.floor(step / STEPS_AT_ONCE) + 1) * STEPS_AT_ONCE);
       this.#frontier = await this.#apply(this.#frontier, to);
@@ -104,8 +104,8 @@ class RunStates {
 }
 
 /**
- * The state after a decision, if `apply` makes it from the action alone: then it is known at once, anywhere in a run.
- * Undefined if `apply` reads anything of the state before.
+ * Returns the state after a decision, if `apply` makes it from the action alone: such a state is known at once, anywhere in a
+ * run. Returns undefined if `apply` reads anything of the state before.
  */
 function madeByActionAlone(
   process: AnyProcess,
@@ -118,7 +118,7 @@ function madeByActionAlone(
     isSeen = true;
     throw new Error('the state before is not known');
   };
-  // No trap sees `typeof` and `Array.isArray`: they give what they give for the states of this process.
+  // No trap sees `typeof` and `Array.isArray`, so the target is such that both answer as for the states of this process.
   const unknown = new Proxy(Array.isArray(start) ? [] : {}, {
     get: look,
     has: look,
@@ -131,7 +131,7 @@ function madeByActionAlone(
     deleteProperty: look,
   });
   try {
-    // If the state before has become a part of this one, this reads it.
+    // If the state before has become a part of this one, this call reads it.
     const text = JSON.stringify(process.apply(uncompared(unknown), action, observation));
     return isSeen ? undefined : { state: JSON.parse(text) };
   } catch {
@@ -145,13 +145,13 @@ interface Opened {
   readonly states: RunStates;
 }
 
-/** Why a state is not known; `isPending`: not yet, because it is being worked out. */
+/** The reason why a state is not known. `isPending` means that it is still being worked out. */
 export interface NotTold {
   readonly missing: string;
   readonly isPending: boolean;
 }
 
-/** The states that steps saw, for the runs that were looked at last. */
+/** Keeps the states before steps, for the runs that were looked at last. */
 export class StatesCache {
   readonly #reader: JournalReader;
   readonly #clock: Clock;
@@ -163,9 +163,10 @@ export class StatesCache {
   }
 
   /**
-   * @param record with the state of its checkpoint: without it, states near the end of a long run take long
-   * @throws {Refusal} `unknown-step` for one that the run has not come to.
-   * @throws {ProcessError} where the process throws.
+   * Returns the state before a step, or the reason why it is not known.
+   * @param record must have the state of its checkpoint, or else states near the end of a long run take a long time
+   * @throws {Refusal} `unknown-step`, for a step that the run has not reached.
+   * @throws {ProcessError} when a function of the process throws.
    */
   async before(step: number, record: LiveRun, process: AnyProcess): Promise<{ state: Json } | NotTold> {
     const { changes, states } = await this.#opened(record, process);
@@ -186,7 +187,7 @@ export class StatesCache {
     const opened = this.#kept.get(key) ?? this.#start(record, process);
     this.#kept.delete(key);
     this.#kept.set(key, opened);
-    // The change may be accepted later.
+    // The reason is not kept, since the change may be accepted later.
     const forget = () => this.#kept.delete(key);
     opened.then(({ changes }) => changes.length > 0 && forget(), forget);
     const [oldest] = this.#kept.keys();

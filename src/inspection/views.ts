@@ -19,11 +19,14 @@ import type {
 } from './api.ts';
 import type { RunForecast } from './run-plan.ts';
 
-/** Candidates, and actions in lists, are cut to so many characters. */
+/** Candidates, and actions in lists, are cut to this number of characters. */
 export const MAX_CHARS = 2_000;
 const MAX_CANDIDATES = 10;
 
-/** @param known.certificate null while the run is written, and until it has been worked out */
+/**
+ * Sums up a run.
+ * @param known.certificate is null while the run is written, and until it has been computed
+ */
 export function summaryOf(
   live: LiveRun,
   known: { readonly totalSteps: number | null; readonly certificate: Certificate | null },
@@ -65,13 +68,13 @@ export function summaryOf(
 }
 
 /**
- * How many samples a step had when it reached its limit; undefined if it has not, or if the run is being written. The journal
- * also has the samples that were in flight then and landed later.
+ * Returns how many samples a step had when it reached its limit; undefined if it has not, or if the run is being written. The
+ * journal also has the samples that were in flight then and landed later.
  */
 export async function countedAtLimit(reader: JournalReader, live: LiveRun, step: number): Promise<number | undefined> {
   if (live.isWriting || step !== live.totals.steps) return undefined;
   const [evidence] = detailsOf(await reader.notes(live.runId, { limit: 1, code: 'step-undecided' }), 'step-undecided');
-  // The run may have been resumed since, and have paused at the same step for another reason.
+  // Since then the run may have been resumed, and have paused at the same step for another reason.
   return live.end?.code === 'undecided' && evidence?.stepIndex === step ? evidence.samples : undefined;
 }
 
@@ -83,7 +86,7 @@ export async function openStepOf(reader: JournalReader, live: LiveRun): Promise<
   return { stepIndex, samples, isDecidable: whyNotDecidable(live, stepIndex) === null };
 }
 
-/** Why a person cannot decide this step now; null if one can. */
+/** Returns the reason why a person cannot decide this step now; null if one can. */
 export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null {
   const { status, isWriting, processSource, totals } = live;
   if (stepIndex < totals.steps) return 'the step is decided.';
@@ -98,7 +101,10 @@ export function whyNotDecidable(live: LiveRun, stepIndex: number): string | null
     : null;
 }
 
-/** What dashboard and report say of a run. @param known what is not in the journal, or takes long to read from it */
+/**
+ * Gathers what the dashboard and reports say about a run.
+ * @param known is what is not in the journal, or takes long to read from it
+ */
 export function recordedRun(
   live: LiveRun,
   known: {
@@ -131,7 +137,7 @@ export function recordedRun(
   };
 }
 
-/** What became of a map's items by its last checkpoint, without what only a resumed map needs; null if the run is no map. */
+/** Returns what became of a map's items, without what only a resumed map needs; null if the run is no map. */
 function itemsView({ totals }: Pick<RunRecord, 'totals'>): ItemsView | null {
   if (totals.items === undefined) return null;
   const { done, undecided, invalid, leastCertain = [] } = totals.items;
@@ -172,7 +178,10 @@ export function stepRow(decision: ReadDecision): StepRow {
   };
 }
 
-/** @param decisions of all steps so far, in order */
+/**
+ * Joins the rows of a tree with the decisions that made them.
+ * @param decisions are those of all steps so far, in order
+ */
 export function outlineView(rows: readonly OutlineRow[], decisions: readonly ReadDecision[]): Outline['rows'] {
   return rows.slice(0, MAX_ROWS).map(({ depth, text, detail, steps }) => ({
     depth,
@@ -185,7 +194,7 @@ export function outlineView(rows: readonly OutlineRow[], decisions: readonly Rea
   }));
 }
 
-/** An outline is cut to so many rows. */
+/** An outline is cut to this number of rows. */
 const MAX_ROWS = 5_000;
 
 function outlineStep(decision: ReadDecision, label: string): OutlineStep {
@@ -200,8 +209,8 @@ function outlineStep(decision: ReadDecision, label: string): OutlineStep {
 }
 
 /**
- * A step's samples with the race that they make, and who leads in the end.
- * @param counted the first so many; all by default
+ * Returns the samples of a step with the race after each, and the leader in the end.
+ * @param counted is the number of samples from the first on that count; all by default
  */
 export function sampleViews(
   read: readonly ReadSample[],

@@ -42,21 +42,21 @@ export interface AppOptions extends Feed {
   readonly guard: GuardOptions;
   readonly calibrations: Calibrations;
   readonly version: string;
-  /** The folder with the pages, as built. */
+  /** The folder with the built pages. */
   readonly pages: string;
-  /** Called with an exception that no refusal was made for. */
+  /** Is called with an exception for which there is no refusal. */
   readonly onError: (thrown: unknown) => void;
 }
 
 /** Limits the body of a person's decision: an action may be as large as a reply. */
 const MAX_BODY_BYTES = 16 * 2 ** 20;
 
-/** All that the dashboard's server answers, as JSON (`inspection/api.ts` has its types), as events and as the pages. */
+/** Creates the dashboard's server, which answers with JSON (its types are in `inspection/api.ts`), events and the pages. */
 export function createApp(options: AppOptions) {
   const { reader, runs, steps, calibrations, clock } = options;
   const app = new Hono();
   app.onError((thrown, c) => {
-    // Hono's validator throws it for a body that is not JSON.
+    // Hono's validator throws this for a body that is not JSON.
     const known =
       thrown instanceof HTTPException
         ? new UsageError(`expected JSON: ${thrown.message}.`, { option: 'body' })
@@ -94,7 +94,7 @@ export function createApp(options: AppOptions) {
     .get('/api/runs/:run/steps/:step/picture', STEP_PATH, PICTURE_QUERY, async (c) => {
       const { run, step } = c.req.valid('param');
       const drawn = await steps.picture(run, step, c.req.valid('query').theme);
-      // No refusal: a browser would report it as an error of the page.
+      // This is no refusal, since a browser would report one as an error of the page.
       if ('pending' in drawn) return c.json<ApiError>({ error: { code: 'pending', message: drawn.pending } }, 202);
       return c.body(drawn.svg, 200, { 'content-type': 'image/svg+xml; charset=utf-8' });
     })

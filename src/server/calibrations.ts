@@ -12,9 +12,9 @@ import { DEFAULT_MAX_CONCURRENCY, DEFAULT_TARGET } from '../options.ts';
 import type { Calibration, CalibrationFigures } from '../planning/calibration.ts';
 import type { Forecast } from '../planning/forecast.ts';
 
-/** Calibration files are named so by `mdap calibrate` and `mdap compare`. */
+/** `mdap calibrate` and `mdap compare` give these names to calibration files. */
 const NAME = /^calibration-[\w.-]+\.json$/;
-/** So many forecasts are kept for each file. */
+/** Number of forecasts that are kept for each file. */
 const MAX_FORECASTS = 50;
 
 interface Known {
@@ -31,7 +31,7 @@ export interface ForecastQuery {
   readonly maxVotes?: number;
 }
 
-/** The calibrations in a folder, read again when they change. */
+/** Reads the calibrations in a folder, again when they change. */
 export class Calibrations {
   readonly #folder: string;
   readonly #forecaster: Forecaster;
@@ -56,8 +56,9 @@ export class Calibrations {
   }
 
   /**
-   * @throws {Refusal} for a file that is not there.
-   * @throws {UsageError} for one that is no calibration, and for numbers outside their range.
+   * Forecasts a run by a calibration.
+   * @throws {Refusal} for a file that does not exist.
+   * @throws {UsageError} for a file that is no calibration, and for numbers outside their range.
    */
   async forecast(file: string, query: ForecastQuery): Promise<CalibrationForecast> {
     if (!this.#files().includes(file)) {

@@ -11,7 +11,10 @@ export function writeCursor(from: number, threshold: At['threshold']): string {
   return threshold === null ? String(from) : `${from}~${threshold.measure}~${threshold.above}`;
 }
 
-/** @throws {UsageError} for a text that is not a cursor of this filter. */
+/**
+ * Reads a cursor.
+ * @throws {UsageError} for a text that is not a cursor of this filter.
+ */
 export function parseCursor(cursor: string, filter: StepFilter): At {
   const isMeasured = filter === 'slow' || filter === 'costly';
   const [from = '', measure, above = ''] = cursor.split('~');

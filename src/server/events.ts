@@ -9,9 +9,9 @@ import { MAX_CHARS, noteView, openStepOf, stepRow } from '../inspection/views.ts
 import { noteWithFlags } from './flag-sentences.ts';
 import type { Runs } from './runs.ts';
 
-/** The journal is read so often. */
+/** Milliseconds between two reads of the journal. */
 const POLL_MS = 1_000;
-/** After so many reads without news a comment is sent, which fails if nobody listens any more. */
+/** Number of reads without news after which a comment is sent, which fails if nobody listens any more. */
 const LOOKS_BETWEEN_COMMENTS = 15;
 const MAX_STEPS_SENT = 50;
 const MAX_NOTES_SENT = 1_000;
@@ -32,7 +32,7 @@ interface Message {
   readonly news: string;
 }
 
-/** Sends the list of runs at first, and whenever it has changed. */
+/** Sends the list of runs at the start, and whenever it has changed. */
 export function streamRuns(c: Context, feed: Feed): Response {
   return streamOf(c, feed, async () => {
     const data = await feed.runs.list();
@@ -57,7 +57,7 @@ export async function streamRun(c: Context, feed: Feed, runId: string): Promise<
     before = { steps, atMs };
     const from = at ?? (await endOf(live, reader));
     const notes = await reader.notes(runId, { afterId: from.note, limit: MAX_NOTES_SENT });
-    // The journal may have been replaced by one that is not as far.
+    // The journal may have been replaced by one with fewer entries.
     const fromStep = Math.min(from.step, steps);
     const range = { fromStep: Math.max(fromStep, steps - MAX_STEPS_SENT), toStep: steps };
     const decisions = await reader.decisions(runId, { ...range, maxActionChars: MAX_CHARS });
@@ -88,7 +88,7 @@ async function refuseUnknown(reader: JournalReader, runId: string): Promise<void
   }
 }
 
-/** Sends a message at first and whenever there is news, or `trouble` while the journal cannot be read. */
+/** Sends a message at the start and whenever there is news, or `trouble` while the journal cannot be read. */
 function streamOf(c: Context, { clock, signal }: Feed, look: () => Promise<Message>): Response {
   return streamSSE(c, async (stream) => {
     const ended = new AbortController();
@@ -122,7 +122,7 @@ interface Position {
   readonly note: number;
 }
 
-/** Undefined if there is no id, or one that this server cannot have sent. */
+/** Reads the id of an event; undefined if there is none, or one that this server cannot have sent. */
 function parseId(id: string | undefined): Position | undefined {
   const [, step, note] = /^(\d{1,15})\.(\d{1,15})$/.exec(id ?? '') ?? [];
   return step === undefined ? undefined : { step: Number(step), note: Number(note) };

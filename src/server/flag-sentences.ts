@@ -1,8 +1,8 @@
 import type { NoteView, RecordedRun, RunSummary } from '../inspection/api.ts';
 import { withFlags } from '../options/flag-names.ts';
 
-// Pages show sentences that name options. Who reads them gives options on the command line, so they are named as there. Reports
-// as JSON and the journal keep the names of code.
+// Pages show sentences that name options. Their readers give options on the command line, so the sentences use its names. The
+// journal and reports as JSON keep the names that code uses.
 
 export function summaryWithFlags(run: RunSummary): RunSummary {
   return run.reason === null ? run : { ...run, reason: withFlags(run.reason) };

@@ -5,21 +5,21 @@ import { getCookie, setCookie } from 'hono/cookie';
 import { Refusal } from '../inspection/refusal.ts';
 
 export interface GuardOptions {
-  /** Where the server listens, without the port. */
+  /** The address at which the server listens, without the port. */
   readonly host: string;
-  /** Known once it listens. */
+  /** The port, which is known once the server listens. */
   readonly port: () => number;
-  /** Asked of everybody; undefined for none. */
+  /** The token that every client must present; undefined if none is needed. */
   readonly token: string | undefined;
 }
 
-/** The header that a page of another site cannot send without being asked first, and asking is refused. */
+/** A page of another site cannot send this header unless the server permits it beforehand, which this server refuses. */
 const REQUEST_HEADER = 'x-mdap-request';
 
 /**
- * Lets in who may read the journal. Against pages of other sites that the same browser has open: a Host that is not this
- * server's is one that was rebound to its address; an Origin that is not this server's asks across sites. Against others on
- * the network: the token.
+ * Lets only those in who may read the journal. It refuses a Host that is not this server's, which was rebound to its address,
+ * and an Origin that is not this server's, which asks across sites: both come from pages of other sites in the same browser.
+ * The token keeps out others on the network.
  */
 export function guard(options: GuardOptions): MiddlewareHandler {
   const { token, port } = options;
@@ -44,7 +44,7 @@ export function guard(options: GuardOptions): MiddlewareHandler {
   };
 }
 
-/** What every answer says of itself, refusals included. */
+/** Adds the headers that protect every answer, refusals included. */
 export function protectiveHeaders(): MiddlewareHandler {
   return async (c, next) => {
     await next();
@@ -57,17 +57,17 @@ export function protectiveHeaders(): MiddlewareHandler {
     headers.set('cross-origin-resource-policy', 'same-origin');
     headers.set('cross-origin-opener-policy', 'same-origin');
     if (isData(c.req.path) || c.res.status >= 400) headers.set('cache-control', 'no-store');
-    // They name the other files, which a new version replaces.
+    // The pages name the other files, which a new version replaces.
     else if (headers.get('content-type')?.startsWith('text/html')) headers.set('cache-control', 'no-cache');
   };
 }
 
 const POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/** As an image it runs nothing and loads nothing anyway; opened by itself it would be a page of this server. */
+/** As an image, a picture runs and loads nothing anyway. Opened by itself, it would be a page of this server. */
 const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
-/** Anything but the files of the pages. */
+/** Whether a path is anything but a file of the pages. */
 export function isData(path: string): boolean {
   return /^\/(api|events)(\/|$)/.test(path);
 }
@@ -76,12 +76,12 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** As it stands in a URL. */
+/** Writes a host as it stands in a URL. */
 export function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** By which names the listening address is spoken to; the one to be told first. */
+/** Returns the names by which clients may call the listening address; the first is the one to show. */
 function hostNames(host: string): string[] {
   if (isLoopback(host)) return [...new Set([bracketed(host), 'localhost', '127.0.0.1', '[::1]'])];
   if (host !== '0.0.0.0' && host !== '::') return [bracketed(host)];
@@ -99,7 +99,7 @@ function requireSameOrigin(c: Context, host: string): void {
   const origin = c.req.header('origin');
   const site = c.req.header('sec-fetch-site');
   const isForeign = origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`;
-  // Without an Origin, as of an image or a script; following a link to the pages is no such thing.
+  // Requests for images and scripts have no Origin. Following a link to the pages is allowed.
   const isAcross = site !== undefined && site !== 'same-origin' && site !== 'none' && isData(c.req.path);
   if (!isForeign && !isAcross) return;
   throw new Refusal(
@@ -124,9 +124,13 @@ function requireAsked(c: Context): void {
   }
 }
 
-/** @returns an answer to give instead; undefined if the client may continue. */
+/**
+ * Checks the token of a client.
+ * @returns an answer to give instead; undefined if the client may continue
+ */
 function checkToken(c: Context, { token, port }: { token: string; port: number }): Response | undefined {
-  // Cookies are shared by all ports of a host. It outlives a restart with the same token, and does not tell it.
+  // All ports of a host share their cookies, so the name has the port. The value does not reveal the token, and remains valid
+  // after a restart with the same token.
   const name = `mdap-${port}`;
   const session = createHmac('sha256', token).update('mdap ui').digest('base64url');
   const bearer = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
@@ -137,7 +141,7 @@ function checkToken(c: Context, { token, port }: { token: string; port: number }
   if (c.req.method === 'GET' && !isData(url.pathname) && given !== null && isSame(given, token)) {
     setCookie(c, name, session, { httpOnly: true, sameSite: 'Strict', path: '/' });
     url.searchParams.delete('token');
-    // Not to another host by a path that starts with two slashes.
+    // A path that starts with two slashes must not lead to another host.
     return c.redirect(`${url.pathname.replace(/^\/+/, '/')}${url.search}`, 303);
   }
   throw new Refusal(
@@ -148,7 +152,7 @@ function checkToken(c: Context, { token, port }: { token: string; port: number }
   );
 }
 
-/** Takes the same time, no matter where they differ. */
+/** Compares two texts in the same time, no matter where they differ. */
 function isSame(given: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));

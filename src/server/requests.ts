@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { UsageError } from '../core/errors.ts';
 import type { DecideRequest } from '../inspection/api.ts';
 
-// Schemas of requests. Their messages complete the sentence "expected ...".
+// This file has the schemas of requests. Their messages complete the sentence "expected ...".
 
-/** A text that passes a test. */
+/** Makes the schema of a text that passes a test. */
 const text = (expected: string, isValid: (given: string) => boolean) =>
   z.string({ error: expected }).refine(isValid, { error: expected });
 
@@ -20,7 +20,7 @@ const NUMBER = number('a number', Number.isFinite);
 const COUNT = number('a whole number of at least 1', isCount);
 const INDEX = text('a whole number of at least 0', (given) => /^\d{1,15}$/.test(given)).transform(Number);
 
-/** The query of a request: these names and no others, each at most once. */
+/** Makes the schema of a query that has these names and no others, each at most once. */
 function query<Shape extends z.ZodRawShape>(shape: Shape) {
   return checked('query', z.strictObject(shape, { error: `some of ${Object.keys(shape).join(', ')}, each once` }));
 }
@@ -70,7 +70,10 @@ function isDecideRequest(given: unknown): boolean {
   return name === 'action' || (name === 'draw' && Number.isSafeInteger((given as { readonly draw: unknown }).draw));
 }
 
-/** Checks a part of a request. @throws {UsageError} which says what was expected of it, and what came. */
+/**
+ * Checks a part of a request.
+ * @throws {UsageError} which says what was expected, and what came.
+ */
 function checked<Target extends 'param' | 'query' | 'json', Schema extends z.ZodType>(target: Target, schema: Schema) {
   return sValidator(target, schema, (result) => {
     if (result.success) return;

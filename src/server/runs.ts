@@ -11,7 +11,7 @@ import { openStepOf, recordedRun, summaryOf } from '../inspection/views.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import { runWithFlags, summaryWithFlags } from './flag-sentences.ts';
 
-/** Tells how to continue with a run on the command line. */
+/** Returns the commands that show and continue a run on the command line. */
 export type CommandsOf = (live: LiveRun) => RunCommands;
 
 const MAX_NOTES = 200;
@@ -79,7 +79,7 @@ export class Runs {
     const totalSteps = await this.#processes.steps(found);
     const predicted = await this.#forecast(found);
     const shown = await this.#shownBy(found);
-    // Read again: the work above may have taken long, and all parts of the answer are to be of one moment.
+    // The runs are read again, since the work above may have taken long and all parts of the answer must be of one moment.
     const live = await requireRun(this.#reader, runId);
     return {
       ...runWithFlags(
@@ -118,13 +118,13 @@ export class Runs {
     return certificate;
   }
 
-  /** Undefined if it has not been worked out for these steps. */
+  /** Returns the certificate of a run; undefined if it has not been computed for these steps. */
   #knownCertificate({ key, totals }: LiveRun): Certificate | null | undefined {
     const known = this.#certificates.get(key);
     return known?.steps === totals.steps ? known.certificate : undefined;
   }
 
-  /** If the forecast takes long, this answer omits it, and a later one has it. */
+  /** Forecasts a run. If this takes long, the present answer omits it and a later one has it. */
   async #forecast(live: LiveRun): Promise<RunForecast> {
     const { settings, totals, isWriting } = live;
     const stepsSoFar = isMap(live) && !isWriting ? totals.steps : null;

@@ -24,16 +24,16 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** An address of this machine to listen on. @default 127.0.0.1 */
   readonly host?: string;
-  /** If it is in use, the next free port is taken; 0 takes any free port. */
+  /** The port to listen on. If it is in use, the next free one is taken; 0 takes any free port. */
   readonly port: number;
-  /** Every client must present it. Required if other machines can reach the server. */
+  /** The token that every client must present. It is required if other machines can reach the server. */
   readonly token?: string;
   readonly version: string;
-  /** The folder with the pages, as built. */
+  /** The folder with the built pages. */
   readonly pages: string;
   readonly loadProcess: LoadProcess;
   readonly commandsOf: CommandsOf;
-  /** Called with an unexpected exception; the request was answered with status 500. */
+  /** Is called with an unexpected exception, after the request was answered with status 500. */
   readonly onError: (thrown: unknown) => void;
 }
 
@@ -49,8 +49,8 @@ const MIN_TOKEN_CHARS = 16;
 const PORTS_TRIED = 20;
 
 /**
- * The dashboard's server over one journal, which it reads; only a person's decision is written.
- * @throws {UsageError} for an address or port that cannot be had, and for a public one without a token.
+ * Starts the dashboard's server over one journal. It writes nothing but a person's decision.
+ * @throws {UsageError} for an address or port at which it cannot listen, and for a public address without a token.
  */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { reader, openJournal, clock, host = '127.0.0.1', token, commandsOf } = options;

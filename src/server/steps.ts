@@ -37,9 +37,9 @@ import { run } from '../run.ts';
 import { type At, parseCursor, writeCursor } from './cursor.ts';
 import type { CommandsOf } from './runs.ts';
 
-/** So many steps are searched for one page if no index helps, which takes some 50 ms. */
+/** Number of steps that are searched for one page if no index helps, which takes some 50 ms. */
 const STEPS_SEARCHED = 200_000;
-/** The thresholds of slow and costly steps are taken from a sample of so many steps. */
+/** Number of steps in the sample from which the thresholds of slow and costly steps are taken. */
 const STEPS_MEASURED = 1_000;
 const MEASURES: Readonly<Record<DecisionMeasure, (decision: ReadDecision) => number | null>> = {
   latencyMs: ({ latencyMs }) => latencyMs,
@@ -48,7 +48,7 @@ const MEASURES: Readonly<Record<DecisionMeasure, (decision: ReadDecision) => num
 };
 const MAX_SAMPLES = 1_000;
 const MAX_TEXT_BYTES = 100_000;
-/** The samples in one answer have at most so many characters together. */
+/** Maximum number of characters of all samples in one answer. */
 const MAX_ANSWER_CHARS = 16 * 2 ** 20;
 const MAX_ACTION_CHARS = 100_000;
 
@@ -168,8 +168,8 @@ export class Steps {
   }
 
   /**
-   * The state before a step as an SVG document.
-   * @throws {Refusal} `no-state` where it cannot be told, `no-picture`.
+   * Draws the state before a step, as an SVG document.
+   * @throws {Refusal} `no-state`, when the state is not known; `no-picture`, when the process does not draw it.
    */
   async picture(
     runId: string,
@@ -184,7 +184,7 @@ export class Steps {
     throw new Refusal(409, 'no-state', found.missing);
   }
 
-  /** The state before a step as a tree, with the votes of the steps that made it. */
+  /** Returns the state before a step as a tree, with the votes of the steps that made it. */
   async outline(runId: string, step: number): Promise<Outline> {
     const found = await this.#before(runId, step);
     if ('missing' in found) return { rows: [], ...found };
@@ -216,7 +216,7 @@ export class Steps {
 
   /**
    * Takes a person's decision, as `mdap decide` does. No model is called.
-   * @throws {Refusal} where a person cannot decide this step now.
+   * @throws {Refusal} when a person cannot decide this step now.
    */
   async decide(runId: string, step: number, request: DecideRequest): Promise<DecideAnswer> {
     const answer = { stepIndex: step, ...request };

@@ -1,8 +1,8 @@
 const MINUTE_MS = 60_000;
 
 /**
- * What clients may spend of something: at most what fills up in a minute, without end where there is no limit. What is left
- * need not suffice, since what an answer takes is known once it is there: it then falls below nothing.
+ * Counts what clients may still spend, such as tokens. It fills up continuously, to at most the amount per minute; without a
+ * limit it never runs out. How much an answer takes is known only afterwards, so what is left can fall below zero.
  */
 export class Allowance {
   readonly #perMinute: number | undefined;
@@ -20,12 +20,12 @@ export class Allowance {
     this.#level -= amount;
   }
 
-  /** Milliseconds until there is one of it. */
+  /** Returns the milliseconds until at least one can be spent. */
   waitMs(nowMs: number): number {
     return this.#untilMs(1, nowMs);
   }
 
-  /** The headers in which OpenAI tells of it; none where there is no limit. */
+  /** Returns the headers in which OpenAI reports it; none where there is no limit. */
   headers(unit: string, nowMs: number): readonly (readonly [name: string, value: string])[] {
     if (this.#perMinute === undefined) return [];
     const fullMs = this.#untilMs(this.#perMinute, nowMs);
@@ -51,10 +51,10 @@ export class Allowance {
   }
 }
 
-/** Levels are sums of fractions: what lacks less is there. */
+/** Levels are sums of fractions, so an amount that is missing less than this counts as complete. */
 const ROUNDING = 1e-6;
 
-/** As OpenAI writes times: `120ms`, `7s`, `1m12s`. */
+/** Writes a time as OpenAI does: `120ms`, `7s`, `1m12s`. */
 function showTime(ms: number): string {
   if (ms < 1_000) return `${Math.ceil(ms)}ms`;
   const seconds = Math.ceil(ms / 1_000);

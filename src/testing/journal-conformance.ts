@@ -1,10 +1,10 @@
 /**
- * What every Journal promises, whatever it is made of:
- * - a run comes back as it was created; one run id is one run; runs do not see each other
- * - entries come back exactly and in order, after `flush` or once the event loop was idle
- * - the resume point is the last checkpoint, the decisions and observations after it, the samples of the undecided step
- * - sampled texts of a decided step are kept or dropped as its decision says, also those that were written before it
- * - one writer a run: a second one is refused until the first is closed
+ * This suite tests what every Journal promises, whatever it is made of:
+ * - A run is read back as it was created, one run id is one run, and runs do not see each other.
+ * - Entries are read back exactly and in order, after `flush` or once the event loop was idle.
+ * - The resume point is the last checkpoint, the decisions and observations after it, and the samples of the undecided step.
+ * - Texts of samples of a decided step are kept or dropped as its decision says, also those that were written before it.
+ * - A run has one writer: a second one is refused until the first is closed.
  */
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -25,7 +25,7 @@ import {
 } from './journal-entries.ts';
 import { testJournalWriting } from './journal-writing-conformance.ts';
 
-/** Makes an empty journal; what must be cleaned up goes into `context.after`. */
+/** Makes an empty journal. It registers with `context.after` what must be cleaned up. */
 export type MakeJournal = (context: TestContext) => Journal | Promise<Journal>;
 
 /** Runs the conformance suite on one adapter. */
@@ -78,7 +78,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
     });
 
     journalTest('the list has every run, the newest first', async (journal) => {
-      // Neither the order of the names nor the times in the headers decide.
+      // Neither the order of the names nor the times in the headers determine the order.
       for (const [runId, createdAtMs] of [
         ['b', 2],
         ['c', 1],
@@ -139,7 +139,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
         temperature: undefined,
         details: { responseId: 'r-1', reasoningTokens: 7, omitted: ['temperature'], dress: ['reasoning', 'fence'] },
       } as const;
-      // They land in any order.
+      // The samples land in any order.
       const judgement = { kind: 'judgement', judged: '{"next":5}', variant: 'verifier', candidate: 'yes' } as const;
       await writeAll(writer, [
         sampleSample(4, 3, judgement),
@@ -176,7 +176,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
       const writer = await createAndOpen(journal);
       const drawn = (step: number) => [sampleSample(step, 0), sampleSample(step, 1)];
       const kept = (step: number) => sampleDecision(step, { keepSamples: true });
-      // 0 and 1 in one flush with their decisions; 2 and 3 flushed before; 4 and 5 flushed in part.
+      // Steps 0 and 1 are in one flush with their decisions, 2 and 3 are flushed before, 4 and 5 in part.
       await writeAll(writer, [...drawn(0), sampleDecision(0), ...drawn(1), kept(1)]);
       await writeAll(writer, drawn(2));
       await writeAll(writer, [sampleDecision(2)]);
@@ -194,7 +194,7 @@ export function testJournal(name: string, makeJournal: MakeJournal): void {
 
     journalTest('a decision leaves the samples of other steps alone', async (journal) => {
       const writer = await createAndOpen(journal);
-      // Steps 0 to 3 are open at once; 1 and 3 had a flush in between.
+      // Steps 0 to 3 are open at once; 1 and 3 have a flush in between.
       await writeAll(writer, [sampleSample(1, 0), sampleSample(3, 0)]);
       for (const step of [0, 1, 2, 3]) writer.append(sampleSample(step, 1));
       await writeAll(writer, [sampleDecision(0, { keepSamples: true }), sampleDecision(1)]);

@@ -1,4 +1,4 @@
-/** Entries of a run for the conformance suites of both ports. */
+/** This file makes the entries of a run for the conformance suites of both ports. */
 import assert from 'node:assert/strict';
 import type { JournalErrorCode } from '../core/errors.ts';
 import { JournalError } from '../core/errors.ts';
@@ -33,7 +33,7 @@ export function startCheckpoint(): CheckpointEntry {
   return { type: 'checkpoint', stepIndex: 0, state: { at: 0 }, totals: emptyTotals({ hasReference: true }) };
 }
 
-/** A unanimous decision, unless told otherwise. */
+/** Makes a decision, which is unanimous unless `changes` says otherwise. */
 export function sampleDecision(stepIndex: number, changes: Partial<DecisionEntry> = {}): DecisionEntry {
   return {
     type: 'decision',
@@ -77,19 +77,19 @@ export function sampleSample(stepIndex: number, draw: number, changes: Partial<S
   };
 }
 
-/** An end with all that a journal keeps of one. */
+/** An end that has everything a journal keeps of one. */
 export const FULL: RecordedEnd = {
   code: 'journal',
   message: 'the disk is full',
   error: { name: 'JournalError', code: 'disk-full', recovery: 'pause' },
 };
 
-/** A note of any code and detail: a journal of a later version may hold some that this one does not know. */
+/** Makes a note of any code and detail: a journal of a later version may hold some that this one does not know. */
 export function sampleNote(atMs: number, code: string, detail: unknown): NoteEntry {
   return noteOf(atMs, code as 'call-failed', detail as NoteDetails['call-failed']);
 }
 
-/** A step that was given up. */
+/** Makes the entry of a step that was given up. */
 export function sampleGivenUp(stepIndex: number): GivenUpEntry {
   const { type: _, settledBy: __, wrong: ___, ...figures } = sampleDecision(stepIndex, { flags: { malformed: 2 } });
   return { ...figures, type: 'given-up', action: { givenUp: 'flag-limit' } };

@@ -1,9 +1,10 @@
 /**
- * What every JournalReader promises, whatever it is made of:
- * - a run reads the same as through its Journal, its totals up to the last decision, also while it is written
- * - a page of runs, a range of steps, a cut of a text gives that part and nothing else; the parts make the whole
- * - a journal without a run is empty, a run that is not there is unknown: a value or a JournalError, never a wrong answer
- * - what was read stays as it is, and reading changes nothing
+ * This suite tests what every JournalReader promises, whatever it is made of:
+ * - A run reads the same as through its Journal, with totals up to the last decision, also while it is written.
+ * - A page of runs, a range of steps and a cut of a text give that part and nothing else, and the parts make the whole.
+ * - A journal without a run is empty, and a run that does not exist is unknown: the answer is a value or a JournalError, never
+ *   a wrong one.
+ * - What was read does not change later, and reading changes nothing.
  */
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
@@ -28,7 +29,7 @@ import { testReadParts } from './journal-reader-parts-conformance.ts';
 
 export type { JournalWithReader } from './journal-reader-entries.ts';
 
-/** Makes both; what must be cleaned up goes into `context.after`. */
+/** Makes a journal and its reader. It registers with `context.after` what must be cleaned up. */
 export type MakeJournalWithReader = (context: TestContext) => JournalWithReader | Promise<JournalWithReader>;
 
 /** Runs the conformance suite on one adapter. */
@@ -140,7 +141,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
         const writer = round === 1 ? await createAndOpen(journal) : await journal.openWriter(runId);
         await writeAll(writer, [sampleDecision(round - 1)]);
         await writer.close();
-        // Twice: the second time it may be known.
+        // It is read twice, since the second answer may come from a cache.
         for (const _ of [1, 2]) {
           const [live] = (await reader.runs({ limit: 5 })).runs;
           assert.deepEqual([live?.totals.steps, live?.isWriting], [round, false]);
@@ -151,7 +152,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
     readerTest('pages of runs are the newest first, complete and disjoint', async ({ journal, reader }) => {
       const ids = Array.from({ length: 23 }, (_, i) => `run ${(i * 7) % 23}`);
       for (const [i, id] of ids.entries()) {
-        // Neither names nor times in the headers decide.
+        // Neither the names nor the times in the headers determine the order.
         await journal.create({ ...sampleHeader, runId: id, createdAtMs: -i }, startCheckpoint());
       }
       for (const limit of [1, 2, 22, 23, 24, 1_000]) {
@@ -168,7 +169,7 @@ export function testJournalReader(name: string, makeJournal: MakeJournalWithRead
         assert.deepEqual(seen, ids.toReversed(), `${limit}`);
         assert.equal(pages, Math.ceil(23 / limit));
       }
-      // A run that is begun meanwhile shifts nothing.
+      // A run that begins between two pages shifts nothing.
       const first = await reader.runs({ limit: 20 });
       await journal.create({ ...sampleHeader, runId: 'new' }, startCheckpoint());
       const second = await reader.runs({ limit: 20, cursor: first.cursor });

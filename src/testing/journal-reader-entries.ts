@@ -10,9 +10,9 @@ import type { JournalReader } from '../core/journal-reader.ts';
 import { sampleDecision, sampleHeader } from './journal-entries.ts';
 
 export interface JournalWithReader {
-  /** An empty journal; its clock must not stand still. */
+  /** An empty journal, whose clock must not stand still. */
   readonly journal: Journal;
-  /** A reader of it. */
+  /** A reader of that journal. */
   readonly reader: JournalReader;
 }
 
@@ -36,7 +36,7 @@ export const CONTESTED = {
   keepSamples: true,
 } as const;
 
-/** Decisions of many kinds, the same for the same number. */
+/** Makes decisions of many kinds, always the same for the same `count`. */
 export function variousDecisions(count: number): DecisionEntry[] {
   return Array.from({ length: count }, (_, step) =>
     sampleDecision(step, {

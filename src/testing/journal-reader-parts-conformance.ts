@@ -1,4 +1,7 @@
-/** What every JournalReader promises of the parts of a run: decisions, actions, samples, notes and sums, by range and cut. */
+/**
+ * This suite tests what every JournalReader promises of the parts of a run: decisions, actions, samples, notes and sums, by
+ * range and cut.
+ */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { addDecision, type DecisionEntry, type JournalEntry, type RunWriter } from '../core/journal.ts';
@@ -116,7 +119,7 @@ export function testReadParts(name: string, readerTest: ReaderTest): void {
       await check({ fromDraw: 3 }, []);
       await check({ maxChars: 1 }, uncut.slice(0, 1));
       await check({ maxChars: 10 * 1_000 }, uncut);
-      // ä has 2 bytes, 😀 has 4: neither is torn.
+      // ä has 2 bytes and 😀 has 4; neither is cut in the middle.
       for (const [maxTextBytes, beginning] of [
         [1, ''],
         [2, 'ä'],
@@ -275,7 +278,11 @@ export function testReadParts(name: string, readerTest: ReaderTest): void {
   });
 }
 
-/** @param found all of one stretch @param expected its decisions */
+/**
+ * Checks sums against the decisions that they cover.
+ * @param found are all sums of one stretch
+ * @param expected are its decisions
+ */
 function checkSums(found: readonly StretchSums[], expected: readonly DecisionEntry[]): void {
   const kindOf = ({ votes, samples, flags = {} }: Pick<DecisionEntry, 'votes' | 'samples' | 'flags'>) =>
     JSON.stringify([votes, samples, flags]);

@@ -1,4 +1,4 @@
-/** What every Journal promises of its writers: the resume point, one writer a run, order and durability. */
+/** This suite tests what every Journal promises of its writers: the resume point, one writer per run, order and durability. */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { setImmediate as idle } from 'node:timers/promises';
@@ -129,7 +129,7 @@ export function testJournalWriting(name: string, journalTest: JournalTest): void
       const first = await createAndOpen(journal);
       assert.equal((await journal.find(sampleHeader.runId))?.isWriting, true);
       await assert.rejects(journal.openWriter(sampleHeader.runId), journalError('run-locked'));
-      // Refused without harm to the first one, and without holding up other runs.
+      // The second writer is refused without harm to the first one, and does not delay other runs.
       const other = await createAndOpen(journal, 'run-2');
       await writeAll(first, [sampleDecision(0)]);
       await other.close();

@@ -8,11 +8,11 @@ export interface BatchesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly answer: (asked: Asked) => Promise<Sample>;
-  /** Called for each sample that is in a result. */
+  /** Is called for each sample that is in a result. */
   readonly onPaid: (sample: Sample) => void;
-  /** From the start of a batch to its results; its first tenth passes in `validating`. */
+  /** Milliseconds from the start of a batch to its results; for the first tenth its status is `validating`. */
   readonly batchMs: number;
-  /** Share of requests that fail. */
+  /** Share of requests that fail, in [0, 1]. */
   readonly failures: number;
 }
 
@@ -30,10 +30,10 @@ interface Batch {
   readonly startedMs: number;
   readonly createdS: number;
   readonly lines: readonly Line[];
-  /** Why the file cannot be worked on. */
+  /** Why the file cannot be processed; undefined where it can. */
   readonly fault: string | undefined;
   cancelledMs: number | undefined;
-  /** Made once it has ended. */
+  /** The results, which are made once the batch has ended. */
   results: Promise<Results> | undefined;
 }
 
@@ -47,8 +47,9 @@ interface Results {
 const VALIDATING_SHARE = 0.1;
 
 /**
- * Files and batches of OpenAI's interface, in memory. What was answered comes in one file and what was not in another, both
- * in the reverse order: a provider promises none. Of a cancelled batch as many requests are answered as time went by.
+ * Serves the files and batches of OpenAI's interface, in memory. The answers are in one file and the failures in another, both
+ * in reverse order, because a provider promises no order. In a cancelled batch, the share of requests that is answered is the
+ * share of its time that had passed.
  */
 export class Batches {
   readonly #options: BatchesOptions;
@@ -64,7 +65,10 @@ export class Batches {
     return this.#batches.size;
   }
 
-  /** @throws {UsageError} for a form without a file for batches. */
+  /**
+   * Takes a file.
+   * @throws {UsageError} for a form without a file for batches.
+   */
   async upload(form: FormData): Promise<object> {
     const file = form.get('file');
     if (!(file instanceof Blob)) throw new UsageError('expected the form to hold one.', { option: 'file' });
@@ -80,7 +84,10 @@ export class Batches {
     return this.#files.get(fileId);
   }
 
-  /** @throws {UsageError} for a file or an endpoint that is not there. What is wrong within the file fails the batch. */
+  /**
+   * Starts a batch. A mistake within its file fails the batch.
+   * @throws {UsageError} for a file or an endpoint that does not exist.
+   */
   start(document: unknown): object {
     const { input_file_id: inputFileId, endpoint, completion_window: window } = asObject(document, 'the body');
     const text = typeof inputFileId === 'string' ? this.#files.get(inputFileId) : undefined;
@@ -117,7 +124,10 @@ export class Batches {
     return describe(batch, batch.cancelledMs === undefined ? 'completed' : 'cancelled', await batch.results);
   }
 
-  /** @throws {UsageError} for one that has ended. */
+  /**
+   * Cancels a batch; undefined if it does not exist.
+   * @throws {UsageError} for a batch that has ended.
+   */
   cancel(id: string): object | undefined {
     const batch = this.#batches.get(id);
     if (batch === undefined) return undefined;
@@ -138,7 +148,7 @@ export class Batches {
     return id;
   }
 
-  /** Of its requests; 0 while it is looked at. */
+  /** Returns the share of the batch's requests that are done; 0 while its file is validated. */
   #shareDone({ startedMs, cancelledMs }: Batch): number {
     const { clock, batchMs } = this.#options;
     const passedMs = (cancelledMs ?? clock.monotonicMs()) - startedMs;

@@ -2,12 +2,12 @@ import { UsageError } from '../core/errors.ts';
 import type { FinishReason, Sample } from '../core/model.ts';
 import type { Turn } from '../core/process.ts';
 
-// The documents of OpenAI's interface, as far as one prompt and its answer need them.
+// This file reads and writes the documents of OpenAI's interface, as far as one prompt and its answer need them.
 
-/** What a request asks for, however it came. */
+/** What a request asks for, through whichever endpoint it came. */
 export interface Asked {
   readonly system: string | undefined;
-  /** Earlier questions with their answers; none where there is no chat. */
+  /** Earlier questions with their answers; undefined for a single question. */
   readonly turns?: readonly Turn[];
   readonly user: string;
   readonly temperature: number;
@@ -20,7 +20,10 @@ export const ENDPOINTS = {
   '/v1/responses': { read: readResponses, write: response },
 } as const;
 
-/** @throws {UsageError} for what is no request of chat completions, and for streams and several choices. */
+/**
+ * Reads a request of chat completions.
+ * @throws {UsageError} for anything else, and for streams and several choices.
+ */
 function readChat(document: unknown): Asked {
   const body = asObject(document, 'the body');
   if (body.stream === true) throw new UsageError('this server does not stream, ask without it.', { option: 'stream' });
@@ -29,7 +32,10 @@ function readChat(document: unknown): Asked {
   return readAsked(body, 'messages', body.max_completion_tokens ?? body.max_tokens);
 }
 
-/** @throws {UsageError} for what is no request of responses. */
+/**
+ * Reads a request of responses.
+ * @throws {UsageError} for anything else.
+ */
 function readResponses(document: unknown): Asked {
   const body = asObject(document, 'the body');
   return readAsked(body, 'input', body.max_output_tokens);
@@ -88,9 +94,9 @@ export function asObject(value: unknown, what: string): Record<string, unknown> 
 
 interface Written {
   readonly sample: Sample;
-  /** As it was asked for. */
+  /** The name of the model, as the request has it. */
   readonly model: unknown;
-  /** A number of its own for the reply. */
+  /** A number that no other reply has. */
   readonly id: number;
   /** Seconds since the epoch. */
   readonly createdS: number;
@@ -166,7 +172,7 @@ function response({ sample, model, id, createdS }: Written): object {
   };
 }
 
-/** The interface has no word for a count that is not known. */
+/** Returns the counts of a sample, 0 for those that are not known, since the interface cannot say that a count is unknown. */
 function countsOf({ inputTokens = 0, cachedInputTokens = 0, outputTokens = 0 }: Sample) {
   return { input: inputTokens, cached: cachedInputTokens, output: outputTokens };
 }

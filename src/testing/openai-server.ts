@@ -11,80 +11,80 @@ import { type Asked, asObject, ENDPOINTS, failure } from './openai-format.ts';
 
 export interface ServedRequest extends Asked {
   /**
-   * The least number, from 0, that no equal prompt has: what makes the draws of a step different ones. A reply that does
-   * not reach its client gives its number back.
+   * Numbers equal prompts, from 0, so that the draws of a step differ. It is the smallest number that no equal prompt has; the
+   * number of a reply that does not reach its client is used again.
    */
   readonly repetition: number;
 }
 
 /**
- * Ways in which a server can let a client down: refuse, fail, never answer, break off within the body, answer with what is
- * no completion, hang up.
+ * The ways in which the server can fail a client: it refuses (`429`), fails (`500`), never answers (`hang`), breaks off within
+ * the body (`half`), answers with something that is no completion (`json`), or hangs up (`reset`).
  */
 export const SERVER_FAULTS = ['429', '500', 'hang', 'half', 'json', 'reset'] as const;
 export type ServerFault = (typeof SERVER_FAULTS)[number];
 
 export interface OpenAiServerOptions {
-  /** What stands behind the server. What it throws is told to the client with status 400. */
+  /** Answers the requests. The client gets the message of what it throws, with status 400. */
   readonly answer: (request: ServedRequest) => Sample | Promise<Sample>;
   readonly clock: Clock;
-  /** Faults and latencies are drawn from it in the order in which requests come. */
+  /** The source of faults and latencies, which are drawn in the order in which requests come. */
   readonly random: Random;
-  /** Lognormal; by default it answers at once. `sigma` is the standard deviation of the logarithm. */
+  /** Lognormal latency; `sigma` is the standard deviation of its logarithm. @default none: it answers at once */
   readonly latency?: { readonly medianMs: number; readonly sigma: number };
-  /** Of chat completions, by default none. What is beyond is refused with 429. */
+  /** Limits of chat completions; requests beyond them are refused with 429. @default none */
   readonly limits?: {
     readonly requestsPerMinute?: number;
     readonly tokensPerMinute?: number;
     readonly concurrency?: number;
   };
-  /** Shares of the chat completions, in [0, 1]; by default none. */
+  /** The share of chat completions that meets each fault, in [0, 1]. @default none */
   readonly faults?: Partial<Record<ServerFault, number>>;
-  /** Any other key is refused with 401. By default none is needed. */
+  /** The key that clients must send; any other is refused with 401. @default none is needed */
   readonly apiKey?: string;
-  /** How long a batch takes, in milliseconds; 0 by default. */
+  /** How long a batch takes, in milliseconds. @default 0 */
   readonly batchMs?: number;
-  /** Share of a batch's requests that fail; 0 by default. */
+  /** The share of a batch's requests that fail, in [0, 1]. @default 0 */
   readonly batchFailures?: number;
-  /** On 127.0.0.1; by default one that is free. */
+  /** The port on 127.0.0.1. @default a free one */
   readonly port?: number;
 }
 
 export interface ServerStats {
-  /** Of every kind, those for these figures aside. */
+  /** Number of requests of every kind, except those for these figures. */
   readonly requests: number;
   /**
-   * Answers by status. What was no full answer has a name instead: the fault (`hang`, `half`, `json`, `reset`), or
-   * `aborted` where the client did not wait.
+   * Number of answers by status. An answer that was not complete is counted under a name instead: that of the fault (`hang`,
+   * `half`, `json`, `reset`), or `aborted` where the client did not wait.
    */
   readonly answers: Readonly<Record<string, number>>;
-  /** Chat completions at once. */
+  /** The highest number of chat completions in flight at once. */
   readonly mostInFlight: number;
-  /** Of completions that a provider would have charged: those that were sent, in full or in half, and those in batches. */
+  /** Tokens of the completions that a provider would have charged: those sent, in full or in part, and those in batches. */
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly batches: number;
 }
 
 export interface OpenAiServer {
-  /** As for `--base-url`. */
+  /** The base URL, as `--base-url` takes it. */
   readonly baseUrl: string;
-  /** The same at `/stats` of the server, as JSON. */
+  /** The figures so far. The server answers with the same at `/stats`, as JSON. */
   readonly stats: ServerStats;
-  /** Hangs up on clients that still wait. */
+  /** Stops the server, and hangs up on clients that still wait. */
   close(): Promise<void>;
 }
 
 const MAX_BODY_BYTES = 256 * 2 ** 20;
 const MAX_PORT = 65_535;
-/** Any name is taken; this one is told to those who ask which there are. */
+/** The name in the list of models. Requests may use any name. */
 const MODEL_NAME = 'rehearsal';
 
 /**
- * A server with the interface of OpenAI (chat completions, files and batches) on the loopback address, around anything that
- * can answer: to rehearse a run with latency, limits and outages, and for tests.
+ * Starts a server with the interface of OpenAI (chat completions, files and batches) on the loopback address. Its answers come
+ * from `answer`. It is made to rehearse a run with latency, limits and outages, and for tests.
  * @throws {UsageError} for options out of their range.
- * @throws what listening throws, as for a port in use.
+ * @throws the error of listening, for example for a port in use.
  */
 export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAiServer> {
   checkOptions(options);
@@ -124,7 +124,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     }
   }
 
-  /** Both are drawn for every request, so that what becomes of one changes nothing for the next. */
+  /** Draws the fault and the latency of a request. Both are drawn for every request, so that no request depends on others. */
   function drawFate(): { fault: ServerFault | undefined; waitMs: number } {
     let left = random();
     const fault = SERVER_FAULTS.find((one) => {
@@ -224,7 +224,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     send(response, 404, failure(`There is nothing at ${request.method} ${path}.`, 'not_found'));
   }
 
-  /** All but chat completions, which have limits and faults. */
+  /** Answers requests other than chat completions; these have no limits and no faults. */
   async function lookUp(what: string, body: Buffer, contentType: string): Promise<object | string | undefined> {
     if (what === 'GET /v1/models') {
       return { object: 'list', data: [{ id: MODEL_NAME, object: 'model', created: 0, owned_by: 'mdap' }] };
@@ -257,7 +257,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
       else send(response, 400, failure(messageOf(thrown), 'invalid_request_error'));
     });
   });
-  // A client ends its idle connections itself: one that the server ends may just be in use again.
+  // Clients end their idle connections themselves: one that the server ends may just be in use again.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -299,7 +299,7 @@ function checkOptions({
   if (!(batchFailures >= 0 && batchFailures <= 1)) refuse('batchFailures', 'a share from 0 to 1', batchFailures);
   const shares = Object.values(faults);
   const all = shares.reduce((sum, share) => sum + share, 0);
-  // Shares in decimals may add up to a little more than they mean.
+  // Decimal shares may add up to slightly more than 1, because of rounding.
   if (!shares.every((share) => share >= 0) || !(all <= 1 + 1e-9)) {
     refuse('faults', 'shares from 0 to 1 that add up to 1 at most', all);
   }
@@ -308,7 +308,7 @@ function checkOptions({
   }
 }
 
-/** Numbers equal texts from 0, the least that is free first. */
+/** Numbers equal texts from 0, each with the smallest number that is free. */
 class Numbers {
   readonly #next = new Map<string, number>();
   readonly #free = new Map<string, number[]>();

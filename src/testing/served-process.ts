@@ -6,11 +6,11 @@ import type { AnyProcess, Prompt, StepSubject } from '../core/process.ts';
 import { RedFlag, readReply } from '../core/red-flags.ts';
 import type { ServedRequest } from './openai-server.ts';
 
-/** So far ahead a run is looked for that goes on at a step which it was not seen to come to. */
+/** Number of states that are searched for a prompt, such as that of a resumed run, whose steps before were not seen. */
 const MAX_STATES = 100_000;
 
 /**
- * States of a run, as its reference leads it; of one that is longer than 100,000 steps the first so many.
+ * Yields the states of a run that follows the reference, at most the first 100,000.
  * @throws {UsageError} for a process without a reference, and for one whose states depend on what its effect returns.
  */
 export function* statesOf(process: AnyProcess, input: unknown): Generator<unknown> {
@@ -33,10 +33,11 @@ export function* statesOf(process: AnyProcess, input: unknown): Generator<unknow
 }
 
 /**
- * A model that needs to know what it is asked (simulated) behind a server, which sees texts alone: a prompt is recognised as
- * that of one of these states, which are gone through as far as it takes, or of one of the last 100,000 to which an answer
- * has led, right or wrong; of a chat the last question is. Anything else is refused, the questions to a verifier among it.
- * @throws {UsageError} what `states` throws for its first one.
+ * Puts a simulated model, which must know what it is asked, behind a server, which sees texts alone. A prompt is recognised as
+ * that of one of `states`, which are read as far as necessary, or of one of the last 100,000 states to which an answer has led,
+ * right or wrong. In a chat, it is the last question that is recognised. Anything else is refused, including the questions to a
+ * verifier.
+ * @throws {UsageError} what `states` throws for its first state.
  */
 export function answersOf(options: {
   readonly process: AnyProcess;
@@ -71,7 +72,7 @@ export function answersOf(options: {
     return found();
   }
 
-  /** A client that believes this answer asks for the state behind it. */
+  /** Remembers the state to which an answer leads, since a client that believes the answer asks for that state next. */
   function follow({ state, form, followed }: Subject, text: string): void {
     if (followed.has(text)) return;
     followed.add(text);
@@ -86,7 +87,7 @@ export function answersOf(options: {
     try {
       next = process.apply(state, verdict.action);
     } catch {
-      // The client comes to the same; what it asked for it gets.
+      // The client meets the same exception. It gets the answer that it asked for.
       return;
     }
     if (process.isDone(next)) return;
@@ -115,7 +116,7 @@ export function answersOf(options: {
 
 interface Subject extends StepSubject {
   readonly prompt: Prompt;
-  /** Replies whose next state is known. */
+  /** The replies whose next state is known. */
   readonly followed: Set<string>;
 }
 

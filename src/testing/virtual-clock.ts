@@ -5,18 +5,19 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock for tests: see `virtualClock`. */
+/** A clock for tests, which `virtualClock` makes. */
 export interface VirtualClock extends Clock {
   /** Every sleep asked for so far, in milliseconds, in the order of asking. */
   readonly sleepsMs: readonly number[];
 }
 
 /**
- * A clock on which waiting takes no time. When the program has nothing else to run, time jumps to the earliest sleeper,
- * which wakes alone; equal times wake in the order of asking. Starts at `startMs`, which both `now` and `monotonicMs` say.
+ * Makes a clock on which waiting takes no time. When the program has nothing else to run, time jumps to the earliest sleeper,
+ * which wakes alone. Sleepers with equal times wake in the order in which they asked. Both `now` and `monotonicMs` start at
+ * `startMs`.
  *
- * It cannot know of work outside the program: time does not wait for sockets or files. Give the part that does I/O the
- * system clock.
+ * The clock does not know of work outside the program: its time does not wait for sockets or files. Give the system clock to
+ * the part that does I/O.
  */
 export function virtualClock(startMs = 0): VirtualClock {
   const sleepers: Sleeper[] = [];
@@ -37,7 +38,7 @@ export function virtualClock(startMs = 0): VirtualClock {
   function add(sleeper: Sleeper): void {
     const later = sleepers.findIndex((other) => other.atMs > sleeper.atMs);
     sleepers.splice(later < 0 ? sleepers.length : later, 0, sleeper);
-    // An immediate runs once all promises have settled that can.
+    // An immediate runs once all promises have settled that can settle.
     if (!isTicking) setImmediate(tick);
     isTicking = true;
   }

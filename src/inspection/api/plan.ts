@@ -5,26 +5,26 @@ import type { Plan } from '../../planning/scaling-laws.ts';
 export interface PlanQuery {
   readonly steps: number;
   readonly p: number;
-  /** @default 1 */
+  /** Share of samples that become votes. @default 1 */
   readonly v?: number;
-  /** How alike the errors of a step are. @default 0 */
+  /** How alike the errors within a step are. @default 0 */
   readonly rho?: number;
-  /** @default 0.95 */
+  /** Chance of success that the whole run is to have. @default 0.95 */
   readonly target?: number;
-  /** @default the least that reaches the target */
+  /** Margin. @default the smallest that reaches the target */
   readonly k?: number;
-  /** Steps per subtask; with `rho` 0 alone. @default 1 */
+  /** Steps per subtask; a number other than 1 needs `rho` to be 0. @default 1 */
   readonly m?: number;
-  /** Price of the sample of one step. @default not known */
+  /** Price of a sample of one step, in US dollars. @default not known */
   readonly sampleCostUsd?: number;
 }
 
-/** A margin with what comes of it. */
+/** A margin with the success, votes, samples and cost that it leads to. */
 export interface PlanPoint extends Pick<Plan, 'success' | 'votesPerStep' | 'samples' | 'costUsd'> {
   readonly k: number;
 }
 
-/** Exact figures of ahead-by-k, wrong votes agreeing with each other. */
+/** Exact figures of ahead-by-k, on the assumption that all wrong votes agree with each other. */
 export interface PlanAnswer {
   readonly steps: number;
   readonly p: number;
@@ -32,15 +32,15 @@ export interface PlanAnswer {
   readonly rho: number;
   readonly target: number;
   readonly m: number;
-  /** Null where no margin reaches the target. */
+  /** The smallest margin that reaches the target; null where none does. */
   readonly margin: number | null;
-  /** Why not, and what to do; null where one does. */
+  /** Why no margin reaches the target, and what to do; null where one does. */
   readonly cannot: string | null;
-  /** At the margin asked for, or at the least; null where there is none. */
+  /** The plan at the margin asked for, or else at the smallest; null where there is none. */
   readonly plan: PlanPoint | null;
-  /** Share of steps on which a vote is wrong more often than right: votes cannot mend it. */
+  /** Share of steps on which a vote is wrong more often than right, so that more votes do not help. */
   readonly floor: number;
-  /** The best success that any margin may reach. */
+  /** The highest success that any margin can reach. */
   readonly ceiling: number;
   /** Success, votes and cost by margin, from 1 on. */
   readonly byMargin: readonly PlanPoint[];
@@ -50,11 +50,11 @@ export interface PlanAnswer {
   readonly bySteps: readonly PlanCurvePoint<'steps'>[];
   /** The same by steps per subtask; empty where rho is above 0. */
   readonly byM: readonly PlanCurvePoint<'m'>[];
-  /** Share of steps that is undecided after n votes at the margin of `plan`, from n = 0. */
+  /** Share of steps that are still undecided after n votes at the margin of `plan`, from n = 0. */
   readonly undecidedAfter: readonly number[];
 }
 
-/** One place of a curve: the least margin there and what comes of it, null where no margin is enough. */
+/** One point of a curve: the smallest margin there and what it leads to, null where no margin is enough. */
 export type PlanCurvePoint<Axis extends string> = { readonly [axis in Axis]: number } & {
   readonly [figure in keyof Omit<PlanPoint, 'k'>]: PlanPoint[figure] | null;
 } & {
@@ -65,20 +65,20 @@ export type PlanCurvePoint<Axis extends string> = { readonly [axis in Axis]: num
 
 export interface CalibrationList {
   readonly calibrations: readonly CalibrationView[];
-  /** Files that are there and cannot be read, each with why. */
+  /** Files that exist but cannot be read, each with the reason. */
   readonly unreadable: readonly { readonly file: string; readonly message: string }[];
 }
 
 /** A calibration beside the journal, as `mdap calibrate` and `mdap compare` write it. */
 export interface CalibrationView {
-  /** Its name, for the forecast. */
+  /** The name of its file, by which a forecast is asked for. */
   readonly file: string;
   readonly process: string;
   readonly processVersion: string;
   readonly model: string;
   readonly createdAtMs: number;
   readonly sampledSteps: number;
-  /** Of the run that the steps were sampled from; null where it is not known. */
+  /** Number of steps of the run that the steps were sampled from; null where it is not known. */
   readonly runSteps: number | null;
   readonly truth: Calibration['truth'];
   readonly classes: readonly ClassView[];

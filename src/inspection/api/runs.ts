@@ -2,15 +2,15 @@ import type { statusOf, TokenCounts } from '../../core/journal.ts';
 import type { RecordedEnd } from '../../core/run-end.ts';
 import type { Certificate } from '../../statistics/certificate.ts';
 
-/** `interrupted`: it is recorded as running, but has no writer. */
+/** `interrupted` means that the run is recorded as running but has no writer. */
 export type ShownStatus = ReturnType<typeof statusOf>;
 
 export interface RunList {
-  /** Newest first. */
+  /** All runs, the newest first. */
   readonly runs: readonly RunSummary[];
 }
 
-/** Of all decided steps, those after the last checkpoint included, unless said otherwise. */
+/** The figures of a run. They cover all decided steps, also those after the last checkpoint, unless said otherwise. */
 export interface RunSummary {
   readonly runId: string;
   readonly process: string;
@@ -27,7 +27,7 @@ export interface RunSummary {
   readonly totalSteps: number | null;
   readonly samples: number;
   readonly votes: number;
-  /** Null before the first step. */
+  /** Mean number of votes per step; null before the first step. */
   readonly votesPerStep: number | null;
   readonly flagged: number;
   readonly contestedSteps: number;
@@ -38,12 +38,12 @@ export interface RunSummary {
   readonly tokens: TokenCounts;
   /** The whole cost, wasted samples included; null if a price is not known. */
   readonly costUsd: number | null;
-  /** Time in which it was executing, in milliseconds, as of the last checkpoint. */
+  /** Time for which the run was executing, in milliseconds, as of the last checkpoint. */
   readonly activeMs: number;
-  /** Mean over that time; null at first. */
+  /** Mean pace over that time; null at first. */
   readonly stepsPerSecond: number | null;
-  /** At the mean pace; null unless it is running and the number of steps is known. */
+  /** Time to the end at the mean pace, in milliseconds; null unless the run is executing and its number of steps is known. */
   readonly remainingMs: number | null;
-  /** Null while it is running, if no step has more than one vote, and until it has been computed. */
+  /** Null while the run is executing, if no step has more than one vote, and until it has been computed. */
   readonly certificate: Pick<Certificate, 'chanceOfNone' | 'chanceOfNoneLow'> | null;
 }

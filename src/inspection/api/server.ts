@@ -1,12 +1,13 @@
-/** Why a request is not answered as asked; its status is 400 or above, or 202 with `pending`: ask again. */
+/** Says why a request is not answered as asked. The status is 400 or above, or 202 with the code `pending`: ask again then. */
 export interface ApiError {
   readonly error: {
     /**
-     * `unknown-run`, `unknown-step`, `usage`, `forbidden`, `unauthorized`, `not-found`, `run-locked`, `no-journal`,
-     * `newer-schema`, `damaged`, `not-readable`, `changed`, `no-picture`, `pending` and the like: stable.
+     * A code that stays the same from version to version: `unknown-run`, `unknown-step`, `usage`, `forbidden`, `unauthorized`,
+     * `not-found`, `run-locked`, `no-journal`, `newer-schema`, `damaged`, `not-readable`, `changed`, `no-picture`, `pending`
+     * and others.
      */
     readonly code: string;
-    /** What was expected, what came, what to do. */
+    /** Says what was expected, what came and what to do. */
     readonly message: string;
   };
 }

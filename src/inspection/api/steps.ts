@@ -3,22 +3,23 @@ import type { DecisionMeasure, ReadDecision, ReadSample } from '../../core/journ
 import type { ShownStatus } from './runs.ts';
 
 /**
- * `contested`: with a dissenting vote. `flagged`: with a flagged sample. `slow`, `costly`: above the 99th percentile of a
- * sample of the run's steps, by latency and by cost (by tokens, where no cost is known). `wrong`: against the reference.
+ * Which steps are listed. `contested` steps have a dissenting vote, `flagged` ones a flagged sample. `slow` and `costly` ones
+ * are above the 99th percentile of a sample of the run's steps, by latency and by cost (or by tokens, where no cost is known).
+ * `wrong` ones differ from the reference.
  */
 export type StepFilter = 'all' | 'contested' | 'flagged' | 'slow' | 'costly' | 'wrong';
 
 /**
- * In the order of the steps. A page may have fewer steps than asked for, even none, before the end: continue while there is a
- * cursor. Pages over one cursor chain are disjoint and complete, also while the run continues.
+ * A page of steps, in their order. A page may have fewer steps than asked for, even none, before the end: continue while there
+ * is a cursor. Pages that follow each other by their cursors have each step exactly once, even while the run continues.
  */
 export interface StepPage {
   readonly steps: readonly StepRow[];
-  /** Where the next page starts; null at the last decided step. Of the filter `all` any number of a step is one, too. */
+  /** Where the next page starts; null at the last decided step. With the filter `all`, the number of any step is a cursor too. */
   readonly cursor: string | null;
-  /** Steps searched up to here, not including. */
+  /** The steps up to here, not including this one, were searched. */
   readonly searchedTo: number;
-  /** The threshold of slow or costly steps. */
+  /** The threshold above which a step is slow or costly; null for other filters. */
   readonly threshold: { readonly measure: DecisionMeasure; readonly above: number } | null;
 }
 
@@ -36,18 +37,18 @@ export interface StepRow
     | 'costUsd'
     | 'latencyMs'
   > {
-  /** By candidate, winner first, at most 10; null where the step was unanimous. */
+  /** Votes of at most 10 candidates, the winner first; null where the step was unanimous. */
   readonly tally: readonly CandidateVotes[] | null;
   readonly settledBy: string | null;
   readonly flags: Readonly<Record<string, number>>;
-  /** Null without a reference. */
+  /** Whether the decision differs from the reference; null without a reference. */
   readonly isWrong: boolean | null;
   /** Whether the journal kept its samples. */
   readonly hasSamples: boolean;
 }
 
 export interface CandidateVotes {
-  /** The key, cut at 2,000 characters. */
+  /** The candidate's key, cut at 2,000 characters. */
   readonly candidate: string;
   readonly votes: number;
 }
@@ -55,91 +56,91 @@ export interface CandidateVotes {
 export interface StepDetail {
   readonly runId: string;
   readonly stepIndex: number;
-  /** Null where it is not decided. */
+  /** The decision; null where the step is not decided. */
   readonly decision: StepRow | null;
-  /** In the order in which they were asked for; empty where the journal did not keep them. */
+  /** The samples in the order in which they were asked for; empty where the journal did not keep them. */
   readonly samples: readonly SampleView[];
-  /** Samples that the journal has beyond those here (the first 1,000). */
+  /** Number of samples that the journal has beyond the first 1,000, which are here. */
   readonly moreSamples: number;
   /** Candidate key of the winner, or of the leader of an undecided step; null without a vote. */
   readonly leader: string | null;
   readonly isOpen: boolean;
   readonly isDecidable: boolean;
-  /** Why a person cannot decide it now; null where one can. */
+  /** Why a person cannot decide the step now; null where one can. */
   readonly whyNotDecidable: string | null;
 }
 
-/** A sample; in the detail of a step its text is cut at 100,000 bytes, at `.../samples/:draw` it is whole. */
+/** A sample. In the detail of a step its text is cut at 100,000 bytes; `.../samples/:draw` answers with all of it. */
 export interface SampleView
   extends Pick<
     ReadSample,
     'draw' | 'model' | 'variant' | 'text' | 'textBytes' | 'isTextCut' | 'finishReason' | 'costUsd' | 'latencyMs'
   > {
-  /** Null if none was sent. */
+  /** The temperature that was sent; null if none was. */
   readonly temperature: number | null;
   /** Key of the candidate that it votes for, cut at 2,000 characters; null where it was flagged. */
   readonly candidate: string | null;
   readonly flag: { readonly code: string; readonly detail: string } | null;
-  /** `judgement`: a verifier's opinion on a candidate, not a vote for one. */
+  /** A `judgement` is a verifier's opinion on a candidate, not a vote for one. */
   readonly kind: 'vote' | 'judgement';
   /** Key of the candidate that is judged, cut at 2,000 characters; null for a vote. */
   readonly judged: string | null;
-  /** It landed when the step had come to its limit: it is not counted. */
+  /** Whether it landed after the step had reached its limit, so that it is not counted. */
   readonly isLate: boolean;
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
-  /** The race after this sample: votes of the leader and of the runner-up; null for what is no vote. */
+  /** The race after this sample: the votes of the leader and of the runner-up; null if the sample is no vote. */
   readonly race: { readonly leader: string; readonly leaderVotes: number; readonly runnerUpVotes: number } | null;
 }
 
-/** What a step saw. */
+/** What the model was shown at a step. */
 export interface StepContext {
   readonly stepIndex: number;
-  /** Before the step; null where `missing` says why. */
+  /** The state before the step; null where `missing` says why. */
   readonly state: Json;
-  /** In the order of the process's forms, `main` first. */
+  /** The prompts in the order of the process's forms, `main` first. */
   readonly prompts: readonly {
     readonly variant: string;
     readonly system: string | null;
     readonly user: string;
   }[];
-  /** The right action, where the process knows it; else null. */
+  /** The right action, where the process knows it; otherwise null. */
   readonly reference: { readonly action: Json } | null;
   /** Whether the process draws the state. */
   readonly hasPicture: boolean;
-  /** Why there is no state (no process, a changed one); null where there is. */
+  /** Why there is no state (its process cannot be loaded, or has changed); null where there is one. */
   readonly missing: string | null;
-  /** It is being worked out, from the decisions before: ask again. */
+  /** Whether the state is still being worked out from the decisions before it: ask again then. */
   readonly isPending: boolean;
 }
 
-/** A state as a tree: a line for each part of the job, indented under what it is a part of. */
+/** A state as a tree: one line for each part of the job, indented under the part that it belongs to. */
 export interface Outline {
   readonly rows: readonly {
     readonly depth: number;
     readonly text: string;
-    /** What came out of it; may be empty. */
+    /** The result of this part; may be empty. */
     readonly detail: string;
     readonly steps: readonly OutlineStep[];
   }[];
-  /** Why there is none; null where there is. */
+  /** Why there is no tree; null where there is one. */
   readonly missing: string | null;
-  /** It is being worked out: ask again. */
+  /** Whether the tree is still being worked out: ask again then. */
   readonly isPending: boolean;
 }
 
 /** A step that decided about a part of the job. */
 export interface OutlineStep {
   readonly stepIndex: number;
-  /** What it decided. */
+  /** What the step decided. */
   readonly label: string;
-  /** The strongest candidate's first. */
+  /** The votes of each candidate, those of the strongest first. */
   readonly votes: readonly number[];
   readonly settledBy: string | null;
   readonly isWrong: boolean | null;
 }
 
-/** One of the two. */
+/** A person's decision: the action itself, or the draw of the sample whose answer is taken. */
 export type DecideRequest = { readonly action: Json } | { readonly draw: number };
 
 export interface DecideAnswer {
