@@ -20,13 +20,16 @@ export function adaptationNotes<State, Action>(
   at: RunPosition<State, Action>,
   twins: readonly number[] | undefined,
 ): NonNullable<VoteContext['onAdapted']> {
-  const noted = new Map<string, readonly Adaptation[]>();
+  const seen = new Map<string, readonly Adaptation[]>();
+  const noted = new Set<string>();
   return (model, adaptations) => {
-    const known = noted.get(model);
-    if (known === adaptations) return;
-    noted.set(model, adaptations);
+    // Most samples have the list that the one before had.
+    if (seen.get(model) === adaptations) return;
+    seen.set(model, adaptations);
     for (const adaptation of adaptations) {
-      if (known?.includes(adaptation)) continue;
+      const name = JSON.stringify([model, adaptation.parameter, adaptation.message]);
+      if (noted.has(name)) continue;
+      noted.add(name);
       note(model, adaptation);
       const other = adaptation.parameter === 'temperature' ? twinOf(model) : undefined;
       if (other === undefined) continue;

@@ -81,7 +81,7 @@ export class AdaptingCalls {
   #note(adaptations: readonly Adaptation[]): void {
     const known = this.#adaptations ?? [];
     const further = adaptations
-      .map(({ parameter, message }) => ({ parameter, message: `model ${this.#id}: ${message}.` }))
+      .map((one) => withModel(this.#id, one))
       .filter((one) => !known.some(({ message }) => message === one.message));
     if (further.length > 0) this.#adaptations = [...known, ...further];
   }
@@ -114,10 +114,22 @@ export class AdaptingCalls {
   }
 }
 
-/** Also as a server tells it that takes reasoning for a part of the text. */
-function hasReasoned({ reasoning, reasoningTokens = 0, text }: Sample): boolean {
-  return reasoningTokens > 0 || reasoning !== undefined || /^\s*<(think|thinking|reasoning)>/i.test(text);
+/** An adaptation, as a sentence that says of which model. */
+export function withModel(id: string, { parameter, message }: Adaptation): Adaptation {
+  return { parameter, message: `model ${id}: ${message}.` };
 }
+
+/**
+ * Also as servers tell it that take reasoning for a part of the text, or say nothing of it: then there is no text, although its
+ * tokens are used up.
+ */
+function hasReasoned({ reasoning, reasoningTokens = 0, text, outputTokens = 0, finishReason }: Sample): boolean {
+  if (reasoningTokens > 0 || reasoning !== undefined) return true;
+  if (text.trim() === '') return finishReason === 'length' && outputTokens > 0;
+  return REASONING_IN_TEXT.test(text);
+}
+/** Models that are told not to reason begin with an empty block. */
+const REASONING_IN_TEXT = /^\s*(<(think|thinking|reasoning)>\s*[^\s<]|<\|channel\|>analysis)/i;
 
 function allOmitted(
   ours: readonly RequestSetting[] | undefined,

@@ -8,6 +8,7 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import { withModel } from './adapting-calls.ts';
 import { toSample } from './ai-sdk.ts';
 import { CallFailure, Failures } from './call-failures.ts';
 import { PLAIN_DIALECT } from './dialect.ts';
@@ -228,7 +229,11 @@ export function batchModel(options: BatchModelOptions): Model {
     if (result.type === 'text' && result.status === 'succeeded') {
       hasAnswered = true;
       try {
-        waiter.land(toSample(result.result, clock.monotonicMs() - startedMs));
+        const sample = toSample(result.result, clock.monotonicMs() - startedMs, modelId);
+        const { adaptations } = sample;
+        waiter.land(
+          adaptations === undefined ? sample : { ...sample, adaptations: adaptations.map((one) => withModel(id, one)) },
+        );
       } catch (thrown) {
         waiter.fail(failures.classify(thrown));
       }

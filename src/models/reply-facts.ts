@@ -8,21 +8,26 @@ export function factsOf(
   { id, model, fingerprint }: { readonly id?: unknown; readonly model?: unknown; readonly fingerprint?: unknown },
   asked: string | undefined,
 ): ReplyFacts {
-  const responseId = nameIn(id);
-  const systemFingerprint = nameIn(fingerprint);
-  const answered = nameIn(model);
-  const isOther = asked !== undefined && answered !== undefined && !isSameModel(asked, answered);
-  return {
-    ...(responseId !== undefined && { responseId }),
-    ...(systemFingerprint !== undefined && { systemFingerprint }),
-    ...(isOther && { answeredBy: answered }),
-  };
+  const facts: { -readonly [Name in keyof ReplyFacts]: ReplyFacts[Name] } = {};
+  if (isName(id)) facts.responseId = id;
+  if (isName(fingerprint)) facts.systemFingerprint = fingerprint;
+  if (asked !== undefined && isName(model) && !isSameAsBefore(asked, model)) facts.answeredBy = model;
+  return facts;
 }
 
-function nameIn(value: unknown): string | undefined {
-  const isName = typeof value === 'string' && value !== '' && value.length <= MAX_NAME_CHARS;
-  return isName && /^[^\p{Cc}\p{Cf}\p{Cs}]+$/u.test(value) ? value : undefined;
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_NAME_CHARS && NAME.test(value);
 }
+const NAME = /^(?:[\x20-\x7e]+|[^\p{Cc}\p{Cf}\p{Cs}]+)$/u;
+
+/** Replies mostly have the name that the one before had. */
+function isSameAsBefore(asked: string, answered: string): boolean {
+  if (before.asked !== asked || before.answered !== answered) {
+    before = { asked, answered, isSame: isSameModel(asked, answered) };
+  }
+  return before.isSame;
+}
+let before = { asked: '', answered: '', isSame: true };
 
 /**
  * Whether a name in a reply is that of the model asked: providers add the date of the version (`gpt-5-mini-2025-08-07`), gateways
@@ -58,5 +63,8 @@ const CACHE_HEADERS = [
 /** Whether the headers of a reply say that it comes from a cache of replies; LiteLLM names its key then. */
 export function isCachedReply(headers: Readonly<Record<string, string | undefined>>): boolean {
   if (headers['x-litellm-cache-key']) return true;
-  return CACHE_HEADERS.some((name) => /^\s*(hit|true)\b/i.test(headers[name] ?? ''));
+  return CACHE_HEADERS.some((name) => {
+    const value = headers[name];
+    return value !== undefined && /^\s*(hit|true)\b/i.test(value);
+  });
 }

@@ -285,19 +285,38 @@ describe('a map ends, and costs what it costs by hand, at a model', () => {
     assert.ok(done.samples.every(({ details }) => details?.reasoningTokens === 500));
   });
 
-  test('that reasons unasked, and is cut off at first', async (t) => {
+  /** How replies tell that they were cut off in their reasoning. */
+  const CUT: Readonly<Record<string, (body: Body) => object>> = {
+    'by a count': (body) => completion(body, { reasoned: body.max_tokens, content: '' }),
+    'by its text beside': (body) => completion(body, { content: '', message: { reasoning_content: 'Three and' } }),
+    'by its text in the reply': (body) => completion(body, { content: '<think>\nThree and' }),
+    'by tokens without a text': (body) => completion(body, { content: '' }),
+  };
+  for (const [name, cutOff] of Object.entries(CUT)) {
+    test(`that reasons unasked, and is cut off at first, as told ${name}`, async (t) => {
+      const server = await serve(t, ({ body }) => {
+        if (body.max_tokens >= 700) return completion(body, { reasoned: 640 });
+        const cut = cutOff(body) as Body;
+        return { ...cut, choices: [{ ...cut.choices[0], finish_reason: 'length' }] };
+      });
+      const done = await mapBills({ model: 'thinker', baseUrl: server.baseUrl, maxOutputTokens: 50 });
+      assert.equal(done.result.status, 'done', done.result.reason ?? '');
+      assert.equal(done.result.items?.done, 30);
+      assert.deepEqual(done.adapted, ['max_tokens']);
+      // Only what was in flight before the first reply came.
+      assert.ok(done.result.flagged >= 1 && done.result.flagged <= 4, `${done.result.flagged}`);
+      assert.deepEqual(new Set(server.calls.map(({ body }) => body.max_tokens)), new Set([50, 50 + 16_384]));
+    });
+  }
+
+  test('that does not reason: what is cut off was too long, and gets no more room', async (t) => {
     const server = await serve(t, ({ body }) => {
-      if (body.max_tokens >= 700) return completion(body, { reasoned: 640 });
-      const cut = completion(body, { reasoned: body.max_tokens, content: '' });
+      const cut = completion(body, { content: '{"total": is what' });
       return { ...cut, choices: [{ ...cut.choices[0], finish_reason: 'length' }] };
     });
-    const done = await mapBills({ model: 'thinker', baseUrl: server.baseUrl, maxOutputTokens: 50 });
-    assert.equal(done.result.status, 'done', done.result.reason ?? '');
-    assert.equal(done.result.items?.done, 30);
-    assert.deepEqual(done.adapted, ['max_tokens']);
-    // Only what was in flight before the first reply came.
-    assert.ok(done.result.flagged >= 1 && done.result.flagged <= 4, `${done.result.flagged}`);
-    assert.deepEqual(new Set(server.calls.map(({ body }) => body.max_tokens)), new Set([50, 50 + 16_384]));
+    const model = connect(server.baseUrl);
+    for (const draw of [0, 1]) assert.equal((await model.generate(asked({ draw }))).adaptations, undefined);
+    assert.ok(server.calls.every(({ body }) => body.max_tokens === 50));
   });
 });
 
@@ -311,8 +330,13 @@ function asked(rest: Partial<ModelRequest> = {}): ModelRequest {
 }
 
 /** What is sent when a server has refused this often, and what the sample tells. */
-async function adapts(t: TestContext, refuse: (body: Body) => object | undefined, rest: Partial<ModelRequest> = {}) {
-  const server = await serve(t, ({ body }) => refuse(body) ?? completion(body));
+async function adapts(
+  t: TestContext,
+  refuse: (body: Body) => object | undefined,
+  rest: Partial<ModelRequest> = {},
+  content?: string,
+) {
+  const server = await serve(t, ({ body }) => refuse(body) ?? completion(body, { content }));
   const model = connect(server.baseUrl);
   const sample = await model.generate(asked(rest));
   const before = server.refusals.length;
@@ -431,6 +455,9 @@ describe('what a server does not take is sent otherwise', () => {
     const second = await model.generate(asked({ reasoning: 'off' }));
     assert.deepEqual([first.reasoning, second.reasoning], ['hm', undefined]);
     assert.equal(second.adaptations, first.adaptations);
+    // A block without reasoning is none.
+    const empty = await adapts(t, () => undefined, { reasoning: 'off' }, '<think>\n\n</think>\n\n{"total":8}');
+    assert.deepEqual([empty.sent.reasoning_effort, empty.adapted], ['none', undefined]);
   });
 
   test('a number of tokens is the room for reasoning, less where the server has less', async (t) => {
