@@ -88,6 +88,9 @@ function checkQuestion(question: object): void {
   if (typeof prompt !== 'string' && typeof (prompt as Prompt | undefined)?.user !== 'string') {
     throw new UsageError('expected `prompt`, a text or { system, user }.', { option: 'question' });
   }
+  if (prompt === '' || (prompt as Prompt).user === '') {
+    throw new UsageError('expected a `prompt` that asks something, got an empty text.', { option: 'question' });
+  }
   if ((parse === undefined) === (schema === undefined)) {
     const got = parse === undefined ? 'neither' : 'both';
     throw new UsageError(

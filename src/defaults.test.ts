@@ -42,8 +42,14 @@ const REFUSED_BY_ALL: readonly [Anything, RegExp][] = [
   [{ maxConcurrency: 0.5 }, /^maxConcurrency: expected a whole number of at least 1, got 0\.5/],
   [{ maxRetries: -1 }, /^maxRetries: expected a whole number of at least 0, got -1/],
   [{ seed: 1.5 }, /^seed: expected a whole number, got 1\.5/],
-  [{ model: undefined }, /^model: expected a name, a model of the AI SDK or an object with `generate`, got undefined/],
-  [{ model: {} }, /^model: expected a name, a model of the AI SDK or an object with `generate`, got an object/],
+  [
+    { model: undefined },
+    /^model: expected a name, a model of the AI SDK or an object with `id` and `generate`, got undefined/,
+  ],
+  [
+    { model: {} },
+    /^model: expected a name, a model of the AI SDK or an object with `id` and `generate`, got an object/,
+  ],
   [{ model: 'telepathy' }, /^expected a model, got "telepathy": `simulated:/],
   [{ model: 'simulated:p=2' }, /^simulated: expected p of at least 0 and at most 1, got 2/],
 ];

@@ -46,6 +46,21 @@ for (const [name, verb] of Object.entries(VERBS)) {
       await refused(() => verb(COUNT, inherited), /^model: expected a property of the options themselves/);
     });
 
+    it('refuses a model without a name, and one of the AI SDK without its', async () => {
+      const { generate } = model();
+      for (const id of [undefined, '', 3, null]) {
+        await refused(
+          () => verb(COUNT, { model: { id, generate } }),
+          /^model: expected a model whose `id` is its name/,
+        );
+      }
+      const sdk = { specificationVersion: 'v4', doGenerate: async () => ({}) };
+      await refused(
+        () => verb(COUNT, { model: sdk }),
+        /^model: expected an AI SDK model with `provider` and `modelId`/,
+      );
+    });
+
     it('refuses a signal that is none', async () => {
       await refused(() => verb(COUNT, { model: model(), signal: 'x' }), /^signal: expected an AbortSignal, got "x"/);
     });
@@ -113,6 +128,131 @@ it('defineProcess refuses what is no definition', async () => {
     () => defineProcess({ ...definition, variants: [null] } as Any),
     /each variant to have a name of its own/,
   );
+});
+
+const DECISION = { prompt: 'x', parse: (text: string) => text } as const;
+const SAMPLE = { text: 'a', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 } as const;
+const own = (generate: Any) => ({ id: 'own', price: undefined, generate });
+
+describe('a model of the caller whose samples are none', () => {
+  const replies: readonly (readonly [name: string, generate: Any, message: RegExp])[] = [
+    [
+      'synchronous',
+      () => SAMPLE,
+      /^model own: expected `generate` to return a promise of a sample, got an object: write/,
+    ],
+    ['nothing', async () => {}, /to resolve with a sample, \{ text, .* \}, got undefined\.$/],
+    ['a text', async () => 'a', /to resolve with a sample, .*, got "a"\.$/],
+    ['no text', async () => ({ ...SAMPLE, text: 3 }), /whose `text` is a text, got 3\.$/],
+    [
+      'no reason',
+      async () => ({ ...SAMPLE, finishReason: undefined }),
+      /whose `finishReason` is one of stop, .*, got undef/,
+    ],
+    ['no time', async () => ({ ...SAMPLE, latencyMs: Number.NaN }), /whose `latencyMs` is a number, got NaN\.$/],
+    [
+      'less than no tokens',
+      async () => ({ ...SAMPLE, inputTokens: -1 }),
+      /`inputTokens` is a whole number.*, got -1\.$/,
+    ],
+    ['half a token', async () => ({ ...SAMPLE, outputTokens: 0.5 }), /`outputTokens` is a whole number.*, got 0\.5\.$/],
+    [
+      'NaN tokens',
+      async () => ({ ...SAMPLE, reasoningTokens: Number.NaN }),
+      /`reasoningTokens` is a whole .*, got NaN\.$/,
+    ],
+    [
+      'a charge below 0',
+      async () => ({ ...SAMPLE, chargedUsd: -1 }),
+      /`chargedUsd` is a number of at least 0.*, got -1\.$/,
+    ],
+  ];
+  for (const [name, generate, message] of replies) {
+    it(name, async () => {
+      await assert.rejects(decide(DECISION, { model: own(generate) }), { name: 'ModelError', message });
+      const paused = await run(COUNT, 1, { ...options(), model: own(generate), budgetCalls: 10 });
+      assert.deepEqual([paused.status, paused.end.code], ['paused', 'model']);
+      assert.match(paused.end.message.replace(/^step 0: /, ''), message);
+    });
+  }
+
+  it('is told from one that has an account as well', async () => {
+    const model = { ...own(async () => {}), account: 'https://example.org' };
+    await assert.rejects(decide(DECISION, { model }), /to resolve with a sample, .*, got undefined\.$/);
+  });
+});
+
+describe('a function of a process that returns what it must not', () => {
+  const parts: readonly (readonly [name: string, part: Any, message: RegExp])[] = [
+    ['prompt', () => undefined, /`prompt` returned what it must not: expected \{ user \} or .*, got undefined/],
+    ['prompt', String, /`prompt` returned what it must not: expected \{ user \} or .*, got a text/],
+    ['prompt', () => ({}), /`prompt` returned what it must not: expected `user` to be a text, got undefined/],
+    ['prompt', (user: number) => ({ user }), /expected `user` to be a text, got 0/],
+    ['prompt', (state: number) => ({ user: state > 1 ? 3 : String(state) }), /got 3\. Found at step 2\.$/],
+    ['prompt', () => ({ user: '0', system: 3 }), /expected `system` to be a text, got 3/],
+    ['key', () => undefined, /`key` returned what it must not: expected a text, got undefined/],
+    ['key', (action: number) => action, /`key` returned what it must not: expected a text, got 1/],
+    ['steps', () => Number.NaN, /`steps` returned what it must not: expected a whole number of at least 0, got NaN/],
+    ['steps', () => '5', /expected a whole number of at least 0, got a text/],
+    ['steps', () => -1, /expected a whole number of at least 0, got -1/],
+  ];
+  for (const [name, part, message] of parts) {
+    it(`${name}: ${part}`, async () => {
+      const process = defineProcess<Any, Any, Any>({ ...definition, [name]: part });
+      const ended = await run(process, 1, { ...options(), budgetCalls: 50 }).then(
+        ({ end }) => end.error,
+        (thrown) => thrown,
+      );
+      assert.equal(ended?.name, 'ProcessError', ended);
+      assert.equal(ended.code, 'wrong-result');
+      assert.match(ended.message, message);
+    });
+  }
+
+  it('an empty prompt is not asked, and fails its item alone', async () => {
+    await refused(
+      () => decide({ ...DECISION, prompt: '' }, { model: model() }),
+      /expected a `prompt` that asks something/,
+    );
+    const asked = model();
+    const echo = defineProcess<string, string, string>({
+      ...definition,
+      start: (input) => input,
+      isDone: (state) => state === 'b',
+      prompt: (user) => ({ user }),
+      parse: () => 'b',
+      apply: (_, action) => action,
+    });
+    const paused = await run(echo, '', { ...options(), model: asked });
+    assert.match(paused.end.message, /the user text of the prompt is empty, so it was not sent/);
+    assert.equal(asked.requests.length, 0);
+    const statuses = [];
+    for await (const { status } of map(echo, ['a', '', 'a'], options())) statuses.push(status);
+    assert.deepEqual(statuses, ['done', 'undecided', 'done']);
+  });
+});
+
+it('defineProcess refuses a parser beside a schema, but not a process defined again', async () => {
+  const { parse: _, ...rest } = definition;
+  const schema = { '~standard': { version: 1, vendor: 'x', validate: (value: unknown) => ({ value }) } } as Any;
+  await refused(
+    () => defineProcess({ ...definition, schema }),
+    /expected `parse` .* or `schema` .*, got both: omit one/,
+  );
+  const once = defineProcess<unknown, number, Any>({ ...rest, schema });
+  assert.equal(defineProcess({ ...once, name: 'again' }).name, 'again');
+});
+
+it('a schema that gives a promise, or nothing, is a mistake of the definition', async () => {
+  const validates = (validate: Any) => ({ '~standard': { version: 1, vendor: 'x', validate } }) as Any;
+  const given = () => ({ model: scriptedModel(() => '1') });
+  // biome-ignore lint/suspicious/noThenProperty: a promise of another library
+  for (const promise of [Promise.resolve({ value: 1 }), { then() {} }]) {
+    const schema = validates(() => promise);
+    await refused(() => decide({ prompt: 'x', schema }, given()), /expected a synchronous schema in `schema`/);
+  }
+  const schema = validates(() => undefined);
+  await refused(() => decide({ prompt: 'x', schema }, given()), /to return \{ value \} or \{ issues \}, got undefined/);
 });
 
 it('a schema that cannot validate is refused', async () => {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
+import { generateOf, requireSample } from '../core/sample-check.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { AccountLimits, Accounts } from './account-queue.ts';
 import type { SpendGuard } from './budget.ts';
@@ -40,10 +41,12 @@ export function createSampler(options: SamplerOptions): Sampler {
   let isProven = !startsWithOneCall;
   let scout: { readonly reply: Promise<Sample>; readonly request: ModelRequest } | undefined;
 
+  const checked = (sample: unknown) => requireSample(model, sample);
+
   function call(request: ModelRequest): Promise<Sample> {
     const onThrown = (thrown: unknown) => retry(request, thrown);
     try {
-      return model.generate(request).catch(onThrown);
+      return generateOf(model, request).then(checked, onThrown);
     } catch (thrown) {
       // A synchronous `generate` threw.
       return onThrown(thrown);
@@ -80,7 +83,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       if (!(failure instanceof ModelError)) throw failure;
       await backOff(capRetryAfter(failure), tries, request);
       try {
-        return await model.generate(request);
+        return checked(await generateOf(model, request));
       } catch (thrown) {
         failure = thrown;
       }
@@ -94,7 +97,7 @@ export function createSampler(options: SamplerOptions): Sampler {
         await account!.turn(entry);
         let failure: ModelError;
         try {
-          const sample = await model.generate(request);
+          const sample = checked(await generateOf(model, request));
           account!.landed(entry, sample);
           return sample;
         } catch (thrown) {

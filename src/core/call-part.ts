@@ -1,10 +1,10 @@
-import { ProcessError } from './errors.ts';
+import { ProcessError, type ProcessErrorCode } from './errors.ts';
 import { describeThrown } from './user-frame.ts';
 
 /**
  * Calls a part of a process.
- * @throws {ProcessError} `threw` for anything that it throws, naming the part, the step and the line; `impure` and `asynchronous`
- * where it was seen to be that.
+ * @throws {ProcessError} `threw` for anything that it throws, naming the part, the step and the line; `impure`, `asynchronous`
+ * and `wrong-result` where it was seen to be that.
  */
 export function callPart<T>(
   process: { readonly name: string },
@@ -41,8 +41,10 @@ export function withStep(thrown: unknown, stepIndex: number | undefined): unknow
 
 /** Whether the error says that a function of the process is itself wrong: its earlier results cannot be trusted. */
 export function isBreach(thrown: unknown): thrown is ProcessError {
-  return thrown instanceof ProcessError && (thrown.code === 'impure' || thrown.code === 'asynchronous');
+  return thrown instanceof ProcessError && BREACHES.has(thrown.code);
 }
+
+const BREACHES: ReadonlySet<ProcessErrorCode> = new Set(['impure', 'asynchronous', 'wrong-result']);
 
 function partThrew(
   { name }: { readonly name: string },

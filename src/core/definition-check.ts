@@ -71,6 +71,12 @@ export function checkDefinition(definition: object): void {
       `${where}: expected \`parse\` (a function) or \`schema\` (a schema of the reply), got neither.`,
     );
   }
+  // A process that is defined again has the parser that was made of its schema.
+  if (given.parse !== undefined && given.schema !== undefined && given.forms === undefined) {
+    throw new UsageError(
+      `${where}: expected \`parse\` (a function) or \`schema\` (a schema of the reply), got both: omit one of them.`,
+    );
+  }
   for (const field of ['input', 'schema']) requireSchema(where, field, given[field]);
   checkVariants(where, given.variants);
 }

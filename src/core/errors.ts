@@ -138,6 +138,7 @@ export type ProcessErrorCode =
   | 'changed'
   | 'impure'
   | 'asynchronous'
+  | 'wrong-result'
   | 'not-json'
   | 'threw'
   | 'effect-failed'

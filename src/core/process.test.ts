@@ -216,8 +216,8 @@ test('the action is what the schema makes of the document', () => {
   assert.deepEqual(process.parse('{"from": "3", "other": 1}', 0), { from: 3, to: 9 });
 });
 
-test('a parser goes before a schema, and leaves the reply to the process', () => {
-  const process = defined({ parse: () => ({ from: 5, to: 6 }) });
+test('a parser takes the place of a schema, and leaves the reply to the process', () => {
+  const process = defined({ schema: undefined, parse: () => ({ from: 5, to: 6 }) });
   assert.deepEqual(process.parse('anything', 0), { from: 5, to: 6 });
   assert.equal(process.reply, undefined);
 });
@@ -329,7 +329,7 @@ describe('the self-test of variants', () => {
     const backwards = (text: string) => ({ from: parse(text).to, to: parse(text).from });
     finds(withVariant({ parse: backwards }), 'words', /^\{"from":2,"to":1\}$/);
     finds(withVariant({ reply: () => '7 to 8' }), 'words', /^\{"from":7,"to":8\}$/);
-    finds(withVariant({}, { parse: backwards, reply }), 'main', /^\{"from":2,"to":1\}$/);
+    finds(withVariant({}, { schema: undefined, parse: backwards, reply }), 'main', /^\{"from":2,"to":1\}$/);
   });
 
   test('names the first of several', () => {

@@ -128,9 +128,9 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
   readonly prompt: (state: State) => Prompt;
   /** Further forms of the same step, beside `prompt` itself, which is the variant named `main`. */
   readonly variants?: readonly Variant<State, Action>[];
-  /** Reads a reply strictly; throw `redFlag('malformed', detail)` for anything else. Alternatively, give `schema`. */
+  /** Reads a reply strictly; throw `redFlag('malformed', detail)` for anything else. Alternatively, give `schema`: one of the two. */
   readonly parse?: (text: string, state: State) => Action;
-  /** Schema of a reply that is one JSON document and nothing else. Used if there is no `parse`. */
+  /** Schema of a reply that is one JSON document and nothing else, in the place of `parse`. */
   readonly schema?: StandardSchemaV1<unknown, Action>;
   /** Checks the invariants of the process: if it returns a flag (use `redFlag('illegal', detail)`), the action is no vote. */
   readonly check?: (action: Action, state: State) => RedFlag | undefined;

@@ -1,5 +1,6 @@
 import { GROUPS, PARTS } from './definition-check.ts';
 import { ProcessError } from './errors.ts';
+import { RESULT_PROBLEMS } from './part-result.ts';
 import { userFrameOf } from './user-frame.ts';
 
 // The functions of a process must not change the values that they are given: states are shared between votes ahead, the journal
@@ -30,6 +31,8 @@ interface PartName {
   readonly parameters: readonly string[];
   /** Whether it may return a promise. @default false */
   readonly mayWait?: boolean;
+  /** What is wrong with a result. Every call is checked. @default nothing */
+  readonly problem?: (result: unknown) => string | undefined;
 }
 
 /** A definition whose functions are watched. Its `effect`, which acts on the world, is given a copy of the action instead. */
@@ -39,7 +42,14 @@ export function withWatchedParts<Definition extends { readonly name: string }>(d
     if (typeof given !== 'function' || part === 'subtasks') return given;
     // The copy is what the journal would give back.
     if (part === 'effect') return (action: unknown, context: unknown) => given(jsonCopyOf(action), context);
-    return watched(given as AnyFunction, { process, part, parameters, mayWait: part === 'verification.verify' });
+    const problem = RESULT_PROBLEMS[part] ?? RESULT_PROBLEMS[part.split(' of variant ', 1)[0]!];
+    return watched(given as AnyFunction, {
+      process,
+      part,
+      parameters,
+      mayWait: part === 'verification.verify',
+      problem,
+    });
   };
   const found: Record<string, unknown> = { ...definition };
   for (const [part, parameters] of Object.entries(PARTS)) {
@@ -81,7 +91,15 @@ function watched<F extends AnyFunction>(part: F, name: PartName): F {
     (a: unknown, b: unknown) => (watch.quietCalls-- > 0 ? call(a, b) : watch.call([a, b])),
     (a: unknown, b: unknown, c: unknown) => (watch.quietCalls-- > 0 ? call(a, b, c) : watch.call([a, b, c])),
   ];
-  const wrapper = wrappers[name.parameters.length - 1] as unknown as F;
+  const plain = wrappers[name.parameters.length - 1] as (...args: unknown[]) => unknown;
+  const { problem } = name;
+  const checked = (a: unknown, b: unknown) => {
+    const result = plain(a, b);
+    const wrong = problem!(result);
+    if (wrong !== undefined) throw watch.wrongResult(wrong);
+    return result;
+  };
+  const wrapper = (problem === undefined ? plain : checked) as unknown as F;
   WATCHED.add(wrapper);
   return wrapper;
 }
@@ -174,6 +192,14 @@ class Watch {
       return thrown instanceof TypeError ? userFrameOf(thrown) : undefined;
     }
     return undefined;
+  }
+
+  /** Other calls may return what they must: it is thrown for this one alone. */
+  wrongResult(problem: string): ProcessError {
+    const { process, part } = this.#name;
+    return new ProcessError(`process ${JSON.stringify(process)}: \`${part}\` returned what it must not: ${problem}.`, {
+      code: 'wrong-result',
+    });
   }
 
   #fail(code: 'impure' | 'asynchronous', what: string): ProcessError {

@@ -16,9 +16,12 @@ export function parseJson<Action>(text: string, schema: StandardSchemaV1<unknown
     throw new RedFlag('malformed', `expected one JSON document and nothing else: ${(error as Error).message}`);
   }
   const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) {
+  // A promise of another realm, or of a library, is one as well.
+  if (typeof (result as { readonly then?: unknown } | undefined)?.then === 'function') {
+    (result as Promise<unknown>).then(undefined, () => {});
     throw new UsageError('expected a synchronous schema in `schema`, got one that validates asynchronously.');
   }
+  requireOutcome(result, 'schema');
   if (result.issues) throw new RedFlag('malformed', describeIssues(result.issues));
   return result.value;
 }
@@ -33,12 +36,24 @@ export async function parseInput<Input>(
 ): Promise<Input> {
   if (process.input === undefined) return input as Input;
   const result = await process.input['~standard'].validate(input);
+  requireOutcome(result, 'input');
   if (result.issues) {
     throw new UsageError(
       `the input does not fit process ${JSON.stringify(process.name)}: ${describeIssues(result.issues)}`,
     );
   }
   return result.value;
+}
+
+/** @throws {UsageError} if the schema is no Standard Schema after all. */
+function requireOutcome<T>(
+  result: StandardSchemaV1.Result<T> | Promise<StandardSchemaV1.Result<T>>,
+  field: 'schema' | 'input',
+): asserts result is StandardSchemaV1.Result<T> {
+  if (typeof result === 'object' && result !== null) return;
+  throw new UsageError(
+    `expected \`validate\` of the Standard Schema in \`${field}\` to return { value } or { issues }, got ${typeof result}.`,
+  );
 }
 
 /** What does not fit a schema, and where in it. */

@@ -21,12 +21,16 @@ const INTERFACE = 'v4';
 /** What is wrong with a model of another interface of the AI SDK, and what to do; undefined if nothing is. */
 export function interfaceProblem(model: LanguageModelV4): string | undefined {
   const version = String(model.specificationVersion);
-  if (version === INTERFACE) return undefined;
+  if (version === INTERFACE) {
+    const isNamed = typeof model.provider === 'string' && typeof model.modelId === 'string';
+    return isNamed ? undefined : 'expected an AI SDK model with `provider` and `modelId`, got one without.';
+  }
   const expected = `expected an AI SDK model of version ${INTERFACE}, got`;
   if (Number(version.slice(1)) > Number(INTERFACE.slice(1))) {
     return `${expected} the newer ${version}: update mdap, or install an older version of the provider package.`;
   }
-  const provider = /^[a-z0-9-]+$/.test(providerOf(model)) ? providerOf(model) : 'NAME';
+  const named = typeof model.provider === 'string' ? providerOf(model) : '';
+  const provider = /^[a-z0-9-]+$/.test(named) ? named : 'NAME';
   return (
     `${expected} ${version}, an older interface: install the current version of its provider package, as in ` +
     `\`npm install @ai-sdk/${provider}@latest\` (without @latest, npm chooses an old one on Node before 22).`

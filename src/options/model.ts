@@ -29,8 +29,12 @@ export const model: Kind<GivenModel> = {
   problem: (value) => {
     if (typeof value === 'string' && value !== '') return undefined;
     if (isAiSdkModel(value)) return interfaceProblem(value);
-    if (typeof (value as { generate?: unknown } | undefined)?.generate === 'function') return undefined;
-    return `expected a name, a model of the AI SDK or an object with \`generate\`, got ${showGot(value)}.`;
+    const { generate, id } = (value ?? {}) as { readonly generate?: unknown; readonly id?: unknown };
+    if (typeof generate !== 'function') {
+      return `expected a name, a model of the AI SDK or an object with \`id\` and \`generate\`, got ${showGot(value)}.`;
+    }
+    if (typeof id === 'string' && id !== '') return undefined;
+    return `expected a model whose \`id\` is its name, by which the journal knows it, got the id ${showGot(id)}.`;
   },
   show: nameOfModel,
   toJson: nameOfModel,

@@ -178,10 +178,6 @@ export class Draws<Action> {
   }
 }
 
-/** Servers refuse such a text, or read another one. */
-function unsendable(model: string, part: string): ModelError {
-  const message =
-    `model ${model}: the ${part} of the prompt is no well-formed Unicode, so it was not sent: it has half of a surrogate ` +
-    'pair, as where a text is cut within an emoji. Mend the input.';
-  return new ModelError(message, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
+function unsendable(model: string, why: string): ModelError {
+  return new ModelError(`model ${model}: ${why}`, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
 }

@@ -12,7 +12,7 @@ type FormSettings = Pick<VoteSettings, 'maxOutputTokens' | 'acceptUnfinished' | 
 /** Reads the replies to one form of a step: takes off their dress, flags what needs no parser, and parses the rest. */
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
-  /** The part of the prompt that cannot be sent because it is no Unicode; undefined if all can. */
+  /** Why the prompt cannot be sent, and what to do; undefined if it can. */
   readonly unsendable: string | undefined;
   readonly #reader: Reader<Action>;
   readonly #settings: FormSettings;
@@ -24,7 +24,7 @@ export class FormReader<Action> {
 
   constructor({ ask, check, key }: Question<Action>, form: number, settings: FormSettings) {
     this.asked = ask(form);
-    this.unsendable = partWithoutUnicode(this.asked.prompt);
+    this.unsendable = unsendable(this.asked.prompt);
     this.#reader = { parse: this.asked.parse, check, key };
     this.#settings = settings;
   }
@@ -81,6 +81,18 @@ export function readUndressed<Action>(
   if (dress.length === 0 || !(verdict instanceof RedFlag)) return { verdict, dress };
   const asItCame = readReply(reply, reader);
   return asItCame instanceof RedFlag ? { verdict, dress } : { verdict: asItCame, dress: NO_DRESS };
+}
+
+/** Servers refuse such texts, or read other ones. */
+function unsendable(prompt: Prompt): string | undefined {
+  if (prompt.user === '')
+    return 'the user text of the prompt is empty, so it was not sent. Mend the input, or `prompt`.';
+  const part = partWithoutUnicode(prompt);
+  if (part === undefined) return undefined;
+  return (
+    `the ${part} of the prompt is no well-formed Unicode, so it was not sent: it has half of a surrogate pair, as where a text ` +
+    'is cut within an emoji. Mend the input.'
+  );
 }
 
 function partWithoutUnicode({ system, turns, user }: Prompt): string | undefined {
