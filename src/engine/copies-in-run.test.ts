@@ -91,6 +91,13 @@ describe('behind a gateway that keeps replies', () => {
     assert.match(result.reason!, /the headers name a cache of replies/);
   });
 
+  it('that has short names for them too, once it is no chance (2)', async () => {
+    const result = await asked(behind({ keyOf: withoutSeed, idOf: (call) => `chatcmpl-${call}` }));
+    assert.deepEqual([result.status, result.end.code], ['paused', 'process']);
+    assert.match(result.reason!, /response id chatcmpl-\d+\)/);
+    assert.ok(result.steps <= 3, `${result.steps} steps`);
+  });
+
   it('copies can be taken as votes by one who knows better (5)', async () => {
     const result = await asked(behind({ keyOf: withoutSeed }), { acceptCopies: true });
     assert.equal(result.status, 'done');
@@ -100,7 +107,8 @@ describe('behind a gateway that keeps replies', () => {
 
 describe('a server that keeps no replies (4)', () => {
   for (const [what, idOf] of [
-    ['with few names', (call: number) => `chatcmpl-${call % 3}`],
+    ['with few names', (call: number) => `chatcmpl-${(call * 7919) % 999}`],
+    ['with one name', () => 'chatcmpl-1'],
     ['without names', () => undefined],
   ] as const) {
     it(what, async () => {

@@ -15,28 +15,65 @@ export interface Copy {
   readonly sign: string;
 }
 
-/** Shorter ones are drawn from so few numbers (Ollama has 999) that two draws may have the same by chance. */
+/** Shorter ids are drawn from so few numbers (Ollama has 999) that two draws of a step may have the same by chance. */
 const MIN_ID_CHARS = 10;
+/** So many steps with such a pair, each with another id, are no chance. */
+const MIN_STEPS_OF_SHORT_IDS = 3;
+const MAX_IDS_KEPT = 256;
+
+/** What the replies of a whole run say of the ids that its servers give them. */
+export class ReplyIds {
+  /** The latest ids, each with the text of its reply. */
+  readonly #texts = new Map<string, string>();
+  /** Short ids that two replies to one step had. */
+  readonly #pairs = new Set<string>();
+  #sayNothing = false;
+
+  /** Whether an id can tell replies apart: not if replies that differ have the same. */
+  canTell(id: string, text: string): boolean {
+    if (this.#sayNothing) return false;
+    const known = this.#texts.get(id);
+    this.#sayNothing = known !== undefined && known !== text;
+    if (known === undefined) {
+      this.#texts.set(id, text);
+      if (this.#texts.size > MAX_IDS_KEPT) this.#texts.delete(this.#texts.keys().next().value!);
+    }
+    return !this.#sayNothing;
+  }
+
+  /** Whether two replies to a step with the same id and text are copies. */
+  areCopies(id: string): boolean {
+    if (id.replace(/^[a-z]+-/i, '').length >= MIN_ID_CHARS) return true;
+    this.#pairs.add(id);
+    return this.#pairs.size >= MIN_STEPS_OF_SHORT_IDS;
+  }
+}
 
 /**
  * The replies to one step. A gateway that answers from its cache, or a server that ignores what tells two draws apart, sends one
  * reply several times: those are one sample, and no votes that agree.
  */
 export class Copies {
+  readonly #ids: ReplyIds;
   readonly #byId = new Map<string, Reply>();
-  /** Of the replies without a name of their own. */
+  /** The replies without an id that tells them apart. */
   readonly #byText = new Map<string, Reply>();
+
+  constructor(ids: ReplyIds) {
+    this.#ids = ids;
+  }
 
   /** Adds a reply. @returns the earlier one that it is a copy of, by the signs of its server; undefined if there is none */
   add(reply: Reply): Copy | undefined {
-    const { responseId = '', isCached = false } = reply.details ?? {};
-    const hasOwnId = responseId.replace(/^[a-z]+-/i, '').length >= MIN_ID_CHARS;
-    const [known, name] = hasOwnId ? [this.#byId, responseId] : [this.#byText, reply.text];
+    const { responseId: id = '', isCached = false } = reply.details ?? {};
+    const hasId = id !== '' && this.#ids.canTell(id, reply.text);
+    const [known, name] = hasId ? [this.#byId, id] : [this.#byText, reply.text];
     const same = known.get(name);
-    if (same === undefined) known.set(name, reply);
-    // Where the texts differ, the server has one name for all replies.
-    if (same === undefined || same.text !== reply.text) return undefined;
-    if (hasOwnId) return { of: same.draw, sign: `response id ${responseId}` };
+    if (same === undefined) {
+      known.set(name, reply);
+      return undefined;
+    }
+    if (hasId) return this.#ids.areCopies(id) ? { of: same.draw, sign: `response id ${id}` } : undefined;
     return isCached ? { of: same.draw, sign: 'the headers name a cache of replies' } : undefined;
   }
 }

@@ -3,7 +3,7 @@ import { costOf, type Sample } from '../core/model.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
-import { Copies, type Copy, copiesFound } from './copies.ts';
+import { Copies, type Copy, copiesFound, ReplyIds } from './copies.ts';
 import { DrawRequest } from './draw-request.ts';
 import { FormReader } from './form-reader.ts';
 import type { Question, VoteContext, VoterClass } from './question.ts';
@@ -111,8 +111,9 @@ export class Draws<Action> {
   }
 
   #copyOf(reply: Parameters<Copies['add']>[0]): Copy | undefined {
-    if (this.#context.settings.acceptCopies) return undefined;
-    this.#copies ??= new Copies();
+    const { settings, replyIds } = this.#context;
+    if (settings.acceptCopies) return undefined;
+    this.#copies ??= new Copies(replyIds ?? new ReplyIds());
     return this.#copies.add(reply);
   }
 

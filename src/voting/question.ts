@@ -9,6 +9,7 @@ import type { DetailSums } from '../core/sample-details.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
 import type { Tally } from '../statistics/tally.ts';
+import type { ReplyIds } from './copies.ts';
 import type { Slots } from './draw-slots.ts';
 import type { FirstVote } from './first-vote.ts';
 import type { InFlight } from './in-flight.ts';
@@ -113,6 +114,8 @@ export interface VoteContext {
   readonly slots?: Slots;
   /** Shared by all votes of a run: it pauses where no reply is usable. Without it, only the limits of each vote hold. */
   readonly firstVote?: FirstVote;
+  /** Shared by all votes of a run. @default one for each step */
+  readonly replyIds?: ReplyIds;
   /** Aborts the calls that the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;
