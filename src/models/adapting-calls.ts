@@ -22,6 +22,8 @@ export interface AdaptingOptions {
   readonly hasTemplate: boolean;
 }
 
+const MAX_MODELS_NOTED = 16;
+
 /**
  * The calls of one model, put as its server takes them. A request that the server refuses for a parameter is put again without
  * it, or in another way; once that is taken, all further requests are put so. That is no failed call. Samples tell what was
@@ -33,6 +35,8 @@ export class AdaptingCalls {
   readonly #hasTemplate: boolean;
   #dialect = PLAIN_DIALECT;
   #adaptations: readonly Adaptation[] | undefined;
+  /** The other models that answered. */
+  readonly #models = new Set<string>();
 
   constructor({ id, ask, hasTemplate }: AdaptingOptions) {
     this.#id = id;
@@ -86,8 +90,16 @@ export class AdaptingCalls {
     if (further.length > 0) this.#adaptations = [...known, ...further];
   }
 
+  /** Its votes are another model's: a gateway may have one name for several, or change it on the way. */
+  #noteModel(answeredBy: string): void {
+    if (this.#models.has(answeredBy) || this.#models.size >= MAX_MODELS_NOTED) return;
+    this.#models.add(answeredBy);
+    this.#note([{ parameter: 'model', message: `the server says that ${answeredBy} answered` }]);
+  }
+
   #landed(sample: Sample, request: ModelRequest, dialect: Dialect): Sample {
     if (sample.adaptations !== undefined) this.#note(sample.adaptations);
+    if (sample.answeredBy !== undefined) this.#noteModel(sample.answeredBy);
     this.#learnReasoning(sample, request);
     const omitted = allOmitted(omittedOf(request, dialect), sample.omitted);
     const adaptations = this.#adaptations;
