@@ -26,7 +26,7 @@ export async function decideCommand(runId: string, step: string, flags: DecideFl
     if (isMap(record)) {
       throw new UsageError(
         `run ${JSON.stringify(runId)} is a map, which gives up items that its votes cannot decide and continues: use its
-          failures as ` + 'the --input of another map.',
+          failures as the --input of another map.`,
       );
     }
     const source = sourceOf(record, 'decide there, with the option `answer`');

@@ -6,7 +6,7 @@
  * - `bold`, `code`: the same mark around each line of the answer
  * Blanks at both ends are taken off as well, and not named: almost every reply has some.
  */
-export const DRESSES = ['bom', 'reasoning', 'fence', 'bold', 'code'] as const;
+const DRESSES = ['bom', 'reasoning', 'fence', 'bold', 'code'] as const;
 export type Dress = (typeof DRESSES)[number];
 
 /** What becomes of the dress: it is taken off before the reply is parsed, or left on, as in the paper. */

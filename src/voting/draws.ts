@@ -55,7 +55,7 @@ export class Draws<Action> {
       const asked = voters[voter]!;
       const { sampler, form } = asked;
       const reader = this.#reader(form);
-      if (reader.unsendable !== undefined) throw unsendable(sampler.model.id, reader.unsendable);
+      if (reader.illFormedPart !== undefined) throw promptNotSent(sampler.model.id, reader.illFormedPart);
       const { settings } = this.#context;
       const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
       const temperature = sampler.model.temperature ?? own;
@@ -179,6 +179,6 @@ export class Draws<Action> {
   }
 }
 
-function unsendable(model: string, why: string): ModelError {
+function promptNotSent(model: string, why: string): ModelError {
   return new ModelError(`model ${model}: ${why}`, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
 }
