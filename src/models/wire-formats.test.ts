@@ -34,7 +34,7 @@ interface Call {
 }
 type Answer = (call: Call, response: ServerResponse) => object;
 
-/** A server on this machine that ends with its test. It answers 200 with a document, another status with one that has `status`. */
+/** A server on this machine that ends with its test. It answers 200, or the number that a document has as `status`. */
 async function serve(t: TestContext, answer: Answer) {
   const calls: Call[] = [];
   const refusals: Body[] = [];
@@ -43,9 +43,10 @@ async function serve(t: TestContext, answer: Answer) {
     for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
     const call = { path: incoming.url!, headers: incoming.headers, body: JSON.parse(text) };
     calls.push(call);
-    const { status = 200, ...document } = answer(call, response) as { status?: number };
-    if (status !== 200) refusals.push(document);
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    const answered: Body = answer(call, response);
+    const status = typeof answered.status === 'number' ? answered.status : 200;
+    if (status !== 200) refusals.push(answered);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answered));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(async () => {
@@ -195,6 +196,47 @@ describe('a map ends, and costs what it costs by hand, at a model', () => {
         ],
       ],
     );
+  });
+
+  test('gpt-5 by the AI SDK, which sends no temperature and says so', async (t) => {
+    const server = await serve(t, ({ body }) => ({
+      id: 'resp_1',
+      object: 'response',
+      created_at: 1,
+      model: 'gpt-5-mini-2025-08-07',
+      status: 'completed',
+      output: [
+        { type: 'reasoning', id: 'rs_1', summary: [] },
+        {
+          type: 'message',
+          id: 'msg_1',
+          role: 'assistant',
+          status: 'completed',
+          content: [{ type: 'output_text', text: answerTo(body.input.at(-1).content[0].text), annotations: [] }],
+        },
+      ],
+      usage: {
+        input_tokens: INPUT_TOKENS,
+        output_tokens: 640 + ANSWER_TOKENS,
+        output_tokens_details: { reasoning_tokens: 640 },
+        total_tokens: INPUT_TOKENS + 640 + ANSWER_TOKENS,
+      },
+    }));
+    const sdk = createOpenAI({ baseURL: server.baseUrl, apiKey: 'key' })('gpt-5-mini');
+    const done = await mapBills({ model: sdk, reasoning: 'low', serviceTier: 'flex', maxOutputTokens: 50 });
+    assertDone(done);
+    near(done.result.costUsd, costBy(server.calls.length, 640 + ANSWER_TOKENS));
+    for (const { body } of server.calls) {
+      assert.deepEqual([body.temperature, body.reasoning.effort, body.service_tier], [undefined, 'low', 'flex']);
+      assert.equal(body.max_output_tokens, 50 + 4_096);
+    }
+    assert.deepEqual(done.adapted, ['temperature']);
+    for (const { temperature, details } of done.samples) {
+      assert.deepEqual(
+        [temperature, details?.omitted, details?.reasoningTokens, details?.responseId, details?.answeredBy],
+        [undefined, ['temperature'], 640, 'resp_1', undefined],
+      );
+    }
   });
 
   test('like DeepSeek: reasoning beside the text, kept only where all is recorded', async (t) => {

@@ -111,7 +111,8 @@ const CHAT_FINISH: Record<FinishReason, string | null> = {
 };
 
 function completion({ sample, model, id, createdS }: Written): object {
-  const { input, cached, output } = countsOf(sample);
+  const { input, cached, output, reasoned } = countsOf(sample);
+  const { text, reasoning } = sample;
   return {
     id: `chatcmpl-${id}`,
     object: 'chat.completion',
@@ -120,7 +121,12 @@ function completion({ sample, model, id, createdS }: Written): object {
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: sample.text, refusal: null },
+        message: {
+          role: 'assistant',
+          content: text,
+          refusal: null,
+          ...(reasoning !== undefined && { reasoning_content: reasoning }),
+        },
         logprobs: null,
         finish_reason: CHAT_FINISH[sample.finishReason],
       },
@@ -130,6 +136,7 @@ function completion({ sample, model, id, createdS }: Written): object {
       completion_tokens: output,
       total_tokens: input + output,
       prompt_tokens_details: { cached_tokens: cached },
+      ...(reasoned > 0 && { completion_tokens_details: { reasoning_tokens: reasoned } }),
     },
   };
 }
@@ -143,7 +150,7 @@ const INCOMPLETE: Record<FinishReason, string | undefined> = {
 };
 
 function response({ sample, model, id, createdS }: Written): object {
-  const { input, cached, output } = countsOf(sample);
+  const { input, cached, output, reasoned } = countsOf(sample);
   const reason = INCOMPLETE[sample.finishReason];
   const status = reason === undefined ? 'completed' : 'incomplete';
   return {
@@ -166,15 +173,15 @@ function response({ sample, model, id, createdS }: Written): object {
       input_tokens: input,
       input_tokens_details: { cached_tokens: cached },
       output_tokens: output,
-      output_tokens_details: { reasoning_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: reasoned },
       total_tokens: input + output,
     },
   };
 }
 
 /** Returns the counts of a sample, 0 for those that are not known, since the interface cannot say that a count is unknown. */
-function countsOf({ inputTokens = 0, cachedInputTokens = 0, outputTokens = 0 }: Sample) {
-  return { input: inputTokens, cached: cachedInputTokens, output: outputTokens };
+function countsOf({ inputTokens = 0, cachedInputTokens = 0, outputTokens = 0, reasoningTokens = 0 }: Sample) {
+  return { input: inputTokens, cached: cachedInputTokens, output: outputTokens, reasoned: reasoningTokens };
 }
 
 export function failure(message: string, code: string): object {

@@ -104,7 +104,7 @@ async function until(isSo: () => boolean): Promise<void> {
 describe('answers', () => {
   test('arrive as they were given; equal prompts are numbered', async (context) => {
     const { asked, ask, server } = await serve(context);
-    assert.deepEqual({ ...(await ask()), latencyMs: 0 }, SAMPLE);
+    assert.deepEqual({ ...(await ask()), latencyMs: 0 }, { ...SAMPLE, responseId: 'chatcmpl-1' });
     await ask();
     await ask('other');
     assert.deepEqual(
@@ -125,6 +125,12 @@ describe('answers', () => {
       models.data.map(({ id }) => id),
       ['rehearsal'],
     );
+  });
+
+  test('have the reasoning that was given', async (context) => {
+    const given: Sample = { ...SAMPLE, finishReason: 'stop', reasoningTokens: 2, reasoning: 'six by seven' };
+    const { ask } = await serve(context, { answer: () => given });
+    assert.deepEqual({ ...(await ask()), latencyMs: 0 }, { ...given, responseId: 'chatcmpl-1' });
   });
 
   test('end for the reason that was given', async (context) => {
