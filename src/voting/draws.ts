@@ -55,7 +55,7 @@ export class Draws<Action> {
       const asked = voters[voter]!;
       const { sampler, form } = asked;
       const reader = this.#reader(form);
-      if (reader.illFormedPart !== undefined) throw promptNotSent(sampler.model.id, reader.illFormedPart);
+      if (reader.promptFault !== undefined) throw promptNotSent(sampler.model.id, reader.promptFault);
       const { settings } = this.#context;
       const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
       const temperature = sampler.model.temperature ?? own;

@@ -13,7 +13,7 @@ type FormSettings = Pick<VoteSettings, 'maxOutputTokens' | 'acceptUnfinished' | 
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
   /** Why the prompt cannot be sent, and what to do; undefined if it can. */
-  readonly illFormedPart: string | undefined;
+  readonly promptFault: string | undefined;
   readonly #reader: Reader<Action>;
   readonly #settings: FormSettings;
   // Samples of one step mostly have the same text; parsing each distinct text once makes the loop 1.8 times faster.
@@ -24,7 +24,7 @@ export class FormReader<Action> {
 
   constructor({ ask, check, key }: Question<Action>, form: number, settings: FormSettings) {
     this.asked = ask(form);
-    this.illFormedPart = illFormedPart(this.asked.prompt);
+    this.promptFault = promptFault(this.asked.prompt);
     this.#reader = { parse: this.asked.parse, check, key };
     this.#settings = settings;
   }
@@ -84,7 +84,7 @@ export function readUndressed<Action>(
 }
 
 /** Servers refuse such texts, or read other ones. */
-function illFormedPart(prompt: Prompt): string | undefined {
+function promptFault(prompt: Prompt): string | undefined {
   if (prompt.user === '')
     return 'the user text of the prompt is empty, so it was not sent. Mend the input, or `prompt`.';
   const part = partWithoutUnicode(prompt);
