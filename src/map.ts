@@ -4,6 +4,7 @@ import type { Process } from './core/process.ts';
 import {
   abortableItems,
   type DoubtfulItem,
+  guardedSink,
   type Item,
   type ItemResult,
   type ItemSink,
@@ -17,7 +18,7 @@ import { checkOptions } from './options/check.ts';
 import { showGot } from './options/kinds.ts';
 import type { MapOptions } from './options/verbs.ts';
 import { DEFAULT_MAX_CONCURRENCY } from './options.ts';
-import { newRunId, runOver } from './run.ts';
+import { guarded, newRunId, runOver } from './run.ts';
 
 /** The result of a map as a whole. Its `items` count the inputs by what became of them. */
 export interface MapResult extends Omit<RunResult, 'state' | 'stateSha256'> {
@@ -89,7 +90,7 @@ export function map(
 ): MappedItems<unknown> | Promise<MapResult> {
   const options = checkOptions('map', given);
   requireProcess(process);
-  const { sink, window, source = null, ...rest } = options;
+  const { sink, window, source = null, ...rest } = guarded(options);
   const { runId = newRunId(process.name) } = options;
   const readAhead = window ?? WINDOW_PER_CALL * (rest.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY);
   const work = async (mapping: Mapping, signal: AbortSignal | undefined): Promise<MapResult> => {
@@ -100,10 +101,10 @@ export function map(
     return { ...result, leastCertain: mapping.leastCertain };
   };
   if (sink !== undefined) {
-    if (!(Symbol.asyncIterator in Object(inputs)))
+    if (typeof Object(inputs)[Symbol.asyncIterator] !== 'function')
       throw notIterable('an async iterable of items, beside a sink', inputs);
-    const mapping = new Mapping({ process, items: inputs as AsyncIterable<Item>, sink, readAhead });
-    return work(mapping, rest.signal);
+    const items = abortableItems((inputs as AsyncIterable<Item>)[Symbol.asyncIterator](), rest.signal);
+    return work(new Mapping({ process, items, sink: guardedSink(sink), readAhead }), rest.signal);
   }
   if (!isIterable(inputs)) throw notIterable('an array or another iterable of inputs', inputs);
   return new LazyMap(
@@ -138,7 +139,11 @@ class LazyMap implements MappedItems<unknown> {
   }
 
   get result(): Promise<MapResult> {
-    this.#result ??= this.#begin(undefined, this.#controller.signal);
+    if (this.#result === undefined) {
+      this.#result = this.#begin(undefined, this.#controller.signal);
+      // Who reads it and does not wait for it, does not want the program to end by it.
+      this.#result.catch(() => {});
+    }
     return this.#result;
   }
 
@@ -171,7 +176,10 @@ class LazyMap implements MappedItems<unknown> {
 }
 
 function isIterable(inputs: unknown): inputs is Iterable<unknown> | AsyncIterable<unknown> {
-  return typeof inputs === 'object' && inputs !== null && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs);
+  if (typeof inputs !== 'object' || inputs === null) return false;
+  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = inputs as AsyncIterable<unknown> &
+    Iterable<unknown>;
+  return typeof (asynchronous ?? synchronous) === 'function';
 }
 
 function notIterable(expected: string, inputs: unknown): UsageError {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { assembleVote } from './assemble-vote.ts';
 import { Budget } from './calls/budget.ts';
+import { guardedListener } from './core/caller-callback.ts';
 import { requireProcess } from './core/definition-check.ts';
 import type { OnEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
@@ -28,7 +29,13 @@ export async function run<Input, State, Action, Given, Result>(
   input: NoInfer<Given>,
   options: RunOptions,
 ): Promise<RunResult<State>> {
-  return runOver(process, input, checkOptions('run', options), undefined);
+  return runOver(process, input, guarded(checkOptions('run', options)), undefined);
+}
+
+/** The same options, but with a listener that names itself where it fails. */
+export function guarded<Options extends { readonly onEvent?: OnEvent }>(options: Options): Options {
+  const { onEvent } = options;
+  return onEvent === undefined ? options : { ...options, onEvent: guardedListener(onEvent) };
 }
 
 /** Runs a process over its own input, or over the items of a map, with options that were checked. */

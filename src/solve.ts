@@ -77,9 +77,10 @@ async function runSolve(problem: string, options: SolveOptions, { isPlanOnly }: 
       roles,
       processSource: process.name,
       onEvent: (event) => {
-        onEvent?.(event);
         const code = event.type === 'sample-landed' ? event.sample.flag?.code : undefined;
         if (code !== undefined && isOwnCode(code)) addFlag(refused, code);
+        // What it returns is for `run` to judge.
+        return onEvent?.(event);
       },
     },
   );

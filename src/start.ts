@@ -4,7 +4,7 @@ import type { Process } from './core/process.ts';
 import type { RunResult } from './engine/run-result.ts';
 import { checkOptions } from './options/check.ts';
 import type { RunOptions } from './options/verbs.ts';
-import { run } from './run.ts';
+import { guarded, runOver } from './run.ts';
 
 /** Stands in a stream of events in place of `count` events that were dropped because the reader was too slow. */
 export interface EventsMissed {
@@ -34,17 +34,18 @@ export async function start<Input, State, Action, Given, Result>(
   input: NoInfer<Given>,
   options: RunOptions,
 ): Promise<StartedRun<State>> {
-  const { signal: given, onEvent: listener, ...rest } = checkOptions('run', options);
+  const { signal: given, onEvent: listener, ...rest } = guarded(checkOptions('run', options));
   const controller = new AbortController();
   const signal = given === undefined ? controller.signal : AbortSignal.any([given, controller.signal]);
   const events = new EventStream();
   const { promise: started, resolve: onStarted } = Promise.withResolvers<string>();
   const onEvent = (event: RunEvent) => {
-    listener?.(event);
+    // The stream has all events, whatever the listener makes of them.
     events.push(event);
     if (event.type === 'run-started') onStarted(event.runId);
+    listener?.(event);
   };
-  const result = run(process, input, { ...rest, signal, onEvent }).finally(() => events.end());
+  const result = runOver(process, input, { ...rest, signal, onEvent }, undefined).finally(() => events.end());
   const id = await Promise.race([started, result.then(({ runId }) => runId)]);
   return { id, events, result, pause: () => controller.abort(new Error('the run was paused')) };
 }

@@ -71,6 +71,112 @@ it('start refuses a listener that is no function', async () => {
   await refused(() => start(COUNT, 1, { ...options(), onEvent: 'x' as Any }), /^onEvent: expected a function, got "x"/);
 });
 
+describe('a listener that fails', () => {
+  const broken = () => {
+    throw new Error('the listener broke');
+  };
+  const told = /^onEvent: it threw at "[a-z-]+": the listener broke \(at .*wrong-calls\.test\.ts:\d+:\d+\)$/;
+  const inMap = (given: Any) => map(COUNT, [1, 2], given).result;
+  for (const [name, verb] of Object.entries({ run: (given: Any) => run(COUNT, 1, given), map: inMap })) {
+    it(`stops a ${name} by its first throw, with its line`, async () => {
+      const { status, end } = await verb({ ...options(), onEvent: broken });
+      assert.deepEqual([status, end.code], ['stopped', 'usage']);
+      assert.match(end.message, told);
+      // When all is over, nothing but the call can say so.
+      const atEnd = ({ type }: Any) => type === 'run-ended' && broken();
+      await refused(() => verb({ ...options(), onEvent: (event: Any) => void atEnd(event) }), told);
+    });
+
+    it(`stops a ${name} where it returns a promise, and rejects nowhere else`, async () => {
+      const { status, end } = await verb({ ...options(), onEvent: async () => broken() });
+      assert.deepEqual([status, end.code], ['stopped', 'usage']);
+      assert.match(
+        end.message,
+        /^onEvent: expected a function that is done when it returns, got one that returns a promise/,
+      );
+    });
+  }
+
+  it('leaves the stream of `start` whole', async () => {
+    const { events, result } = await start(COUNT, 1, { ...options(), onEvent: broken });
+    const types = [];
+    for await (const { type } of events) types.push(type);
+    assert.deepEqual([types[0], types.at(-1)], ['run-started', 'run-ended']);
+    assert.match((await result).end.message, told);
+  });
+});
+
+describe('a sink that is none', () => {
+  async function* items() {
+    yield* [{ input: 1 }, { input: 2 }];
+  }
+  const whole = { restore: () => {}, write: () => {}, flush: () => {} };
+
+  it('is refused where a method is missing', async () => {
+    for (const method of ['restore', 'write', 'flush']) {
+      const sink = { ...whole, [method]: undefined } as Any;
+      await refused(
+        () => map(COUNT, items(), { ...options(), sink }),
+        /^sink: expected an object with restore, write and/,
+      );
+    }
+  });
+
+  for (const method of ['restore', 'write', 'flush']) {
+    it(`stops the map where \`${method}\` returns a promise, and rejects nowhere else`, async () => {
+      const rejects = async () => {
+        throw new Error('the sink broke');
+      };
+      const { status, end } = await map(COUNT, items(), { ...options(), sink: { ...whole, [method]: rejects } });
+      assert.deepEqual([status, end.code], ['stopped', 'usage']);
+      assert.match(end.message, new RegExp(`^sink: expected \`${method}\` that is done when it returns, got one that`));
+    });
+  }
+
+  it('takes items alone', async () => {
+    const texts = (async function* () {
+      yield* ['a', 'b'];
+    })();
+    const mapped = () => map(COUNT, texts as Any, { ...options(), sink: whole });
+    await refused(mapped, /^inputs: expected items, \{ input \} each, beside a sink, got string/);
+  });
+
+  it('is no reason to wait for an item that never comes', { timeout: 20_000 }, async () => {
+    async function* waiting() {
+      yield* [{ input: 1 }, { input: 2 }, { input: 3 }, { input: 4 }, { input: 5 }, { input: 6 }];
+      await new Promise(() => {});
+    }
+    const controller = new AbortController();
+    const sink = { ...whole, write: () => controller.abort(new Error('enough')) };
+    const given = { ...options(), sink, window: 1, maxConcurrency: 1, signal: controller.signal };
+    assert.equal((await map(COUNT, waiting(), given)).end.code, 'interrupted');
+  });
+});
+
+it('map tells of an iterator that does not keep the protocol', async () => {
+  const wrong: readonly (readonly [inputs: Any, message: RegExp])[] = [
+    [{ [Symbol.asyncIterator]: 5 }, /^inputs: expected an array or another iterable/],
+    [
+      { [Symbol.asyncIterator]: () => ({}) },
+      /^inputs: expected `\[Symbol\.asyncIterator\]\(\)` to return an object with `next`/,
+    ],
+    [{ [Symbol.asyncIterator]: () => ({ next: () => 5 }) }, /^inputs: expected `next` to resolve with .*, got number/],
+  ];
+  for (const [inputs, message] of wrong) await refused(() => map(COUNT, inputs, options()).result, message);
+});
+
+it('a map whose result is read but not awaited does not end the program', async () => {
+  function* inputs() {
+    yield 1;
+    throw new Error('the inputs broke');
+  }
+  const mapped = map(COUNT, inputs(), options());
+  assert.ok(mapped.result instanceof Promise);
+  // A rejection that nobody handles would fail this test.
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  await assert.rejects(mapped.result, /the inputs broke/);
+});
+
 it('map refuses what it cannot iterate, beside a sink too', async () => {
   for (const wrong of [undefined, null, 'abc', 3, { length: 1 }, Promise.resolve([1])]) {
     await refused(

@@ -1,3 +1,5 @@
+import { refusePromise } from '../core/caller-callback.ts';
+import { UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 
 /** One of many inputs. */
@@ -22,28 +24,60 @@ export class ReadItem implements Item {
   }
 }
 
-/** Yields inputs as items, one by one. */
+/** Yields inputs as items, one by one. @throws {UsageError} if they cannot be iterated after all. */
 export async function* itemsOf(inputs: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Item> {
-  for await (const input of inputs) yield input instanceof ReadItem ? input : { input };
+  for await (const input of sound(inputs)) yield input instanceof ReadItem ? input : { input };
 }
+
+/** Generators and lists keep the protocol by themselves; an iterator that its user wrote may not. */
+function sound(inputs: Iterable<unknown> | AsyncIterable<unknown>): Iterable<unknown> | AsyncIterable<unknown> {
+  const isAsync = typeof (inputs as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function';
+  const iterator: unknown = isAsync ? (inputs as AsyncIterable<unknown>)[Symbol.asyncIterator]() : undefined;
+  if (!isAsync || Object.prototype.toString.call(iterator) === '[object AsyncGenerator]') {
+    return iterator === undefined ? inputs : (iterator as AsyncGenerator);
+  }
+  const own = requireIterator(iterator);
+  const next = async () => requireNext(await own.next());
+  return { [Symbol.asyncIterator]: () => ({ next, return: own.return && ((value) => own.return!(value)) }) };
+}
+
+function requireIterator<T>(iterator: AsyncIterator<T> | unknown): AsyncIterator<T> {
+  if (typeof (Object(iterator) as Partial<AsyncIterator<T>>).next === 'function') return iterator as AsyncIterator<T>;
+  throw new UsageError('expected `[Symbol.asyncIterator]()` to return an object with `next`, got none.', INPUTS);
+}
+
+function requireNext<T>(result: IteratorResult<T>): IteratorResult<T> {
+  if (typeof result === 'object' && result !== null) return result;
+  throw new UsageError(`expected \`next\` to resolve with { value, done }, got ${typeof result}.`, INPUTS);
+}
+
+const INPUTS = { option: 'inputs' };
 
 /**
  * The same items, but an input that is still awaited after an abort is awaited no longer: it may never come.
- * @throws the signal's reason in its place
+ * @throws the signal's reason in its place; {UsageError} for what is no item
  */
-export function abortableItems(items: AsyncIterator<Item>, signal: AbortSignal): AsyncIterable<Item> {
+export function abortableItems(items: AsyncIterator<Item>, signal: AbortSignal | undefined): AsyncIterable<Item> {
+  const own = requireIterator<Item>(items);
+  const read = async () => requireItem(await own.next());
   const next = () =>
     new Promise<IteratorResult<Item>>((resolve, reject) => {
       // What is there already is still read: a map that is interrupted ends where it stands.
-      const onAbort = () => setImmediate(() => reject(signal.reason));
-      if (signal.aborted) onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      items
-        .next()
+      const onAbort = () => setImmediate(() => reject(signal!.reason));
+      if (signal?.aborted) onAbort();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      read()
         .then(resolve, reject)
-        .finally(() => signal.removeEventListener('abort', onAbort));
+        .finally(() => signal?.removeEventListener('abort', onAbort));
     });
-  return { [Symbol.asyncIterator]: () => ({ next }) };
+  return { [Symbol.asyncIterator]: () => ({ next: signal === undefined ? read : next }) };
+}
+
+function requireItem(result: IteratorResult<Item>): IteratorResult<Item> {
+  const { done, value } = requireNext(result);
+  if (done || (typeof value === 'object' && value !== null)) return result;
+  const expected = 'expected items, { input } each, beside a sink';
+  throw new UsageError(`${expected}, got ${value === null ? 'null' : typeof value}.`, INPUTS);
 }
 
 /**
@@ -98,3 +132,16 @@ export interface ItemSink {
 
 /** A sink for results that are not used. */
 export const NO_SINK: ItemSink = { restore() {}, write() {}, flush() {} };
+
+/** A caller's sink, whose methods must be done when they return: the counts that are journaled say what it has. */
+export function guardedSink(sink: ItemSink): ItemSink {
+  const done = (method: string, returned: unknown) => {
+    if (returned !== undefined)
+      refusePromise('sink', `expected \`${method}\``, returned, 'iterate the results of `map`');
+  };
+  return {
+    restore: (counts) => done('restore', sink.restore(counts)),
+    write: (result) => done('write', sink.write(result)),
+    flush: () => done('flush', sink.flush()),
+  };
+}

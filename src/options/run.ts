@@ -68,10 +68,10 @@ export const MAP_OPTIONS = {
   ),
   /** Takes the results, in the order of the items, each once. Without one the call returns them, to be iterated. */
   sink: option(
-    given<ItemSink>(
-      'an object with restore, write and flush',
-      (value) => typeof (value as ItemSink)?.write === 'function',
-    ),
+    given<ItemSink>('an object with restore, write and flush', (value) => {
+      const { restore, write, flush } = Object(value) as Partial<ItemSink>;
+      return [restore, write, flush].every((method) => typeof method === 'function');
+    }),
     {
       group: 'Input and output',
       about:
