@@ -161,6 +161,30 @@ describe('effects (J1)', () => {
     assert.deepEqual(keys, expected);
   });
 
+  for (const end of ['never', 'in time'] as const) {
+    test(`that end ${end} after an abort hold it up no longer than that`, async () => {
+      const journal = memoryJournal();
+      const clock = virtualClock();
+      const controller = new AbortController();
+      const process = chainProcess({
+        effect: async (_, { idempotencyKey }) => {
+          if (!idempotencyKey.endsWith('/4')) return null;
+          controller.abort(new Error('enough'));
+          return end === 'never' ? new Promise(() => {}) : clock.sleep(4_000);
+        },
+      });
+      const { status, end: ended } = await start({ journal, clock, process, signal: controller.signal });
+      assert.deepEqual([status, ended.code], ['paused', 'interrupted']);
+      const told = /^interrupted; the effect of step 4 had not ended 5 seconds later and may still .* key "run\/4"\.$/;
+      assert.match(ended.message, end === 'never' ? told : /^interrupted$/);
+      assert.equal((await journal.decisions('run')).length, 5, 'the decision is kept');
+      const keys: string[] = [];
+      const noted = chainProcess({ effect: async (_, { idempotencyKey }) => keys.push(idempotencyKey) });
+      assert.equal((await start({ journal, clock, process: noted })).status, 'done');
+      assert.equal(keys[0], end === 'never' ? 'run/4' : 'run/5', 'what did not end is owed');
+    });
+  }
+
   test('give apply what the journal would give back, also nothing', async () => {
     const seen: unknown[] = [];
     const { apply } = chainProcess();

@@ -36,7 +36,7 @@ import { answeredStep } from './person-answer.ts';
 import type { Answer, RunDependencies } from './run-dependencies.ts';
 import { RunPosition } from './run-position.ts';
 import { type RunResult, resultOf } from './run-result.ts';
-import { act } from './step-effect.ts';
+import { act, interruptedBy } from './step-effect.ts';
 import { entryOf } from './step-record.ts';
 
 /** How long a model that answers synchronously may keep the event loop (signals, timers, commits) waiting. */
@@ -71,7 +71,7 @@ class Run<Input, State, Action> {
   readonly #ownSteps: () => number | undefined;
   /** The lookahead, if steps are voted on ahead. */
   #lookahead: Lookahead<State, Action> | undefined;
-  /** Why a person's answer is refused: the run stays as it was. */
+  /** Why a person's answer, or the inputs of a resumed map, are refused: the run stays as it was. */
   #refusal: UsageError | undefined;
   #isUndecided = false;
   /** The items that failed, if the steps are those of items. */
@@ -105,7 +105,7 @@ class Run<Input, State, Action> {
       await this.#replay();
       ended = answer === undefined ? await this.#loop() : await this.#answer(answer);
     } catch (thrown) {
-      ended = signal?.aborted ? INTERRUPTED : thrownAt(this.#at, thrown);
+      ended = signal?.aborted ? interruptedBy(thrown) : thrownAt(this.#at, thrown);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -125,10 +125,17 @@ class Run<Input, State, Action> {
     const { runId, items, answer, onEvent } = this.#options;
     const stepIndex = at.stepIndex + decisions.length;
     at.open = [...samples];
-    // A person's answer may be refused: until it is taken, the journal says how the run ended before.
+    const isResumed = stepIndex > 0 || samples.length > 0;
+    onEvent?.({ type: 'run-started', runId, stepIndex, isResumed });
+    // A person's answer, and inputs that are not those of before, may be refused: until they are taken, the journal says how the
+    // run ended before.
+    try {
+      await items?.begin(at.state, at.totals.items);
+    } catch (thrown) {
+      if (isResumed && thrown instanceof UsageError) this.#refusal = thrown;
+      throw thrown;
+    }
     if (answer === undefined) this.#begin();
-    onEvent?.({ type: 'run-started', runId, stepIndex, isResumed: stepIndex > 0 || samples.length > 0 });
-    await items?.begin(at.state, at.totals.items);
     for (const decision of decisions) {
       await items?.read(at.state);
       await this.#transit(decision);
