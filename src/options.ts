@@ -2,7 +2,7 @@ import type { AccountLimits } from './calls/account-queue.ts';
 import type { BudgetLimits } from './calls/budget.ts';
 import { UsageError } from './core/errors.ts';
 import type { Json, RunRecord } from './core/journal.ts';
-import type { Model } from './core/model.ts';
+import type { Model, Structured } from './core/model.ts';
 import { journaledOptions } from './options/check.ts';
 import { type BUDGET, SPECULATION } from './options/limits.ts';
 import { type MODEL, SAMPLING } from './options/model.ts';
@@ -34,6 +34,7 @@ export const DEFAULT_K: number = PLAIN_RULE.k.default;
 export const DEFAULT_MAX_CONCURRENCY: number = SAMPLING.maxConcurrency.default;
 export const DEFAULT_TARGET: number = RATES.target.default;
 const DEFAULT_SPECULATION = 16;
+export const DEFAULT_STRUCTURED: Structured = 'auto';
 
 /**
  * Makes a stop rule that needs no calibration.
@@ -57,6 +58,7 @@ export function voteSettings(rule: StopRule, options: SamplingOptions): VoteSett
     firstTemperature: temperatureSent(options.firstTemperature ?? SAMPLING.firstTemperature.default),
     temperature: temperatureSent(options.temperature ?? SAMPLING.temperature.default),
     reasoning: options.reasoning,
+    structured: options.structured ?? DEFAULT_STRUCTURED,
     maxOutputTokens: options.maxOutputTokens ?? SAMPLING.maxOutputTokens.default,
     dress: options.dress,
     acceptUnfinished: options.acceptUnfinished,

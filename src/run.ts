@@ -13,6 +13,7 @@ import type { RunResult } from './engine/run-result.ts';
 import { checkOptions } from './options/check.ts';
 import { RUN_OPTIONS, type RunOptions } from './options/verbs.ts';
 import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationOf } from './options.ts';
+import { structuredOf } from './structured.ts';
 import { openTelemetry } from './telemetry.ts';
 
 /**
@@ -62,6 +63,8 @@ export async function runOver<Input, State, Action>(
       new Budget({ limits, clock, owner: 'run' }).requirePrices(asked);
     }
     const journal = openJournal(options.journal, clock);
+    const structured = await structuredOf(process, journal, options);
+    if (structured.doubt !== undefined) onEvent?.({ type: 'doubt-raised', message: structured.doubt });
     items?.remember((fromStep) => journal.decisions(runId, { fromStep, limit: HISTORY_PAGE }));
     try {
       return await execute(process, input, {
@@ -83,12 +86,12 @@ export async function runOver<Input, State, Action>(
         journal,
         clock,
         random: createRandom(options.seed ?? 0),
-        vote,
+        vote: { ...vote, structured: structured.asked },
         record: options.record ?? RUN_OPTIONS.record.default,
         maxSteps: options.maxSteps,
         maxRetries,
         acceptChange,
-        settings: settingsOf(options),
+        settings: settingsOf({ ...options, structured: structured.kept }),
         processSource: options.processSource ?? null,
         signal,
         onEvent,

@@ -19,6 +19,7 @@ export const PARTS: Readonly<Record<string, readonly string[]>> = {
   role: ['state'],
   reference: ['state'],
   reply: ['action', 'state'],
+  replySchema: ['state'],
   subtasks: ['stepsPerSubtask'],
 };
 const REQUIRED_PARTS = ['start', 'isDone', 'prompt', 'apply'];
@@ -140,13 +141,13 @@ function checkVariants(where: string, variants: unknown): void {
   }
   const names = new Set([MAIN_VARIANT]);
   for (const variant of variants) {
-    const { name, prompt, parse, reply } = (variant ?? {}) as Readonly<Record<string, unknown>>;
+    const { name, prompt, parse, reply, replySchema } = (variant ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof name !== 'string' || name === '' || names.has(name)) {
       throw new UsageError(
         `${where}: expected each variant to have a name of its own, not ${JSON.stringify(MAIN_VARIANT)}, got ${JSON.stringify(name)}.`,
       );
     }
-    for (const [field, value] of Object.entries({ prompt, parse, reply })) {
+    for (const [field, value] of Object.entries({ prompt, parse, reply, replySchema })) {
       if (typeof value === 'function' || (value === undefined && field !== 'prompt')) continue;
       throw new UsageError(
         `${where}: expected \`${field}\` of variant ${JSON.stringify(name)} to be a function, got ${typeof value}.`,

@@ -1,4 +1,5 @@
 import { callPart } from './call-part.ts';
+import { candidateKey } from './candidate.ts';
 import { ProcessError } from './errors.ts';
 import type { Form, Process, Prompt } from './process.ts';
 import { isOwnCode, RedFlag, readReply } from './red-flags.ts';
@@ -22,6 +23,8 @@ export interface Fingerprint {
 interface ShownPrompt {
   readonly system: string;
   readonly user: string;
+  /** The JSON Schema of the reply. Journals of early versions do not have it. */
+  readonly schema?: string;
 }
 
 /** Identifies a parser by its results, not by its source text, which a build changes. */
@@ -50,7 +53,12 @@ export function fingerprintOf<Input, State, Action>(process: Process<Input, Stat
   for (let step = 0; step < STATES; step++) {
     const part = <T>(field: string, work: () => T): T => callPart(process, field, step, work);
     if (part('isDone', () => process.isDone(state))) break;
-    prompts.push(part('prompt', () => complete(process.prompt(state))));
+    const { replySchema } = forms[0]!;
+    const schema = replySchema && part('replySchema', () => replySchema(state));
+    prompts.push({
+      ...part('prompt', () => complete(process.prompt(state))),
+      ...(schema !== undefined && { schema: candidateKey(schema) }),
+    });
     if (reference === undefined) break;
     const action = part('reference', () => reference(state));
     // As many as there are prompts.
@@ -155,7 +163,11 @@ export function describeChanges(before: Fingerprint, after: Fingerprint): string
   }
   for (const [i, was] of before.prompts.entries()) {
     const is = after.prompts[i];
-    if (is !== undefined) changes.push(...describePrompt(`of step ${i}`, was, is));
+    if (is === undefined) continue;
+    changes.push(...describePrompt(`of step ${i}`, was, is));
+    if (was.schema !== undefined && is.schema !== undefined) {
+      changes.push(...describeTexts(`the JSON schema of the reply of step ${i}`, was.schema, is.schema));
+    }
   }
   for (const was of before.variants) {
     const is = after.variants.find(({ name }) => name === was.name);

@@ -1,4 +1,5 @@
 import type { Prompt, StepSubject } from './process.ts';
+import type { JsonSchema } from './reply-schema.ts';
 
 /** US dollars per million tokens. */
 export interface Price {
@@ -41,8 +42,11 @@ export const REASONING_EFFORTS = ['off', 'minimal', 'low', 'medium', 'high'] as 
 /** An effort, or the maximum number of tokens to reason with. */
 export type Reasoning = (typeof REASONING_EFFORTS)[number] | number;
 
-/** A JSON Schema document. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
+/**
+ * Whether a model is held to the JSON Schema of its reply: `auto`, if it can be; `on`, or else there is no reply; `off`, never.
+ */
+export const STRUCTURED = ['auto', 'on', 'off'] as const;
+export type Structured = (typeof STRUCTURED)[number];
 
 /** `unknown`: the server gives no reason. */
 export type FinishReason = 'stop' | 'length' | 'refused' | 'other' | 'unknown';
@@ -83,6 +87,9 @@ export interface ReplyFacts {
   /** There was reasoning beside the text, and the server does not say how many of the output tokens it took. */
   readonly hasUncountedReasoning?: boolean;
 }
+
+/** `Adaptation.parameter` where the schema of the reply is not sent. */
+export const SCHEMA_PARAMETER = 'schema';
 
 /** How the requests of a model differ from what is asked of it, since its server refused them otherwise. */
 export interface Adaptation {

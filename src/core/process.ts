@@ -2,8 +2,10 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
 import { checkDefinition, MAIN_VARIANT } from './definition-check.ts';
 import { messageOf, ProcessError, UsageError } from './errors.ts';
+
 import { withWatchedParts } from './purity-check.ts';
 import { RedFlag, readReply } from './red-flags.ts';
+import { type JsonSchema, jsonSchemaOf } from './reply-schema.ts';
 import { parseJson } from './schema.ts';
 
 /** What one model call sees. The constant part belongs into `system`, so that providers can cache it. */
@@ -46,6 +48,8 @@ export interface Variant<State, Action> {
   readonly parse?: (text: string, state: State) => Action;
   /** The inverse of `parse`. */
   readonly reply?: (action: Action, state: State) => string;
+  /** @default that of the process, if the variant has no `parse` of its own */
+  readonly replySchema?: (state: State) => JsonSchema | undefined;
 }
 
 /** A line of an outline: a part of the job, indented under its parent. */
@@ -132,6 +136,12 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
   readonly parse?: (text: string, state: State) => Action;
   /** Schema of a reply that is one JSON document and nothing else, in the place of `parse`. */
   readonly schema?: StandardSchemaV1<unknown, Action>;
+  /**
+   * The JSON Schema of all replies that `parse` takes, or of some that say all that can be said; undefined for a step whose reply
+   * is no JSON. Models that can be are held to it (option `structured`); the reply is parsed all the same. Pure.
+   * @default that of `schema`, if there is no `parse` and the schema can be written so
+   */
+  readonly replySchema?: (state: State) => JsonSchema | undefined;
   /** Checks the invariants of the process: if it returns a flag (use `redFlag('illegal', detail)`), the action is no vote. */
   readonly check?: (action: Action, state: State) => RedFlag | undefined;
   /** Two actions with equal keys are one candidate. @default canonical JSON */
@@ -213,14 +223,18 @@ export function defineProcess<Input, State, Action, Observation = unknown, Given
   checkDefinition(given);
   const definition = withWatchedParts(given);
   const { schema, variants = [] } = definition;
+  const replySchema =
+    definition.replySchema ??
+    (definition.parse === undefined && schema !== undefined ? replySchemaOf(schema) : undefined);
   const parse = definition.parse ?? ((text) => parseJson(text, schema as StandardSchemaV1<unknown, Action>));
   const reply = definition.reply ?? (definition.parse === undefined ? (value) => JSON.stringify(value) : undefined);
-  const main: Form<State, Action> = { name: MAIN_VARIANT, prompt: definition.prompt, parse, reply };
+  const main: Form<State, Action> = { name: MAIN_VARIANT, prompt: definition.prompt, parse, reply, replySchema };
   return {
     ...(definition as ProcessDefinition<Input, State, Action, unknown, Given, Result>),
     parse,
     key: definition.key ?? candidateKey,
     reply,
+    replySchema,
     forms: [
       main,
       ...variants.map((variant) => ({
@@ -228,9 +242,15 @@ export function defineProcess<Input, State, Action, Observation = unknown, Given
         parse: variant.parse ?? parse,
         // The process's own `reply` is the inverse of its own parser only.
         reply: variant.reply ?? (variant.parse === undefined ? reply : undefined),
+        replySchema: variant.replySchema ?? (variant.parse === undefined ? replySchema : undefined),
       })),
     ],
   };
+}
+
+function replySchemaOf(schema: StandardSchemaV1): (() => JsonSchema) | undefined {
+  const json = jsonSchemaOf(schema);
+  return json && (() => json);
 }
 
 /**

@@ -75,7 +75,7 @@ export function withWatchedParts<Definition extends { readonly name: string }>(d
   return found as Definition;
 }
 
-const VARIANT_PARTS = ['prompt', 'parse', 'reply'];
+const VARIANT_PARTS = ['prompt', 'parse', 'reply', 'replySchema'];
 
 /**
  * Returns the same function, watched: it throws a `ProcessError` once it was seen to change what it is given (`impure`) or to

@@ -328,13 +328,14 @@ export class Mapping implements ItemsOfRun {
 
   #mapped(): AnyProcess {
     const of = this.#of;
-    const { check, role, effect, reference, reply } = of;
+    const { check, role, effect, reference } = of;
     const { verify, isVerifiable, verifyPrompt } = of.verification ?? {};
     const mistakes = of.simulation?.mistakes;
-    const form = ({ prompt, parse, reply }: AnyProcess['forms'][number]) => ({
+    const form = ({ prompt, parse, reply, replySchema }: AnyProcess['forms'][number]) => ({
       prompt: ({ inner }: MapState) => prompt(inner),
       parse: (text: string, { inner }: MapState) => parse(text, inner),
       reply: reply && ((action: unknown, { inner }: MapState) => reply(action, inner)),
+      replySchema: replySchema && (({ inner }: MapState) => replySchema(inner)),
     });
     return defineProcess<unknown, MapState, unknown>({
       name: of.name,
@@ -356,7 +357,6 @@ export class Mapping implements ItemsOfRun {
       independence: { next: verify === undefined ? (state) => this.#next(state) : undefined },
       apply: (state, action, observation) => this.#apply(state, action, observation),
       reference: reference && (({ inner }) => reference(inner)),
-      reply: reply && ((action, { inner }) => reply(action, inner)),
       simulation: { mistakes: mistakes && (({ inner }) => mistakes(inner)) },
     });
   }

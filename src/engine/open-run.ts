@@ -6,13 +6,14 @@ import {
   detailsOf,
   emptyTotals,
   type Journal,
+  type Json,
   type NoteEntry,
   noteOf,
   type RunRecord,
   type RunWriter,
   unknownRun,
 } from '../core/journal.ts';
-import { type Process, testVariants } from '../core/process.ts';
+import { type AnyProcess, type Process, testVariants } from '../core/process.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
 export interface OpenedRun {
@@ -59,7 +60,10 @@ export async function openRun<Input, State, Action>(
         'an input, or choose another options.runId.',
     );
   }
-  const changes = await changesSince(found, fingerprint, journal);
+  const changes = [
+    ...(await changesSince(found, fingerprint, journal)),
+    ...schemaChange(process, found.settings, settings),
+  ];
   if (changes.length > 0 && !acceptChange) {
     throw new ProcessError(
       `process ${JSON.stringify(process.name)} changed since run ${JSON.stringify(runId)} was started: ${changes.join('; ')}. ` +
@@ -73,6 +77,19 @@ export async function openRun<Input, State, Action>(
     notes.push(noteOf(clock.now(), 'settings-changed', { from: found.settings, to: settings }));
   }
   return { writer: await journal.openWriter(runId), notes };
+}
+
+/** With the schema of its reply a step is another question than without. Early versions asked without, and kept no such setting. */
+function schemaChange(process: Pick<AnyProcess, 'forms'>, before: Json, after: Json): string[] {
+  const [was, is] = [before, after].map(
+    (settings) => (settings as { structured?: string } | null)?.structured ?? 'off',
+  );
+  if (was === is || (was !== 'off' && is !== 'off')) return [];
+  if (!process.forms.some(({ replySchema }) => replySchema !== undefined)) return [];
+  const asked = (structured: string) => (structured === 'off' ? 'without' : 'with');
+  return [
+    `models were asked ${asked(was!)} the JSON schema of the reply, are asked ${asked(is!)} it (options.structured)`,
+  ];
 }
 
 /** What changed since the run was started, or since a change was last accepted. */

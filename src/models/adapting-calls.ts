@@ -143,7 +143,8 @@ function hasReasoned({ reasoning, reasoningTokens = 0, text, outputTokens = 0, f
 /** Models that are told not to reason begin with an empty block. */
 const REASONING_IN_TEXT = /^\s*(<(think|thinking|reasoning)>\s*[^\s<]|<\|channel\|>analysis)/i;
 
-function allOmitted(
+/** What either leaves out. */
+export function allOmitted(
   ours: readonly RequestSetting[] | undefined,
   theirs: readonly RequestSetting[] | undefined,
 ): readonly RequestSetting[] | undefined {

@@ -8,10 +8,10 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
-import { withModel } from './adapting-calls.ts';
+import { allOmitted, withModel } from './adapting-calls.ts';
 import { toSample } from './ai-sdk.ts';
 import { CallFailure, Failures } from './call-failures.ts';
-import { PLAIN_DIALECT } from './dialect.ts';
+import { type Dialect, omittedOf, PLAIN_DIALECT } from './dialect.ts';
 import type { RequestExtras } from './request-extras.ts';
 import { askedOf, sdkExtras } from './sdk-request.ts';
 
@@ -54,6 +54,9 @@ const MAX_FAILED_POLLS = 20;
 const FIRST_ROOM_WAIT_MS = 30_000;
 const MAX_ROOM_WAIT_MS = 600_000;
 const MAX_ROOM_WAITS = 144;
+
+/** A refused schema would be known only when the batch is done, which may take a day: none is sent. */
+const BATCH_DIALECT: Dialect = { ...PLAIN_DIALECT, omits: ['schema'] };
 
 interface Waiter {
   readonly hash: string;
@@ -166,7 +169,7 @@ export function batchModel(options: BatchModelOptions): Model {
           type: 'text',
           id: requestId,
           modelId,
-          options: askedOf(request, PLAIN_DIALECT, { provider, extras }),
+          options: askedOf(request, BATCH_DIALECT, { provider, extras }),
         })),
       });
       const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs(), false);
@@ -230,10 +233,9 @@ export function batchModel(options: BatchModelOptions): Model {
       hasAnswered = true;
       try {
         const sample = toSample(result.result, clock.monotonicMs() - startedMs, modelId);
-        const { adaptations } = sample;
-        waiter.land(
-          adaptations === undefined ? sample : { ...sample, adaptations: adaptations.map((one) => withModel(id, one)) },
-        );
+        const omitted = allOmitted(omittedOf(waiter.request, BATCH_DIALECT), sample.omitted);
+        const adaptations = sample.adaptations?.map((one) => withModel(id, one));
+        waiter.land(omitted === undefined && adaptations === undefined ? sample : { ...sample, omitted, adaptations });
       } catch (thrown) {
         waiter.fail(failures.classify(thrown));
       }

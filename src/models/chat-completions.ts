@@ -2,6 +2,7 @@ import type { FinishReason, ModelRequest, Sample } from '../core/model.ts';
 import { type Dialect, effortSent, folded, PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { factsOf } from './reply-facts.ts';
 import { countOf, countOfText } from './token-count.ts';
+import { wireSchema } from './wire-schema.ts';
 
 // OpenAI's chat completions, as far as one prompt and its answer need them. The AI SDK is not used, because it checks and
 // copies each document in full, which took half of the processor time of a call (BENCHMARKS.md).
@@ -15,7 +16,7 @@ export function writeChat(
   dialect: Dialect = PLAIN_DIALECT,
   body: ChatBody = NOTHING,
 ): string {
-  const { prompt, temperature, seed } = request;
+  const { prompt, temperature, seed, schema } = request;
   const { omits, limit } = dialect;
   const { system, turns = [], user } = dialect.foldsSystem ? folded(prompt) : prompt;
   const messages = [];
@@ -29,6 +30,10 @@ export function writeChat(
   if (seed !== undefined && !omits.includes('seed')) written.seed = seed;
   const effort = effortSent(request, dialect);
   if (effort !== undefined) Object.assign(written, effort === 'template' ? NO_THINKING : { reasoning_effort: effort });
+  // Fields that the caller gives win as a whole: half of one format and half of another is none.
+  if (schema !== undefined && !omits.includes('schema') && body.response_format === undefined) {
+    written.response_format = { type: 'json_schema', json_schema: wireSchema(schema) };
+  }
   written.messages = messages;
   return JSON.stringify(body === NOTHING ? written : merged(written, body));
 }

@@ -101,6 +101,9 @@ const SYSTEM_WORDS =
 /** The value is the fault, not the parameter: another one would be taken. */
 const RANGE_WORDS =
   /\b(between|above|below|minimum|maximum|at (most|least)|(greater|less|more|higher|lower|larger) than|range|too (large|big|high|low|small))\b/i;
+/** How providers and servers call the schema of a reply, and the grammar that they make of it. */
+const SCHEMA_WORDS =
+  /response[_ .]?(format|schema|json_?schema|mime_?type)|json[_ ]?schema|structured[_ ]outputs?|text\.format|output_(format|config)|input_schema|guided_(json|decoding)|\bgrammar\b/i;
 const REFUSING_WORDS =
   /\b(un(supported|known|recognized|expected)|not (support|permitted|allowed)|n't support|deprecated|only|should be|invalid|literal_error|extra inputs)/i;
 const TOO_LONG_WORDS = /\bcontext|too (large|big|high|long)|at most|exceed|maximum|greater than|> \d/i;
@@ -118,6 +121,9 @@ export function adaptedTo(
   if (!refusal.isRejection) return undefined;
   const parameter =
     refusal.parameter ?? PARAMETERS.find((name) => REFUSING_WORDS.test(message) && message.includes(name));
+  if (request.schema !== undefined && SCHEMA_WORDS.test(refusal.parameter ?? message)) {
+    return withReason(omit('schema', request, dialect), message);
+  }
   const name = parameter?.replace(/^.*\./, '').toLowerCase();
   if (parameter !== undefined && /reason|think|effort|chat_template/i.test(parameter)) {
     return reasonOtherwise(message, parameter, { request, dialect, hasTemplate });
@@ -135,6 +141,14 @@ export function adaptedTo(
   }
   const isOfLength = name === undefined || /tokens|messages|context/.test(name);
   return isOfLength && TOO_LONG_WORDS.test(message) ? leaveLessRoom(request, dialect) : undefined;
+}
+
+/** A schema may be refused for one keyword in it: the words of the server say which. */
+function withReason(change: Change | undefined, message: string): Change | undefined {
+  const words = / with ("(?:[^"\\]|\\.)*"): /.exec(message)?.[1];
+  if (change === undefined || words === undefined) return change;
+  const { dialect, adaptation } = change;
+  return { dialect, adaptation: { ...adaptation, message: `${adaptation.message}. It said ${words}` } };
 }
 
 function omit(setting: RequestSetting, request: ModelRequest, dialect: Dialect): Change | undefined {

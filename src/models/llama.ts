@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
 import { ModelError, messageOf, UsageError } from '../core/errors.ts';
-import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import type { Model, ModelRequest, Price, RequestSetting, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
 import { PLAIN_DIALECT, tokensSent } from './dialect.ts';
@@ -26,6 +26,7 @@ const OWN_TEMPERATURE = 1;
 const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
+const NOT_TAKEN: readonly RequestSetting[] = ['reasoning', 'schema'];
 /** Number of tokens of a prompt that are computed, kept and discarded together. */
 const BLOCK_TOKENS = 32;
 /** Maximum number of prompts whose replies are kept, about 1 KB each. */
@@ -114,9 +115,9 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       queue = reply.catch(() => {});
       // On abort, a draw that waits for its turn ends at once.
       const sample = await Promise.race([reply, rejectedOnAbort(signal)]);
-      // A file has no effort to set: there is room for reasoning, and nothing more.
-      const omitted = request.reasoning === undefined ? {} : { omitted: ['reasoning'] as const };
-      return { ...sample, ...omitted, latencyMs: clock.monotonicMs() - startMs };
+      // A file has no effort to set: there is room for reasoning, and nothing more. Draws are not held to a schema.
+      const omitted = NOT_TAKEN.filter((setting) => request[setting] !== undefined);
+      return { ...sample, ...(omitted.length > 0 && { omitted }), latencyMs: clock.monotonicMs() - startMs };
     },
     async close() {
       isClosed = true;

@@ -1,9 +1,16 @@
-import type { LanguageModelV4CallOptions, LanguageModelV4Prompt, SharedV4Warning } from '@ai-sdk/provider';
+import type { JSONSchema7, LanguageModelV4CallOptions, LanguageModelV4Prompt, SharedV4Warning } from '@ai-sdk/provider';
 import { UsageError } from '../core/errors.ts';
-import type { Adaptation, ModelRequest, RequestSetting, Sample } from '../core/model.ts';
+import {
+  type Adaptation,
+  type ModelRequest,
+  type RequestSetting,
+  type Sample,
+  SCHEMA_PARAMETER,
+} from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { type Dialect, effortSent, folded, tokensSent } from './dialect.ts';
 import type { RequestExtras } from './request-extras.ts';
+import { wireSchema } from './wire-schema.ts';
 
 /**
  * Anthropic caches a prefix that ends with this mark, on every service that offers its models; other providers cache by
@@ -56,18 +63,35 @@ export function askedOf(
   dialect: Dialect,
   { provider, extras }: { readonly provider: string; readonly extras: SdkExtras },
 ): LanguageModelV4CallOptions {
-  const { prompt, temperature, seed, reasoning } = request;
+  const { prompt, temperature, seed, reasoning, schema: asked } = request;
+  const schema = asked === undefined || dialect.omits.includes('schema') ? undefined : wireSchema(asked);
   const effort = effortSent(request, dialect);
   const budget = typeof reasoning === 'number' && effort !== undefined ? BUDGETS[provider]?.(reasoning) : undefined;
+  const isLoose = schema?.strict === false && STRICT_PROVIDERS.includes(provider);
   return {
     prompt: promptOf(dialect.foldsSystem ? folded(prompt) : prompt),
     temperature: dialect.omits.includes('temperature') ? undefined : temperature,
     maxOutputTokens: tokensSent(request, dialect),
     ...(seed !== undefined && !dialect.omits.includes('seed') && { seed }),
     ...(effort !== undefined && effort !== 'template' && budget === undefined && { reasoning: effort }),
+    ...(schema !== undefined && {
+      responseFormat: { type: 'json' as const, name: schema.name, schema: schema.schema as JSONSchema7 },
+    }),
     ...extras,
-    ...(budget !== undefined && { providerOptions: mergedOptions(budget, extras.providerOptions) }),
+    ...((budget !== undefined || isLoose) && {
+      providerOptions: mergedOptions(
+        mergedOptions(budget, isLoose ? loosely(provider) : undefined),
+        extras.providerOptions,
+      ),
+    }),
   };
+}
+
+/** Providers whose packages ask for strict schemas unless they are told otherwise. */
+const STRICT_PROVIDERS = ['openai', 'azure'];
+
+function loosely(provider: string): ProviderOptions {
+  return { [provider]: { strictJsonSchema: false } };
 }
 
 /** The options of providers that take a number of tokens for reasoning; others are sent the nearest effort. */
@@ -106,7 +130,7 @@ export function warned(warnings: readonly SharedV4Warning[]): Pick<Sample, 'omit
     if (setting !== undefined && type === 'unsupported') omitted.add(setting);
     const done = type === 'unsupported' ? 'is not sent' : 'is sent otherwise';
     adaptations.push({
-      parameter: feature,
+      parameter: setting === 'schema' ? SCHEMA_PARAMETER : feature,
       message: `${feature} ${done}${details === undefined ? '' : `: ${plain(details)}`}`,
     });
   }

@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts';
-import type { Price } from '../core/model.ts';
+import { type Price, STRUCTURED } from '../core/model.ts';
 import { DRESS_POLICIES } from '../core/reply-dress.ts';
 import { type GivenModel, interfaceProblem, isAiSdkModel, nameOfModel } from '../models/given-model.ts';
 import {
@@ -241,6 +241,19 @@ export const SAMPLING = {
       'How much a reasoning model may reason before it answers: off, minimal, low, medium, high, or a maximum number of tokens. ' +
       'Its tokens do not count towards options.maxOutputTokens.',
     defaultAbout: 'as much as the model does by itself',
+    isJournaled: true,
+  }),
+  /**
+   * Whether models are held to the JSON Schema of the reply, for processes that have one: auto, if they can be; on, or
+   * else the run pauses; off, never.
+   * @default auto, and as before for runs that were started without it
+   */
+  structured: option(oneOf(STRUCTURED), {
+    group: 'Model',
+    about:
+      'Whether models are held to the JSON Schema of the reply, for processes that have one: auto, if they can be; on, or else the ' +
+      'run pauses; off, never.',
+    defaultAbout: 'auto, and as before for runs that were started without it',
     isJournaled: true,
   }),
   /**

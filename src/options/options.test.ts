@@ -249,6 +249,7 @@ describe('the journal', () => {
     body: { top_k: 20 },
     providerOptions: { openai: { store: false } },
     reasoning: 'low',
+    structured: 'off',
     maxOutputTokens: 500,
     dress: 'none',
     acceptUnfinished: true,

@@ -74,6 +74,7 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
       if (misfit !== undefined) throw redFlag('malformed', misfit.slice(0, 300));
       return answer;
     },
+    replySchema: ({ schema }) => schema,
     key: (answer) => candidateKey(withPlainSpaces(answer)),
     apply: (state, answer) => ({ ...state, answer }),
     reference: isChecked ? ({ expected }) => expected! : undefined,

@@ -8,7 +8,14 @@ import { InFlight } from './in-flight.ts';
 const SETTINGS = { maxOutputTokens: 750, reasoning: 'low' } as const;
 
 function request(inFlight = new InFlight()) {
-  return new DrawRequest({ prompt: { user: 'What?' }, subject: undefined }, false, 3, 0.1, SETTINGS, inFlight);
+  return new DrawRequest(
+    { asked: { prompt: { user: 'What?' }, subject: undefined }, schema: undefined },
+    false,
+    3,
+    0.1,
+    SETTINGS,
+    inFlight,
+  );
 }
 
 test('it says what is asked', () => {
@@ -19,7 +26,7 @@ test('it says what is asked', () => {
 
 test('each draw of each step has a seed of its own, the same whenever it is asked', () => {
   const seedOf = (step: number, draw: number, seed: number | undefined = 7) => {
-    const asked = { prompt: { user: 'What?' }, subject: { stepIndex: step } as never };
+    const asked = { asked: { prompt: { user: 'What?' }, subject: { stepIndex: step } as never }, schema: undefined };
     return new DrawRequest(asked, false, draw, 0.1, { ...SETTINGS, seed }, new InFlight()).seed;
   };
   const seeds = Array.from({ length: 1_000 }, (_, i) => seedOf(Math.floor(i / 10), i % 10));

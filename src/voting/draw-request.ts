@@ -1,6 +1,8 @@
 import type { ModelRequest, Reasoning } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import { mix } from '../core/random.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
+import type { FormReader } from './form-reader.ts';
 import type { InFlight } from './in-flight.ts';
 import type { AskedForm, VoteSettings } from './question.ts';
 
@@ -14,13 +16,19 @@ export class DrawRequest implements ModelRequest {
   readonly maxOutputTokens: number;
   readonly reasoning: Reasoning | undefined;
   readonly #seed: number | undefined;
+  readonly schema: JsonSchema | undefined;
   readonly #inFlight: InFlight;
   #controller: AbortController | undefined;
   #abortReason: unknown;
   #isSettled = false;
 
   constructor(
-    asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>,
+    {
+      asked,
+      schema,
+    }: Pick<FormReader<unknown>, 'schema'> & {
+      readonly asked: Pick<AskedForm<unknown>, 'prompt' | 'subject'>;
+    },
     isSubjectRead: boolean,
     number: number,
     temperature: number | undefined,
@@ -35,6 +43,7 @@ export class DrawRequest implements ModelRequest {
     this.maxOutputTokens = maxOutputTokens;
     this.reasoning = reasoning;
     this.#seed = seed;
+    this.schema = schema;
     this.#inFlight = inFlight;
   }
 

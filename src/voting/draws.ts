@@ -1,5 +1,5 @@
 import { ModelError } from '../core/errors.ts';
-import { costOf, type Sample } from '../core/model.ts';
+import { costOf, type Sample, SCHEMA_PARAMETER } from '../core/model.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
@@ -61,7 +61,7 @@ export class Draws<Action> {
       const temperature = sampler.model.temperature ?? own;
       this.#asked.add(voter);
       const draw = new DrawRequest(
-        reader.asked,
+        reader,
         sampler.model.readsSubject === true,
         number,
         temperature,
@@ -103,6 +103,7 @@ export class Draws<Action> {
       const sample = this.#entry(draw, reply, verdict, asked, details);
       onSample(sample, false);
       if (copy !== undefined) throw copiesFound(sampler.model.id, copy, sample);
+      if (this.#lacksSchema(reply.omitted)) throw withoutSchema(sampler.model.id, reply);
       if (unproven !== undefined) unproven.landed(sample);
       return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
     } catch (failure) {
@@ -150,6 +151,11 @@ export class Draws<Action> {
     };
   }
 
+  /** Whether it was asked without the schema without which no reply counts. */
+  #lacksSchema(omitted: Sample['omitted']): boolean {
+    return omitted !== undefined && this.#context.settings.structured === 'on' && omitted.includes('schema');
+  }
+
   /** The class that a sample counts for: without their temperatures, voters of one model and form are the same. */
   #classOf(voter: number, omitted: Sample['omitted']): number {
     const { twins } = this.#context;
@@ -167,6 +173,8 @@ export class Draws<Action> {
   /** Parses the sample again in the form that it answered, which may no longer vote. */
   #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
+    if (this.#lacksSchema(paid.details?.omitted))
+      return new RedFlag('malformed', 'it was asked without the JSON schema');
     if (paid.judged !== this.#question.judged) return new RedFlag('malformed', 'it answers another question');
     const form = this.#question.formNamed(paid.variant);
     if (form !== undefined) return this.#reader(form).readAgain(paid.text);
@@ -181,4 +189,14 @@ export class Draws<Action> {
 
 function promptNotSent(model: string, why: string): ModelError {
   return new ModelError(`model ${model}: ${why}`, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
+}
+
+/** A reply to a request that was sent without the schema that it must fit. */
+function withoutSchema(model: string, { adaptations = [] }: Sample): ModelError {
+  const why = adaptations.find(({ parameter }) => parameter === SCHEMA_PARAMETER)?.message;
+  const message =
+    `${why ?? `model ${model} cannot be held to a JSON Schema.`} With options.structured on no reply counts without one: set ` +
+    'options.structured to auto, which asks without where it must, change the schema, or ask another model.';
+  // It concerns all prompts, so it is no fault of an item.
+  return new ModelError(message, { code: 'bad-response', recovery: 'pause' });
 }

@@ -2,18 +2,21 @@ import type { Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { type Reader, RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { asItIs, type Dress, type Undressed, undress } from '../core/reply-dress.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 import { flagSample } from '../core/sample-flags.ts';
 import type { AskedForm, Question, VoteSettings } from './question.ts';
 
 const NO_DRESS: readonly Dress[] = [];
 
-type FormSettings = Pick<VoteSettings, 'maxOutputTokens' | 'acceptUnfinished' | 'dress'>;
+type FormSettings = Pick<VoteSettings, 'maxOutputTokens' | 'acceptUnfinished' | 'dress' | 'structured'>;
 
 /** Reads the replies to one form of a step: takes off their dress, flags what needs no parser, and parses the rest. */
 export class FormReader<Action> {
   readonly asked: AskedForm<Action>;
   /** Why the prompt cannot be sent, and what to do; undefined if it can. */
   readonly promptFault: string | undefined;
+  /** The JSON Schema that the reply is asked by; undefined for none. */
+  readonly schema: JsonSchema | undefined;
   readonly #reader: Reader<Action>;
   readonly #settings: FormSettings;
   // Samples of one step mostly have the same text; parsing each distinct text once makes the loop 1.8 times faster.
@@ -25,6 +28,8 @@ export class FormReader<Action> {
   constructor({ ask, check, key }: Question<Action>, form: number, settings: FormSettings) {
     this.asked = ask(form);
     this.promptFault = promptFault(this.asked.prompt);
+    const { structured = 'off' } = settings;
+    this.schema = structured === 'off' ? undefined : this.asked.schema?.();
     this.#reader = { parse: this.asked.parse, check, key };
     this.#settings = settings;
   }

@@ -1,10 +1,11 @@
 import type { ModelError } from '../core/errors.ts';
 import type { Escalation } from '../core/events.ts';
 import type { SampleEntry } from '../core/journal.ts';
-import type { Adaptation, Reasoning } from '../core/model.ts';
+import type { Adaptation, Reasoning, Structured } from '../core/model.ts';
 import type { Prompt, StepSubject } from '../core/process.ts';
 import type { FlagCounts, Reader } from '../core/red-flags.ts';
 import type { DressPolicy } from '../core/reply-dress.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 import type { DetailSums } from '../core/sample-details.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
@@ -46,6 +47,8 @@ export interface AskedForm<Action> {
   readonly prompt: Prompt;
   readonly subject?: StepSubject;
   readonly parse: (text: string) => Action;
+  /** Returns the JSON Schema of its reply, if there is one. It is called at most once. @default there is none */
+  readonly schema?: () => JsonSchema | undefined;
 }
 
 /** A class of samples that share a model and a form of the prompt, and therefore their mistakes. */
@@ -75,6 +78,8 @@ export interface VoteSettings {
   readonly acceptUnfinished?: boolean;
   /** @default as much as the model reasons by itself */
   readonly reasoning?: Reasoning;
+  /** Whether models are held to the JSON Schema of the reply, where there is one. @default `off` */
+  readonly structured?: Structured;
   /** Whether samples keep the text of their reasoning. @default false */
   readonly keepsReasoning?: boolean;
   /** Whether votes contradict each other more than expected. @default at the first dissent */

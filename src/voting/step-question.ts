@@ -1,5 +1,6 @@
 import { callPart, callPartAsync, withStep } from '../core/call-part.ts';
 import type { Process } from '../core/process.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 import type { Question } from './question.ts';
 import { judgeForm } from './verifier.ts';
 
@@ -14,6 +15,8 @@ export function questionOf<Input, State, Action>(
   const isVerified =
     verify !== undefined &&
     (isVerifiable === undefined || callPart(process, 'isVerifiable', stepIndex, () => isVerifiable(state)));
+  const schemaOf = (replySchema: ((state: State) => JsonSchema | undefined) | undefined) =>
+    replySchema && (() => callPart(process, 'replySchema', stepIndex, () => replySchema(state)));
   return {
     stepIndex,
     role: role && callPart(process, 'role', stepIndex, () => role(state)),
@@ -22,6 +25,7 @@ export function questionOf<Input, State, Action>(
       return {
         prompt: callPart(process, 'prompt', stepIndex, () => form.prompt(state)),
         subject: { process, state, form, stepIndex },
+        schema: schemaOf(form.replySchema),
         parse: (text) => {
           try {
             return form.parse(text, state);
