@@ -131,7 +131,7 @@ test('a process has it for the forms that are read by it (3)', () => {
   assert.deepEqual(schemas, [TEXT, TEXT, undefined, { type: 'integer' }]);
   const again = defineProcess({ ...bySchema, name: 'again' });
   assert.deepEqual(again.forms[0]!.replySchema?.(state), TEXT);
-  const byParser = defineProcess({ ...parts, parse: (text) => text, schema: z.string() });
+  const byParser = defineProcess({ ...parts, parse: (text) => text });
   assert.equal(byParser.forms[0]!.replySchema, undefined);
   const unwritten = defineProcess({ ...parts, schema: z.custom<string>((value) => value === 'a') });
   assert.equal(unwritten.forms[0]!.replySchema, undefined);
