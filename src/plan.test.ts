@@ -125,7 +125,7 @@ describe('a plan by calibration', () => {
     }
   });
 
-  it('refuses a calibration of something else, unless told', async () => {
+  it('refuses a calibration of something else, unless it is accepted', async () => {
     const other = calibrationOf({
       steps: [
         [40, 4, 0],

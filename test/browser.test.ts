@@ -5,7 +5,7 @@
 //  4. Pages follow the run again after the server was gone.
 //  5. Long lists are complete, with few rows in the document at a time.
 //  6. The state of a run is drawn, followed, and scrubbed through by keys; nothing that is in a picture runs.
-//  7. Plans are those of the library; the calibrations beside the journal can be laid in and compared.
+//  7. Plans are those of the library; the calibrations beside the journal can be shown and compared.
 //  8. The tree of a decomposition is shown at every step.
 //  9. No page asks another host, offends the content security policy, or is wider than a phone.
 import assert from 'node:assert/strict';

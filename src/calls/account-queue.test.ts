@@ -3,12 +3,12 @@
  * - all samplers of one account share its queue, over models and runs; others do not wait for it, nor does a model without
  * - never more in flight, a minute, or tokens a minute than given; all of it where it is asked for
  * - finds out by itself what a server allows, in calls at once or a minute, with few refusals, and uses most of it
- * - `retry-after` holds up everybody, and nobody longer
+ * - `retry-after` delays all calls, and none longer than it says
  * - a rate limit has the patience of an outage: a minute in which nothing is served pauses nothing, five do
- * - a limit that a reply tells is used up holds up everybody until its reset
+ * - a limit that a reply tells is used up delays all calls until its reset
  * - a key that is refused costs one call, however many wait and for which model
  * - an outage costs few calls, ends when the server is back, and pauses with its evidence when it lasts
- * - a call that is aborted while waiting is not sent and holds up no other; a retry goes before calls that came later
+ * - a call that is aborted while waiting is not sent and delays no other; a retry goes before calls that came later
  * - whatever fails, everybody gets an answer, and nothing is left in the queue
  */
 import assert from 'node:assert/strict';
@@ -37,7 +37,7 @@ describe('limits that are given', () => {
     assert.deepEqual([server.mostInFlight, world.clock.now()], [5, 13_000], 'one alone, then 12 rounds of 5');
   });
 
-  test('of one account hold up no other, and no model without one', async () => {
+  test('of one account delay no other account, and no model without one', async () => {
     const world = startWorld();
     const server = world.serve({ latencyMs: 1_000 });
     const slow = world.sampler(server.model(), { limits: { maxConcurrency: 1 } });
@@ -124,7 +124,7 @@ describe('limits that are found out', () => {
     }
   }
 
-  test('a refusal that says when to come back holds up everybody, and nobody longer', async () => {
+  test('a refusal that says when to come back delays all calls, and none longer than it says', async () => {
     const world = startWorld();
     const server = world.serve({ latencyMs: 100, fail: (call) => (call === 6 ? limited(20_000) : undefined) });
     const sampler = world.sampler(server.model());
@@ -177,7 +177,7 @@ describe('a key that is refused', () => {
 describe('an outage', () => {
   const down = () => new ModelError('model m: HTTP 503.', { code: 'unavailable', recovery: 'retry', statusCode: 503 });
 
-  test('costs few calls, and what waits goes on when it is over', async () => {
+  test('costs few calls, and what waits continues when it is over', async () => {
     const world = startWorld();
     const isDown = () => world.clock.now() > 5_000 && world.clock.now() < 200_000;
     const server = world.serve({ latencyMs: 1_000, fail: () => (isDown() ? down() : undefined) });
@@ -245,7 +245,7 @@ describe('the queue', () => {
     assert.deepEqual(server.draws, [0, 1, 2, 1, 3, 4]);
   });
 
-  test('a call that is aborted while waiting is not sent and holds up no other', async () => {
+  test('a call that is aborted while waiting is not sent and delays no other', async () => {
     const world = startWorld();
     const server = world.serve({ latencyMs: 1_000 });
     const sampler = world.sampler(server.model(), { limits: { maxConcurrency: 1 } });
@@ -354,7 +354,7 @@ describe('a rate limit without a time to wait', () => {
 });
 
 describe('a limit that a reply tells is used up', () => {
-  test('holds up all calls until its reset, unless that is hours away', async () => {
+  test('delays all calls until its reset, unless that is hours away', async () => {
     for (const [limitResetMs, untilMs] of [
       [20_000, 21_000],
       [0, 1_000],

@@ -1,9 +1,9 @@
 /**
  * A budget:
- * - allows calls until the next one is expected to exceed a limit; then it says what was spent and how to go on
- * - is overshot by no more than what calls in flight turn out dearer than expected (J7), and mostly used up
+ * - allows calls until the next one is expected to exceed a limit; then it says what was spent and how to continue
+ * - is overshot by no more than what calls in flight turn out more expensive than expected (J7), and mostly used up
  * - makes a call wait where it fits only if those in flight turn out cheaper, never for ever
- * - goes on where earlier executions stopped; the budget of a map counts what its runs spend, and both must allow a call
+ * - continues where earlier executions stopped; the budget of a map counts what its runs spend, and both must allow a call
  * - counts an unknown number of tokens as expected, never as none; refuses dollars where a price is not known
  * - through a sampler: a failed call costs nothing, a refused one is not sent
  */
@@ -67,7 +67,7 @@ describe('a limit', () => {
     assert.throws(() => budget.reserve(request(), PRICE), /budget of 1 minutes is reached: 1 minutes spent\. To go on/);
   });
 
-  test('goes on from what was spent', () => {
+  test('continues from what was spent', () => {
     const spent = { usd: 4, tokens: 900, calls: 10, wallMs: 1 };
     assert.throws(() => startBudget({ calls: 10 }, { spent }).reserve(request(), PRICE), reached('calls', 10, 10));
     assert.throws(() => startBudget({ usd: 4 }, { spent }).reserve(request(), PRICE), reached('usd', 4, 4));
@@ -134,7 +134,7 @@ describe('calls in flight', () => {
           for (const end of ends) assert.ok(end.status === 'rejected' && end.reason instanceof BudgetError);
           const { usd: spentUsd } = budget.spent;
           assert.ok(spentUsd! <= usd + concurrency * dearestUsd, `${spentUsd} of ${usd}`);
-          // What is left is less than one call was expected to take, at first its dearest.
+          // What is left is less than one call was expected to take, at first its most expensive one.
           assert.ok(spentUsd! > usd - (750 * 10 + 200) / 1e6, `${spentUsd} of ${usd}`);
         },
       ),

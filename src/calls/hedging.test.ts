@@ -1,7 +1,7 @@
 // Proves of hedging:
 //  1. Nothing is asked twice before the voter's own percentile is known; then only what is slower, about as many as the
 //     percentile says. The first answer counts, once; the other call is aborted.
-//  2. A call that fails in time is not asked again here; where both fail, the first failure is told; an abort ends both.
+//  2. A call that fails in time is not asked again here; where both fail, the first failure is reported; an abort ends both.
 //  3. It takes the tail off: the mean of waiting falls, in virtual time.
 //  4. Where wrong answers are faster than right ones a vote errs at most e (1 + share of hedged calls), and the decision error
 //     is, within what 200,000 decisions can tell, what that gives.

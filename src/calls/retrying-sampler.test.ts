@@ -76,7 +76,7 @@ describe('tries', () => {
     }
   });
 
-  test('a mistake in the program is neither tried again nor told as a failure of the model', async () => {
+  test('a mistake in the program is neither tried again nor reported as a failure of the model', async () => {
     const mistake = new TypeError('undefined is not a function');
     const model = scriptedModel([mistake, 'too late']);
     const { sampler, told } = startSampler(model);
@@ -169,7 +169,7 @@ describe('the wait before a try', () => {
     assert.deepEqual(clock.sleepsMs, [3_600_000]);
   });
 
-  test('of one call does not hold up another', async () => {
+  test('of one call does not delay another', async () => {
     const model = scriptedModel(({ draw }, call) =>
       draw === 0 && call === 0 ? failure('retry', { retryAfterMs: 60_000 }) : `draw ${draw}`,
     );
@@ -226,7 +226,7 @@ describe('a sampler that starts with one call', () => {
     assert.equal(model.requests.length, 2);
   });
 
-  test('once it succeeded the others go at once, and nobody waits any more', async () => {
+  test('once it has succeeded the others are sent at once, and no call waits any more', async () => {
     const { model, answer } = heldModel();
     const { sampler } = startSampler(model, { startsWithOneCall: true });
     const outcomes = requests(5).map((asked) => sampler.sample(asked));
@@ -280,7 +280,7 @@ describe('a sampler that starts with one call', () => {
     assert.equal((await Promise.all(others)).length, 3);
   });
 
-  test('who is aborted while waiting is not sent', async () => {
+  test('a call that is aborted while waiting is not sent', async () => {
     const { model, answer } = heldModel();
     const { sampler } = startSampler(model, { startsWithOneCall: true });
     const { controller, ...second } = abortable(1);

@@ -1,7 +1,7 @@
 // Proves of a contested step:
 //  1. A dissent, a streak of flags or the vote limit hands it on: to all variants, then to the panel, then to a person. What
 //     was voted so far counts on; each rung is journaled, and the decision says which one settled it.
-//  2. A step that nobody contests never leaves its first voters. A dissent that calibration predicts is no reason.
+//  2. A step that is not contested never leaves its first voters. A dissent that calibration predicts is no reason.
 //  3. Interrupted in the middle of it, a resumed run ends as an uninterrupted one.
 //  4. A person's answer is held to the process's own checks; one that is refused changes nothing.
 //  5. A verifier is asked of each candidate, yes or no, in a vote of its own: only where it accepts one and rejects all others
@@ -114,7 +114,7 @@ describe('the ladder', () => {
     }
   });
 
-  test('steps that nobody contests never leave their first voters', async () => {
+  test('steps that are not contested never leave their first voters', async () => {
     const model = wavering(['main']);
     await runCount({ model });
     const others = model.requests.filter((request) => !isHard(request));
@@ -214,7 +214,7 @@ describe('a person', () => {
     return found;
   };
 
-  test('decides the step that the run is paused at, by an action or a draw; the run goes on behind it', async () => {
+  test('decides the step that the run is paused at, by an action or a draw; the run continues after it', async () => {
     for (const how of [{ action: HARD + 1 }, { draw: 1 }]) {
       const { journal, samples } = await paused();
       const answered = await runCount({ journal, answer: { stepIndex: HARD, ...how } });
@@ -302,7 +302,7 @@ describe('a verifier', () => {
     assert.equal(result.samples, result.votes + opinions.length);
   });
 
-  test('that accepts none, or two, settles nothing: the votes go on, then a person', async () => {
+  test('that accepts none, or two, settles nothing: voting continues, then a person decides', async () => {
     for (const verdict of ['yes', 'no', 'maybe']) {
       const { result, escalations, samples } = await contested({ verifier: judge(() => verdict) });
       assert.deepEqual([result.status, result.undecided, escalations.length], ['paused', 1, 1]);

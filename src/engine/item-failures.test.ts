@@ -3,7 +3,7 @@
  * 1. Wherever the item stands, also first or last, whatever its window, with a queue of the account or without.
  * 2. It is journaled: a resumed map asks it never again, and tells the same.
  * 3. Where nothing is answered, or many fail in a row, the map pauses, names the item, and has failed none that the server
- *    did not name; with what was wrong mended, all are decided.
+ *    did not name; once the fault is corrected, all are decided.
  * 4. A server that breaks on one prompt and answers others has no outage.
  * 5. A prompt that is no Unicode is not sent.
  * 6. A plain run pauses, and names the step.
@@ -210,12 +210,12 @@ describe('a map with items that are not answered', () => {
   });
 });
 
-describe('a map that nobody answers', () => {
-  test('pauses after few calls and names the item; with the fault mended all are decided (3)', async () => {
+describe('a map that is not answered', () => {
+  test('pauses after few calls and names the item; once the fault is corrected, all are decided (3)', async () => {
     const cases = [
       { account: 'one', statusCode: 400, last: 't2', most: 9 },
       { account: null, statusCode: 400, last: 't2', most: 9 },
-      // There is no such model: nobody else need ask.
+      // There is no such model, so no other call need be made.
       { account: 'one', statusCode: 404, last: 't0', most: 3 },
     ];
     for (const { account, statusCode, last, most } of cases) {
@@ -309,7 +309,7 @@ describe('a prompt that is no Unicode', () => {
 });
 
 describe('a plain run', () => {
-  test('pauses where a prompt is not answered, names the step, and goes on there (6)', async () => {
+  test('pauses where a prompt is not answered, names the step, and continues there (6)', async () => {
     const journal = memoryJournal();
     const server = new EchoServer(() => undefined);
     const options = { model: server.model(), clock: server.clock, journal, runId: 'r', speculate: 0 };

@@ -1,6 +1,6 @@
 /**
  * Many inputs as one run:
- * 1. Each item has one result, in the order of the inputs; what does not fit, or cannot be decided, stops nobody. Neither
+ * 1. Each item has one result, in the order of the inputs; what does not fit, or cannot be decided, stops no other item. Neither
  *    window nor concurrency makes a difference to any result.
  * 2. Paused anywhere, however often, and resumed, the results are those of an uninterrupted map, and at most the calls in
  *    flight at each pause are paid again (J3, J6).
@@ -67,7 +67,7 @@ function modelFor(options: { seed?: number; p?: number; onCall?: () => void; lat
   return { model, clock };
 }
 
-/** As a file would: it keeps what was written until it is told to take it back. */
+/** As a file would: it keeps what was written until it is asked to take it back. */
 class Results implements ItemSink {
   readonly all: ItemResult[] = [];
   onWrite: (() => void) | undefined;
@@ -224,7 +224,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     await fc.assert(property, { numRuns: 15 });
   });
 
-  test('by its budget goes on with a higher one (5)', async () => {
+  test('by its budget continues with a higher one (5)', async () => {
     const items = Array.from({ length: 40 }, (_, i) => ({ input: { value: 10 * i } }));
     const [whole, cut] = [new Results(), new Results()];
     await mapped(items, { sink: whole });
@@ -252,7 +252,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     return { items, model: { ...able, generate }, clock };
   }
 
-  test('because nothing can be decided goes on when it is told to (1)', async () => {
+  test('because nothing can be decided continues when it is resumed (1)', async () => {
     const { items, model, clock } = answering((draw) => String(1 + (draw % 2)));
     const [whole, cut] = [new Results(), new Results()];
     const journal = memoryJournal();
@@ -269,7 +269,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     );
   });
 
-  test('because no reply is usable has made ten calls, and gets further each time that it is told to go on (1)', async () => {
+  test('because no reply is usable has made ten calls, and gets further each time that it is resumed (1)', async () => {
     const { items, model, clock } = answering(() => 'I cannot help with that.');
     const sink = new Results();
     const journal = memoryJournal();

@@ -2,7 +2,7 @@
 //  1. A run of it stops at the step at which that is found, with the function, the step and what to do, however far steps are
 //     voted on ahead. Its state is that of the step. Mended and resumed, it ends like a run that was right from the start.
 //  2. So does a map, whichever of the functions it is; so do a single decision, a calibration and a replay, by an error.
-//  3. A change that begins late is found at the next checkpoint, where nothing wrong is written; resumed, the run goes on
+//  3. A change that begins late is found at the next checkpoint, where nothing wrong is written; resumed, the run continues
 //     from the checkpoint before it.
 //  4. What is found before the first step starts nothing.
 import assert from 'node:assert/strict';
@@ -60,7 +60,7 @@ function impure(part: string, parameter: string, step?: number) {
 
 describe('a process that changes what it is given', () => {
   for (const speculate of [0, 16]) {
-    test(`is stopped where it does so, with ${speculate} steps ahead; mended, it resumes to the right end`, async () => {
+    test(`is stopped where it does so, with ${speculate} steps ahead; once it is corrected, it resumes to the right end`, async () => {
       const journal = memoryJournal();
       const options = { model: saying(), journal, runId: 'r', k: 2, speculate };
       const process = defineProcess({ ...RIGHT, apply: inPlace });
@@ -184,7 +184,7 @@ describe('a change that begins late', () => {
     return right(state, action);
   };
 
-  test('is found at the next checkpoint; resumed, the run goes on from the one before', async () => {
+  test('is found at the next checkpoint; resumed, the run continues from the one before', async () => {
     const journal = memoryJournal();
     const options = { model: saying(), journal, runId: 'r', k: 1, speculate: 0 };
     const expected = await run(long(right), { count: STEPS }, { ...options, runId: 'expected' });

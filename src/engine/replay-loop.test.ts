@@ -5,8 +5,8 @@
 //  3. By a larger one it says which steps the samples do not decide, and how many more there would have to be at least.
 //  4. A flag that does not count makes votes of the samples that had no other and can be parsed; never of a malformed one.
 //  5. Wrong decisions are counted against the reference in the states of the run, before and after.
-//  6. Steps without samples are told of and in no sum; a paused run's open step is judged too.
-//  7. It writes nothing, asks nobody, and reads the journal by pages.
+//  6. Steps without samples are listed, and are in no sum; a paused run's open step is judged too.
+//  7. It writes nothing, asks no model, and reads the journal by pages.
 //  8. What it cannot replay it refuses: an unknown run, a changed process unless accepted, effects, unusable options.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -370,7 +370,7 @@ function chain(steps: number): AnyProcess {
 }
 
 describe('what was recorded', () => {
-  test('none: no step can be judged; contested: the others are told of', async () => {
+  test('none: no step can be judged; contested: the others are listed', async () => {
     for (const record of ['none', 'contested'] as const) {
       const { journal, decisions } = await recorded({ record, model: 'simulated:p=0.9,v=0.95,seed=3' });
       const { result, steps } = await replayed(journal, { maxListed: 100 });
@@ -432,7 +432,7 @@ describe('what was recorded', () => {
     assert.deepEqual([result.outcomes.short, result.after.flags], [4, { malformed: asked }]);
   });
 
-  test('is only read, by pages, and nobody is asked', async () => {
+  test('is only read, by pages, and no model is asked', async () => {
     let calls = 0;
     const model = scriptedModel(({ prompt }) => {
       calls++;

@@ -3,7 +3,7 @@
  * - J1: an effect runs, and an end is reported, only after what they rest on is durable
  * - J2: while a run is written, a second call is refused and disturbs nothing
  * - J3: paused anywhere, however often, it ends as the uninterrupted run does; no landed sample is paid for twice
- * - J4: it takes a checkpoint every 1,000 steps or 5 seconds and at each end, and goes on from there
+ * - J4: it takes a checkpoint every 1,000 steps or 5 seconds and at each end, and continues from there
  * - J5: it holds on to no step that is behind it
  * - J6: what landed before a failure is in the journal
  * - J7, J8: limits pause it with the evidence; nothing but the rule decides a step
@@ -211,7 +211,7 @@ describe('effects (J1)', () => {
 
 describe('one writer (J2)', () => {
   for (const [name, open] of Object.entries({ memory: () => memoryJournal(), sqlite: openSqliteIn })) {
-    test(`${name}: a second call is refused while the first goes on`, async (context) => {
+    test(`${name}: a second call is refused while the first one runs`, async (context) => {
       const journal = open(context);
       let refusal: unknown;
       const { model, calls } = watched(noisyModel(virtualClock()));
@@ -299,7 +299,7 @@ describe('checkpoints (J4, J5)', () => {
 });
 
 describe('limits (J7, J8)', () => {
-  test('--max-steps pauses; the same limit again pauses at once, a higher one goes on', async () => {
+  test('--max-steps pauses; the same limit again pauses at once, and a higher one continues', async () => {
     const journal = memoryJournal();
     const options = { journal, input: { steps: STEPS } };
     const first = await start({ ...options, maxSteps: 5 });
@@ -334,7 +334,7 @@ describe('limits (J7, J8)', () => {
     assert.deepEqual([again.samples, again.votes], [first.samples, first.votes]);
   });
 
-  test('a higher --max-votes goes on from the samples that are there', async () => {
+  test('a higher --max-votes continues from the samples that are there', async () => {
     const { journal, first, process, calls: paid } = await tiedRun();
     const { model, calls } = watched(honestModel());
     const second = await start({ journal, process, model, maxVotes: 20 });
@@ -471,7 +471,7 @@ describe('what it cannot resume', () => {
 });
 
 describe('a process that breaks its promises', () => {
-  test('a part that throws stops the run, which says which part at which step; mended, it goes on', async () => {
+  test('a part that throws stops the run, which says which part at which step; once corrected, it continues', async () => {
     // Unlike the simulated model, it asks the process for nothing.
     const model = honestModel();
     const whole = await start({ model });
@@ -537,7 +537,7 @@ describe('a process that breaks its promises', () => {
     assert.match(result.reason ?? '', /not done after the 12 steps that the process takes/);
   });
 
-  test('one that never ends and does not know its steps goes on to --max-steps', async () => {
+  test('one that never ends and does not know its steps continues up to --max-steps', async () => {
     const process = chainProcess({ isDone: () => false, steps: undefined });
     const result = await start({ process, maxSteps: 30 });
     assert.deepEqual([result.status, result.steps], ['paused', 30]);
@@ -719,7 +719,7 @@ describe('the record', () => {
     assert.equal(samples.filter(({ flag }) => flag !== undefined).length, result.flagged);
   });
 
-  test('the first wrong step is told; without a reference there are no wrong steps to tell of', async () => {
+  test('the first wrong step is reported; without a reference no wrong steps are known', async () => {
     const liar = scriptedModel((request) => {
       const { step, digest } = stateOf(request);
       return String(2 * digest + (step > 6 ? 1 : 0));
@@ -864,7 +864,7 @@ describe('events', () => {
     });
   }
 
-  test('a handler that throws at run-ended is told so; the run has ended all the same', async () => {
+  test('a handler that throws at run-ended gets its error; the run has ended nevertheless', async () => {
     const journal = memoryJournal();
     await assert.rejects(start({ journal, onEvent: throwsOn('run-ended') }), /the handler is broken/);
     const found = await journal.find('run');

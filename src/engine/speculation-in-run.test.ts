@@ -327,7 +327,7 @@ describe('a guess (6)', () => {
     }
   });
 
-  test('that had ended when it was dropped is wasted all the same', async () => {
+  test('that had ended when it was dropped is wasted nevertheless', async () => {
     const { model, clock } = oneGuess('wrong', ({ digest }) => String(2 * digest));
     const calls = new Calls();
     const input = { steps: 4 };

@@ -116,7 +116,7 @@ describe('a chain of votes', () => {
     assert.deepEqual(states(opened), ['', 'a', 'ab', 'abc', 'ax', 'y']);
   });
 
-  test('a leader that is told again changes nothing', () => {
+  test('a leader that is reported again changes nothing', () => {
     const { chain, opened, dropped } = makeChain({ depth: 1 });
     const head = chain.head(0, '');
     for (let i = 0; i < 3; i++) head.lead('a');

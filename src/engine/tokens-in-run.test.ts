@@ -1,7 +1,8 @@
 // Proves of the tokens that a run's result tells:
 //  1. Cached, written and reasoning tokens are those of its samples, after any number of pauses too, and are missing if no sample
 //     has them.
-//  2. A server that counts nothing has unknown tokens and an unknown cost, not 0; one that forgets some is told by their number.
+//  2. A server that counts nothing has unknown tokens and an unknown cost, not 0. If one forgets some, the number of samples that
+//     were not counted is reported.
 //  3. A cost that a server tells is the run's, whatever the price.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -71,7 +72,7 @@ describe('the tokens of a run', () => {
     assert.equal(costUsd, null);
   });
 
-  it('lack those of samples that were not counted, whose number is told', async () => {
+  it('lack those of samples that were not counted, whose number is reported', async () => {
     const model = counting((call) =>
       call % 2 === 0 ? { outputTokens: undefined } : { inputTokens: 10, outputTokens: 1 },
     );

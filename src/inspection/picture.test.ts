@@ -1,8 +1,8 @@
 // Proves:
-//  1. The picture of a step is what the process makes of the state before it, in the colours asked for, of a run that goes on
+//  1. The picture of a step is what the process makes of the state before it, in the colours asked for, of a run that continues
 //     too; it comes under a policy that runs and loads nothing.
 //  2. Where there is none, the answer says why: no `view.render`, one that throws or gives something else, no state, no process.
-//  3. A state that the action alone makes is told without the steps before; all others are worked out, whatever tricks
+//  3. A state that the action alone makes is known without the steps before; all others are worked out, whatever tricks
 //     `apply` plays with the state before.
 //  4. The colours are those of the pages.
 import assert from 'node:assert/strict';
@@ -64,7 +64,7 @@ describe('the picture of a step', () => {
     assert.equal((await ask('/api/runs/r/steps/3/context')).json.hasPicture, true);
   });
 
-  it('is there while the run goes on, up to the step that is voted on', async (t) => {
+  it('is there while the run continues, up to the step that is voted on', async (t) => {
     const file = tempJournal(t);
     const stopped = new AbortController();
     t.after(() => stopped.abort());
@@ -159,7 +159,7 @@ describe('the picture of a step', () => {
 });
 
 describe('states', () => {
-  it('that the action alone makes are told without the steps before', async (t) => {
+  it('that the action alone makes are known without the steps before', async (t) => {
     const { file } = await served(t, hanoi(), { disks: 9 }, { model: 'simulated', maxSteps: 500 });
     const asked: number[] = [];
     const process = hanoi();

@@ -1,6 +1,6 @@
 /**
  * The SQLite journal keeps what every Journal promises, and besides:
- * - nobody but the owner can read it, whatever the umask
+ * - only the owner can read it, whatever the umask
  * - a file that is no journal, a newer one or a damaged one is refused with a JournalError that says so, and not touched
  * - what the disk or another program refuses is kept in memory, and written by a later flush
  * - a writer that lost its run writes nothing; a dead writer's run can be taken over, a live one's cannot
@@ -274,14 +274,18 @@ describe('a full disk', () => {
     assert.equal(facts.flush.code, 'disk-full');
     assert.match(facts.flush.message, /disk is full.*free some space and resume/);
     assert.ok(facts.durableWhenFull > 0 && facts.durableWhenFull < facts.appended);
-    assert.equal(facts.backgroundFlush.code, 'disk-full', 'a failure nobody waited for is told by the next append');
+    assert.equal(
+      facts.backgroundFlush.code,
+      'disk-full',
+      'a failure that no call waited for is reported by the next append',
+    );
     assert.equal(facts.durableAfterwards, facts.appended);
     assert.equal(facts.integrity, 'ok');
   });
 
   test('where there was room, a reserve is kept for what has been paid for: nothing is lost', { skip }, (context) => {
     const facts = onDisk(context, '80m', 'reserve-child.ts') as ReserveFacts;
-    assert.equal(facts.code, 'disk-full', 'it is told all the same, so that the run pauses');
+    assert.equal(facts.code, 'disk-full', 'it is reported nevertheless, so that the run pauses');
     assert.ok(facts.appended > 0);
     assert.equal(facts.durable, facts.appended);
     assert.deepEqual([facts.mode, facts.isReserveLeft], ['600', false]);
@@ -359,7 +363,7 @@ describe('two programs', () => {
     await journal.close();
   });
 
-  test('a loss that no flush waited for is told by the next append', async (context) => {
+  test('a loss that no flush waited for is reported by the next append', async (context) => {
     const file = makeFile(context);
     const journal = openJournal(file);
     const writer = await createAndOpen(journal);

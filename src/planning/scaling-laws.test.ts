@@ -3,7 +3,7 @@
 //  2. The margin (eq. 14) is the least that reaches the target, also at 1e16 steps, where the equation as printed fails.
 //  3. All nine margins of the paper's model table come out.
 //  4. Run success (eq. 13) is the naive power and the naive product wherever those can be represented.
-//  5. m steps a sample: fewer decisions, the same success of a decision, votes dearer by p^-(m-1), cost c m a sample.
+//  5. m steps a sample: fewer decisions, the same success of a decision, votes more expensive by p^-(m-1), cost c m a sample.
 //  6. p <= 1/2 and numbers outside their range are refused; the message says why and what to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -219,7 +219,7 @@ test('defaults: every sample votes, one step a sample, target 0.95, no price', (
   });
 });
 
-test('m steps a sample: s / m decisions, each as sure as before, its votes dearer by p^-(m-1)', () => {
+test('m steps a sample: s / m decisions, each as sure as before, its votes more expensive by p^-(m-1)', () => {
   fc.assert(
     fc.property(rates, margins, fc.integer({ min: 1, max: 20 }), (p, margin, m) => {
       const single = scalingLaws({ p, steps: 600 * m, margin });

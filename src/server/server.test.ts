@@ -1,8 +1,9 @@
 // Proves over real sockets, on journals that real runs write:
 //  1. What is shown of a run is what the journal says, while it is written and afterwards.
-//  2. Pages of steps are complete and disjoint, by every filter, also while the run goes on.
-//  3. Events go on where the last one ended, over connections and over a restart of the server: nothing twice, nothing missed.
-//  4. A paused step is decided as `mdap decide` does, once, and the run goes on from there.
+//  2. Pages of steps are complete and disjoint, by every filter, also while the run continues.
+//  3. Events continue where the last one ended, over connections and a restart of the server: nothing comes twice, nothing is
+//     missed.
+//  4. A paused step is decided as `mdap decide` does, once, and the run continues from there.
 //  5. A journal that is missing, empty, locked, truncated, replaced or of a newer version gives an error that says so, and
 //     is read again as soon as it can be.
 //  6. All of it holds of any journal that has the ports.
@@ -457,7 +458,7 @@ describe('pages of steps', () => {
 });
 
 describe('a map', () => {
-  it('says how it goes on, and at its end what its steps were to take', async (t) => {
+  it('says how it proceeds, and at its end what its steps were expected to take', async (t) => {
     const file = tempJournal(t);
     const { ask } = await startDashboard(t, { file });
     const paused = await mapSums(file, { budgetCalls: 9 });
@@ -494,7 +495,7 @@ describe('a map', () => {
 });
 
 describe('events', () => {
-  it('go on where the last one ended, over a restart of the server', async (t) => {
+  it('continue where the last one ended, over a restart of the server', async (t) => {
     const file = tempJournal(t);
     const more = (maxSteps: number) => runHanoi(file, { maxSteps });
     await more(5);
@@ -575,7 +576,7 @@ describe('events', () => {
 });
 
 describe('a paused step', () => {
-  it('is decided by a person, once, and the run goes on from there', async (t) => {
+  it('is decided by a person, once, and the run continues from there', async (t) => {
     const file = tempJournal(t);
     const paused = await pausedHanoi(file);
     assert.equal(paused.status, 'paused');

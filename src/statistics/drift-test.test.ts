@@ -3,7 +3,7 @@
 //  2. It alarms without reason in at most the stated share of runs, however long and however often looked at; also with a
 //     rate below the calibrated one. The plug-in form would not keep to that.
 //  3. It finds a tripled rate, and soon too after a long time without a change.
-//  4. It stops and goes on from its state as if it had not stopped.
+//  4. It stops and continues from its state as if it had not stopped.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';
@@ -144,7 +144,7 @@ test('late in a long run the whole of it would hide for long what a stretch show
   assert.ok(steps > 3 * found, `${steps} against ${found}`);
 });
 
-test('from its state, written as JSON, it goes on as if it had not stopped; an alarm stays', () => {
+test('from its state, written as JSON, it continues as if it had not stopped; an alarm stays', () => {
   const random = createRandom(9);
   const options = { rate: 0.02 };
   const whole = new DriftTest(options);

@@ -389,7 +389,7 @@ function close(a: number, b: number): boolean {
   return Math.abs(a - b) <= 1e-7 * Math.max(1, Math.abs(a), Math.abs(b));
 }
 
-test('a further class never makes the rule refuse, nor dearer, however alike its errors are', () => {
+test('a further class never makes the rule refuse, nor more expensive, however alike its errors are', () => {
   const rate = fc.double({ min: 0.7, max: 0.999, noNaN: true });
   const rho = fc.double({ min: 0.001, max: 0.8, noNaN: true });
   const votesOf = (classes: readonly BetaShape[]) => {

@@ -6,7 +6,7 @@
  *    of several, where errors are alike and where they are not.
  * 3. Nothing is said before votes have dissented often enough; the rates are computed again when a quarter more is decided, and
  *    not in between.
- * 4. Restored anywhere, from JSON, it goes on as if it had not been interrupted, to the last bit.
+ * 4. Restored anywhere, from JSON, it continues as if it had not been interrupted, to the last bit.
  * 5. Steps that were given up count for the rates; what something else than votes settled does not.
  */
 import assert from 'node:assert/strict';
@@ -172,7 +172,7 @@ describe('at rates learnt from the votes', () => {
     assert.ok(certainty.of({ '3': 1 })! > first);
   });
 
-  test('restored from JSON it goes on as before, to the last bit (4)', () => {
+  test('restored from JSON it continues as before, to the last bit (4)', () => {
     const random = createRandom(5);
     const workload = { mean: 0.85, rho: 0.1, k: 2, steps: 1, answers: 3 };
     const whole = new ItemCertainty();

@@ -67,7 +67,7 @@ test('equals take turns; of classes that share everything the cheapest is asked'
   assert.ok(cheapest.every((voter) => voter === 1));
 });
 
-test('a class that repeats itself gives way to a dearer one that errs apart', () => {
+test('a class that repeats itself gives way to a more expensive one whose errors differ', () => {
   const classes = [betaShape(0.95, 0.3), betaShape(0.9, 0.02)];
   const chosen = asked(evidenceRule({ classes, shared: 0, maxError: 1e-4, costs: [1, 2] }), 2);
   assert.equal(chosen[0], 0);

@@ -6,21 +6,21 @@ interface Axis {
   readonly label: string;
   readonly format: (value: number) => string;
   readonly isLog?: boolean;
-  /** Least and most; by the values where not given. */
+  /** Lower and upper end. @default those of the values */
   readonly range?: readonly [number, number];
-  /** Only whole numbers are marked. */
+  /** Whether only whole numbers are marked. */
   readonly isWhole?: boolean;
 }
 
 export interface Series {
   readonly label: string;
-  /** One for each value of x; null for none. */
+  /** One value for each value of x; null where there is none. */
   readonly values: readonly (number | null)[];
   readonly kind: 'line' | 'bars' | 'points' | 'stairs';
   /** Index into the palette. */
   readonly color: 0 | 1 | 2 | 3 | 4;
   readonly isDashed?: boolean;
-  /** Belongs to the axis on the right. */
+  /** Whether the series belongs to the axis on the right. */
   readonly isRight?: boolean;
 }
 
@@ -52,7 +52,7 @@ export function Chart(props: ChartProps) {
   latest.current = props;
   const dark = isDark.value;
   const isEmpty = x.values.length === 0;
-  // What a drawn chart cannot change.
+  // A drawn chart cannot change these.
   const form = JSON.stringify([
     series.map(({ label, kind, color, isDashed, isRight }) => [label, kind, color, isDashed, isRight]),
     [x, y, right].map((axis) => axis && [axis.label, axis.isLog]),
@@ -89,7 +89,7 @@ export function Chart(props: ChartProps) {
   );
 }
 
-/** The same figures for those who cannot see a drawing, or want the numbers. */
+/** Shows the same figures as a table, for people who cannot see a drawing or want the numbers. */
 function Table({ title, x, y, right, series }: ChartProps) {
   const [isOpen, setOpen] = useState(false);
   return (
@@ -161,7 +161,7 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
     },
   });
   const scaleOf = (name: 'x' | 'y' | 'right', of: Axis): uPlot.Scale => {
-    // A range of our own would take the log scale off its decades.
+    // With a range of our own, the log scale would not begin and end at powers of ten.
     if (of.isLog) return { time: false, distr: 3 };
     return { time: false, range: (_, low, high) => rangeOf(latest.current, name, [low, high]) };
   };
@@ -213,11 +213,11 @@ function optionsOf(latest: { readonly current: ChartProps }, element: HTMLElemen
   };
 }
 
-/** Lines and ticks of a log axis at powers of ten alone. */
+/** Puts the lines and ticks of a log axis only at powers of ten. */
 const decades: uPlot.Axis.Filter = (_, splits) =>
   splits.map((value) => (Number.isInteger(Math.log10(value)) ? value : null));
 
-/** So few powers of ten that their labels do not run into each other. */
+/** Labels so few powers of ten that the labels do not overlap. */
 function everyFew(drawn: uPlot, splits: readonly (number | null)[]): (number | null)[] {
   const { min = 1, max = 1 } = drawn.scales.x!;
   const powers = Math.log10(max! / min!);
@@ -239,7 +239,7 @@ function rangeOf(props: ChartProps, name: 'x' | 'y' | 'right', [low, high]: [num
     const padded = uPlot.rangeNum(Math.min(0, low), high === 0 ? 1 : high, 0.08, true);
     return low >= 0 ? [0, padded[1]!] : [padded[0]!, padded[1]!];
   }
-  // Bars need half a place on each side, points by themselves a little.
+  // Bars need half a place on each side; single points need a little space.
   const kinds = props.series.map(({ kind }) => kind);
   const aside = kinds.every((kind) => kind === 'points') ? 0.05 * (high - low) : 0;
   const half = kinds.includes('bars') ? 0.6 : low === high ? 0.5 : aside;

@@ -4,7 +4,7 @@ import type { AppType } from '../../src/server/app.ts';
 
 export const { api } = hc<AppType>('/', { headers: { 'x-mdap-request': '1' } });
 
-/** What the server refused, in its words. */
+/** A refusal of the server, with its message. */
 export class Refused extends Error {
   readonly code: string;
 
@@ -21,8 +21,8 @@ interface Answered<T> {
 }
 
 /**
- * The answer to a request.
- * @throws {Refused} for one that was refused, or that no server took.
+ * Waits for the answer to a request.
+ * @throws {Refused} for a request that was refused, or that reached no server.
  */
 export async function answerTo<T>(asked: Promise<Answered<T>>): Promise<T> {
   let answer: Answered<T>;

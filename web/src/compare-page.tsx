@@ -7,18 +7,18 @@ import { Problem, Waiting } from './parts.tsx';
 import { useAnswer } from './use-answer.ts';
 
 type Rule = CalibrationForecast['rules'][number];
-/** One that reaches the target. */
+/** A rule that reaches the target. */
 type PossibleRule = Rule & { readonly outlook: NonNullable<Rule['outlook']> };
 
-/** What is predicted of a run by one calibration. */
+/** What one calibration predicts about a run. */
 interface RunForecast {
   readonly calibration: CalibrationView;
   readonly forecast: CalibrationForecast | null;
-  /** Why there is none. */
+  /** Why there is no forecast; null where there is one. */
   readonly problem: string | null;
 }
 
-/** Models by what a run with them would cost, from the calibrations beside the journal. */
+/** Compares models by what a run with them would cost, from the calibrations beside the journal. */
 export function ComparePage() {
   const [steps, setSteps] = useState('');
   const [target, setTarget] = useState('0.95');

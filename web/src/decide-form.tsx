@@ -12,7 +12,7 @@ interface DecideFormProps {
   readonly onDecided: (answer: DecideAnswer) => void;
 }
 
-/** A person's decision of the step that a run is paused at, as `mdap decide` takes it. */
+/** Takes a person's decision of the step at which a run is paused, as `mdap decide` does. */
 export function DecideForm({ detail, onDecided }: DecideFormProps) {
   const { runId, stepIndex, isDecidable, whyNotDecidable, samples } = detail;
   const [choice, setChoice] = useState<string>();
@@ -97,7 +97,7 @@ export function DecideForm({ detail, onDecided }: DecideFormProps) {
   );
 }
 
-/** The result of a decision. */
+/** Shows the result of a decision. */
 export function Decided({ answer }: { answer: DecideAnswer }) {
   return (
     <Card title="Decided" place="wide">

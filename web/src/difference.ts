@@ -1,4 +1,4 @@
-/** A stretch of a text; `isChanged` if the other text does not have it. */
+/** A stretch of a text. `isChanged` means that the other text does not have it. */
 export interface Stretch {
   readonly text: string;
   readonly isChanged: boolean;
@@ -32,14 +32,14 @@ export function differenceFrom(other: string, text: string): Stretch[] {
   ]);
 }
 
-/** Words, numbers, and every other character by itself, so that nothing is left out. */
+/** Splits a text into words, numbers, and every other character by itself, so that nothing is left out. */
 function wordsOf(text: string): string[] {
   return text.match(/[\p{L}\p{N}_]+|\s+|./gsu) ?? [];
 }
 
 function changedWords(theirs: readonly string[], ours: readonly string[]): boolean[] {
   if (theirs.length * ours.length > MAX_COMPARISONS) return ours.map(() => true);
-  // lengths[i][j]: of the longest common subsequence of what follows i and j.
+  // lengths[i][j] is the length of the longest common subsequence of what follows i and j.
   const width = theirs.length + 1;
   const lengths = new Uint32Array((ours.length + 1) * width);
   for (let i = ours.length - 1; i >= 0; i--) {

@@ -1,9 +1,9 @@
 import { signal } from '@preact/signals';
 import type { ApiError } from '../../src/inspection/api.ts';
 
-/** `polling`: this browser has no EventSource. */
+/** The state of the connection. `polling` means that this browser has no EventSource. */
 export const connection = signal<'connecting' | 'live' | 'lost' | 'polling'>('connecting');
-/** Why the journal cannot be read now. */
+/** Why the journal cannot be read now; null where it can. */
 export const trouble = signal<string | null>(null);
 
 const POLL_MS = 3_000;
@@ -13,14 +13,14 @@ interface Subscription<T> {
   readonly path: string;
   readonly event: string;
   readonly onEvent: (data: T) => void;
-  /** Asked now and then where there are no events. */
+  /** Asks for the news now and then, where there are no events. */
   readonly poll: () => Promise<T>;
 }
 
 /**
  * Follows a stream of events over restarts of the server. A browser reconnects by itself after a lost connection, with the
  * id of the last event; after a refusal it gives up, and a new stream is opened here, whose first event repeats everything.
- * @returns what ends it
+ * @returns a function that ends the stream
  */
 export function follow<T>(subscription: Subscription<T>): () => void {
   return typeof EventSource === 'undefined' ? pollFor(subscription) : stream(subscription);

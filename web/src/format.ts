@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// These functions write numbers and times as people read them.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -8,13 +8,13 @@ export function count(value: number | null | undefined): string {
   return value === null || value === undefined ? NONE : whole.format(value);
 }
 
-/** 12.3K, 4.5M. */
+/** Shortens a number, as in 12.3K or 4.5M. */
 export function short(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : compact.format(value);
 }
 
-/** To a number of significant digits, without zeros at its end. */
+/** Rounds to a number of significant digits, without zeros at the end. */
 export function digits(value: number | null | undefined, significant = 3): string {
   if (value === null || value === undefined) return NONE;
   if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(significant - 1);
@@ -22,7 +22,7 @@ export function digits(value: number | null | undefined, significant = 3): strin
   return String(Number(value.toPrecision(significant)));
 }
 
-/** A share in per cent, with as many nines as tell it from 1. */
+/** Writes a share in per cent, with as many nines as it takes to differ from 100 %. */
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined) return NONE;
   if (share === 0 || share === 1) return `${share * 100} %`;
@@ -64,7 +64,7 @@ export function when(ms: number): string {
   return new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
-/** JSON in one line, or as it is where it is a text. */
+/** Writes a value as JSON in one line; a text is left as it is. */
 export function inline(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

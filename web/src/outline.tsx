@@ -8,7 +8,7 @@ import { useAgainWhile, useAnswer } from './use-answer.ts';
 /** A tree deeper than this is indented no further: the lines would have no room. */
 const MAX_INDENT = 12;
 
-/** The parts of the job as they stood before a step, each with what came out and the steps that decided about it. */
+/** Shows the parts of the job as they stood before a step, each with its result and the steps that decided about it. */
 export function OutlineTree({ runId, at }: { runId: string; at: number }) {
   const answer = useAnswer<Outline>(
     (signal) =>
@@ -28,7 +28,7 @@ export function OutlineTree({ runId, at }: { runId: string; at: number }) {
   return (
     <ol class="outline">
       {data.rows.map(({ depth, text, detail, steps }, i) => (
-        // A row is where it is: one that comes before it moves it.
+        // A row is known by its place: a new row before it moves it.
         <li key={i} style={{ paddingInlineStart: `${1.2 * Math.min(depth, MAX_INDENT)}em` }}>
           <span class="what">{text}</span>
           {detail !== '' && <span class="detail">{detail}</span>}
@@ -39,7 +39,7 @@ export function OutlineTree({ runId, at }: { runId: string; at: number }) {
   );
 }
 
-/** What no vote decided is a proposal: they are counted. */
+/** Links to steps by their votes. Steps without a vote are proposals, which are counted. */
 function Steps({ runId, steps }: { runId: string; steps: readonly OutlineStep[] }) {
   const proposals = steps.filter(({ settledBy }) => settledBy === 'verify');
   const voted = steps.filter(({ settledBy }) => settledBy !== 'verify');

@@ -7,7 +7,7 @@ export function Badge({ status }: { status: ShownStatus }) {
   return <span class={`badge ${status}`}>{status}</span>;
 }
 
-/** What failed, instead of what was to be shown. */
+/** Shows what failed, in place of what was asked for. */
 export function Problem({ error, again }: { error: Error; again?: () => void }) {
   return (
     <p class="notice bad" role="alert">
@@ -29,7 +29,7 @@ export function Waiting() {
   );
 }
 
-/** @param props.place `wide`: over all columns; `beside`: where there are two, in one of them */
+/** @param props.place `wide` is over all columns, `beside` is one column where there are two */
 export function Card(props: { title: string; place?: 'wide' | 'beside'; children: ComponentChildren }) {
   return (
     <section class={`card ${props.place ?? ''}`}>
@@ -39,7 +39,7 @@ export function Card(props: { title: string; place?: 'wide' | 'beside'; children
   );
 }
 
-/** Figures with their names; those that are null are left out. */
+/** Shows figures with their names; those that are null are left out. */
 export function Figures({
   of,
 }: {
@@ -80,7 +80,7 @@ export function Progress({ steps, totalSteps }: { steps: number; totalSteps: num
 export function Command({ text, what }: { text: string; what: string }) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
-    // Only where the page came from this machine or over TLS.
+    // The clipboard is there only if the page came from this machine or over TLS.
     await navigator.clipboard?.writeText(text);
     setCopied(navigator.clipboard !== undefined);
   };
@@ -95,7 +95,7 @@ export function Command({ text, what }: { text: string; what: string }) {
   );
 }
 
-/** Horizontal bars with their numbers: a chart that is a table. */
+/** Shows horizontal bars with their numbers, as a table. */
 export function Bars({ of, unit }: { of: readonly { readonly name: string; readonly value: number }[]; unit: string }) {
   const most = Math.max(1, ...of.map(({ value }) => value));
   return (

@@ -6,15 +6,15 @@ import { isDark } from './theme.ts';
 /** Milliseconds between two requests for a state that is being computed. */
 const PAUSE_MS = 300;
 
-/** The address of the picture of the state before a step, in the page's colours. */
+/** Returns the address of the picture of the state before a step, in the page's colours. */
 export function pictureOf(runId: string, stepIndex: number): string {
   const theme = isDark.value ? 'dark' : 'light';
   return `/api/runs/${encodeURIComponent(runId)}/steps/${stepIndex}/picture?theme=${theme}`;
 }
 
 /**
- * A picture that the server draws, shown as an image, so that it cannot run scripts or load anything. The last one
- * stays until the next one has arrived.
+ * Shows a picture that the server draws. It is an image, so that it cannot run scripts or load anything. The last picture stays
+ * until the next one has arrived.
  */
 export function Picture({ address, about }: { address: string; about: string }) {
   const place = useRef<HTMLDivElement>(null);

@@ -7,7 +7,7 @@ import { Card, Figures, Problem, Waiting } from './parts.tsx';
 import { chosenInAddress, NAMES, nines, SLIDERS, Slide } from './plan-sliders.tsx';
 import { useAnswer } from './use-answer.ts';
 
-/** Plans from chosen figures. */
+/** Shows plans from chosen figures. */
 export function PlanPage() {
   const [chosen, setChosen] = useState(chosenInAddress);
   const [laid, setLaid] = useState<{ calibration: CalibrationView; voter: number }>();
@@ -77,7 +77,7 @@ function Calibrations({ onChosen }: { onChosen: (calibration: CalibrationView, v
   if (calibrations.length === 0) {
     return (
       <p class="note">
-        <code>mdap calibrate</code> measures p, v and rho; its files beside the journal can be laid in here.
+        <code>mdap calibrate</code> measures p, v and rho; its files beside the journal can be shown here.
       </p>
     );
   }
@@ -126,7 +126,7 @@ function Answered({ plan, laid }: { plan: PlanAnswer; laid: Laid | undefined }) 
         {point !== null && (
           <Figures
             of={[
-              ['Margin k', String(point.k), margin === null || margin === point.k ? null : `the least is ${margin}`],
+              ['Margin k', String(point.k), margin === null || margin === point.k ? null : `the smallest is ${margin}`],
               ['None wrong', percent(point.success), `wanted: ${percent(plan.target)}`],
               ['Votes/step', digits(point.votesPerStep, 4)],
               ['Samples', short(point.samples), count(Math.round(point.samples))],

@@ -1,13 +1,13 @@
 import { digits, percent, short } from './format.ts';
 
-/** What is planned. Names as in the address of the page. */
+/** The figures to plan with. Their names are those in the address of the page. */
 interface Chosen {
   readonly steps: number;
   readonly p: number;
   readonly v: number;
   readonly rho: number;
   readonly target: number;
-  /** 0: the least that reaches the target. */
+  /** The margin; 0 is the smallest that reaches the target. */
   readonly k: number;
   readonly m: number;
   readonly sampleCostUsd: number;
@@ -32,14 +32,14 @@ interface Slider {
   readonly min: number;
   readonly max: number;
   readonly step: number;
-  /** Place of the slider from the value, and back. */
+  /** Converts a value to a place of the slider, and back. */
   readonly place: (value: number) => number;
   readonly value: (place: number) => number;
   readonly show: (value: number) => string;
 }
 
 const itself = (value: number) => value;
-/** Nines: 2 is 0.99. */
+/** Converts a share to its number of nines: that of 0.99 is 2. */
 export const nines = (share: number) => -Math.log10(1 - share);
 const fromNines = (place: number) => Number((1 - 10 ** -place).toPrecision(6));
 const logPlace = (value: number) => Math.log10(value);
@@ -158,7 +158,7 @@ export function Slide(props: { slider: Slider; value: number; isDisabled: boolea
   );
 }
 
-/** What a link to this page says; the standard values where it does not. */
+/** Reads the figures from the address of the page, with standard values for those that it does not have. */
 export function chosenInAddress(): Chosen {
   const given = new URLSearchParams(location.search);
   const entries = SLIDERS.map(({ name, place, min, max }) => {

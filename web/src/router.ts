@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals';
 
-/** Where in the dashboard one is; parts of the path are decoded. */
+/** The page of the dashboard that is shown; parts of its path are decoded. */
 export type Route =
   | { readonly page: 'runs' }
   | { readonly page: 'run'; readonly runId: string }

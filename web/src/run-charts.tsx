@@ -9,15 +9,15 @@ import { useAnswer } from './use-answer.ts';
 /** Milliseconds between two requests for figures that change all the time. */
 const PAUSE_MS = 4_000;
 
-/** A share of the steps: below it, it is said that some are missing. */
+/** Below this share of the steps, the charts say that some are missing. */
 const MIN_COVERAGE = 0.95;
 
-/** What has ended is looked at once more, at once. */
+/** Returns the pause before the next request. Once a run has ended, its figures are requested once more, without a pause. */
 export function pauseOf(run: RunSummary | undefined): number {
   return run?.status === 'running' ? PAUSE_MS : 0;
 }
 
-/** What the steps of a run add up to. */
+/** Shows charts over the steps of a run. */
 export function RunCharts({ detail, run }: { detail: RunDetail; run: RunSummary }) {
   const param = { run: encodeURIComponent(run.runId) };
   const isBehind = useRef(false);
@@ -94,7 +94,11 @@ function ProgressChart({ course }: Pick<RunDetail, 'course'>) {
   return (
     <Chart
       title="Steps over execution time"
-      note={course.length < 2 ? 'Noted at checkpoints, every 1,000 steps or 5 seconds: there is none yet.' : null}
+      note={
+        course.length < 2
+          ? 'Progress is recorded at checkpoints, every 1,000 steps or 5 seconds; there is none yet.'
+          : null
+      }
       x={{ label: 'time', format: duration, values: course.map(([activeMs]) => activeMs) }}
       y={{ label: 'steps', format: short }}
       series={[{ label: 'steps', kind: 'line', color: 0, values: course.map(([, steps]) => steps) }]}
@@ -102,7 +106,7 @@ function ProgressChart({ course }: Pick<RunDetail, 'course'>) {
   );
 }
 
-/** Less of a step is not worth a point. */
+/** A point for fewer steps than this would say nothing. */
 const MIN_EXPECTED = 0.5;
 
 function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null }) {
@@ -124,7 +128,7 @@ function VotesChart({ charts, plan }: { charts: Charts; plan: RunPlanView | null
   return (
     <Chart
       title="Steps by the votes that they took"
-      note={isPlanned ? null : 'Without what the plan predicts: there is none.'}
+      note={isPlanned ? null : 'There is no plan to compare with.'}
       x={{ label: 'votes', format: String, values: votes, isWhole: true }}
       y={{ label: 'steps', format: short, isWhole: true }}
       series={isPlanned ? [measured, { label: 'plan', kind: 'points', color: 1, values: planned }] : [measured]}
@@ -189,7 +193,7 @@ function CostChart({ buckets }: { buckets: readonly Bucket[] }) {
   const counted: Series = { label: 'tokens', kind: 'line', color: 0, values: tokens };
   const x = stepAxis(buckets);
   const y = { label: 'tokens', format: short };
-  const title = 'Added up over the steps';
+  const title = 'Sums over the steps';
   if (!isPriced) {
     const note = 'No price is known: `--price IN,OUT` gives one.';
     return <Chart title={title} note={note} x={x} y={y} series={[counted]} />;

@@ -18,7 +18,7 @@ interface Now {
   readonly notes: number;
 }
 
-/** One run, followed while it continues. */
+/** Shows one run, and follows it while it continues. */
 export function RunPage({ runId, isSteps }: { runId: string; isSteps: boolean }) {
   const [now, setNow] = useState<Now>();
   useEffect(() => {
@@ -109,7 +109,7 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
         run.wrongSteps === null ? null : ['Wrong', count(run.wrongSteps), 'against the reference'],
         ['Cost', usd(run.costUsd)],
         ['Tokens', ...tokensOf(run)],
-        // Known from the first checkpoint on.
+        // The time is known from the first checkpoint on.
         ['Time', duration(run.activeMs || null)],
         isRunning ? ['Left', duration(run.remainingMs)] : null,
       ]}
@@ -117,18 +117,18 @@ function KeyFigures({ run, recentStepsPerSecond }: { run: RunSummary; recentStep
   );
 }
 
-/** All tokens, and which of them are special; a dash if the server counts none. */
+/** Returns the number of all tokens, with those of special kinds as a note; a dash if the server counts none. */
 function tokensOf({ tokens }: RunSummary): [value: string, note: string | null] {
   const { input, output, cachedInput = 0, reasoning = 0 } = tokens;
   if (input === null && output === null) return ['–', 'not counted by the server'];
-  const parts = [`${short(output ?? 0)} of them out`];
+  const parts = [`${short(output ?? 0)} of them output`];
   if (reasoning > 0) parts.push(`${short(reasoning)} reasoning`);
   if (cachedInput > 0) parts.push(`${short(cachedInput)} cached`);
   return [short((input ?? 0) + (output ?? 0)), parts.join(', ')];
 }
 
 function Overview({ detail, run }: { detail: RunDetail; run: RunSummary }) {
-  // They are redrawn with each answer, not with each event.
+  // The cards are redrawn with each answer, not with each event.
   const certificate = useMemo(() => <Certificate detail={detail} />, [detail]);
   const rest = useMemo(
     () => (
@@ -203,7 +203,7 @@ function Plan({ detail, run }: { detail: RunDetail; run: RunSummary }) {
   const { plan, planMissing, drift } = detail;
   const rows = plan && [
     ['Votes/step', digits(plan.votesPerStep, 4), digits(run.votesPerStep, 4)],
-    ['Votes a sample', percent(plan.v), run.samples > 0 ? percent(run.votes / run.samples) : '–'],
+    ['Votes/sample', percent(plan.v), run.samples > 0 ? percent(run.votes / run.samples) : '–'],
     ['p', digits(plan.p, 4), digits(detail.certificate?.p.estimate, 4)],
     ['None wrong', percent(plan.success), percent(detail.certificate?.chanceOfNone)],
     ['Samples', short(plan.samples), short(run.samples)],
@@ -273,10 +273,7 @@ function Notes({ detail: { run, notes, settledBy, items, wasted } }: { detail: R
         </p>
       )}
       {settled.length > 0 && (
-        <p>
-          Settled otherwise than by the first votes:{' '}
-          {settled.map(([by, steps]) => `${count(steps)} by ${by}`).join(', ')}.
-        </p>
+        <p>Not settled by the first votes: {settled.map(([by, steps]) => `${count(steps)} by ${by}`).join(', ')}.</p>
       )}
       {wasted && wasted.samples + wasted.cancelled > 0 && (
         <p>
@@ -297,7 +294,7 @@ function Notes({ detail: { run, notes, settledBy, items, wasted } }: { detail: R
   );
 }
 
-/** In words where it has some. */
+/** Shows a note by its message, or as JSON if it has none. */
 function Note({ note: { atMs, code, detail }, runId }: { note: NoteView; runId: string }) {
   const { stepIndex, message, ...rest } = detail ?? {};
   return (
@@ -316,7 +313,7 @@ function About({ detail }: { detail: RunDetail }) {
       <Command what="Look" text={commands.inspect} />
       {commands.resume !== null && <Command what="Resume" text={commands.resume} />}
       {commands.replay !== null && <Command what="Replay" text={commands.replay} />}
-      {commands.again !== null && <Command what="Once more" text={commands.again} />}
+      {commands.again !== null && <Command what="Run again" text={commands.again} />}
       <p>
         {detail.run.process}, version {detail.processVersion}
         {detail.processSource !== detail.run.process && `, ${detail.processSource ?? 'given in code'}`}

@@ -8,7 +8,7 @@ import { paths } from './router.ts';
 
 const RUNS_AT_FIRST = 50;
 
-/** All runs of the journal, the newest first. */
+/** Lists all runs of the journal, the newest first. */
 export function RunsPage() {
   const [runs, setRuns] = useState<readonly RunSummary[]>();
   const [shown, setShown] = useState(RUNS_AT_FIRST);

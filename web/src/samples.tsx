@@ -7,7 +7,7 @@ import { Problem } from './parts.tsx';
 
 const SAMPLES_AT_FIRST = 24;
 
-/** All samples of a step side by side. */
+/** Shows all samples of a step side by side. */
 export function Samples({ detail }: { detail: StepDetail }) {
   const { samples, moreSamples, leader, decision } = detail;
   const [shown, setShown] = useState(SAMPLES_AT_FIRST);
@@ -22,8 +22,8 @@ export function Samples({ detail }: { detail: StepDetail }) {
       {samples.length === 0 && (
         <p class="empty">
           {decision === null
-            ? 'None yet.'
-            : 'The journal did not keep them: `--record all` keeps those of every step, by default those of contested and flagged ones.'}
+            ? 'There are none yet.'
+            : 'The journal did not keep them. By default it keeps those of contested and flagged steps, with `--record all` those of every step.'}
         </p>
       )}
       <div class="samples">
@@ -49,10 +49,10 @@ export function Samples({ detail }: { detail: StepDetail }) {
 
 interface SampleProps {
   readonly sample: SampleView;
-  /** The first sample that voted for the winner, or the leader, in the same form: others differ in all words. */
+  /** The first sample of the same form that voted for the winner, or the leader. Other forms differ in all words. */
   readonly winner: SampleView | undefined;
   readonly detail: StepDetail;
-  /** Then each need not name it. */
+  /** Whether all samples are of one model, so that none need name it. */
   readonly isOneModel: boolean;
 }
 
@@ -138,7 +138,7 @@ function kindOf({ isLate, flag, kind }: SampleView, isWinner: boolean): keyof ty
   return isWinner ? 'winner' : 'dissent';
 }
 
-/** A model's text with what the winner's does not have. */
+/** Shows a model's text and marks what the winner's text does not have. */
 function Marked({ text, other }: { text: string; other: string }) {
   const stretches = useMemo(() => differenceFrom(other, text), [other, text]);
   return (

@@ -7,12 +7,12 @@ import { paths } from './router.ts';
 
 const TICK_MS = 50;
 const PACES = [1, 10, 100, 1_000, 10_000, 100_000];
-/** In which a run is played from its start to its end, or in less. */
+/** A run is played from its start to its end in at most this many seconds. */
 const SECONDS = 60;
 
 /**
- * The states of a run as its process draws them, or as the trees that it makes of them, with a slider through all of its steps.
- * @param props.steps decided so far: until another is chosen, the newest state is shown
+ * Shows the states of a run as its process draws them, or as the trees that it makes of them, with a slider through all steps.
+ * @param props.steps is the number of steps decided so far; until another is chosen, the newest state is shown
  */
 export function States(props: { runId: string; steps: number; isOver: boolean; isTree: boolean }) {
   const { runId, steps, isOver, isTree } = props;
@@ -32,7 +32,7 @@ export function States(props: { runId: string; steps: number; isOver: boolean; i
   useEffect(() => {
     if (isPlaying && at === steps) choose(steps);
   }, [isPlaying, at, steps]);
-  // At the end, what comes is followed.
+  // At the end, the slider follows the steps that come.
   const choose = (step: number) => {
     setPlaying(false);
     setChosen(step >= steps ? null : step);

@@ -14,7 +14,7 @@ const FILTERS: readonly { readonly filter: StepFilter; readonly name: string }[]
   { filter: 'wrong', name: 'Wrong' },
 ];
 const COLUMNS = ['Step', 'Action', 'Votes', 'Flags', 'Time', 'Cost'];
-/** The decided steps of a run by filter. Only the rows to be seen are in the document. */
+/** Lists the decided steps of a run, by filter. Only rows that can be seen are in the document. */
 export function StepList(props: { runId: string; steps: number; hasReference: boolean }) {
   const { runId, steps } = props;
   const [filter, setFilter] = useState<StepFilter>('all');
@@ -82,18 +82,18 @@ export function StepList(props: { runId: string; steps: number; hasReference: bo
             <Gap height={rows.below} />
           </tbody>
         </table>
-        {rowCount === 0 && !rows.isMore && <p class="empty">No such steps.</p>}
+        {rowCount === 0 && !rows.isMore && <p class="empty">There are no such steps.</p>}
       </section>
     </section>
   );
 }
 
-/** The room of rows that are not in the document. */
+/** Takes the space of rows that are not in the document. */
 function Gap({ height }: { height: number }) {
   if (height <= 0) return null;
   return (
     <tr>
-      {/* One cell: more would make room for columns that a narrow page hides. */}
+      {/* It has one cell: more would take space for columns that a narrow page hides. */}
       <td style={{ height: `${height}px` }} />
     </tr>
   );
@@ -155,7 +155,7 @@ function thresholdText({ measure, above }: NonNullable<StepPage['threshold']>): 
   return measure === 'usd' ? usd(above) : `${digits(above)} tokens`;
 }
 
-/** Used by the page of a step, too. */
+/** Describes the votes of a step; the page of a step uses it too. */
 export function tallyText({ tally, votes }: Pick<StepRow, 'tally' | 'votes'>): string {
   if (tally === null) return `${count(votes)} votes, all for one answer`;
   const [winner] = tally;

@@ -14,7 +14,7 @@ import { useAgainWhile, useAnswer } from './use-answer.ts';
 
 const PAUSE_MS = 1_000;
 
-/** One step with all that is known of it. */
+/** Shows one step with all that is known about it. */
 export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: number }) {
   const [progress, setProgress] = useState<Pick<RunProgress, 'run' | 'openStep'>>();
   const [decided, setDecided] = useState<DecideAnswer>();
@@ -89,7 +89,7 @@ export function StepPage({ runId, stepIndex }: { runId: string; stepIndex: numbe
               />
             )}
             {context.data?.hasPicture && (
-              <Card title="State before it">
+              <Card title="State before the step">
                 <Picture address={pictureOf(runId, stepIndex)} about={`The state before step ${count(stepIndex)}`} />
               </Card>
             )}
@@ -148,7 +148,7 @@ function Outcome({ detail: { decision, isOpen, samples, moreSamples } }: { detai
 
 const MAX_LINES = 5;
 
-/** Votes of each candidate as they were counted. */
+/** Shows the votes of each candidate as they were counted. */
 function Race({ detail: { samples, leader } }: { detail: StepDetail }) {
   const votes = samples.filter(({ race }) => race !== null);
   const totals = Map.groupBy(votes, ({ candidate }) => candidate ?? '');
@@ -189,7 +189,7 @@ function Context({ context, error }: { context: StepContext | undefined; error: 
   if (context === undefined) return <Waiting />;
   const { prompts, missing, reference, state } = context;
   return (
-    <Card title="What it saw" place={context.hasPicture ? 'beside' : 'wide'}>
+    <Card title="What the model saw" place={context.hasPicture ? 'beside' : 'wide'}>
       {missing !== null && <p class="empty">{missing}</p>}
       {prompts.map(({ variant, system, user }, index) => (
         <details key={variant} open={index === 0}>

@@ -12,7 +12,7 @@ const SETTLED_MS = 40;
 const ROW_HEIGHT = 34;
 /** Number of rows in the document above and below the visible ones. */
 const ROWS_AROUND = 10;
-/** No browser makes an element much higher: beyond it, rows pass faster than the scroll bar tells. */
+/** No browser makes an element much higher. In longer lists, the scroll bar moves past several rows per pixel. */
 const MAX_HEIGHT = 15_000_000;
 
 /** The filter of the steps, and the visible part of their list. */
@@ -28,9 +28,9 @@ export interface Wanted {
 }
 
 export interface Rows {
-  /** Number of rows, as far as is known. */
+  /** Number of rows that are known so far. */
   readonly count: number;
-  /** Whether there may be more. */
+  /** Whether there may be more rows. */
   readonly isMore: boolean;
   /** The first row in the document. */
   readonly first: number;
@@ -45,7 +45,7 @@ export interface Rows {
   readonly again: () => void;
 }
 
-/** Rows of steps, loaded when they become visible: for all steps at any position, for filtered steps page by page. */
+/** Loads rows of steps when they become visible: of all steps at any position, of filtered steps page by page. */
 export function useRows(wanted: Wanted): Rows {
   const any = useAnyRows(wanted);
   const next = useNextRows(wanted);

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from '@preact/signals';
 
-/** `system`: as the browser asks for. */
+/** `system` is what the browser asks for. */
 export type Theme = 'system' | 'light' | 'dark';
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 const KEY = 'mdap-theme';
@@ -24,7 +24,7 @@ export function keepTheme(): void {
     try {
       localStorage.setItem(KEY, theme.value);
     } catch {
-      // Storage is switched off: the choice lasts as long as the page.
+      // If storage is switched off, the choice lasts as long as the page.
     }
   });
 }
