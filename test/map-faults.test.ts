@@ -87,8 +87,9 @@ describe('a map over a server that lets it down', { concurrency }, () => {
     await sleep(3_000);
     const { requests } = down.stats;
     await bills.restart({ latency: LATENCY });
+    // A server that has been started again counts its calls from the first one: it may leave out a flagged reply.
     const { samples } = await finished;
-    assert.ok(samples >= bills.leastCalls);
+    assert.ok(samples >= 3 * 60, `${samples} samples`);
     // All that were in flight when the tenth failed, and the probes.
     assert.ok(requests >= 1 && requests <= 10 + 31 + 4, `${requests} calls while it was down`);
   });

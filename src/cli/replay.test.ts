@@ -42,7 +42,7 @@ describe('replay', { concurrency: 2 }, () => {
     await mdap([...HANOI, '--model', 'simulated:p=0.9,seed=3'], { cwd });
     const { code, stdout } = await mdap(['replay', 'r', '--k', '5', '--red-flags', 'malformed, illegal'], { cwd });
     assert.equal(code, 0);
-    assert.match(stdout, /\(k=5\), without the flags too-long, truncated, refused, empty, refuted\n/);
+    assert.match(stdout, /\(k=5\), without the flags too-long, truncated, refused, empty, refuted, copied\n/);
     assert.match(stdout, /\n\d+ steps without recorded samples cannot be judged \(\d+.*`--record all` keeps/);
     assert.match(stdout, /\ncosts \d+ samples, .* more; counted in: \d+ samples more, the minimum /);
     assert.match(stdout, /\nnot decided by the recorded samples: \d+.*\n.*\n .* needs 2 more\n/);

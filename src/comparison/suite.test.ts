@@ -220,7 +220,7 @@ describe('endings', () => {
     const chats = trials.filter(({ method }) => method === 'chat');
     assert.deepEqual(
       chats.map(({ end, steps, reason }) => [end, steps, reason]),
-      Array(2).fill(['refused', '1111', 'too long']),
+      Array(2).fill(['refused', '1111', 'step 4: too long']),
     );
     assert.deepEqual(
       report.cells.map(({ right }) => right),
@@ -234,7 +234,10 @@ describe('endings', () => {
       throw refuse('no such model');
     });
     const { report, trials } = await run({ model });
-    assert.deepEqual([report.status, report.reason, trials.length, calls.count], ['paused', 'no such model', 0, 1]);
+    assert.deepEqual(
+      [report.status, report.reason, trials.length, calls.count],
+      ['paused', 'step 0: no such model', 0, 1],
+    );
   });
 
   test('so does a key that is refused later on', async () => {

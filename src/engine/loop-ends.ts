@@ -28,14 +28,15 @@ export const DRIFTING = pausedBy(
 
 /** J8: the evidence is noted. */
 export function undecidedAt(at: AnyPosition, outcome: Undecided): Ended {
-  const { stepIndex } = at;
+  const { stepIndex, options } = at;
+  const { maxOutputTokens } = options.vote;
   const { type: _, failure: __, ...evidence } = outcome;
   at.note('step-undecided', { stepIndex, ...evidence });
   const tally = outcome.tally.map(([, votes]) => votes).join(' : ') || 'none';
   const flags = Object.entries(outcome.flags ?? {}).map(([code, count]) => `${count} ${code}`);
   const remedy =
     outcome.code === 'flag-limit'
-      ? `. ${remedyOf({ code: mainCode(outcome.flags ?? {}) ?? '', maxOutputTokens: at.options.vote.maxOutputTokens })}`
+      ? `. ${remedyOf({ code: mainCode(outcome.flags ?? {}) ?? '', maxOutputTokens })}`
       : ', then resume with a higher options.maxVotes or another model';
   return pausedBy(
     'undecided',

@@ -58,7 +58,7 @@ export class Recounter {
     const { verify } = question;
     const judged: Question<Valid<Json>> = {
       stepIndex: question.stepIndex,
-      ask: () => ({ prompt: { user: '' }, parse: (text) => verdicts[Number(text)] as Valid<Json> }),
+      ask: () => ({ prompt: { user: 'recorded' }, parse: (text) => verdicts[Number(text)] as Valid<Json> }),
       formNamed: () => 0,
       key: (valid) => valid.key,
       verify: verify && this.#redFlags.has('refuted') ? (valid) => verify(valid.action) : undefined,
