@@ -4,7 +4,7 @@ import { redFlag } from '../../core/red-flags.ts';
 import { subtasksOf } from '../subtasks.ts';
 import { type AddInput, type AddState, addInput, closeColumn, columnOf, isAdded, startAddition } from './add.ts';
 
-/** In the midst of a column: from its larger digit on it counts as many numbers as the smaller digit and the carry say. */
+/** A state within a column. From the column's larger digit on, as many numbers are counted as the smaller digit and the carry say. */
 export interface AddCountState extends AddState {
   /** The number that was counted last. */
   readonly count: number;
@@ -45,7 +45,7 @@ export function addCount(): Process<AddInput, AddCountState, number> {
     },
     reference: ({ count }) => count + 1,
     reply: (action) => `${SENTENCE}${action}.`,
-    // Stuck, one too many, gone back.
+    // The count does not move on, skips a number, or goes back.
     simulation: {
       mistakes: ({ count, left }) => [count, count + 2, count - 1].filter((wrong) => wrong >= 0 && wrong <= 20 - left),
     },
@@ -83,7 +83,7 @@ function countBy(numbers: number): Process<AddInput, AddCountState, readonly num
   });
 }
 
-/** Of a column: the smaller digit and the carry. */
+/** The maximum of a column's smaller digit and carry together. */
 const MAX_COUNTED = 10;
 
 function countOn(last: number, numbers: number): number[] {
@@ -104,7 +104,7 @@ interface Wording {
   readonly exampleFrom: number;
 }
 
-// Found by measurement among some fifty: what works with a very small model is hard to foresee.
+// This wording was found by measuring some fifty of them: what works with a very small model is hard to predict.
 const MAIN: Wording = { name: 'main', show: (numbers) => `${numbers},`, separator: ', ', exampleFrom: 1 };
 const VARIANTS: readonly Wording[] = [
   { name: 'question', show: (numbers) => `${numbers}, ?`, separator: ', ', exampleFrom: 1 },

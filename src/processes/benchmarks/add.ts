@@ -6,7 +6,7 @@ import { readLastLine, type StepLine, stepLines } from '../reply-lines.ts';
 import { subtasksOf } from '../subtasks.ts';
 import { seedInput } from './seed-input.ts';
 
-/** Two numbers in decimal digits, of any lengths; or how long the two are to be that the seed gives. */
+/** Two numbers in decimal digits, of any lengths; or the length of two numbers that are drawn by the seed. */
 export type AddInput = { readonly a: string; readonly b: string } | { readonly digits: number; readonly seed: number };
 
 export interface AddState {
@@ -14,7 +14,7 @@ export interface AddState {
   readonly b: string;
   /** Columns added so far, from the right. */
   readonly column: number;
-  /** Into the next column. */
+  /** The carry into the next column. */
   readonly carry: 0 | 1;
   /** Digits of the columns added so far; a string that grows at its front, which costs nothing until it is written. */
   readonly sum: string;
@@ -153,7 +153,7 @@ together: fourteen
 
 The last line of your reply is "together:" and the number as a word, in small letters.`;
 
-/** From zero to nineteen. */
+/** The words from zero to nineteen. */
 export const NUMBER_WORDS: readonly string[] = (
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen ' +
   'eighteen nineteen'
@@ -308,7 +308,7 @@ function randomNumbers(digits: number, random: Random): { a: string; b: string }
   return { a: randomNumeral(digits, random), b: randomNumeral(digits, random) };
 }
 
-/** Without a zero in front. */
+/** Draws a numeral without a zero in front. */
 export function randomNumeral(digits: number, random: Random): string {
   return Array.from({ length: digits }, (_, i) => Math.floor(i === 0 ? 1 + random() * 9 : random() * 10)).join('');
 }

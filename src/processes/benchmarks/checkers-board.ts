@@ -13,9 +13,9 @@ export interface CheckersAction {
   readonly from: number;
   /** The cell that was empty. */
   readonly to: number;
-  /** After the move. */
+  /** The board after the move. */
   readonly board: string;
-  /** Whose turn is next. */
+  /** The colour whose turn is next. */
   readonly next: Colour;
 }
 
@@ -49,7 +49,7 @@ function slideOf(colour: Colour, board: string): Move | undefined {
   return board[from] === colour ? { from, to } : undefined;
 }
 
-/** Empty when all have changed sides, and in dead ends. */
+/** Lists the legal moves. There are none when all checkers have changed sides, and in dead ends. */
 export function legalMoves(board: string): Move[] {
   const moves = [jumpOf('R', board), slideOf('R', board), jumpOf('B', board), slideOf('B', board)];
   return moves.filter((move) => move !== undefined);

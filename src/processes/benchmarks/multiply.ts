@@ -7,7 +7,7 @@ import { subtasksOf } from '../subtasks.ts';
 import { actionOf, checkOrder, NUMBER_WORDS, randomNumeral } from './add.ts';
 import { seedInput } from './seed-input.ts';
 
-/** Two numbers in decimal digits; or how long the two are to be that the seed gives. */
+/** Two numbers in decimal digits; or the lengths of two numbers that are drawn by the seed. */
 export type MultiplyInput =
   | { readonly a: string; readonly b: string }
   | {
@@ -36,7 +36,7 @@ export interface MultiplyState {
   readonly sum: string;
 }
 
-/** Two million steps. */
+/** Numbers of this length take two million steps. */
 const MAX_DIGITS = 1_000;
 const numeral = z.string().regex(new RegExp(`^\\d{1,${MAX_DIGITS}}$`), `expected 1 to ${MAX_DIGITS} decimal digits`);
 const digits = z.number().int().min(1).max(MAX_DIGITS);

@@ -56,7 +56,7 @@ interface Kind {
   readonly back: (values: readonly Value[], amount: number) => readonly Value[];
   /** What can be seen of a result without working it out, beside its format. */
   readonly isPlausible: (before: readonly Value[], after: readonly Value[]) => boolean;
-  /** Wrong results, the likeliest first; some may be right or not plausible. */
+  /** Wrong results, the most likely first; some may be right or not plausible. */
   readonly slips: (before: readonly Value[], right: readonly Value[]) => readonly (readonly Value[])[];
 }
 

@@ -1,7 +1,7 @@
 import { createRandom, mix } from '../../core/random.ts';
 import { type RedFlag, redFlag } from '../../core/red-flags.ts';
 
-/** Different numbers; or how many of them the seed gives. */
+/** Different numbers; or how many of them are drawn by the seed. */
 export type SortInput = { readonly numbers: readonly number[] } | { readonly count: number; readonly seed: number };
 
 /**

@@ -6,7 +6,7 @@ import { NATURAL, readLastLine, stepLines } from '../reply-lines.ts';
 import { subtasksOf } from '../subtasks.ts';
 import { seedInput } from './seed-input.ts';
 
-/** The numbers; or how many of them the seed gives. */
+/** The numbers; or how many of them are drawn by the seed. */
 export type SubsequenceInput =
   | { readonly numbers: readonly number[] }
   | { readonly count: number; readonly seed: number };
