@@ -61,6 +61,44 @@ describe('answers', () => {
     );
   });
 
+  test('that say the same in another notation are one candidate, and are kept as they came (1)', () => {
+    const schema = { at: { type: 'string', format: 'date-time' } };
+    const same: [schema: Fields, values: Json[]][] = [
+      [
+        { type: 'object', properties: schema },
+        [
+          '2024-03-01T10:00:00Z',
+          '2024-03-01T10:00:00.000Z',
+          '2024-03-01T11:00:00+01:00',
+          '2024-03-01T10:00:00.000000Z',
+        ],
+      ],
+      [{ at: 'string' }, ['', null, ' ', '\u200b']],
+      [
+        { at: 'string' },
+        ['Acme Ltd', 'Acme\u200b Ltd', '\ufeffAcme Ltd', 'Ac\u00adme\u200e\u00a0Ltd', '\uff21cme Ltd'],
+      ],
+      [{ at: 'string' }, ['office', 'o\ufb03ce']],
+    ];
+    for (const [given, values] of same) {
+      const { json } = readSchema(given);
+      const keys = keysOf(
+        json,
+        values.map((at) => JSON.stringify({ at })),
+      );
+      assert.equal(keys.size, 1, JSON.stringify([...keys]));
+      for (const at of values) {
+        assert.deepEqual(extract().parse(JSON.stringify({ at }), { schema: json, record: '' }), { at });
+      }
+    }
+    const other = [
+      ...['2024-03-01T10:00:00Z', '2024-03-01T10:00:00+01:00', '2024-03-01T10:00:00.001Z', '2024-03-01T10:00:00.0001Z'],
+      ...['2024-03-01', '2024-03-01T10:00:00', '2024-03-99T10:00:00Z', '10\u00b2', '102', 'a', 'A', '0', 'null', ''],
+    ];
+    const texts = other.map((at) => JSON.stringify({ at }));
+    assert.equal(keysOf(readSchema({ at: 'string' }).json, texts).size, other.length);
+  });
+
   test('that differ in a value are not (1)', () => {
     const base = { name: 'Ada', total: 1, paid: null, tags: ['a', 'b'] };
     const others: Fields[] = [

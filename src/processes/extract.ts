@@ -21,8 +21,8 @@ export interface ExtractState extends ExtractInput {
 
 /**
  * Fields of a record by a schema, in one step: the record's fields are voted on together, so an answer counts as agreed only
- * where all of them agree. White space within texts, the order of members and the way numbers are written make no
- * difference; anything but one JSON object that fits the schema is a red flag.
+ * where all of them agree. White space within texts, characters that are not seen, letters of another width, the zone in which an
+ * instant is given, an empty text for null, the order of members and the way numbers are written make no difference; anything but one JSON object that fits the schema is a red flag.
  * @param options.isChecked with `expected` in every input, which is then the reference
  */
 export function extract(options: { readonly isChecked?: boolean } = {}): Process<ExtractInput, ExtractState, Fields> {
@@ -75,7 +75,7 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
       return answer;
     },
     replySchema: ({ schema }) => schema,
-    key: (answer) => candidateKey(withPlainSpaces(answer)),
+    key: (answer) => candidateKey(inOneNotation(answer)),
     apply: (state, answer) => ({ ...state, answer }),
     reference: isChecked ? ({ expected }) => expected! : undefined,
     reply: (answer) => JSON.stringify(answer),
@@ -138,16 +138,36 @@ type ParseWithSource = (
   reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
 ) => unknown;
 
-function withPlainSpaces(value: Json): Json {
-  if (typeof value === 'string') return value.trim().replace(/\s+/g, ' ');
-  if (Array.isArray(value)) return value.map(withPlainSpaces);
+/** An answer as answers are compared: what says the same in another notation is written in one. The answer itself stays as it is. */
+function inOneNotation(value: Json): Json {
+  if (typeof value === 'string') return textInOneNotation(value);
+  if (Array.isArray(value)) return value.map(inOneNotation);
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withPlainSpaces(member)]));
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, inOneNotation(member)]));
+}
+
+/** They are not seen: soft hyphens, zero-width spaces and joiners, marks of direction. */
+const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g;
+/** Letters in another width, and ligatures. Raised digits are none of them: 10² is not 102. */
+const WIDE = /[\ufb00-\ufb06\uff01-\uffee]+/g;
+const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?)0*(Z|[+-]\d\d:\d\d)$/i;
+
+/** A field that is not given is null in some replies and an empty text in others. */
+function textInOneNotation(text: string): string | null {
+  const plain = text
+    .replace(INVISIBLE, '')
+    .replace(WIDE, (wide) => wide.normalize('NFKC'))
+    .trim()
+    .replace(/\s+/g, ' ');
+  if (plain === '') return null;
+  const [, time, zone] = INSTANT.exec(plain) ?? [];
+  const ms = time === undefined ? Number.NaN : Date.parse(`${time}${zone}`.toUpperCase());
+  return Number.isNaN(ms) ? plain : new Date(ms).toISOString();
 }
 
 /** Answers with a single mistake that the schema does not detect. */
 function mistakesIn(expected: Fields, { misfit }: RecordSchema): Fields[] {
-  const keyOf = (answer: Fields) => candidateKey(withPlainSpaces(answer));
+  const keyOf = (answer: Fields) => candidateKey(inOneNotation(answer));
   const seen = new Set([keyOf(expected)]);
   return (wrongly(expected) as Fields[]).filter((answer) => {
     const key = keyOf(answer);
