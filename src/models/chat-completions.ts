@@ -1,6 +1,7 @@
-import type { FinishReason, ModelRequest, Sample } from '../core/model.ts';
+import type { FinishReason, ModelRequest, Sample, Usage } from '../core/model.ts';
 import { type Dialect, effortSent, folded, PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { factsOf } from './reply-facts.ts';
+import { sharedUsage } from './shared-usage.ts';
 import { countOf, countOfText } from './token-count.ts';
 import { wireSchema } from './wire-schema.ts';
 
@@ -10,11 +11,13 @@ import { wireSchema } from './wire-schema.ts';
 /** Fields of the body that are the same in all requests of a model; they win over those that mdap sends. */
 export type ChatBody = Readonly<Record<string, unknown>>;
 
+/** @param count number of replies to ask for; they share the seed of the request, which a server varies from one to the next */
 export function writeChat(
   model: string,
   request: ModelRequest,
   dialect: Dialect = PLAIN_DIALECT,
   body: ChatBody = NOTHING,
+  count = 1,
 ): string {
   const { prompt, temperature, seed, schema } = request;
   const { omits, limit } = dialect;
@@ -34,6 +37,7 @@ export function writeChat(
   if (schema !== undefined && !omits.includes('schema') && body.response_format === undefined) {
     written.response_format = { type: 'json_schema', json_schema: wireSchema(schema) };
   }
+  if (count > 1) written.n = count;
   written.messages = messages;
   return JSON.stringify(body === NOTHING ? written : merged(written, body));
 }
@@ -51,40 +55,113 @@ function merged(written: Record<string, unknown>, body: ChatBody): Record<string
 }
 
 /**
- * Reads a reply.
+ * Reads a reply with one choice.
  * @param asked the model that was asked, by the name that the server knows
  * @returns undefined if it is not a completion.
  */
 export function readCompletion(body: string, latencyMs: number, asked?: string): Sample | undefined {
-  const document = objectIn(parse(body));
-  const { choices, usage, id, model, system_fingerprint: fingerprint } = document;
+  return readChoices(body, latencyMs, { asked, count: 1, wanted: 1 })?.samples[0];
+}
+
+export interface AskedChoices {
+  /** The model that was asked, by the name that the server knows. */
+  readonly asked?: string;
+  /** Number of choices that were asked for. */
+  readonly count: number;
+  /** Number of them that are still wanted. */
+  readonly wanted: number;
+  /** What the call cost, in US dollars, where that is not told in the reply. */
+  readonly chargedUsd?: number;
+}
+
+export interface Choices {
+  /** A sample for each choice that is wanted and is one; usage is shared out over them. */
+  readonly samples: readonly Sample[];
+  /** Number of choices in the reply. */
+  readonly given: number;
+}
+
+/**
+ * Reads a reply with any number of choices; those beyond the number asked for are ignored.
+ * @returns undefined if it is not a completion.
+ */
+export function readChoices(body: string, latencyMs: number, options: AskedChoices): Choices | undefined {
+  const { asked, count, wanted } = options;
+  const { choices, usage, id, model, system_fingerprint: fingerprint } = objectIn(parse(body));
   if (!Array.isArray(choices)) return undefined;
-  const { message, finish_reason: reason } = objectIn(choices[0]);
+  const replies = choices
+    .slice(0, count)
+    .map(replyIn)
+    .filter((reply) => reply !== undefined);
+  if (replies.length === 0) return undefined;
+  const total = usageIn(objectIn(usage), {
+    hasText: replies.some(({ text }) => text !== ''),
+    chargedUsd: options.chargedUsd,
+  });
+  const lengths = replies.map(({ text, thought = '' }) => ({
+    textChars: text.length,
+    reasoningChars: thought.length,
+  }));
+  const facts = factsOf({ id, model, fingerprint }, asked);
+  const usages = sharedUsage(total, lengths, Math.min(wanted, replies.length));
+  return {
+    given: choices.length,
+    samples: usages.map((share, i) => {
+      const { text, finishReason, thought } = replies[i]!;
+      return {
+        text,
+        finishReason,
+        ...share,
+        ...(thought !== undefined && {
+          reasoning: thought,
+          ...(!total.reasoningTokens && { hasUncountedReasoning: true }),
+        }),
+        ...facts,
+        // The same id twice says of two replies that one is a copy of the other.
+        ...(count > 1 && facts.responseId !== undefined && { responseId: `${facts.responseId}#${i}` }),
+        latencyMs,
+      };
+    }),
+  };
+}
+
+interface Reply {
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  /** The reasoning before the answer. */
+  readonly thought: string | undefined;
+}
+
+/** Undefined if the choice is none. */
+function replyIn(choice: unknown): Reply | undefined {
+  const { message, finish_reason: reason } = objectIn(choice);
   // A gateway ends so what broke off behind it: that is a failed call, not a short reply.
   if (reason === 'error') return undefined;
   const { content, refusal, reasoning_content, reasoning = reasoning_content } = objectIn(message);
   const text = isObject(message) ? textOf(content) : undefined;
   if (text === undefined) return undefined;
   const isRefused = typeof refusal === 'string' && refusal !== '';
-  const counted = objectIn(usage);
+  return {
+    text: isRefused ? text + refusal : text,
+    finishReason: isRefused && reason === 'stop' ? 'refused' : finishReasonOf(reason),
+    thought: reasoningOf(content) ?? filled(reasoning),
+  };
+}
+
+function usageIn(
+  counted: Readonly<Record<string, unknown>>,
+  { hasText, chargedUsd = chargedIn(counted) }: { readonly hasText: boolean; readonly chargedUsd: number | undefined },
+): Usage {
   const { prompt_tokens: input, completion_tokens: output } = counted;
   // The second is DeepSeek's name.
   const cached = countOf(objectIn(counted.prompt_tokens_details).cached_tokens ?? counted.prompt_cache_hit_tokens);
   const reasoned = countOf(objectIn(counted.completion_tokens_details).reasoning_tokens);
-  const chargedUsd = chargedIn(counted);
-  const thought = reasoningOf(content) ?? filled(reasoning);
-  const all = isRefused ? text + refusal : text;
   return {
-    text: all,
-    finishReason: isRefused && reason === 'stop' ? 'refused' : finishReasonOf(reason),
     inputTokens: countOfText(input),
-    outputTokens: all === '' ? countOf(output) : countOfText(output),
+    outputTokens: hasText ? countOfText(output) : countOf(output),
     ...(cached !== undefined && { cachedInputTokens: cached }),
     ...(chargedUsd !== undefined && { chargedUsd }),
     ...(reasoned !== undefined && { reasoningTokens: reasoned }),
-    ...(thought !== undefined && { reasoning: thought, ...(!reasoned && { hasUncountedReasoning: true }) }),
-    ...factsOf({ id, model, fingerprint }, asked),
-    latencyMs,
   };
 }
 

@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
-import type { Sample } from '../core/model.ts';
 import { Failures, type FailuresOptions } from './call-failures.ts';
 
 export interface ModelCallsOptions extends FailuresOptions {
@@ -18,7 +17,7 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 /** Node's timers have 31 bits. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** The calls of one model: each ends with a sample, a `ModelError` or the reason of its abort, by its timeout at the latest. */
+/** The calls of one model: each ends with what it is for, a `ModelError` or the reason of its abort, by its timeout at the latest. */
 export class ModelCalls {
   readonly #clock: Clock;
   readonly #failures: Failures;
@@ -36,11 +35,11 @@ export class ModelCalls {
     this.#deadlines = new Deadlines(options.clock, timeoutMs, () => this.#failures.timeout(timeoutMs));
   }
 
-  make<Reply>(
+  make<Reply, Result>(
     signal: AbortSignal,
     start: () => StartedCall<Reply>,
-    toSample: (reply: Reply, latencyMs: number) => Sample,
-  ): Promise<Sample> {
+    read: (reply: Reply, latencyMs: number) => Result,
+  ): Promise<Result> {
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const startMs = this.#clock.monotonicMs();
@@ -65,9 +64,9 @@ export class ModelCalls {
       this.#deadlines.begin(call);
       started.reply.then((reply) => {
         try {
-          const sample = toSample(reply, this.#clock.monotonicMs() - startMs);
+          const result = read(reply, this.#clock.monotonicMs() - startMs);
           end();
-          resolve(sample);
+          resolve(result);
         } catch (thrown) {
           onThrown(thrown);
         }

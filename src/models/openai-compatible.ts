@@ -5,14 +5,15 @@ import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
-import { amountOf, type ChatBody, readCompletion, writeChat } from './chat-completions.ts';
+import { amountOf, type ChatBody, type Choices, readChoices, writeChat } from './chat-completions.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
 import { describeListed, hasModel, listModels } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { isCachedReply } from './reply-facts.ts';
-import type { RequestExtras } from './request-extras.ts';
+import type { RequestExtras, SamplesPerRequest } from './request-extras.ts';
 import { withLimitReset } from './requested-wait.ts';
+import { SharedPrompts, type WantedChoices } from './shared-prompts.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
@@ -43,6 +44,8 @@ export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'provi
   readonly apiKey?: string;
   /** Name of the variable with the API key (`OPENAI_API_KEY`), for the message that asks for it. */
   readonly keyName?: string;
+  /** Whether draws with the same prompt may share a request, where the server takes `n`. @default 'auto' */
+  readonly samplesPerRequest?: SamplesPerRequest;
   /** Whether each call asks for its cost, as only OpenRouter takes it. @default whether it is openrouter.ai */
   readonly asksForCost?: boolean;
   /** What to do if nothing listens, for the message: as a sentence. @default 'Is it running?' */
@@ -79,8 +82,10 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
   const extra = (options.asksForCost ?? url.hostname === 'openrouter.ai') ? ASK_FOR_COST : undefined;
-  const toSample = (reply: HttpReply, latencyMs: number) =>
-    withLimitReset(sampleIn(reply, url, latencyMs, model), reply.headers, clock);
+  const read = (reply: HttpReply, latencyMs: number, { count, wanted }: WantedChoices): Choices => {
+    const { given, samples } = choicesIn(reply, url, latencyMs, { asked: model, count, wanted: wanted() });
+    return { given, samples: samples.map((sample) => withLimitReset(sample, reply.headers, clock)) };
+  };
   let post: HttpPost | undefined;
   let listed: Promise<string[] | undefined> | undefined;
 
@@ -99,11 +104,19 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   }
 
   const body = bodyOf(options, extra);
+  const shared = new SharedPrompts(
+    (request, dialect, choices) =>
+      calls.make(
+        choices.signal,
+        () => post!(writeChat(model, request, dialect, body, choices.count)),
+        (reply: HttpReply, latencyMs) => read(reply, latencyMs, choices),
+      ),
+    options.samplesPerRequest !== 1,
+  );
   const adapting = new AdaptingCalls({
     id,
     hasTemplate: true,
-    ask: (request, dialect) =>
-      calls.make(request.signal, () => post!(writeChat(model, request, dialect, body)), toSample),
+    ask: (request, dialect) => shared.ask(request, dialect),
   });
 
   /** Adds to the message about a model that the server does not have which ones it has. */
@@ -138,15 +151,20 @@ function mayBeUnknown({ statusCode, message }: ModelError): boolean {
 }
 
 /** @throws {CallFailure} if the reply is not a completion. */
-function sampleIn({ status, headers, body }: HttpReply, url: URL, latencyMs: number, asked: string): Sample {
+function choicesIn(
+  { status, headers, body }: HttpReply,
+  url: URL,
+  latencyMs: number,
+  wanted: { readonly asked: string; readonly count: number; readonly wanted: number },
+): Choices {
   const facts = { url: url.href, statusCode: status, responseHeaders: headers };
   if (body instanceof Error) throw new CallFailure(body.message, { ...facts, cause: body });
-  const sample = status < 200 || status > 299 ? undefined : readCompletion(body, latencyMs, asked);
-  if (sample === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
   const isCached = isCachedReply(headers);
   const chargedUsd = chargedInHeader(headers, isCached);
-  if (!isCached && chargedUsd === undefined) return sample;
-  return { ...sample, ...(isCached && { isCached }), ...(chargedUsd !== undefined && { chargedUsd }) };
+  const choices = status < 200 || status > 299 ? undefined : readChoices(body, latencyMs, { ...wanted, chargedUsd });
+  if (choices === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
+  if (!isCached) return choices;
+  return { ...choices, samples: choices.samples.map((sample) => ({ ...sample, isCached })) };
 }
 
 /** What LiteLLM says that a call cost. It also says 0 of models whose price it does not know: only a cached reply is free. */

@@ -11,3 +11,6 @@ export interface RequestExtras {
   /** Options of the provider of an AI SDK model, by its name. */
   readonly providerOptions?: Readonly<Record<string, unknown>>;
 }
+
+/** `auto`: as many as there are at once, where the server takes `n`. */
+export type SamplesPerRequest = 'auto' | 1;
