@@ -53,7 +53,7 @@ export async function openModel(
   options: ModelOptions & { clock?: Clock; answer?: RunOptions['answer'] },
 ): Promise<Model> {
   const { model, clock = systemClock, baseUrl, price, timeoutMs, seed } = options;
-  const { topP, serviceTier, headers, body, providerOptions } = options;
+  const { topP, serviceTier, headers, body, samplesPerRequest, providerOptions } = options;
   // A run in which a person decides needs no call, and so no key.
   if (options.answer === undefined) requireKept(options);
   return openGivenModel(model, {
@@ -66,6 +66,7 @@ export async function openModel(
     serviceTier,
     headers,
     body,
+    samplesPerRequest,
     providerOptions,
     environment: process.env,
     folder: process.cwd(),

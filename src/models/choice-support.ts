@@ -57,9 +57,9 @@ export class ChoiceSupport {
   /** Whether a request may have failed because it asked for several choices. It is then to be made again singly. */
   mayBeReason({ statusCode, message, parameter, code }: ModelError): boolean {
     if (code === 'rate-limit') return false;
-    const isNamed = parameter === undefined ? CHOICES_WORDS.test(message) : parameter === 'n';
+    if (parameter !== undefined) return parameter === 'n';
     const isPossible = REFUSALS.includes(statusCode) || FAULTS.includes(statusCode);
-    return isPossible && (isNamed || !this.#isProven);
+    return isPossible && (!this.#isProven || CHOICES_WORDS.test(message));
   }
 
   /** What failed for several choices was answered singly. */

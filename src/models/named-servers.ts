@@ -18,6 +18,8 @@ export interface NamedServer {
   readonly needsKey: boolean;
   /** Whether it computes the replies itself. On this machine its calls then cost nothing. */
   readonly computes: boolean;
+  /** Whether it is known to ignore how many choices a request asks for. */
+  readonly ignoresCount?: boolean;
   /** Whether it tells the cost of a call to those who ask (`usage.include`). */
   readonly tellsCostIfAsked?: boolean;
   /** What to do if nothing listens, as a sentence. */
@@ -38,6 +40,7 @@ export const NAMED_SERVERS: Readonly<Record<string, NamedServer>> = {
     keyVariables: ['OLLAMA_API_KEY'],
     needsKey: false,
     computes: true,
+    ignoresCount: true,
     start: 'Start it with `ollama serve`, or set OLLAMA_HOST to where it runs.',
     bring: (model) => `ollama pull ${model}`,
   },

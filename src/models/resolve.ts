@@ -14,11 +14,13 @@ import { catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
 import { KEYED_PROVIDERS, setVariable } from './provider-keys.ts';
 import { proxiedFetch } from './proxied-fetch.ts';
 import { proxySettings } from './proxy-settings.ts';
-import type { RequestExtras } from './request-extras.ts';
+import type { RequestExtras, SamplesPerRequest } from './request-extras.ts';
 import { SIMULATED_OPTION_NAMES, type SimulatedModelOptions, simulatedModel } from './simulated.ts';
 
 export interface ResolveModelOptions extends RequestExtras {
   readonly clock: Clock;
+  /** Whether draws with the same prompt may share a request to an OpenAI-compatible server. @default 'auto' */
+  readonly samplesPerRequest?: SamplesPerRequest;
   /** URL of an OpenAI-compatible server; the model is then any name that it knows. */
   readonly baseUrl?: string;
   /**
@@ -68,11 +70,11 @@ export function isSimulated(name: string, baseUrl: string | undefined): boolean 
 export async function resolveModel(name: string, options: ResolveModelOptions): Promise<Model> {
   const [, bare, temperature] = TEMPERATURE.exec(name) ?? [];
   if (bare !== undefined) return atTemperature(await resolveModel(bare, options), Number(temperature));
-  const { clock, baseUrl, price, timeoutMs, seed, environment } = options;
+  const { clock, baseUrl, price, timeoutMs, seed, environment, samplesPerRequest } = options;
   const extras = extrasOf(options);
   if (name === '') throw new UsageError(`expected a model: ${FORMS}.`);
   if (baseUrl !== undefined) {
-    const call = { timeoutMs, clock, environment, ...extras };
+    const call = { timeoutMs, clock, environment, samplesPerRequest, ...extras };
     const known = price ?? (await serverPrice(baseUrl, name, new Date(clock.now())));
     return openAiCompatibleModel({ baseUrl, model: name, price: known, ...serverKey(environment), ...call });
   }
@@ -126,7 +128,9 @@ async function namedServerModel(
   const { clock, timeoutMs, environment } = options;
   const { isFree, ...place } = placeOf(server, environment);
   const { start, bring, tellsCostIfAsked: asksForCost } = server;
-  const call = { clock, timeoutMs, environment, start, bring: bring?.(model), asksForCost, ...extrasOf(options) };
+  const samplesPerRequest = server.ignoresCount === true ? 1 : options.samplesPerRequest;
+  const own = { start, bring: bring?.(model), asksForCost, samplesPerRequest };
+  const call = { clock, timeoutMs, environment, ...own, ...extrasOf(options) };
   return openAiCompatibleModel({ id, model, price: price ?? (await listPrice()), ...place, ...call });
 
   /** A gateway asks for the prices of providers; a server of weights, elsewhere than here, for what its owner does. */

@@ -20,7 +20,7 @@ import {
   wholeNumber,
 } from './kinds.ts';
 import { option } from './option.ts';
-import { baseUrl, body, headers, jsonObject, reasoning } from './request.ts';
+import { baseUrl, body, headers, jsonObject, reasoning, samplesPerRequest } from './request.ts';
 
 /** A model, given by name or as an object. The journal keeps its name. */
 export const model: Kind<GivenModel> = {
@@ -180,6 +180,19 @@ export const MODEL = {
     group: 'Model',
     about: 'Fields to merge into the body of each request to the server at options.baseUrl.',
     example: '{"top_k":20}',
+    isJournaled: true,
+  }),
+  /**
+   * How many samples one request to an OpenAI-compatible server asks for: auto, as many as a step draws at once with
+   * one prompt, so that the prompt is billed once, where the server can do that; or 1.
+   * @default `auto`
+   */
+  samplesPerRequest: option(samplesPerRequest, {
+    group: 'Model',
+    about:
+      'How many samples one request to an OpenAI-compatible server asks for: auto, as many as a step draws at once with one prompt, ' +
+      'so that the prompt is billed once, where the server can do that; or 1.',
+    default: 'auto',
     isJournaled: true,
   }),
   /** Options of the provider of an AI SDK model, by its name, as in { openai: { store: false } }. */

@@ -247,6 +247,7 @@ describe('the journal', () => {
     serviceTier: 'flex',
     headers: { 'X-Title': 'mdap' },
     body: { top_k: 20 },
+    samplesPerRequest: 1,
     providerOptions: { openai: { store: false } },
     reasoning: 'low',
     structured: 'off',

@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import { REASONING_EFFORTS, type Reasoning } from '../core/model.ts';
 import { urlWithoutSecrets, withoutSecrets } from '../core/secrets.ts';
+import type { SamplesPerRequest } from '../models/request-extras.ts';
 import { type Kind, parseNumber, showGot, text } from './kinds.ts';
 
 /** Values of what is sent to a server beside the prompt. The journal keeps none of them that looks like a key. */
@@ -16,6 +17,15 @@ export const reasoning: Kind<Reasoning> = {
     EFFORTS.includes(value) || (Number.isSafeInteger(value) && (value as number) >= 1)
       ? undefined
       : `expected one of ${REASONING_EFFORTS.join(', ')}, or a whole number of tokens of at least 1, got ${showGot(value)}.`,
+  show: String,
+};
+
+/** Whether draws with one prompt share a request. */
+export const samplesPerRequest: Kind<SamplesPerRequest> = {
+  hint: 'auto|1',
+  choices: ['auto', '1'],
+  parse: (given) => (given === '1' ? 1 : given),
+  problem: (value) => (value === 'auto' || value === 1 ? undefined : `expected auto or 1, got ${showGot(value)}.`),
   show: String,
 };
 
