@@ -10,8 +10,7 @@ const MAX_FAULTS = 2;
 /** What servers answer to a number of choices that they do not take; some of them as if it were a fault of their own. */
 const REFUSALS: readonly unknown[] = [400, 422, 501];
 const FAULTS: readonly unknown[] = [200, 500];
-const CHOICES_WORDS =
-  /['"`]n\\?['"`]|\bn (must|should|is|has|greater|larger)\b|\bn ?[=>]|\b(choices?|candidates?)\b/i;
+const CHOICES_WORDS = /['"`]n\\?['"`]|\bn (must|should|is|has|greater|larger)\b|\bn ?[=>]|\b(choices?|candidates?)\b/i;
 
 /** What is known of a server's `n`: whether it answers with as many choices as it is asked for, and with draws of their own. */
 export class ChoiceSupport {
@@ -37,7 +36,10 @@ export class ChoiceSupport {
   }
 
   /** The samples of a request for several choices, and how many choices were asked for and given. */
-  answered(samples: readonly Sample[], { given, count, isRandom }: { given: number; count: number; isRandom: boolean }) {
+  answered(
+    samples: readonly Sample[],
+    { given, count, isRandom }: { given: number; count: number; isRandom: boolean },
+  ) {
     if (given < count) return this.#end('a request for several choices gets fewer: each sample is asked for by itself');
     this.#isProven = true;
     if (!isRandom || !isTelling(samples)) return;

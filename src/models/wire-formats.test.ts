@@ -111,6 +111,7 @@ async function mapBills(options: Partial<MapOptions> & Pick<MapOptions, 'model'>
     journal,
     runId: 'r',
     price: PRICE,
+    samplesPerRequest: 1,
     onEvent: (event) => events.push(event),
     ...options,
     sink,
@@ -538,7 +539,7 @@ describe('what a server does not take is sent otherwise', () => {
     const server = await serve(t, ({ body }) =>
       body.max_tokens === undefined ? completion(body) : refusal("Unsupported parameter: 'max_tokens'", 'max_tokens'),
     );
-    const model = connect(server.baseUrl);
+    const model = connect(server.baseUrl, { samplesPerRequest: 1 });
     const samples = await Promise.all(Array.from({ length: 8 }, (_, draw) => model.generate(asked({ draw }))));
     assert.equal(server.refusals.length, 8);
     assert.equal(server.calls.length, 16);

@@ -9,7 +9,7 @@ export interface BatchesOptions {
   readonly random: Random;
   readonly answer: (asked: Asked) => Promise<Sample>;
   /** Is called for each sample that is in a result. */
-  readonly onPaid: (sample: Sample) => void;
+  readonly onPaid: (samples: readonly Sample[]) => void;
   /** Milliseconds from the start of a batch to its results; for the first tenth its status is `validating`. */
   readonly batchMs: number;
   /** Share of requests that fail, in [0, 1]. */
@@ -210,9 +210,10 @@ export class Batches {
     });
     if (isFailing) return answered(500, failure('The server had an error.', 'server_error'));
     try {
-      const sample = await this.#options.answer(asked);
-      this.#options.onPaid(sample);
-      return answered(200, ENDPOINTS[endpoint].write({ sample, model, id, createdS: this.#nowS }));
+      const { choices = 1, ...one } = asked;
+      const samples = await Promise.all(Array.from({ length: choices }, () => this.#options.answer(one)));
+      this.#options.onPaid(samples);
+      return answered(200, ENDPOINTS[endpoint].write({ samples, model, id, createdS: this.#nowS }));
     } catch (thrown) {
       return answered(400, failure(messageOf(thrown), 'invalid_request_error'));
     }

@@ -12,6 +12,8 @@ export interface Asked {
   readonly user: string;
   readonly temperature: number;
   readonly maxOutputTokens: number;
+  /** Number of answers that are asked for. @default 1 */
+  readonly choices?: number;
 }
 
 /** The two ways in which a prompt is written: chat completions, and responses, which batches of the AI SDK use. */
@@ -22,14 +24,19 @@ export const ENDPOINTS = {
 
 /**
  * Reads a request of chat completions.
- * @throws {UsageError} for anything else, and for streams and several choices.
+ * @throws {UsageError} for anything else, and for streams.
  */
 function readChat(document: unknown): Asked {
   const body = asObject(document, 'the body');
   if (body.stream === true) throw new UsageError('this server does not stream, ask without it.', { option: 'stream' });
-  if (body.n !== undefined && body.n !== 1)
-    throw new UsageError(`expected one choice, got ${String(body.n)}.`, { option: 'n' });
-  return readAsked(body, 'messages', body.max_completion_tokens ?? body.max_tokens);
+  const { n = 1 } = body;
+  if (!(Number.isSafeInteger(n) && (n as number) >= 1 && (n as number) <= MAX_CHOICES)) {
+    throw new UsageError(`expected a whole number of choices from 1 to ${MAX_CHOICES}, got ${String(n)}.`, {
+      option: 'n',
+    });
+  }
+  const asked = readAsked(body, 'messages', body.max_completion_tokens ?? body.max_tokens);
+  return n === 1 ? asked : { ...asked, choices: n as number };
 }
 
 /**
@@ -42,6 +49,8 @@ function readResponses(document: unknown): Asked {
 }
 
 const DEFAULT_OUTPUT_TOKENS = 4_096;
+/** OpenAI's own limit. */
+const MAX_CHOICES = 128;
 
 function readAsked(body: Record<string, unknown>, field: string, most: unknown): Asked {
   const messages = body[field];
@@ -93,7 +102,8 @@ export function asObject(value: unknown, what: string): Record<string, unknown> 
 }
 
 interface Written {
-  readonly sample: Sample;
+  /** One for each choice. */
+  readonly samples: readonly Sample[];
   /** The name of the model, as the request has it. */
   readonly model: unknown;
   /** A number that no other reply has. */
@@ -110,27 +120,24 @@ const CHAT_FINISH: Record<FinishReason, string | null> = {
   unknown: null,
 };
 
-function completion({ sample, model, id, createdS }: Written): object {
-  const { input, cached, output, reasoned } = countsOf(sample);
-  const { text, reasoning } = sample;
+function completion({ samples, model, id, createdS }: Written): object {
+  const { input, cached, output, reasoned } = countsOf(samples);
   return {
     id: `chatcmpl-${id}`,
     object: 'chat.completion',
     created: createdS,
     model,
-    choices: [
-      {
-        index: 0,
-        message: {
-          role: 'assistant',
-          content: text,
-          refusal: null,
-          ...(reasoning !== undefined && { reasoning_content: reasoning }),
-        },
-        logprobs: null,
-        finish_reason: CHAT_FINISH[sample.finishReason],
+    choices: samples.map(({ text, reasoning, finishReason }, index) => ({
+      index,
+      message: {
+        role: 'assistant',
+        content: text,
+        refusal: null,
+        ...(reasoning !== undefined && { reasoning_content: reasoning }),
       },
-    ],
+      logprobs: null,
+      finish_reason: CHAT_FINISH[finishReason],
+    })),
     usage: {
       prompt_tokens: input,
       completion_tokens: output,
@@ -149,8 +156,9 @@ const INCOMPLETE: Record<FinishReason, string | undefined> = {
   unknown: undefined,
 };
 
-function response({ sample, model, id, createdS }: Written): object {
-  const { input, cached, output, reasoned } = countsOf(sample);
+function response({ samples, model, id, createdS }: Written): object {
+  const { input, cached, output, reasoned } = countsOf(samples);
+  const sample = samples[0]!;
   const reason = INCOMPLETE[sample.finishReason];
   const status = reason === undefined ? 'completed' : 'incomplete';
   return {
@@ -179,9 +187,18 @@ function response({ sample, model, id, createdS }: Written): object {
   };
 }
 
-/** Returns the counts of a sample, 0 for those that are not known, since the interface cannot say that a count is unknown. */
-function countsOf({ inputTokens = 0, cachedInputTokens = 0, outputTokens = 0, reasoningTokens = 0 }: Sample) {
-  return { input: inputTokens, cached: cachedInputTokens, output: outputTokens, reasoned: reasoningTokens };
+/**
+ * Returns what is billed for the choices of one request: its prompt once. Counts that are not known are 0, since the interface
+ * cannot say so.
+ */
+export function countsOf(samples: readonly Sample[]) {
+  const { inputTokens = 0, cachedInputTokens = 0 } = samples[0]!;
+  const counts = { input: inputTokens, cached: cachedInputTokens, output: 0, reasoned: 0 };
+  for (const { outputTokens = 0, reasoningTokens = 0 } of samples) {
+    counts.output += outputTokens;
+    counts.reasoned += reasoningTokens;
+  }
+  return counts;
 }
 
 export function failure(message: string, code: string): object {

@@ -358,7 +358,7 @@ describe('refusals', () => {
       [[], /the body: expected an object, got a list/],
       [{}, /messages: expected a list/],
       [{ ...QUESTION, stream: true }, /does not stream/],
-      [{ ...QUESTION, n: 2 }, /n: expected one choice, got 2/],
+      [{ ...QUESTION, n: 0 }, /n: expected a whole number of choices from 1 to 128, got 0/],
       [{ messages: [{ role: 'tool', content: '' }] }, /messages\[0\]: expected the role .* got \\"tool\\"/],
       [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, /parts of text alone/],
       [{ messages: [{ role: 'user' }] }, /expected a text or a list/],

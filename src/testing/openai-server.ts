@@ -7,7 +7,7 @@ import type { Sample } from '../core/model.ts';
 import { type Random, standardNormal } from '../core/random.ts';
 import { Allowance } from './allowance.ts';
 import { Batches } from './openai-batches.ts';
-import { type Asked, asObject, ENDPOINTS, failure } from './openai-format.ts';
+import { type Asked, asObject, countsOf, ENDPOINTS, failure } from './openai-format.ts';
 
 export interface ServedRequest extends Asked {
   /**
@@ -99,9 +99,10 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
   const count = (what: string | number) => {
     answers[what] = (answers[what] ?? 0) + 1;
   };
-  const pay = (sample: Sample) => {
-    inputTokens += sample.inputTokens ?? 0;
-    outputTokens += sample.outputTokens ?? 0;
+  const pay = (samples: readonly Sample[]) => {
+    const { input, output } = countsOf(samples);
+    inputTokens += input;
+    outputTokens += output;
   };
   const batches = new Batches({
     clock,
@@ -137,7 +138,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
 
   async function chat(document: unknown, response: ServerResponse): Promise<void> {
     const { fault, waitMs } = drawFate();
-    const asked = ENDPOINTS['/v1/chat/completions'].read(document);
+    const { choices = 1, ...asked } = ENDPOINTS['/v1/chat/completions'].read(document);
     const nowMs = clock.monotonicMs();
     const isBusy = inFlight > (limits.concurrency ?? Number.POSITIVE_INFINITY);
     const limitedMs = Math.max(perMinute.requests.waitMs(nowMs), perMinute.tokens.waitMs(nowMs));
@@ -149,8 +150,13 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     perMinute.requests.spend(1, nowMs);
     if (fault === '500') return send(response, 500, failure('The server had an error.', 'server_error'));
     if (fault === 'hang') return count(fault);
-    const { sample, release } = await ask(asked);
-    perMinute.tokens.spend((sample.inputTokens ?? 0) + (sample.outputTokens ?? 0), clock.monotonicMs());
+    const answered = await Promise.all(Array.from({ length: choices }, () => ask(asked)));
+    const samples = answered.map(({ sample }) => sample);
+    const release = () => {
+      for (const one of answered) one.release();
+    };
+    const { input, output } = countsOf(samples);
+    perMinute.tokens.spend(input + output, clock.monotonicMs());
     if (waitMs > 0) await waitFor(response, waitMs);
     if (response.destroyed) {
       release();
@@ -167,10 +173,10 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
       const body = { object: 'chat.completion', choices: 'none' };
       return send(response, 200, body, fault);
     }
-    pay(sample);
+    pay(samples);
     const { model } = document as { model?: unknown };
     const createdS = Math.floor(clock.now() / 1_000);
-    const body = ENDPOINTS['/v1/chat/completions'].write({ sample, model, id: ++replies, createdS });
+    const body = ENDPOINTS['/v1/chat/completions'].write({ samples, model, id: ++replies, createdS });
     if (fault !== 'half') return send(response, 200, body);
     count(fault);
     const text = JSON.stringify(body);
