@@ -180,6 +180,8 @@ describe('a run that is paused', { concurrency }, () => {
         'm',
         '--base-url',
         server.baseUrl,
+        '--samples-per-request',
+        '1',
       ];
       const paused = await mdapProcess([...args, '--run-id', 'r'], {
         cwd,
@@ -244,7 +246,14 @@ describe('a run that is paused', { concurrency }, () => {
     const cwd = tempFolder(t);
     const server = await startChatServer(t, counts);
     const key = 'azure-0123456789abcdef';
-    const place = ['--base-url', `${server.baseUrl}?api-version=2024-10-21`, '--model', 'm'];
+    const place = [
+      '--base-url',
+      `${server.baseUrl}?api-version=2024-10-21`,
+      '--model',
+      'm',
+      '--samples-per-request',
+      '1',
+    ];
     const sent = [
       '--header',
       `api-key=${key}`,

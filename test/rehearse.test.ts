@@ -35,8 +35,8 @@ describe('rehearse', () => {
     server?.kill('SIGINT');
     const ended = await served;
     assert.equal(ended.code, 0, ended.stderr);
-    const { requests, answers, inputTokens } = JSON.parse(ended.stdout);
-    assert.ok(answers[200] >= samples, ended.stdout);
+    const { requests, answers, choices, inputTokens } = JSON.parse(ended.stdout);
+    assert.ok(choices >= samples, ended.stdout);
     assert.ok(requests >= answers[200] && inputTokens > 0);
   });
 

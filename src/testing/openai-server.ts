@@ -58,6 +58,8 @@ export interface ServerStats {
    * `half`, `json`, `reset`), or `aborted` where the client did not wait.
    */
   readonly answers: Readonly<Record<string, number>>;
+  /** Number of choices in the chat completions that were sent in full; several where a request asked for them. */
+  readonly choices: number;
   /** The highest number of chat completions in flight at once. */
   readonly mostInFlight: number;
   /** Tokens of the completions that a provider would have charged: those sent, in full or in part, and those in batches. */
@@ -95,7 +97,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     tokens: new Allowance(limits.tokensPerMinute, clock.monotonicMs()),
   };
   const answers: Record<string, number> = {};
-  let [requests, replies, inFlight, mostInFlight, inputTokens, outputTokens] = [0, 0, 0, 0, 0, 0];
+  let [requests, replies, choicesSent, inFlight, mostInFlight, inputTokens, outputTokens] = [0, 0, 0, 0, 0, 0, 0];
   const count = (what: string | number) => {
     answers[what] = (answers[what] ?? 0) + 1;
   };
@@ -177,7 +179,10 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
     const { model } = document as { model?: unknown };
     const createdS = Math.floor(clock.now() / 1_000);
     const body = ENDPOINTS['/v1/chat/completions'].write({ samples, model, id: ++replies, createdS });
-    if (fault !== 'half') return send(response, 200, body);
+    if (fault !== 'half') {
+      choicesSent += choices;
+      return send(response, 200, body);
+    }
     count(fault);
     const text = JSON.stringify(body);
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
@@ -251,6 +256,7 @@ export async function openAiServer(options: OpenAiServerOptions): Promise<OpenAi
   const stats = (): ServerStats => ({
     requests,
     answers: { ...answers },
+    choices: choicesSent,
     mostInFlight,
     inputTokens,
     outputTokens,
