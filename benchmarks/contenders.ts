@@ -52,7 +52,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, least: sorted[0]!, most: sorted.at(-1)! };
 }
 
-/** Of the ratios of two contenders in the same round. */
+/** @returns the spread of the ratios of two contenders in the same round */
 export function ratioOf(rounds: Rounds, a: ContenderName, b: ContenderName): Spread {
   return spreadOf(rounds.get(a)!.map((speed, round) => speed / rounds.get(b)![round]!));
 }

@@ -40,7 +40,7 @@ function fitPaperRun() {
     { successes: 5, trials: 7, steps: 11 },
     { successes: 11, trials: 18, steps: 2 },
   ]);
-  // Of the steps with a flag among their first three samples, 18,461 of 81,959 have another one on the fourth.
+  // 81,959 steps have a flag among their first three samples, and 18,461 of these have another one on the fourth.
   const flags = { mean: 0.968, rho: fitFlagRho() };
   return { votes: { mean: votes.mean, rho: votes.rho! }, flags };
 }
@@ -82,7 +82,7 @@ function simulateRun(options: { p: number; rho: number; v: number; flagRho: numb
 
 /** Calls of the paper's first two rounds could be as long, and were counted up to the limit of the run. */
 const TOKEN_LIMITS = [2_048, 750];
-/** Of the paper's calibration, whose parser repaired. */
+/** The error rate of the paper's calibration, whose parser repaired replies. */
 const REPAIRED_ERROR = 1 - 0.9978;
 /** Samples after which a step without two votes is given up. */
 const MAX_SAMPLES = 200;

@@ -30,7 +30,7 @@ interface Stretch {
   readonly stepsPerSecond: number;
   readonly stepsPerCpuSecond: number;
   readonly serverShare: number;
-  /** Of all processes of the browser. */
+  /** The share of a core that all processes of the browser take. */
   readonly browserShare: number;
 }
 
@@ -124,7 +124,7 @@ function intervalOf(ratios: readonly number[]) {
   return { mean: meanOf(ratios), ...bootstrap(ratios, meanOf, { random: createRandom(1) }) };
 }
 
-/** Of two stretches of the same length. */
+/** @returns the mean of two stretches of the same length */
 function mean([one, other]: readonly [Stretch, Stretch]): Stretch {
   const of = (field: keyof Stretch) => (one[field] + other[field]) / 2;
   return {

@@ -46,7 +46,7 @@ export function measureExpectedVotes(say: (line: string) => void): void {
         const { size, exactVotes: exact } = contender;
         const found = exact > MAX_SIMULATED_VOTES ? undefined : simulate(contender, p, mix(rows.length, row.length));
         const isOutside = found !== undefined && Math.abs(found.votes - exact) > found.half;
-        // Of a fixed number there is nothing to measure.
+        // If the number is fixed, there is nothing to measure.
         if (found !== undefined && found.half > 0) cells++;
         if (isOutside) outside++;
         row.push(
@@ -94,7 +94,7 @@ function contenders(cell: { p: number; eps: number; loosest: ReturnType<typeof l
   ];
 }
 
-/** Of a Beta, so large that the rate is as good as known and the same at every step. */
+/** The strength of a Beta prior that is so large that the rate is as good as known and the same at every step. */
 const CERTAIN = 1e9;
 
 function exactOf(p: number, rule: StopRule): Exact {

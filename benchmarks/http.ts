@@ -28,15 +28,15 @@ const LABELS: Record<HttpSide, string> = {
 
 export interface HttpReport {
   readonly seconds: number;
-  /** Of the process, user and system. */
+  /** CPU time of the process, user and system. */
   readonly cpuSeconds: number;
-  /** Of its main thread alone, which is what calls a second are limited by on an idle machine. */
+  /** CPU time of its main thread alone, which limits the calls per second on an idle machine. */
   readonly loopSeconds: number;
   readonly peakMiB: number;
 }
 
 interface Setting {
-  /** Of the server. */
+  /** Latency of the server. */
   readonly latencyMs: number;
   /** Calls in flight, and items that are voted on. */
   readonly atOnce: number;
@@ -104,7 +104,7 @@ interface Compared extends Setting {
   readonly ratio: Spread;
   /** The same by processor time of the main thread, which other work on the machine hardly moves. */
   readonly loopRatio: number;
-  /** Of a call. */
+  /** CPU time of a call. */
   readonly cpuMicroseconds: number;
   /** Time of a call beyond that of a bare one: all that is in flight, over what comes back per second. */
   readonly addedMs: number;
@@ -155,7 +155,7 @@ interface MapReport {
   readonly lines: number;
   readonly done: number;
   readonly wrong: number | null;
-  /** Of the whole process, from its start to its exit. */
+  /** The time of the whole process, from its start to its exit. */
   readonly seconds: number;
   readonly peakMiB: number;
 }

@@ -13,7 +13,7 @@ export interface MemoryReport {
   readonly disks: number;
   readonly steps: number;
   readonly wrongSteps: number | null;
-  /** Of the whole process, from its start to its exit. */
+  /** The time of the whole process, from its start to its exit. */
   readonly seconds: number;
   readonly stepsPerSecond: number;
   readonly peakMiB: number;

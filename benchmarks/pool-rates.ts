@@ -10,9 +10,9 @@ type CountingForm = Counting['forms'][number];
 /** A form's rates on steps that are alike to it. */
 export interface Rates {
   readonly count: number;
-  /** Of all steps. */
+  /** The share of all steps that have these rates. */
   share: number;
-  /** Share of the votes that are right, and that are for the commonest wrong answer. */
+  /** `p` is the share of the votes that are right, `rival` the share for the most common wrong answer. */
   readonly p: number;
   readonly rival: number;
   /** Share of the replies that are votes. */
@@ -75,7 +75,7 @@ export function collisionRate(first: readonly Rates[], second: readonly Rates[])
   return meanOver(first, ({ p }, i) => (1 - p) * (1 - second[i]!.p));
 }
 
-/** Of the chances of an error, over the steps. */
+/** @returns the covariance of the chances of an error, over the steps */
 function covariance(first: readonly Rates[], second: readonly Rates[]): number {
   const errorOf = (rates: readonly Rates[]) => meanOver(rates, ({ p }) => 1 - p);
   return collisionRate(first, second) - errorOf(first) * errorOf(second);

@@ -29,13 +29,13 @@ const MAX_ERROR = 1e-4;
 const TEMPERATURE = 0.3;
 /** Steps sampled by a calibration; the first is the default of `mdap calibrate`. */
 const CALIBRATED_STEPS = [50, 1_000];
-/** Of the sums whose steps are sampled and voted on; about 3.3 steps a digit. */
+/** Digits of the sums whose steps are sampled and voted on. There are about 3.3 steps a digit. */
 const DIGITS = 1_000;
 /** Steps that a rule is measured on. */
 const MEASURED_STEPS = 300_000;
 /** Seeds of the sums that rules are measured on; the calibrations have sum 1. */
 const FIRST_MEASURED_SUM = 1_000;
-/** Of ahead-by-k with several forms in turn, to compare with. */
+/** The margin of ahead-by-k with several forms in turn, for comparison. */
 const MARGIN_IN_TURN = 6;
 
 export interface CalibrationBench {
@@ -194,10 +194,10 @@ function sayCollisions(all: readonly Calibrated[], truth: Truth, say: (line: str
 /** A rule with what is predicted of it. */
 interface RuleRow {
   readonly name: string;
-  /** Of the calibration that it was built on. */
+  /** Number of steps of the calibration that the rule was built on. */
   readonly steps: number | '';
   readonly process: Counting;
-  /** Or why there is none. */
+  /** The rule, or why there is none. */
   readonly rule: StopRule | string;
   readonly outlook: Pick<Outlook, 'votesPerStep' | 'errorPerStep' | 'undecidedPerStep'> | undefined;
 }

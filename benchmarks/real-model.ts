@@ -38,7 +38,7 @@ const COLUMN_TOKENS = 40;
 const DRAWS_PER_STEP = 1_000;
 /** More than a sum of 1,000 digits has. */
 const STEPS_PER_SET = 2 ** 16;
-/** Of the main form, and of the others, which matter at 0. Dearer the higher: no two flagged replies are alike. */
+/** Temperatures of the main form and of the others, which matter at 0. A higher one costs more: no two flagged replies are alike. */
 const TEMPERATURES = { main: [0, 0.3, 0.5, 0.7], others: [0, 0.3] };
 
 const SECTIONS = { columns: measureColumns, forms: measureForms, chains: runChains, calibration: calibrate };

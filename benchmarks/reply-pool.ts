@@ -5,7 +5,7 @@ import type { Random } from '../src/core/random.ts';
 
 /** Replies of a real model, so many to each of a few prompts, to be drawn from again and again. */
 export interface ReplyPool {
-  /** Its file, wherever that lies. */
+  /** The path of its file. */
   readonly model: string;
   readonly temperature: number;
   readonly maxOutputTokens: number;
@@ -16,7 +16,7 @@ export interface ReplyPool {
 
 interface PooledPrompt {
   readonly prompt: Prompt;
-  /** Equal replies once, with how often they came; the commonest first. */
+  /** Equal replies once, with how often they came; the most common first. */
   readonly replies: readonly PooledReply[];
 }
 

@@ -2,7 +2,7 @@ import { scalingLaws } from 'mdap/planning';
 import { simulatedRace } from './statistics.ts';
 import { printTable } from './table.ts';
 
-/** Of 20 disks, and the target of the paper's table. */
+/** The steps of 20 disks, and the target of the paper's table. */
 const STEPS = 2 ** 20 - 1;
 const TARGET = 0.95;
 

@@ -120,7 +120,7 @@ function winnerAfter(rule: StopRule, ...batches: Counts[]): string | undefined {
   return race.decided();
 }
 
-/** Of so many right votes in a batch. */
+/** @returns the chance of exactly `right` right votes in a batch */
 function chanceOf(right: number, batch: number, p: number): number {
   let chance = p ** right * (1 - p) ** (batch - right);
   for (let i = 1; i <= right; i++) chance *= (batch - right + i) / i;

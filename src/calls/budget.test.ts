@@ -244,7 +244,7 @@ function reached(unit: string, limit: number, spent: number) {
   };
 }
 
-/** Of 5 tokens, and at most 750 of output. */
+/** A request of 5 tokens of input, and at most 750 of output. */
 function request(changes: Partial<ModelRequest> = {}): ModelRequest {
   const { signal } = new AbortController();
   return {

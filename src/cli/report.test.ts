@@ -51,7 +51,7 @@ async function journalOf(
   return journal;
 }
 
-/** Of a run in the journal in this file. */
+/** @returns the report of a run in the journal in this file */
 async function reportOf(runId: string, journal: string, version = VERSION): Promise<Report> {
   const reader = openJournalReader(journal);
   const options = { reader, version, commandsOf: (live: LiveRun) => commandsOf(live, journal) };

@@ -306,7 +306,7 @@ describe('the self-test of variants', () => {
         const [, found] =
           new RegExp(
             `^process "test": variant "${name}" does not read its own right reply as the reference's action: ` +
-              'expected (?:\\S+), got (.*)\\. Mend its `parse` or `reply`\\.$',
+              'expected (?:\\S+), got (.*)\\. Correct its `parse` or `reply`\\.$',
           ).exec(thrown.message) ?? assert.fail(thrown.message);
         assert.match(found!, got);
         return true;

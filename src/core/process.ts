@@ -92,7 +92,7 @@ interface Independence<State> {
 
 /** What a simulated model must know of a process, in addition to its `reference` and `reply`. */
 interface Simulation<State, Action> {
-  /** Plausible wrong actions that pass `check`, the likeliest first. */
+  /** Plausible wrong actions that pass `check`, the most likely first. */
   readonly mistakes?: (state: State) => readonly Action[];
   /** The steps of another process that an action consists of, if it does. */
   readonly madeOf?: (state: State) => Parts<Action> | undefined;
@@ -307,7 +307,7 @@ export function testVariants<Input, State, Action>(process: Process<Input, State
     if (found !== key(right)) {
       throw new UsageError(
         `process ${JSON.stringify(name)}: variant ${JSON.stringify(form.name)} does not read its own right reply as the ` +
-          `reference's action: expected ${key(right)}, got ${found}. Mend its \`parse\` or \`reply\`.`,
+          `reference's action: expected ${key(right)}, got ${found}. Correct its \`parse\` or \`reply\`.`,
       );
     }
   }

@@ -61,7 +61,7 @@ function numbered(candidates: readonly string[]): string {
   return candidates.map((candidate, i) => `${i + 1}. ${candidate}`).join('\n');
 }
 
-/** Of decompositions others can be proposed. */
+/** Other decompositions can be proposed, so all of them may be rejected. */
 function orNone({ kind }: Task): string {
   return kind === 'split' ? ', or 0 if all are wrong' : '';
 }

@@ -194,7 +194,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
         assert.deepEqual(result.items, countsOf(cut.all));
       }
       assert.deepEqual(cut.all, whole.all);
-      // Of several steps of an item the later ones are guessed at, and a guess that fails is paid for nothing.
+      // Where an item has several steps, the later ones are predicted, and a wrong prediction is paid for nothing.
       if (items.some(({ input }) => (input as { steps?: number } | undefined)?.steps !== undefined)) return;
       assert.ok(callsOfCut <= callsOfWhole + pauses * shape.maxConcurrency, `${callsOfCut} calls, ${callsOfWhole}`);
     });

@@ -146,7 +146,7 @@ export class Mapping implements ItemsOfRun {
     } else if (++this.#refusedInRow === MAX_REFUSED_IN_ROW) {
       throw new UsageError(
         `${MAX_REFUSED_IN_ROW} items in a row do not fit process ${JSON.stringify(this.#of.name)}, up to item ${index}: ` +
-          `${prepared.refusal}. Mend the input, or the options that say how it is read.`,
+          `${prepared.refusal}. Correct the input, or the options that say how it is read.`,
       );
     }
   }
@@ -376,7 +376,7 @@ export class Mapping implements ItemsOfRun {
   }
 }
 
-/** Of an id in a message. */
+/** Characters of an id that a message shows. */
 const MAX_ID_CHARS = 80;
 /** Number of states that a fingerprint takes, and one more. */
 const MIN_STARTABLE = 4;

@@ -422,7 +422,7 @@ describe('over many items', () => {
     assert.deepEqual([steps.length, asked.size, runSteps, truth], [150, 150, STEPS, 'reference']);
     const indices = steps.map(({ stepIndex }) => stepIndex);
     assert.ok(indices.every((index, i) => index < STEPS && (i === 0 || index > indices[i - 1]!)));
-    // Of 397 steps; a binomial of 150 draws without replacement lies in this range with 1 - 1e-6.
+    // There are 397 steps; a binomial of 150 draws without replacement lies in this range with 1 - 1e-6.
     const early = indices.filter((index) => index < STEPS / 2).length;
     assert.ok(early > 46 && early < 104, `${early}`);
     const whole = await calibrate(BETWEEN, many(), { ...options, sampleSteps: 1_000 });

@@ -7,7 +7,7 @@
 // J1  A decision is durable before its effect runs and before anything is reported as done: `act`, `#close`.
 // J2  One writer a run; one that was replaced writes nothing: the journal's `openWriter`.
 // J3  A resumed run ends in the state of an uninterrupted one with the same votes: `#replay`, then the same loop.
-// J4  Resuming reads the last checkpoint and applies the decisions behind it; nothing is voted again: `#replay`.
+// J4  Resuming reads the last checkpoint and applies the decisions after it; nothing is voted again: `#replay`.
 // J5  Memory does not grow with steps: nothing here is kept a step, sums are bounded.
 // J6  After a crash at most the calls in flight are paid again: what landed is recorded, and counted by `vote`.
 // J7  A budget or limit, once reached, pauses the run: the samplers of the context, and `maxSteps` here.

@@ -520,7 +520,7 @@ async function endOf(journal: Journal, result: RunResult) {
   return { status, steps, sums, settledBy, undecided, stateSha256, wrongSteps, decisions, kept, evidence };
 }
 
-/** Of a run in one execution that was not interrupted. */
+/** Checks the bill of a run in one execution that was not interrupted. */
 function requireBill(result: RunResult, { started, landed, costUsd }: Calls, { hasOthers = false } = {}): void {
   const { samples, tokens, wasted } = result;
   assert.equal(samples + (wasted?.samples ?? 0), landed.length, 'each sample is in one place');

@@ -19,7 +19,7 @@ interface Writer {
   readonly startedAtMs: number;
   /** The start as the system reports it for any process, in clock ticks since boot; only on systems such as Linux. */
   readonly startTicks?: number;
-  /** Of what it writes; missing before version 3. */
+  /** Schema version of what this writer writes. Missing before version 3. */
   readonly schema?: number;
 }
 

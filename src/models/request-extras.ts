@@ -1,6 +1,6 @@
 /** What each request of a model has beside its prompt and the settings of its draw. */
 export interface RequestExtras {
-  /** Share of the probability from whose likeliest tokens the model samples. @default the server's */
+  /** The model samples from the most likely tokens that together have this share of the probability. @default the server's */
   readonly topP?: number;
   /** The provider's name for the service that answers, such as `flex`. @default the server's */
   readonly serviceTier?: string;

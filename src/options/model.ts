@@ -132,14 +132,14 @@ export const MODEL = {
     isJournaled: true,
   }),
   /**
-   * Share of the probability from whose likeliest tokens the model samples.
+   * The model samples from the most likely tokens that together have this share of the probability.
    * @default the server's
    */
   topP: option(
     number('a number above 0 and at most 1', (value) => value > 0 && value <= 1),
     {
       group: 'Model',
-      about: 'Share of the probability from whose likeliest tokens the model samples.',
+      about: 'The model samples from the most likely tokens that together have this share of the probability.',
       defaultAbout: "the server's",
       hint: 'p',
       isJournaled: true,

@@ -33,7 +33,7 @@ interface Wording {
   readonly system: (parts: { order: readonly string[]; example: string; answer: string }) => string;
   readonly user: (state: HanoiState) => string;
   readonly reply: (action: HanoiAction) => string;
-  /** Of a whole reply; groups: disk, from, to, and what `readPegs` takes. */
+  /** Matches a whole reply. Its groups are disk, from, to, and what `readPegs` takes. */
   readonly pattern: RegExp;
   readonly readPegs: (texts: readonly string[]) => number[][];
 }
@@ -196,7 +196,7 @@ counters in the order of their numbers.`,
     readPegs: ([text = '']) => {
       const read: number[][] = [[], [], []];
       const places = text.split(' ');
-      // Of the counters on a square the largest is the lowest disk of the peg: no other order is legal.
+      // The largest counter on a square is the lowest disk of the peg: no other order is legal.
       for (let disk = places.length; disk >= 1; disk--) {
         const [number, square] = places[disk - 1]!.split(':');
         if (Number(number) !== disk) throw redFlag('malformed', `Then: expected counter ${disk}, got ${number}`);

@@ -20,7 +20,7 @@ import { ItemCertainty } from './item-certainty.ts';
 import { clopperPearson } from './special-functions.ts';
 import { aheadByK } from './stop-rules.ts';
 
-/** Of a step: votes by candidate, winner first. */
+/** @param counts the votes of a step by candidate, winner first */
 function stepOf(counts: readonly number[], settledBy?: string): StepEntry {
   const votes = counts.reduce((sum, count) => sum + count, 0);
   const tally = counts.length > 1 ? counts.map((count, i) => [String(i), count] as const) : undefined;
@@ -83,7 +83,7 @@ interface Workload {
   readonly mean: number;
   readonly rho: number;
   readonly k: number;
-  /** Of an item. */
+  /** Number of steps of an item. */
   readonly steps: number;
   readonly answers?: number;
 }

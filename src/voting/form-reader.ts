@@ -91,12 +91,12 @@ export function readUndressed<Action>(
 /** Servers refuse such texts, or read other ones. */
 function promptFault(prompt: Prompt): string | undefined {
   if (prompt.user === '')
-    return 'the user text of the prompt is empty, so it was not sent. Mend the input, or `prompt`.';
+    return 'the user text of the prompt is empty, so it was not sent. Correct the input, or `prompt`.';
   const part = partWithoutUnicode(prompt);
   if (part === undefined) return undefined;
   return (
     `the ${part} of the prompt is no well-formed Unicode, so it was not sent: it has half of a surrogate pair, as where a text ` +
-    'is cut within an emoji. Mend the input.'
+    'is cut within an emoji. Correct the input.'
   );
 }
 

@@ -45,7 +45,7 @@ export function addCount(): Process<AddInput, AddCountState, number> {
     },
     reference: ({ count }) => count + 1,
     reply: (action) => `${SENTENCE}${action}.`,
-    // The count does not move on, skips a number, or goes back.
+    // Mistakes: the count does not move on, skips a number, or goes back.
     simulation: {
       mistakes: ({ count, left }) => [count, count + 2, count - 1].filter((wrong) => wrong >= 0 && wrong <= 20 - left),
     },

@@ -100,7 +100,7 @@ export function add(): Process<AddInput, AddState, AddAction> {
     simulation: {
       mistakes: (state) => {
         const right = totalOf(state);
-        // The carry forgotten or made up; miscounted by one or two; the carry not passed on, or passed on for nothing.
+        // Mistakes: the carry is forgotten or made up, the digit is miscounted by one or two, or the carry is wrongly passed on or not.
         const wrong = [state.carry === 1 ? right - 1 : right + 1, right + 1, right - 1, right + 2, right - 2];
         return [...new Set([...wrong, right - 10, right + 10])]
           .filter((total) => total >= 0 && total <= 19)

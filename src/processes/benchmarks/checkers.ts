@@ -18,7 +18,7 @@ import {
 export { type CheckersAction, type CheckersState, isCheckersSolved } from './checkers-board.ts';
 
 export interface CheckersInput {
-  /** Of each colour. */
+  /** Number of checkers of each colour. */
   readonly checkers: number;
 }
 

@@ -25,7 +25,7 @@ const states = fc
 /** A step as it is told. */
 interface Told {
   readonly sum: number;
-  /** Of each turn. */
+  /** The words of each turn. */
   readonly turns: readonly (readonly string[])[];
   readonly entries: ReadonlyMap<string, number>;
 }

@@ -21,7 +21,7 @@ interface TurnsWording {
   readonly rules: string;
   /** `dictionary` as in `showStep`. */
   readonly showSteps: (sum: number, turns: readonly Turn[], dictionary?: string) => string;
-  /** Of a whole line; groups: the number of the turn, the sum as it is written. */
+  /** Matches a whole line. Its groups are the number of the turn and the sum as it is written. */
   readonly pattern: RegExp;
   readonly read: (sum: string) => number;
   /** The inverse of pattern and `read`. */

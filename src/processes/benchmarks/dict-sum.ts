@@ -12,7 +12,7 @@ export interface DictSumInput {
   readonly turns: number;
   /** Words whose numbers are added in one turn: its complexity (K). */
   readonly keysPerTurn: number;
-  /** Of the dictionary's numbers and of the words of each turn. */
+  /** The dictionary's numbers and the words of each turn are drawn by this seed. */
   readonly seed: number;
   /** Show the whole dictionary in every step, as the paper does, instead of the entries that the step needs. */
   readonly fullDictionary: boolean;
@@ -32,7 +32,7 @@ const MOST = 99;
  * and their numbers are added to a running sum. Plan and knowledge are given; what is tested is execution alone.
  */
 export function dictSum(): Process<DictSumInput, DictSumState, number> {
-  // The dictionary of the last seed: the same one for all steps of a run.
+  // The dictionary of the last seed is kept, since all steps of a run have the same one.
   let known: { readonly seed: number; readonly dictionary: ReadonlyMap<string, number> } | undefined;
   const dictionaryOf = (seed: number): ReadonlyMap<string, number> => {
     if (known?.seed !== seed) known = { seed, dictionary: createDictionary(seed) };
@@ -101,7 +101,7 @@ export function dictSum(): Process<DictSumInput, DictSumState, number> {
         const numbers = numbersOf(state);
         const last = numbers.at(-1)!;
         const right = total(state.sum, numbers);
-        // A carry lost or made up; the last number subtracted, forgotten, or added twice; miscounted by one.
+        // Mistakes: a carry is lost or made up, the last number is subtracted, forgotten or added twice, or the sum is one off.
         const wrong = [right + 10, right - 10, right - 2 * last, right - last, right + last, right + 1, right - 1];
         const reach = MOST * state.keysPerTurn;
         return [...new Set(wrong)].filter((sum) => sum !== right && checkReach(sum - state.sum, reach) === undefined);

@@ -11,7 +11,7 @@ export interface IncludeWordsInput {
   /** Each is an instruction: include exactly this word. */
   readonly words: number;
   readonly wordsPerStep: number;
-  /** Of the words. */
+  /** The words are drawn by this seed. */
   readonly seed: number;
 }
 
@@ -29,11 +29,11 @@ export interface IncludeWordsAction {
   readonly text: string;
 }
 
-/** Of a sentence, beside the required ones: a bare list of them is none. */
+/** Words that a sentence must have beside the required ones: a bare list of these is no sentence. */
 const MIN_OTHER_WORDS = 3;
-/** Of a sentence, whatever is required. */
+/** Words that a sentence may have, whatever is required. */
 const MAX_OTHER_WORDS = 20;
-/** For each required word. */
+/** Further words that a sentence may have for each required word. */
 const MAX_PER_WORD = 8;
 
 /** The words that the section of a state must include. */
@@ -89,7 +89,7 @@ export function includeWords(): Process<IncludeWordsInput, IncludeWordsState, In
     simulation: {
       mistakes: (state) => {
         const words = wordsOf(state);
-        // From the last word on, which is forgotten most; every other one is there, but in another form.
+        // The last word comes first, because it is forgotten most often. Every other mistake has the word, but in another form.
         const slips = words.map((word, i) =>
           words.toSpliced(i, 1, ...((words.length - i) % 2 === 0 ? [`${word}'s`] : [])),
         );
@@ -231,7 +231,7 @@ function sectionsOf({ words, wordsPerStep }: IncludeWordsInput): number {
 }
 
 function wordReader(): WordsOf {
-  // Those of the last job that was asked for: the same for all its steps.
+  // The words of the last job that was asked for are kept, since all its steps have the same ones.
   let known: { readonly seed: number; readonly words: number; readonly drawn: readonly string[] } | undefined;
   return ({ words, wordsPerStep, seed, section }) => {
     if (known?.seed !== seed || known.words !== words) known = { seed, words, drawn: drawWords({ words, seed }) };

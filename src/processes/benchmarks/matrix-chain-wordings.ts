@@ -10,7 +10,7 @@ export type Matrix = readonly [a: string, b: string, c: string, d: string];
 export interface Wording {
   readonly name: string;
   readonly rules: (example: Example) => string;
-  /** Of the dictionary, in one line. */
+  /** Shows an entry of the dictionary in one line. */
   readonly showEntry: (word: string, matrix: Matrix) => string;
   /** `entry` is what `showEntry` made, or nothing where it stands among the rules. */
   readonly showStep: (product: Matrix, word: string, entry?: string) => string;
@@ -25,7 +25,7 @@ export interface Example {
   readonly turns: readonly { readonly word: string; readonly matrix: Matrix; readonly result: Matrix }[];
 }
 
-/** Of a whole line in which each # stands for an entry. */
+/** @returns a parser for a whole line in which each # stands for an entry */
 function parserOf(line: string): (text: string) => Matrix {
   const pattern = new RegExp(`^${line.replace(/[[\]+()]/g, '\\$&').replaceAll('#', `(${INTEGER})`)}$`);
   return (text) => readLastLine(text, pattern, line.replaceAll('#', 'N')) as unknown as Matrix;

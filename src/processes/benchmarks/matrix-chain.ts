@@ -21,9 +21,9 @@ export type { Matrix } from './matrix-chain-wordings.ts';
 export interface MatrixChainInput {
   /** One matrix is one step. */
   readonly turns: number;
-  /** Of the dictionary's matrices and of the word of each turn. */
+  /** The dictionary's matrices and the word of each turn are drawn by this seed. */
   readonly seed: number;
-  /** Of all entries the remainder modulo this; null: whole numbers as in the paper, which grow by about a digit a turn. */
+  /** All entries are taken modulo this. With null they are whole numbers as in the paper, which grow by about a digit a turn. */
   readonly modulus: number | null;
   /** Show the whole dictionary in every step, as the paper does, instead of the matrix that the step needs. */
   readonly fullDictionary: boolean;
@@ -261,7 +261,7 @@ function checkRange(action: Matrix, { product, modulus }: MatrixChainState): Red
   const [a, b, c, d] = entriesOf(product).map(absolute) as unknown as Entries;
   for (const [place, entry] of action.entries()) {
     const most = BigInt(MOST) * ((place < 2 ? a + b : c + d) || 1n);
-    // To read a numeral without end would take longer than its length.
+    // The time to read a numeral grows faster than its length, so one that is too long is refused unread.
     if (entry.length > String(most).length + 1 || absolute(BigInt(entry)) > most) {
       return outside(entry, `of at most ${most}, or minus that`);
     }
@@ -275,15 +275,15 @@ function wrongProducts(state: MatrixChainState, matrix: Matrix): Matrix[] {
   const terms = termsOf(product, matrix);
   const sums = terms.map(([x, y]) => x + y);
   const slips = terms.map(([x, y], place) => {
-    // A minus sign lost; where that makes no difference, miscounted by one.
+    // A minus sign is lost. Where that makes no difference, the entry is miscounted by one.
     const unsigned = absolute(x) + absolute(y);
     const isLost = remainder(unsigned, state) !== remainder(x + y, state);
     return matrixWith(sums.with(place, isLost ? unsigned : x + y + 1n), state);
   });
-  // Multiplied in the other order; by the columns of the matrix. These, and what follows, keep the determinant.
+  // The product is in the other order, or by the columns of the matrix. These mistakes, and those below, keep the determinant.
   const confusions = [times(matrix, product, state), times(product, [e, g, f, h], state)];
   if (!state.checkDeterminant) return [...slips, ...confusions];
-  // One row added to the other; all signs changed. At least one of them always passes.
+  // One row is added to the other, or all signs are changed. At least one of these always passes the check.
   const [p, q, r, s] = sums as unknown as Entries;
   return [...slips, ...confusions, matrixWith([p, q, r + p, s + q], state), matrixWith([-p, -q, -r, -s], state)];
 }

@@ -12,7 +12,7 @@ export type MultiplyInput =
   | { readonly a: string; readonly b: string }
   | {
       readonly digits: number;
-      /** Of the second number, if it has another number of them. */
+      /** Number of digits of the second number. @default as many as `digits` */
       readonly otherDigits?: number | undefined;
       readonly seed: number;
     };
@@ -28,11 +28,11 @@ export interface MultiplyState {
   /** Digits written of the row, or of its addition. */
   readonly column: number;
   readonly carry: number;
-  /** Of the row, or of the sum with it. */
+  /** The digits of the row, or of the sum with it, that are written so far. */
   readonly written: string;
   /** The row, while it is being added. */
   readonly partial: string;
-  /** Of the rows that are done, each in its place; of all of them it is the product. */
+  /** The sum of the rows that are done, each in its place. The sum of all rows is the product. */
   readonly sum: string;
 }
 

@@ -3,7 +3,7 @@ import { createRandom, mix, pick, type Random, shuffled } from '../../core/rando
 /** One record of the document. */
 export type Slice = Readonly<Record<Field, string | number>>;
 
-/** In the order in which they are shown. */
+/** The fields in the order in which they are shown. */
 export const FIELDS = ['item', 'owner', 'city', 'count', 'price', 'date', 'note'] as const;
 export type Field = (typeof FIELDS)[number];
 
@@ -68,7 +68,7 @@ const KINDS = {
     forth: ([a, b]) => [b!, a!],
     back: ([a, b]) => [b!, a!],
     isPlausible: hasSameWords,
-    // Forgotten; only the first words changed places; only the last ones.
+    // Mistakes: the edit is forgotten, or only the first words change places, or only the last ones.
     slips: ([a, b]) => {
       const [x, y] = [wordsOf(a!), wordsOf(b!)];
       return [
@@ -115,7 +115,7 @@ const KINDS = {
     forth: ([value], amount) => [Number(value) + amount],
     back: ([value], amount) => [Number(value) - amount],
     isPlausible: ([before], [after]) => Math.abs(Number(after) - Number(before)) <= MAX_ADDED,
-    // A carry lost or made up; miscounted by one; added for subtracted.
+    // Mistakes: a carry is lost or made up, the result is miscounted by one, or a number is added instead of subtracted.
     slips: ([before], [right]) => {
       const [from, to] = [Number(before), Number(right)];
       return [to - 10, to + 10, to + 1, to - 1, 2 * from - to].map((wrong) => [wrong]);
@@ -127,9 +127,9 @@ const KINDS = {
     fields: 1,
     forth: ([value]) => [toCents(String(value))],
     back: ([value]) => [toMoney(Number(value))],
-    // No more digits than before, but the zeros of an amount below 1.
+    // A result has no more digits than before, except for the zeros of an amount below 1.
     isPlausible: ([before], [after]) => digitsOf(after!) <= Math.max(3, digitsOf(before!)),
-    // A zero too few; miscounted.
+    // Mistakes: there is a zero too few, or the amount is miscounted.
     slips: (_, [right]) => {
       const [cents, back] = typeof right === 'string' ? [toCents(right), toMoney] : [right!, (wrong: number) => wrong];
       return [Math.trunc(cents / 10), cents + 1, cents - 1, cents + 10].map((wrong) => [back(wrong + 0)]);
@@ -142,7 +142,7 @@ const KINDS = {
     forth: ([value]) => [showDate(readDate(String(value), 'iso'), 'long')],
     back: ([value]) => [showDate(readDate(String(value), 'long'), 'iso')],
     isPlausible: () => true,
-    // Day and month taken for each other; a month or a day too many or too few.
+    // Mistakes: day and month are exchanged, or there is a month or a day too many or too few.
     slips: (_, [right]) => {
       const format = String(right).includes('-') ? 'iso' : 'long';
       const { year, month, day } = readDate(String(right), format);
@@ -246,7 +246,7 @@ function onWords(change: (words: string[]) => string[]) {
   return ([value]: readonly Value[]): Value[] => [joined(change(wordsOf(value!)))];
 }
 
-/** As they are; in reverse order; the first word at the end; the last one at the beginning. */
+/** Orders of the words: as they are, reversed, the first word at the end, the last word at the beginning. */
 function orders(words: string[]): string[][] {
   return [words, words.toReversed(), [...words.slice(1), words[0]!], [words.at(-1)!, ...words.slice(0, -1)]];
 }
@@ -284,7 +284,7 @@ function readDate(text: string, format: 'iso' | 'long'): CalendarDate {
 }
 
 function isDate({ year, month, day }: CalendarDate): boolean {
-  // Day 0 of the month after.
+  // Day 0 of the next month is the last day of this one.
   return (
     year >= 1000 && month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate()
   );

@@ -23,13 +23,13 @@ import { MAIN, parseRecords, RECORDS_SYSTEM, VARIANTS, type Wording } from './ro
 import { seedInput } from './seed-input.ts';
 
 export interface RoundTripInput {
-  /** Of the document; one is a slice. */
+  /** Number of records of the document. One record is a slice. */
   readonly records: number;
   /** After each of them the document is to be what it was. */
   readonly trips: number;
-  /** Of one trip: all are made, one after the other, then undone in the opposite order. */
+  /** Number of edits of one trip. All are made, one after the other, then undone in the opposite order. */
   readonly edits: number;
-  /** Of the document and of the edits. */
+  /** The document and the edits are drawn by this seed. */
   readonly seed: number;
 }
 
@@ -45,7 +45,7 @@ export interface RoundTripState extends RoundTripInput {
  * the one at the start, which needs no other reference. One edit of one record a step.
  */
 export function roundTrip(): Process<RoundTripInput, RoundTripState, Slice> {
-  // The edits of the last trip that was asked for: the same for many steps.
+  // The edits of the last trip that was asked for are kept, since many steps have the same ones.
   let known:
     | { readonly seed: number; readonly trip: number; readonly count: number; readonly passes: Pass[] }
     | undefined;
@@ -87,7 +87,7 @@ export function roundTrip(): Process<RoundTripInput, RoundTripState, Slice> {
     },
     independence: {
       focus: ({ document, isAhead: _, ...state }) => ({ ...state, slice: sliceOf({ document, ...state }) }),
-      // The next record; the first one waits until all have had their edit.
+      // The next step edits the next record. The first record waits until all have had their edit.
       next: (state) =>
         placeOf(state).record + 1 < state.records ? { ...state, step: state.step + 1, isAhead: true } : undefined,
     },
@@ -144,7 +144,7 @@ function stepsOf({ records, trips, edits }: RoundTripInput): number {
 
 function placeOf({ step, records, edits }: Pick<RoundTripState, 'step' | 'records' | 'edits'>): {
   trip: number;
-  /** Within its trip. */
+  /** Number of the pass within its trip, from 0. */
   pass: number;
   record: number;
 } {
@@ -162,7 +162,7 @@ function titleOf(state: RoundTripState): string {
   return `Edit ${(state.step - record) / state.records + 1} of record ${record + 1}`;
 }
 
-/** Of the trip that the state is in. */
+/** @returns the passes of the trip that the state is in */
 function passesOf(state: RoundTripState): Pass[] {
   const forth = drawEdits(state.edits, createRandom(mix(state.seed, 0xed17, placeOf(state).trip)));
   const back = forth.toReversed().map((edit) => ({ ...edit, isUndone: true }));

@@ -107,7 +107,7 @@ export function startSort(input: SortInput): SortState {
   return openMerge({ given: numbers, numbers, merge: 0 });
 }
 
-/** Of so many digits that at least nine in ten numbers are not there. */
+/** The numbers have so many digits that at most one in ten of all such numbers is in the list. */
 function randomNumbers({ count, seed }: { readonly count: number; readonly seed: number }): number[] {
   const random = createRandom(mix(seed, 0x5027));
   const range = 10 ** String(10 * count - 1).length;

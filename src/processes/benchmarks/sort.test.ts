@@ -37,7 +37,7 @@ describe('the comparisons', () => {
     fc.assert(
       fc.property(inputs, bits, (input, wrong) => {
         const count = input.numbers.length;
-        /** Of each number those that are known to come after it. */
+        /** For each number those that are known to come after it. */
         const after = new Map<number, Set<number>>(input.numbers.map((number) => [number, new Set()]));
         const { states, end } = walk<SortState>(ANY, input, (state) => {
           const [a, b] = pairOf(state);

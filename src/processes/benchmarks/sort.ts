@@ -192,7 +192,7 @@ function sortBy(comparisons: number): Process<SortInput, SortState, readonly num
     apply: takeNumbers,
     reference,
     reply: (actions, state) => `ascending: ${orderOf(state, taskOf(state), actions).join(', ')}`,
-    // Of the numbers that are closest together, the closest first. Of all comparisons of a long list they would be too many.
+    // Mistakes are made between the numbers that are closest together, the closest first. All comparisons of a long list are too many.
     simulation: {
       mistakes: (state) => {
         const task = taskOf(state);
@@ -211,7 +211,7 @@ function sortBy(comparisons: number): Process<SortInput, SortState, readonly num
         process: single,
         state,
         steps: reference(state).length,
-        // Wrong ones may make a merge longer, or shorter.
+        // Wrong comparisons may make a merge longer or shorter.
         action: (actions) => {
           let place = 0;
           return comparisonsOf(state, taskOf(state), (heads) => {

@@ -16,7 +16,7 @@ export interface SubsequenceState {
   readonly numbers: readonly number[];
   /** The highest sum of the last number, of the last two, of the last three, and so on. */
   readonly sums: readonly number[];
-  /** Of the first numbers: 1 for chosen, 2 for not chosen. */
+  /** The choices for the first numbers: 1 is chosen, 2 is not chosen. */
   readonly choices: readonly number[];
 }
 
@@ -70,7 +70,7 @@ export function subsequence(): Process<SubsequenceInput, SubsequenceState, numbe
 /** What a step is about: a sum to work out, or a choice to make. */
 interface Question {
   readonly isChoice: boolean;
-  /** From 1. */
+  /** The number's place in the list, from 1. */
   readonly place: number;
   readonly number: number;
   /** The highest sums from here on (for a choice), from the next number on, and from the next but one on. */
@@ -285,7 +285,7 @@ function wrongAnswers(state: SubsequenceState): number[] {
   const right = rightAnswer(state);
   const { isChoice, number, next, nextButOne } = questionOf(state);
   if (isChoice) return [right === CHOSEN ? NOT_CHOSEN : CHOSEN];
-  // Not the largest; the wrong sum taken; miscounted by one.
+  // Mistakes: a sum that is not the largest is taken, the wrong sum is used, or the result is miscounted by one.
   const wrong = [next, number + nextButOne, number + next, right + 1, right - 1];
   return [...new Set(wrong)].filter((answer) => answer !== right && checkAnswer(answer, state) === undefined);
 }

@@ -26,9 +26,9 @@ export type Rule =
 export type Places = readonly (readonly number[])[];
 
 export interface Puzzle extends PuzzleSize {
-  /** Of the attributes. */
+  /** The names of the attributes. */
   readonly kinds: readonly string[];
-  /** Of the things. */
+  /** The names of the things. */
   readonly names: readonly string[];
   readonly clues: readonly Clue[];
   /** In this order they solve the puzzle; each of them strikes something. */
@@ -39,7 +39,7 @@ export interface Puzzle extends PuzzleSize {
 const PARTNERS: Readonly<Record<Relation, (houses: number) => number>> = {
   'same-house': (houses) => houses,
   beside: (houses) => (houses << 1) | (houses >> 1),
-  // Below the highest of them; above the lowest.
+  // `left-of` gives all houses below the highest of those given, `right-of` all above the lowest.
   'left-of': (houses) => (houses === 0 ? 0 : 2 ** (31 - Math.clz32(houses)) - 1),
   'right-of': (houses) => (houses === 0 ? 0 : ~(2 * (houses & -houses) - 1)),
   'one-between': (houses) => (houses << 2) | (houses >> 2),
@@ -49,7 +49,7 @@ const PARTNERS: Readonly<Record<Relation, (houses: number) => number>> = {
 const CONVERSE: Readonly<Partial<Record<Relation, Relation>>> = { 'left-of': 'right-of', 'right-of': 'left-of' };
 const RELATIONS = Object.keys(PARTNERS) as readonly Relation[];
 
-/** Of a solution: the house of each thing. */
+/** @param houseOf the house of each thing in a solution */
 function isTrue(clue: Clue, houseOf: readonly number[]): boolean {
   const house = houseOf[clue.thing]!;
   if ('house' in clue) return (house === clue.house) === (clue.type === 'found-at');
@@ -128,7 +128,7 @@ function strike(lists: readonly number[], rule: Rule, things: readonly number[])
   }
 }
 
-/** Or nothing. */
+/** @returns whether the list has at most one house */
 function isSingle(list: number): boolean {
   return (list & (list - 1)) === 0;
 }
@@ -231,7 +231,7 @@ export function createPuzzle(size: PuzzleSize, seed: number): Puzzle {
   const drawn = new Map<string, Clue>();
   let rules: Rule[] | undefined;
   while (rules === undefined) {
-    // Some at once: most of them are found needless afterwards.
+    // Several clues are added at once: most of them are found needless afterwards.
     for (let i = 0; i < names.length; i++) {
       const clue = drawClue(houseOf, houses, random);
       drawn.set(JSON.stringify(clue), clue);
@@ -239,7 +239,7 @@ export function createPuzzle(size: PuzzleSize, seed: number): Puzzle {
     rules = solvedBy([...drawn.values()], size);
   }
   let clues = [...drawn.values()].filter((clue) => rules.includes(clue));
-  // What says most by itself goes first, if it can.
+  // The clue that says most by itself is left out first, if it can be.
   const isPlain = ({ type }: Clue) => type === 'found-at';
   const shuffledClues = shuffled(clues, random);
   for (const clue of [...shuffledClues.filter(isPlain), ...shuffledClues.filter((other) => !isPlain(other))]) {

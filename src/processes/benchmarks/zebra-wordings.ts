@@ -3,16 +3,16 @@ import type { Rule } from './zebra-puzzle.ts';
 
 /** A step as it is shown: a rule, and the lists of the things that it is about. */
 export interface ShownStep {
-  /** From 1. */
+  /** The number of the step, from 1. */
   readonly place: number;
   readonly houses: number;
   readonly rule: Rule;
-  /** Of all things of the puzzle. */
+  /** The names of all things of the puzzle. */
   readonly names: readonly string[];
-  /** Of all attributes. */
+  /** The names of all attributes. */
   readonly kinds: readonly string[];
   readonly things: readonly number[];
-  /** Of those things: the houses where each may be. */
+  /** For each of `things` the houses where it may be. */
   readonly lists: readonly (readonly number[])[];
 }
 
@@ -77,7 +77,7 @@ function describeIn(phrases: Phrases, nameOf: (house: number) => string) {
   };
 }
 
-/** With names that are in no puzzle. */
+/** The example has names that are in no puzzle. */
 const EXAMPLE: ShownStep = {
   place: 90,
   houses: 4,
@@ -105,7 +105,7 @@ function readLines(text: string, { things, names }: ShownStep, pattern: RegExp):
 
 const describe = describeIn(SENTENCES, String);
 
-/** Spelt as in the prompt. */
+/** Names must be spelt as in the prompt. */
 export function showList(houses: readonly number[]): string {
   return houses.length === 0 ? 'none' : houses.join(' ');
 }
@@ -233,7 +233,7 @@ const ROWS: Pick<Wording, 'show' | 'reply'> = {
       .join('\n'),
 };
 
-/** A mark for every house. */
+/** This form shows a mark for every house. */
 const TABLE: Wording = {
   name: 'table',
   ...ROWS,

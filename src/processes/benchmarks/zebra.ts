@@ -33,7 +33,7 @@ export interface ZebraInput {
   readonly houses: number;
   /** Kinds of things, such as pets: of each there is one in every house. */
   readonly attributes: number;
-  /** Of the puzzle. */
+  /** The seed that the puzzle is drawn by. */
   readonly seed: number;
 }
 
@@ -114,7 +114,7 @@ export function zebra(): Process<ZebraInput, ZebraState, ZebraAction> {
         parse: (text, state) =>
           lines.parse(text, state).map((lists, i) => {
             const reached = stepAfter(i, state);
-            // Of a line too many it is seen that it is one.
+            // After the last step any further line is one too many, so its lists are not read.
             return reached.step < stepsOf(state) ? readLists(lists, shown(reached)) : [];
           }),
         reply: (actions, state) =>
@@ -142,7 +142,7 @@ export function zebra(): Process<ZebraInput, ZebraState, ZebraAction> {
 }
 
 function puzzleReader(): (input: ZebraInput) => Puzzle {
-  // That of the last input: the same one for all steps of a run.
+  // The puzzle of the last input is kept, since all steps of a run have the same one.
   let known: (ZebraInput & { readonly puzzle: Puzzle }) | undefined;
   return ({ houses, attributes, seed }) => {
     if (known?.seed !== seed || known.houses !== houses || known.attributes !== attributes) {
@@ -152,7 +152,7 @@ function puzzleReader(): (input: ZebraInput) => Puzzle {
   };
 }
 
-/** Of a line with several lists. */
+/** Reads the lists of a line that has several of them. */
 function readLists(text: string, { things, names }: ShownStep): number[][] {
   const parts = text.split(', ');
   if (parts.length !== things.length) {
@@ -192,13 +192,13 @@ const CONFUSED: Readonly<Partial<Record<Rule['type'], Rule['type']>>> = {
   'two-between': 'one-between',
 };
 
-/** Always some: a list can lose one house more, even its last one. */
+/** There are always some mistakes: a list can lose one house more, even its last one. */
 function wrongLists(state: ZebraState, rule: Rule, lists: Places): Places[] {
   const right = appliedTo(state.places, rule, state);
   const isChanged = (i: number) => right[i]!.length < lists[i]!.length;
   const confused = CONFUSED[rule.type];
   const wrong: Places[] = [
-    // One list done, the other forgotten; a house overlooked; nothing done at all.
+    // Mistakes: one list is done and the other forgotten, a house is overlooked, or nothing is done at all.
     ...lists.flatMap((list, i) => (isChanged(i) ? [right.with(i, [...list])] : [])),
     ...lists.flatMap((list, i) => {
       const struck = list.filter((house) => !right[i]!.includes(house));
@@ -213,7 +213,7 @@ function wrongLists(state: ZebraState, rule: Rule, lists: Places): Places[] {
     }),
     lists,
     ...(confused === undefined ? [] : [appliedTo(state.places, { ...rule, type: confused } as Rule, state)]),
-    // A house too many; of lists with more than one left first.
+    // Mistakes: a house too many is struck. Lists with more than one house left come first.
     ...right.flatMap((list, i) => (list.length > 1 ? [right.with(i, list.slice(0, -1))] : [])),
     ...right.flatMap((list, i) => (list.length === 1 ? [right.with(i, [])] : [])),
   ];
