@@ -1,0 +1,57 @@
+// Proves against a server that counts what it bills: a step with three draws at one temperature is billed its prompt three times
+// without `n`, and once with it, also where some votes are wrong. The first draw of a step, at another temperature by default, goes
+// by itself. What the run counts is what the server billed.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chainProcess } from '../../test/fixtures/chain-process.ts';
+import { createRandom } from '../core/random.ts';
+import { systemClock } from '../defaults.ts';
+import { memoryJournal } from '../journals/memory.ts';
+import type { RunOptions } from '../options/verbs.ts';
+import { run } from '../run.ts';
+import { openAiServer } from '../testing/openai-server.ts';
+
+const STEPS = 100;
+const PROMPT_TOKENS = 100;
+
+/** The number of times that the prompt of a step is billed. */
+async function billed(options: Partial<RunOptions>, errorRate = 0): Promise<number> {
+  const random = createRandom(3);
+  const server = await openAiServer({
+    clock: systemClock,
+    random: () => 0.5,
+    answer: ({ user }) => ({
+      text: String(2 * Number(user.split(' ').at(-1)) + (random() < errorRate ? 1 : 0)),
+      finishReason: 'stop',
+      inputTokens: PROMPT_TOKENS,
+      outputTokens: 2,
+      latencyMs: 0,
+    }),
+  });
+  try {
+    const { baseUrl } = server;
+    const more = { model: 'm', baseUrl, journal: memoryJournal(), k: 3, speculate: 0, ...options } as const;
+    const result = await run(chainProcess(), { steps: STEPS }, more);
+    // With this seed three errors in a row decide a step: that is for the voting to prove, not for the bill.
+    assert.equal(result.status, 'done', result.reason ?? '');
+    const { inputTokens, outputTokens } = server.stats;
+    assert.deepEqual([result.tokens.input, result.tokens.output], [inputTokens, outputTokens]);
+    return inputTokens / PROMPT_TOKENS / STEPS;
+  } finally {
+    await server.close();
+  }
+}
+
+const ONE_TEMPERATURE = { firstTemperature: 0.1, temperature: 0.1 };
+
+test('three draws at one temperature are billed one prompt in place of three', async () => {
+  assert.equal(await billed({ ...ONE_TEMPERATURE, samplesPerRequest: 1 }), 3);
+  // The very first call goes by itself.
+  assert.ok((await billed(ONE_TEMPERATURE)) <= 1.1);
+  assert.ok((await billed(ONE_TEMPERATURE, 0.05)) <= 1.5);
+});
+
+test('a first draw at a temperature of its own is a request of its own', async () => {
+  const prompts = await billed({});
+  assert.ok(prompts >= 2 && prompts <= 2.1, String(prompts));
+});
