@@ -167,10 +167,14 @@ function choicesIn(
   return { ...choices, samples: choices.samples.map((sample) => ({ ...sample, isCached })) };
 }
 
-/** What LiteLLM says that a call cost. It also says 0 of models whose price it does not know: only a cached reply is free. */
+/**
+ * What LiteLLM says that a call cost. It also says 0 of models whose price it does not know, and nothing of a reply from its cache
+ * (1.108.7): only that is free.
+ */
 function chargedInHeader(headers: HttpReply['headers'], isCached: boolean): number | undefined {
   const cost = headers['x-litellm-response-cost'] ?? '';
   const usd = cost.trim() === '' ? undefined : amountOf(Number(cost));
+  if (isCached && headers['x-litellm-cache-key']) return usd ?? 0;
   return usd === 0 && !isCached ? undefined : usd;
 }
 
