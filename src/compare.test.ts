@@ -1,7 +1,7 @@
-// Proves: a comparison puts the cheapest that reaches the target first, then unknown cost, then those that cannot, then those
-// that failed; a model that fails does not lose the others; a model that is known is not asked again; what was paid is handed
-// out as soon as it is there; several steps a sample are calibrated and forecast for the same job, beside what independent
-// steps would give.
+// These tests prove the following: a comparison puts the cheapest that reaches the target first, then unknown cost, then those
+// that cannot, then those that failed; a model that fails does not lose the others; a model that is known is not asked again; what
+// was paid is handed out as soon as it is there; several steps a sample are calibrated and forecast for the same job, beside what
+// independent steps would give.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrationOf } from '../test/fixtures/calibration.ts';

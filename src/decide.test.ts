@@ -1,5 +1,5 @@
-// Proves of a single decision: it votes, and is undecided rather than a plurality; it waits on the clock it is given; its
-// signal ends it.
+// These tests are about a single decision. They prove: it votes, and is undecided rather than a plurality; it waits on the clock
+// it is given; its signal ends it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
-// Proves: options that cannot be used are refused before anything is opened, paid or created, saying what was expected and
-// what came; what is given (model, journal) stays open, what is made here is closed, also after a failure.
+// These tests prove the following: options that cannot be used are refused before anything is opened, paid or created, saying what
+// was expected and what came; what is given (model, journal) stays open, what is made here is closed, also after a failure.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

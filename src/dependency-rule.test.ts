@@ -1,4 +1,4 @@
-// Proves of the sources, by reading their import statements:
+// These tests read the import statements of all sources. They prove:
 //  1. Every file is in a room, and imports only from its own room and from those that the table lets it see, types included.
 //  2. npm packages and Node modules are imported only where a room may.
 //  3. No file takes part in a cycle of imports of any kind.

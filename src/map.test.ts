@@ -1,4 +1,4 @@
-// Proves of `map` without a sink:
+// These tests are about `map` without a sink. They prove:
 //  1. It yields one result an input, in order, with what is undecided or invalid among them, from arrays and generators.
 //  2. A `break` pauses it; resumed, it yields all results again, those decided before without a call, like one that was
 //     never left; also within an item of several steps, and also with an effect those behind the last checkpoint.

@@ -1,6 +1,6 @@
-// Proves: a plan takes what it is not given from the model, and refuses what cannot be planned; a plan by calibration has the
-// fields of a plan, and what is forecast comes true in simulated runs; a calibration of another version or model, and options
-// that contradict one, are refused with what to do.
+// These tests prove the following: a plan takes what it is not given from the model, and refuses what cannot be planned; a plan by
+// calibration has the fields of a plan, and what is forecast comes true in simulated runs; a calibration of another version or
+// model, and options that contradict one, are refused with what to do.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrationOf } from '../test/fixtures/calibration.ts';

@@ -1,5 +1,6 @@
-// Proves: a run with a calibration decides by what was measured, and refuses what the calibration leaves no room for; the
-// journaled settings hold how to decide and never a key or a live object; a run resumed with them decides as before.
+// These tests prove the following: a run with a calibration decides by what was measured, and refuses what the calibration leaves
+// no room for; the journaled settings hold how to decide and never a key or a live object; a run resumed with them decides as
+// before.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrationOf } from '../test/fixtures/calibration.ts';

@@ -1,5 +1,5 @@
-// Proves of `start`: it gives the id while the run is under way, its events in order to one reader, however late or slow, and
-// its result; pausing is resumable; what keeps a run from starting is thrown.
+// These tests are about `start`. They prove: it gives the id while the run is under way, its events in order to one reader,
+// however late or slow, and its result; pausing is resumable; what keeps a run from starting is thrown.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from './core/events.ts';

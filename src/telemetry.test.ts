@@ -1,7 +1,7 @@
-// Proves: where no provider is registered nothing is listened to; where one is, a run, its steps and their samples are spans
-// in one tree, named and counted as the conventions for generative AI say, with the times of the run's clock; the metrics add
-// up to the result; no text of a prompt, a reply or a candidate is in anything unless asked for; a paused run leaves no span
-// open; a hosted model is told from one of an own server and one on this machine.
+// These tests prove the following: where no provider is registered nothing is listened to; where one is, a run, its steps and
+// their samples are spans in one tree, named and counted as the conventions for generative AI say, with the times of the run's
+// clock; the metrics add up to the result; no text of a prompt, a reply or a candidate is in anything unless asked for; a paused
+// run leaves no span open; a hosted model is told from one of an own server and one on this machine.
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, it } from 'node:test';

@@ -1,7 +1,7 @@
-// Proves of the command line: whatever it is given, it answers with one sentence on stderr (what
-// was expected, what came, what to do) and the right exit code, without a stack trace; nothing durable is lost: once the
-// cause is mended, the run goes on and ends as if nothing had been, without paying twice (J6); no key reaches output or
-// journal (J9); what a model or a server sends neither stops a run nor commands the terminal.
+// These tests are about the command line. They prove: whatever it is given, it answers with one sentence on stderr (what was
+// expected, what came, what to do) and the right exit code, without a stack trace; nothing durable is lost: once the cause is
+// corrected, the run goes on and ends as if nothing had been, without paying twice (J6); no key reaches output or journal (J9);
+// what a model or a server sends neither stops a run nor commands the terminal.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -333,7 +333,7 @@ describe('a server', { concurrency }, () => {
     },
   ];
   for (const { what, mood, message } of moods) {
-    it(`that answers ${what} in the middle of a run pauses it; mended, it goes on and nothing is paid twice`, async (t) => {
+    it(`that answers ${what} in the middle of a run pauses it; corrected, it goes on and nothing is paid twice`, async (t) => {
       const cwd = tempFolder(t);
       const paid = new Map<string, number>();
       const answer: Mood = (response, prompt) => {

@@ -1,5 +1,5 @@
-// Proves of `mdap bench`: killed with SIGKILL again and again, the same command ends with the figures
-// of one that was not, and no call is paid twice but those in flight; a budget pauses it, and says how to go on; --json is one
+// These tests are about `mdap bench`. They prove: after SIGKILL again and again, the same command ends with the figures of
+// one that was not, and no call is paid twice but those in flight; a budget pauses it, and says how to go on; --json is one
 // document and nothing else; what cannot be asked for is refused before anything is written.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';

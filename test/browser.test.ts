@@ -1,4 +1,4 @@
-// Proves in a real browser, on the pages as built and on runs of the simulated model:
+// These tests prove, in a real browser, on the pages as built and on runs of the simulated model:
 //  1. The numbers on a page are those of the run, while it goes on and when it has ended.
 //  2. A step shows every sample; what a model says is text, whatever it looks like; where it differs from the winner is marked.
 //  3. A paused step is decided from its page, and the run goes on with that decision.

@@ -1,7 +1,7 @@
-// Proves of the command line: its contract (names of the options, fields of the JSON documents,
+// These tests are about the command line. They prove that its contract holds (names of the options, fields of the JSON documents,
 // exit codes 0, 1 and 3; 2 is in bad-input.test.ts); that a run paused by a limit or a signal goes on to the result of an
-// uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises; that all of
-// it works where the package is installed.
+// uninterrupted one; that everything it tells its reader to do works; that the demo shows what it promises; that all of it works
+// where the package is installed.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

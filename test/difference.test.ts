@@ -1,4 +1,4 @@
-// Proves of the difference that the dashboard marks:
+// These tests are about the difference that the dashboard marks. They prove:
 //  1. Its stretches make up the text; those that are not marked are, in this order, in the other text.
 //  2. Equal texts have none; what is marked is no more than what was put in.
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
-// Proves of the documents: every path and link in them exists; the README's code runs, prints what its comments say and
-// passes the type checker; its commands end well; options and npm scripts that are named exist.
+// These tests are about the documents. They prove: every path and link in them exists; the README's code runs, prints what its
+// comments say and passes the type checker; its commands end well; options and npm scripts that are named exist.
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

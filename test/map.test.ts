@@ -1,6 +1,6 @@
-// Proves of `mdap map`, in processes of its own: killed with SIGKILL at any moment, however often, the same command again
-// goes on, and its files are those of a map that was never killed, to the byte, with how sure each result is; interrupted it
-// pauses; what failed is the input of another map; results are never written over; CSV comes back with the fields as columns;
+// These tests are about `mdap map`, in processes of its own. They prove: after SIGKILL at any moment, however often, the same
+// command goes on, and its files are those of a map that was never killed, to the byte, with how sure each result is; interrupted
+// it pauses; what failed is the input of another map; results are never written over; CSV comes back with the fields as columns;
 // stdin is read.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Proves of journals that an earlier version wrote (commit a3d49c8, schema 2), of each kind one, against what that version
-// printed of them (`expected/`):
+// These tests are about journals that an earlier version wrote (commit a3d49c8, schema 2), of each kind one, against what that
+// version printed of them (`expected/`). They prove:
 //  1. Each is listed and inspected as before, and the file is not changed by it.
 //  2. Replayed by the same rule or another, it has the same decisions and sums.
 //  3. Resumed, or decided by a person, it comes to the same state by the same decisions and counts.

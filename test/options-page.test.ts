@@ -1,5 +1,6 @@
-// Proves of what is said of options elsewhere than in their tables: docs/options.md and the doc comments are up to date;
-// messages of the library name options as `options.NAME`, with names that exist, and none as a flag of the command line.
+// These tests are about what is said of options elsewhere than in their tables. They prove: docs/options.md and the doc comments
+// are up to date; messages of the library name options as `options.NAME`, with names that exist, and none as a flag of the command
+// line.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

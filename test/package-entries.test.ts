@@ -1,5 +1,5 @@
-// Proves of the package's entries: each of its names can be imported and exports what its table says; the main one loads
-// neither the schemas of the built-in processes nor the decomposition; a process module finds all of them.
+// These tests are about the package's entries. They prove: each of its names can be imported and exports what its table says; the
+// main one loads neither the schemas of the built-in processes nor the decomposition; a process module finds all of them.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

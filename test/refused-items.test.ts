@@ -1,6 +1,6 @@
-// Proves of the command line, over a server: an item whose prompt the provider does not answer stands in the failures with the
-// provider's words, and the others have results; nothing of it is asked again by the same command, and nobody is let down by it.
-// A model that nobody has pauses the map, names the item and leaves no failures.
+// These tests are about the command line, over a server. They prove: an item whose prompt the provider does not answer stands in
+// the failures with the provider's words, and the others have results; nothing of it is asked again by the same command, and
+// nobody is let down by it. A model that nobody has pauses the map, names the item and leaves no failures.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

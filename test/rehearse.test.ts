@@ -1,5 +1,5 @@
-// Proves of `mdap rehearse`: the command that it prints works against it, through latency, limits
-// and faults; Ctrl-C ends it with what it was asked; what it cannot serve it refuses at once.
+// These tests are about `mdap rehearse`. They prove: the command that it prints works against it, through latency, limits and
+// faults; Ctrl-C ends it with what it was asked; what it cannot serve it refuses at once.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';

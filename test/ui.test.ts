@@ -1,5 +1,5 @@
-// Proves of `mdap ui`: it says where it listens, serves a journal that is written meanwhile, ends on Ctrl-C without harm to
-// the run, and asks for a token where others than this machine can ask.
+// These tests are about `mdap ui`. They prove: it says where it listens, serves a journal that is written meanwhile, ends on
+// Ctrl-C without harm to the run, and asks for a token where others than this machine can ask.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, it } from 'node:test';

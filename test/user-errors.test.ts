@@ -1,4 +1,4 @@
-// Proves of errors in the code of a process:
+// These tests are about errors in the code of a process. They prove:
 //  1. The message says where: file, line and column of the user's own code, whatever of the package, of Node or of a library
 //     is above it in the stack; the error itself is the cause. An error in a built-in process is told in the same way.
 //  2. A reply that the parser throws at is a red flag; where the error is one of code, as a TypeError, its detail says where.

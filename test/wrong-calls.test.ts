@@ -1,5 +1,5 @@
-// Proves that a verb that is called wrongly says so in one sentence, before anything is asked: what is no process, no options, no
-// inputs, no run id, no schema, as JavaScript may pass them.
+// These tests prove that a verb that is called wrongly says so in one sentence, before anything is asked: what is no process, no
+// options, no inputs, no run id, no schema, as JavaScript may pass them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { calibrate, decide, defineProcess, map, memoryJournal, plan, replay, run, scriptedModel, start } from 'mdap';

@@ -1,6 +1,6 @@
-// Proves: ten failures in a row open it, and any answer closes it; while it is open one call at a time goes, after waits that
-// double from a second to a minute; calls that were under way when it opened put nothing off; the evidence has count, time
-// and the last failure.
+// These tests prove the following: ten failures in a row open it, and any answer closes it; while it is open one call at a time
+// goes, after waits that double from a second to a minute; calls that were under way when it opened put nothing off; the evidence
+// has count, time and the last failure.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';

@@ -1,4 +1,4 @@
-// Proves of hedging:
+// These tests are about hedging. They prove:
 //  1. Nothing is asked twice before the voter's own percentile is known; then only what is slower, about as many as the
 //     percentile says. The first answer counts, once; the other call is aborted.
 //  2. A call that fails in time is not asked again here; where both fail, the first failure is reported; an abort ends both.

@@ -1,6 +1,6 @@
-// Proves: in any minute a pace gives at most its limit and one amount more, whatever is spent when; it gives all of its
-// limit where all is asked for; more than the bucket holds may be spent, and is waited for; what is given back can be spent;
-// a refusal slows it to what went through, from where it finds the limit again; nothing makes a wait endless or NaN.
+// These tests prove the following: in any minute a pace gives at most its limit and one amount more, whatever is spent when; it
+// gives all of its limit where all is asked for; more than the bucket holds may be spent, and is waited for; what is given back
+// can be spent; a refusal slows it to what went through, from where it finds the limit again; nothing makes a wait endless or NaN.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';

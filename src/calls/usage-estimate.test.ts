@@ -1,5 +1,5 @@
-// Proves: a call is expected to use what its length and limit say, then what such calls have used; what is not known is not
-// learned from.
+// These tests prove the following: a call is expected to use what its length and limit say, then what such calls have used; what
+// is not known is not learned from.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { ModelRequest } from '../core/model.ts';

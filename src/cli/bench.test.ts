@@ -1,4 +1,4 @@
-// Proves of what `mdap bench` shows and keeps:
+// These tests are about what `mdap bench` shows and keeps. They prove:
 //  1. Tables are aligned and fit in 80 columns with the usual methods and a million tokens; what is not known is a dash, never
 //     a number; names command nothing on the terminal.
 //  2. The page says the same, with a chart for each method; it runs nothing and loads nothing, and names are text in it.

@@ -1,7 +1,7 @@
-// Proves of `mdap calibrate`: it draws again where a vote was wrong, and says so; a panel is measured
-// beside the model, its voters named by model, a price that is not known said; `mdap run` finds what was written, also with
-// --k auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older
-// format is refused with what to do.
+// These tests are about `mdap calibrate`. They prove: it draws again where a vote was wrong, and says so; a panel is measured
+// beside the model, its voters named by model, a price that is not known said; `mdap run` finds what was written, also with --k
+// auto, and leaves it where rates are given; so does `mdap map` what was found on labelled items; a calibration of an older format
+// is refused with what to do.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

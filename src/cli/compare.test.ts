@@ -1,8 +1,8 @@
-// Proves of `mdap compare`: a row a model, the cheapest first, with what each cannot; what was
-// measured is written and not paid again; a model whose key is wrong does not lose the others, and its row says why; an
-// unknown price is said; usage errors exit with 2, and 1 means that no model has figures. Names of models are told apart.
-// The job may be the items of a file. Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process
-// for every command, a resumed run too.
+// These tests are about `mdap compare`. They prove: each model has a row, the cheapest first, that says what it cannot do; what
+// was measured is written and not paid again; a model whose key is wrong does not lose the others, and its row says why; an
+// unknown price is said; usage errors exit with 2, and 1 means that no model has figures. Names of models are told apart. The job
+// may be the items of a file. Several steps a sample have rows and calibrations of their own; PROCESS@m=2 is a process for every
+// command, a resumed run too.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

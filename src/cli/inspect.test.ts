@@ -1,5 +1,6 @@
-// Proves of a step as it is shown: the race tells who led after each vote, ties and red flags included; without texts it
-// says how to keep them; what models wrote is cut, escaped and indented; wrong decisions come first, then close races.
+// These tests are about a step as it is shown. They prove: the race tells who led after each vote, ties and red flags included;
+// without texts it says how to keep them; what models wrote is cut, escaped and indented; wrong decisions come first, then close
+// races.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DecisionEntry, SampleEntry } from '../core/journal.ts';

@@ -1,5 +1,5 @@
-// Proves: models are listed by where they are, with prices and with what is missing; in lines that fit a terminal of 80 columns
-// and one of 50; where there are none, it says what to do.
+// These tests prove the following: models are listed by where they are, with prices and with what is missing; in lines that fit a
+// terminal of 80 columns and one of 50; where there are none, it says what to do.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { ReachableModels } from '../models/reachable-models.ts';

@@ -1,4 +1,4 @@
-// Proves of `mdap plan`: with the calibration beside the journal it plans by it and says so; its JSON
+// These tests are about `mdap plan`. They prove: with the calibration beside the journal it plans by it and says so; its JSON
 // keeps the fields of a plan; --no-calibration and --p plan without it; a calibration of another model is not used unasked.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
-// Proves of the command line as a whole: every command's help stands in groups, within the columns of the terminal, and
-// leaves no name of an option that only code knows; a misspelt command or option is refused with the nearest name, whatever
-// the command; every option that may be given reaches the code of its command under the library's name, read and checked;
+// These tests are about the command line as a whole. They prove: every command's help stands in groups, within the columns of the
+// terminal, and leaves no name of an option that only code knows; a misspelt command or option is refused with the nearest name,
+// whatever the command; every option that may be given reaches the code of its command under the library's name, read and checked;
 // starting it, and its help, loads no command's code.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,7 @@
-// Proves, on a virtual clock: a terminal gets one line that is redrawn at most ten times a second and never wraps, with
-// what matters most first, and bars of the last votes where there is room; a log gets a line now and then, and so does a
-// terminal that is not to be redrawn; failures that repeat are said once; what a server says cannot
-// command the terminal; nothing is left behind at the end.
+// These tests prove the following, on a virtual clock: a terminal gets one line that is redrawn at most ten times a second and
+// never wraps, with what matters most first, and bars of the last votes where there is room; a log gets a line now and then, and
+// so does a terminal that is not to be redrawn; failures that repeat are said once; what a server says cannot command the
+// terminal; nothing is left behind at the end.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunEvent } from '../core/events.ts';

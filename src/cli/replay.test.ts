@@ -1,6 +1,6 @@
-// Proves of `mdap replay`: it finds the run by its id and the process by its source; its table and
-// its JSON say the same; what it tells its reader to do works; usage errors end with 2, a changed process with 1; the journal
-// is left as it was.
+// These tests are about `mdap replay`. They prove: it finds the run by its id and the process by its source; its table and its
+// JSON say the same; what it tells its reader to do works; usage errors end with 2, a changed process with 1; the journal is left
+// as it was.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
-// Proves: a report's figures are the journal's; the page is well-formed, asks for nothing and holds no script, whatever models
-// wrote: their texts are shown as they are, long ones cut with their length said; the steps shown are wrong ones first, then
-// those that the certificate and the votes make least certain; a paused run shows the step it waits at; what was not kept,
-// planned or decided is said; any journal gives the same; ticks of axes are round, whole where asked for, and within the range.
+// These tests prove the following: a report's figures are the journal's; the page is well-formed, asks for nothing and holds no
+// script, whatever models wrote: their texts are shown as they are, long ones cut with their length said; the steps shown are
+// wrong ones first, then those that the certificate and the votes make least certain; a paused run shows the step it waits at;
+// what was not kept, planned or decided is said; any journal gives the same; ticks of axes are round, whole where asked for, and
+// within the range.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

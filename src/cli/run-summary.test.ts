@@ -1,4 +1,4 @@
-// Proves: the tokens of a summary are told with their parts, and as unknown where the server counts none.
+// These tests prove the following: the tokens of a summary are told with their parts, and as unknown where the server counts none.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { describeTokens } from './run-summary.ts';

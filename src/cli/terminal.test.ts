@@ -1,6 +1,6 @@
-// Proves: no text reaches a terminal with a character that commands it, turns its direction or hides; escaped JSON reads
-// back as the same value; words survive a shell; numbers, shares, money and durations are rounded without carrying over
-// (no `1 min 60 s`); tables line up.
+// These tests prove the following: no text reaches a terminal with a character that commands it, turns its direction or hides;
+// escaped JSON reads back as the same value; words survive a shell; numbers, shares, money and durations are rounded without
+// carrying over (no `1 min 60 s`); tables line up.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';

@@ -1,4 +1,5 @@
-// Proves: input comes from the argument, a file or stdin; what is no JSON is refused with the place where it breaks.
+// These tests prove the following: input comes from the argument, a file or stdin; what is no JSON is refused with the place where
+// it breaks.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Proves of the figures of a bench, by attempts made by hand:
+// These tests are about the figures of a bench, for attempts made by hand. They prove:
 //  1. What is right, how far it comes, what it costs, and how it ends, with intervals that hold the estimate.
 //  2. What votes make of errors: wrong decisions by wrong first votes; failures and tokens by those of one call for all steps.
 //  3. What is not known, or never happens, is null, never a number; a price that is not known makes the cost so.

@@ -1,4 +1,4 @@
-// Proves of a bench, with journals in memory:
+// These tests are about a bench, with journals in memory. They prove:
 //  1. Broken off anywhere and started again, it has the attempts of one that was not, to the last figure, and pays for no call
 //     twice but those in flight (J3, J6). So has one with several attempts at once.
 //  2. A repeat has the same input for every method, another one than other repeats, and draws of its own: also where its input

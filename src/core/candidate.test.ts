@@ -1,4 +1,4 @@
-// Proves of the candidate key:
+// These tests are about the candidate key. They prove:
 //  1. Two actions have equal keys exactly when they are the same JSON value, strings compared in normal form C.
 //  2. Key order, the spelling of a number, -0 and undefined members make no difference; everything else does.
 //  3. Opposite moves never merge, in whatever form the action is.

@@ -1,4 +1,4 @@
-// Proves of a delegating model:
+// These tests are about a delegating model. They prove:
 //  1. What is not replaced is the model's own, also where the model is a class with getters and private fields.
 //  2. What is replaced is replaced, and the model itself stays as it was.
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-// Proves of the fingerprint of a process, whose prompts run.test.ts changes:
+// These tests are about the fingerprint of a process, whose prompts run.test.ts changes. They prove:
 //  1. It is of what the process does: written in other words, or read back from a journal, it is the same.
 //  2. A parser, check or key that makes something else of a reply is named, of every form, in each built-in process.
 //  3. A journal made before replies were part of it can be resumed.

@@ -1,5 +1,6 @@
-// Proves: a sample costs its tokens times their prices; cached input has its own price, or that of any other; what is not
-// known is null, not zero; no count of cached tokens makes a cost negative, or dearer than the dearest price of its tokens.
+// These tests prove the following: a sample costs its tokens times their prices; cached input has its own price, or that of any
+// other; what is not known is null, not zero; no count of cached tokens makes a cost negative, or higher than the highest price of
+// its tokens gives.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';

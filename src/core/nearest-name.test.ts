@@ -1,5 +1,5 @@
-// Proves: a misspelt name finds the known one that is meant, whatever kind of slip it was, and a name that is like none
-// finds none; a single slip in any name of some length finds that name again.
+// These tests prove the following: a misspelt name finds the known one that is meant, whatever kind of slip it was, and a name
+// that is like none finds none; a single slip in any name of some length finds that name again.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';

@@ -1,4 +1,4 @@
-// Proves of process definitions:
+// These tests are about process definitions. They prove:
 //  1. What is missing, of the wrong type or unknown is named, with what was expected and what came; a field that has moved,
 //     with where it is now.
 //  2. Defaults: the key is canonical JSON; with `schema` the reply is one JSON document, strictly, and nothing else.

@@ -1,4 +1,4 @@
-// Proves of the functions of a process, whatever calls them:
+// These tests are about the functions of a process, whatever calls them. They prove:
 //  1. Each that changes a value it was given is refused, at its first calls, with its name and what it changed; the value is
 //     again what it was. So is code that is not in strict mode, and a `verify` that changes something while it waits.
 //  2. Each that returns a promise is refused as that, except `verify`.

@@ -1,4 +1,5 @@
-// Proves of the seeded randomness (every number here is fixed by its seed; limits are 4.5 standard errors or the like):
+// These tests are about the seeded randomness (every number here is fixed by its seed; limits are 4.5 standard errors or the
+// like). They prove:
 //  1. A seed gives one sequence for ever; neighbouring seeds give unrelated ones.
 //  2. Numbers lie in [0, 1), are uniform in one and in two dimensions and in their low bits, and are not correlated.
 //  3. Hashes spread: one changed character or word changes about half of the bits.

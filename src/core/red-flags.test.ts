@@ -1,4 +1,4 @@
-// Proves of the red flags:
+// These tests are about the red flags. They prove:
 //  1. Each code is raised for what its name says, and a sound reply raises none.
 //  2. Lengths are compared in tokens as the provider counted them; characters matter only where it does not count, and
 //     where no tokenizer could have made so few tokens of so much text.

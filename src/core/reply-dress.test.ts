@@ -1,4 +1,4 @@
-// Proves of `undress`:
+// These tests are about `undress`. They prove:
 //  1. Each dress that models and servers put around an answer is taken off, and named, in the order from the outside in.
 //  2. What is content stays, to the letter: prose around a fence, two fences, marks within a line, tags within an answer.
 //  3. For any plain text: taking off what was put on gives the text back; doing it twice changes nothing more.

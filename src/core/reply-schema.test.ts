@@ -1,4 +1,4 @@
-// Proves of the JSON Schema of a reply:
+// These tests are about the JSON Schema of a reply. They prove:
 //  1. It comes from any library that writes its schemas so, of what is parsed; what cannot be written so gives none.
 //  2. Objects are closed, at any depth, where the schema does not say otherwise; nothing else is made stricter: what fits it
 //     fits the schema that it was made from.

@@ -1,4 +1,4 @@
-// Proves of ends:
+// These tests are about the ends of runs. They prove:
 //  1. Each class of error has the end's code and status that its recovery asks for, and stays at hand in `error`.
 //  2. What the journal keeps of an error has neither stack nor cause.
 //  3. What is done, or goes on, has no reason.

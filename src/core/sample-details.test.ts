@@ -1,5 +1,5 @@
-// Proves: a sample's details are what its reply has and nothing else; sums of samples are the same in whatever order and grouping
-// they are added, and are not there where no sample has any.
+// These tests prove the following: a sample's details are what its reply has and nothing else; sums of samples are the same in
+// whatever order and grouping they are added, and are not there where no sample has any.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';

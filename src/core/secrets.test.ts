@@ -1,6 +1,6 @@
-// Proves of what no journal keeps: names of keys are known in every spelling and words that only contain one are not; values that
-// look like keys are known under any name and usual values are not; a document without its keys has everything else, whatever it
-// is, and names what is missing.
+// These tests are about what no journal keeps. They prove: names of keys are known in every spelling and words that only contain
+// one are not; values that look like keys are known under any name and usual values are not; a document without its keys has
+// everything else, whatever it is, and names what is missing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';

@@ -1,4 +1,4 @@
-// Proves of strict JSON:
+// These tests are about strict JSON. They prove:
 //  1. Any value that JSON can carry, in any layout, is read as `JSON.parse` reads it.
 //  2. An object with two members of one name, at any depth and however the name is written, is refused by that name.
 //  3. What only looks like a member (quotes, braces and commas in texts, equal names in other objects) is none.

@@ -1,5 +1,5 @@
-// Proves of what a run notes of its models: each adaptation once, also where the list is a new one each time; voters of one model and
-// form are twins whatever their temperatures, and what makes them one voter is said.
+// These tests are about what a run notes of its models. They prove: each adaptation once, also where the list is a new one each
+// time; voters of one model and form are twins whatever their temperatures, and what makes them one voter is said.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunEvent } from '../core/events.ts';

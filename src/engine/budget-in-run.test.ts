@@ -1,4 +1,4 @@
-// Proves of budgets in runs (J7):
+// These tests are about budgets in runs (J7). They prove:
 //  1. A budget in dollars, tokens, samples or minutes, once reached, pauses the run and says how to go on; with a higher one it
 //     ends as if there had been none. What earlier executions spent counts.
 //  2. It is overshot by no more than the calls in flight, ahead of the step or not; every paid sample is in the bill.

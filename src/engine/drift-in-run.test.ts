@@ -1,5 +1,6 @@
-// Proves of a run with a calibration: a model that has become worse than it was calibrated alarms, once, with what was
-// counted, and pauses the run where that is wanted; one that has not stays quiet; the tests continue where a pause left them.
+// These tests are about a run with a calibration. They prove: a model that has become worse than it was calibrated alarms, once,
+// with what was counted, and pauses the run where that is wanted; one that has not stays quiet; the tests continue where a pause
+// left them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { calibrate } from '../calibrate.ts';

@@ -1,4 +1,4 @@
-// Proves of a contested step:
+// These tests are about a contested step. They prove:
 //  1. A dissent, a streak of flags or the vote limit hands it on: to all variants, then to the panel, then to a person. What
 //     was voted so far counts on; each rung is journaled, and the decision says which one settled it.
 //  2. A step that is not contested never leaves its first voters. A dissent that calibration predicts is no reason.

@@ -1,4 +1,4 @@
-// Proves of a calibration:
+// These tests are about a calibration. They prove:
 //  1. The steps are a random sample of the run's own, each at most once; each class has its draws on each of them.
 //  2. What it finds of a simulated model is what that model is: p, v and rho lie in their intervals, tokens and cost add up.
 //  3. What variants share is found: nothing where they err apart, all where they err alike.

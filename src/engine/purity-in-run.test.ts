@@ -1,6 +1,6 @@
-// Proves of a process whose functions change what they are given, or return promises:
+// These tests are about a process whose functions change what they are given, or return promises. They prove:
 //  1. A run of it stops at the step at which that is found, with the function, the step and what to do, however far steps are
-//     voted on ahead. Its state is that of the step. Mended and resumed, it ends like a run that was right from the start.
+//     voted on ahead. Its state is that of the step. Corrected and resumed, it ends like a run that was right from the start.
 //  2. So does a map, whichever of the functions it is; so do a single decision, a calibration and a replay, by an error.
 //  3. A change that begins late is found at the next checkpoint, where nothing wrong is written; resumed, the run continues
 //     from the checkpoint before it.

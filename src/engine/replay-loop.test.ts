@@ -1,4 +1,4 @@
-// Proves of a replay:
+// These tests are about a replay. They prove:
 //  1. By the rule and the flags of the run it finds every decision again: action, votes by candidate and by voter class, what
 //     settled it, flags, samples and cost; with any rule, margin, share of flags, variants, ladder, panel and concurrency.
 //  2. By a smaller margin it is what a run with that margin would have been, sample for sample; k = 1 is the first vote.

@@ -1,4 +1,4 @@
-// Proves of the tokens that a run's result tells:
+// These tests are about the tokens that a run's result tells. They prove:
 //  1. Cached, written and reasoning tokens are those of its samples, after any number of pauses too, and are missing if no sample
 //     has them.
 //  2. A server that counts nothing has unknown tokens and an unknown cost, not 0. If one forgets some, the number of samples that

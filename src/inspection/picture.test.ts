@@ -1,4 +1,4 @@
-// Proves:
+// These tests prove the following:
 //  1. The picture of a step is what the process makes of the state before it, in the colours asked for, of a run that continues
 //     too; it comes under a policy that runs and loads nothing.
 //  2. Where there is none, the answer says why: no `view.render`, one that throws or gives something else, no state, no process.

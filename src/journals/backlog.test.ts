@@ -1,4 +1,5 @@
-// Proves: what waits for a commit comes back as it was, in its order, however much there is; texts as SQLite would keep them.
+// These tests prove the following: what waits for a commit comes back as it was, in its order, however much there is; texts as
+// SQLite would keep them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';

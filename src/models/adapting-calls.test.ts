@@ -1,6 +1,6 @@
-// Proves of the calls of one model that a server that answers with other models than the one asked is told of: once each, however
-// often it changes, and of so many that a server which makes names up fills no journal. How requests are put otherwise is in
-// `wire-formats.test.ts`.
+// These tests are about servers that answer with other models than the one asked for. They prove: each other model is noted once,
+// however often it changes, and so few are noted that a server which makes names up fills no journal. How requests are put
+// otherwise is in `wire-formats.test.ts`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelRequest, Sample } from '../core/model.ts';

@@ -1,7 +1,8 @@
-// Proves, over real sockets: what is sent and how a reply is read; that each failure is classed by what the run must do
-// about it, in a bounded number of calls; that no message holds a key or a control character; that nothing a server sends
-// crashes or hangs a call; that the constant part of a prompt is marked for caching and cached tokens are read; that an
-// account tells servers and keys apart without giving a key away; that a run survives an outage without asking a decided step again (J3, J6, J9).
+// These tests prove, over real sockets, what is sent and how a reply is read; that each failure is classed by what
+// the run must do about it, in a bounded number of calls; that no message holds a key or a control character; that nothing a
+// server sends crashes or hangs a call; that the constant part of a prompt is marked for caching and cached tokens are read; that
+// an account tells servers and keys apart without giving a key away; that a run survives an outage without asking a decided step
+// again (J3, J6, J9).
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

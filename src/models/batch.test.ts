@@ -1,4 +1,5 @@
-// Proves of batches, over real sockets, through the provider package of OpenAI and a server that speaks its protocol:
+// These tests are about batches, over real sockets, through the provider package of OpenAI and a server that speaks its protocol.
+// They prove:
 //  1. A map in batches decides what a map without decides. Its first batch holds k draws of every item, each further one only
 //     what is still undecided.
 //  2. Interrupted while a batch is being worked on, and started again, it waits for that batch and pays for nothing twice.

@@ -1,4 +1,4 @@
-// Proves of a prompt with earlier turns, as a chat that goes on has:
+// These tests are about a prompt with earlier turns, as a chat that goes on has. They prove:
 //  1. They reach a server in their order, between what is constant and the question, and a server of our own reads them back.
 //  2. They count as input, before and after the call; equal questions behind other turns are other prompts, also to a
 //     simulated model, and to a run's fingerprint.

@@ -1,9 +1,9 @@
-// Proves of models in files, with a small one on this machine:
+// These tests are about models in files, with a small one on this machine. They prove:
 //  1. A sample is a function of seed, prompt, temperature and draw: the same again on another instance, in another order,
 //     after other prompts and after calls that were broken off. At temperature 0 all draws are the same.
 //  2. Tokens are counted exactly; a reply ends where the model ends it or at its limit, and says which.
 //  3. An aborted draw ends with the signal's reason, while it generates and while it waits; others are not disturbed.
-//  4. What a file, a prompt or a missing package is refused for, in one error each, with what to do.
+//  4. A file, a prompt or a missing package that cannot be used is refused in one error, which says what to do.
 //  5. It carries a whole process.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Proves of a server that is called by its name:
+// These tests are about a server that is called by its name. They prove:
 //  1. Its address and key come from the variables that its makers use, in all the forms that these may have.
 //  2. `NAME/MODEL` asks that server for the model, whatever slashes and colons that has, and costs nothing on this machine alone.
 //  3. A model that the server does not have is told with those that it has, the nearest first; nothing else is taken for that.

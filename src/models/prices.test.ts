@@ -1,6 +1,6 @@
-// Proves: well-known models have the price of the catalogue, by the names that the AI SDK gives their providers; a model or
-// provider that is not in it has none, which is not zero; one whose prices depend on the prompt's length has that of a short
-// one; the catalogue says its version; a model named `provider/model` has its price unless another is given.
+// These tests prove the following: well-known models have the price of the catalogue, by the names that the AI SDK gives their
+// providers; a model or provider that is not in it has none, which is not zero; one whose prices depend on the prompt's length has
+// that of a short one; the catalogue says its version; a model named `provider/model` has its price unless another is given.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
-// Proves of what is found to be reachable:
-//  1. Providers whose key is set or whose package is installed, with what is missing; never the key itself.
-//  2. Servers that list their models, priced where this machine computes them or a gateway's provider is known; those that do
-//     not answer in time, or with something else, are named as silent. What is on the internet is not asked.
-//  3. Model files in three folders, parts of one model once, and nothing else.
+// These tests are about what is found to be reachable. They prove:
+//  1. Providers are found whose key is set or whose package is installed, with what is missing, and never the key itself.
+//  2. Servers that list their models are found, priced where this machine computes them or a gateway's provider is known; those
+//     that do not answer in time, or with something else, are named as silent. What is on the internet is not asked.
+//  3. Model files in three folders are found, the parts of one model once, and nothing else.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,5 +1,5 @@
-// Proves: a model that answers under its dated name, or under a gateway's, is the one that was asked, and others are not; what is no
-// name is not taken; the headers of each gateway that has a cache say that a reply comes from it.
+// These tests prove the following: a model that answers under its dated name, or under a gateway's, is the one that was asked, and
+// others are not; what is no name is not taken; the headers of each gateway that has a cache say that a reply comes from it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factsOf, isCachedReply, isSameModel } from './reply-facts.ts';

@@ -1,5 +1,5 @@
-// Proves of the replies that are remembered, and of drawing from them:
-//  1. At temperature 0 the likeliest token is drawn, above it each one as often as the softmax of its logit says.
+// These tests are about remembered replies and drawing from them. They prove:
+//  1. At temperature 0 the most likely token is drawn, above it each one as often as the softmax of its logit says.
 //  2. What was asked of a prompt is found again under the same prompt, and only there.
 //  3. Memory is bounded: the prompts asked for the longest time ago are forgotten, the one that is being answered never.
 import assert from 'node:assert/strict';
@@ -16,7 +16,7 @@ const NEXT: NextTokens = [
 ];
 
 describe('a draw', () => {
-  test('is the likeliest token at temperature 0', () => {
+  test('is the most likely token at temperature 0', () => {
     for (let seed = 0; seed < 20; seed++) assert.equal(pickToken(NEXT, 0, createRandom(seed)), 11);
   });
 

@@ -1,5 +1,5 @@
-// Proves: each form of a model name leads to its model; a name, option or package that cannot be used gives one sentence
-// with what to do; keys come from the environment given and show up in no message.
+// These tests prove the following: each form of a model name leads to its model; a name, option or package that cannot be used
+// gives one sentence with what to do; keys come from the environment given and show up in no message.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * Proves, over real sockets, of draws that share a request:
+ * These tests are about draws that share a request. They prove, over real sockets:
  * 1. Calls of one turn with one prompt and the same settings are one request; what differs in any of them is another.
  * 2. Each choice is a draw of its own, with text, finish reason and name; usage adds up to what was counted.
  * 3. One that is aborted does not abort the others; when all are, so is the request.

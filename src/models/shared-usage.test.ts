@@ -1,5 +1,6 @@
-// Proves of usage that is shared out over the replies to one request: all sums are what the server counted, no part is negative or
-// no whole number, cached tokens are nowhere more than the input and reasoning nowhere more than the output.
+// These tests are about usage that is shared out over the replies to one request. They prove: all sums are what the server
+// counted, no part is negative or no whole number, cached tokens are nowhere more than the input and reasoning nowhere more than
+// the output.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';

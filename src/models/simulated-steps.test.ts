@@ -1,4 +1,4 @@
-// Proves of the simulated model's further knobs:
+// These tests are about the simulated model's further knobs. They prove:
 //  1. `conditioning`: the odds of a right vote fall by exp(-conditioning * e) with the share e of wrong turns in the chat;
 //     without a chat, or without errors in it, nothing changes, draw for draw.
 //  2. `perStep`: each step of an answer to several errs by itself with 1 - p, in the state that the steps before it made, and

@@ -1,10 +1,10 @@
-// Proves of the simulated model:
+// These tests are about the simulated model. They prove:
 //  1. A sample is a function of seed, prompt and draw number alone: asked in any order, at once, or twice.
 //  2. Through the whole path of prompt, reply, parse, check and key: the share of votes is v, the share of right votes is
 //     p, and a flagged reply is never an action.
 //  3. Two draws of a step are both wrong with chance q^2 + rho q (1 - q); flags likewise with flagRho; errors and flags
 //     have nothing to do with each other.
-//  4. Wrong answers are as many and as concentrated as asked for, and a step's commonest mistake stays the same.
+//  4. Wrong answers are as many and as concentrated as asked for, and a step's most common mistake stays the same.
 //  5. Latency is lognormal around its median, is waited for on the clock given, and ends when the draw is aborted.
 //  6. Processes and options that cannot be simulated are refused, with what to do.
 import assert from 'node:assert/strict';
@@ -301,7 +301,7 @@ test('alternatives: as many wrong answers as asked for, if the process has so ma
 });
 
 for (const concentration of [0.5, 0.7, 0.95, 1]) {
-  test(`concentration ${concentration}: that share of the wrong answers agrees on the commonest one`, async () => {
+  test(`concentration ${concentration}: that share of the wrong answers agrees on the most common one`, async () => {
     const two = STATES.map((state, i) => ({ state, i })).filter(
       ({ state }) => HANOI.simulation!.mistakes!(state).length >= 2,
     );
@@ -309,14 +309,14 @@ for (const concentration of [0.5, 0.7, 0.95, 1]) {
     const steps = await readings({ p: 0, alternatives: 2, concentration }, 2, 2);
     const pairs = steps.filter((_, i) => HANOI.simulation!.mistakes!(STATES[i % STATES.length]!).length >= 2);
     const agreeing = pairs.filter(([a, b]) => a!.key === b!.key).length;
-    // Both on the commonest, or both on the other.
+    // Both samples agree on the most common mistake, or both on the other.
     const expected = concentration ** 2 + (1 - concentration) ** 2;
     if (concentration === 1) assert.equal(agreeing, pairs.length);
     else assertShare(agreeing, pairs.length, expected, 'agreeing pairs');
   });
 }
 
-test('which mistake is the commonest differs from step to step', async () => {
+test('which mistake is the most common differs from step to step', async () => {
   const steps = await readings({ p: 0, alternatives: 2, concentration: 1 }, 1);
   const states = STATES.map((state, i) => ({ mistakes: HANOI.simulation!.mistakes!(state), key: steps[i]![0]!.key }));
   const withTwo = states.filter(({ mistakes }) => mistakes.length >= 2);

@@ -1,4 +1,4 @@
-// Proves, over real sockets, of replies that are held to a schema:
+// These tests are about replies that are held to a schema. They prove, over real sockets:
 //  1. Processes with a schema ask for it, in the words of each kind of provider; it is strict only where providers take it so.
 //  2. A server that refuses it, or one keyword in it, is asked without from then on: that is noted once with its words, and is no
 //     failed call. One that ignores it is read as strictly as any.

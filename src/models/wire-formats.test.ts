@@ -1,8 +1,8 @@
-// Proves, over real sockets, of models that reason and of servers that do not take every parameter:
+// These tests are about models that reason and servers that do not take every parameter. They prove, over real sockets:
 //  1. A map ends on servers that speak as OpenAI's gpt-5, DeepSeek, Qwen, Anthropic with thinking and Gemini with thoughts do; its
 //     cost is the sum by hand, and no answer is too long because of the reasoning before it.
 //  2. What a server refuses is sent otherwise from then on, noted once, and no failed call; entries do not tell what was not sent.
-//  3. What cannot be helped so stays an error.
+//  3. What no adaptation helps stays an error.
 //  4. The text of reasoning is kept only where all is recorded.
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
-// Proves of a schema on the wire: it is the schema that was given, but for its address and the types of listed values; it is
-// strict only where all of it is what OpenAI's structured outputs take.
+// These tests are about a schema on the wire. They prove: it is the schema that was given, but for its address and the types of
+// listed values; it is strict only where all of it is what OpenAI's structured outputs take.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonSchema } from '../core/reply-schema.ts';

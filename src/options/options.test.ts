@@ -1,6 +1,6 @@
-// Proves of the tables of options: all that is to be said of each is said, and agrees with itself; the door refuses what is
-// not known, with the nearest name, and what cannot be used, and lets everything else through as it is; what goes to the
-// command line comes back the same; the journal keeps what it should, and a run is resumed with all of it.
+// These tests are about the tables of options. They prove: all that is to be said of each is said, and agrees with itself; the
+// door refuses what is not known, with the nearest name, and what cannot be used, and lets everything else through as it is; what
+// goes to the command line comes back the same; the journal keeps what it should, and a run is resumed with all of it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from '../../test/properties.ts';

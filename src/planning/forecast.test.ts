@@ -1,8 +1,8 @@
-// Proves: the margin is the least that reaches the target at the fitted rates, and the target is met; figures lie within
-// their ranges, and more sampled steps narrow them; the boundary of the evidence rule is that of its race; where votes cannot
-// reach the target, nothing is promised and the reason says what to do; p near one half, no dissent at all and few steps are
-// said, never computed as certainty; the price of a sample is the one given, else what was measured, else the list's, and
-// unknown rather than zero.
+// These tests prove the following: the margin is the least that reaches the target at the fitted rates, and the target is met;
+// figures lie within their ranges, and more sampled steps narrow them; the boundary of the evidence rule is that of its race;
+// where votes cannot reach the target, nothing is promised and the reason says what to do; p near one half, no dissent at all and
+// few steps are said, never computed as certainty; the price of a sample is the one given, else what was measured, else the
+// list's, and unknown rather than zero.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CalibrationChanges, calibrationOf } from '../../test/fixtures/calibration.ts';

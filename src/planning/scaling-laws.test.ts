@@ -1,4 +1,4 @@
-// Proves of the plan (equations of arXiv 2511.09030):
+// These tests are about the plan (equations of arXiv 2511.09030). They prove:
 //  1. Step success and expected votes (eq. 9, 16) are those of exact rational arithmetic.
 //  2. The margin (eq. 14) is the least that reaches the target, also at 1e16 steps, where the equation as printed fails.
 //  3. All nine margins of the paper's model table come out.

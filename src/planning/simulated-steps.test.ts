@@ -1,7 +1,7 @@
-// Proves: with one voter class the simulation agrees with the exact outcome (error, undecided share, votes), for ahead-by-k
-// and for the evidence rule; classes that have every step in common vote like one; independent classes need fewer votes; an
-// error far below one over the steps played is still measured; red flags cost rounds, not votes; the same seed plays the
-// same steps.
+// These tests prove the following: with one voter class the simulation agrees with the exact outcome (error, undecided share,
+// votes), for ahead-by-k and for the evidence rule; classes that have every step in common vote like one; independent classes need
+// fewer votes; an error far below one over the steps played is still measured; red flags cost rounds, not votes; the same seed
+// plays the same steps.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createRandom } from '../core/random.ts';

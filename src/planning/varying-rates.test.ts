@@ -1,4 +1,4 @@
-// Proves of planning where the chance that a vote is right varies over the steps:
+// These tests are about planning where the chance that a vote is right varies over the steps. They prove:
 //  1. The dynamic programme over tallies is exact: it gives what facts/evidence.py prints, what all sequences of votes
 //     added up give, and what simulated races do.
 //  2. Ahead-by-k without a limit has all cells of table H (facts/maker-and-related.md), and is the limit of the programme.

@@ -1,4 +1,4 @@
-// Proves of the picture of a tower of Hanoi:
+// These tests are about the picture of a tower of Hanoi. They prove:
 //  1. With 1 to 30 disks, in any state, every disk is there once under its number, on its peg, in its order, inside the
 //     drawing and overlapping no other; a larger disk is wider.
 //  2. All states of a tower have one size, and numbers on disks are large enough to be read on a phone.

@@ -1,4 +1,4 @@
-// Proves, on the hardest step of the paper's million-step run (step 10241 of 20 disks, arXiv 2511.09030, figure 11):
+// These tests prove, on the hardest step of the paper's million-step run (step 10241 of 20 disks, arXiv 2511.09030, figure 11):
 //  1. A vote on the pair of move and state, without a check of the state, decides it rightly in 18 votes.
 //  2. The same draws, voted on the move alone, decide it wrongly: two candidates that make the same wrong move unite.
 //  3. With the strict check it is no race: both wrong candidates are red flags.

@@ -1,4 +1,4 @@
-// Proves of the variants of Hanoi's step, `main` aside:
+// These tests are about the variants of Hanoi's step, `main` aside. They prove:
 //  1. Each prompt says enough, and the same as the others: a solver that reads nothing but the prompt writes a reply that
 //     is read as the reference's action, after wrong turns too. The example in the rules is solved in the same way.
 //  2. The parsers are as strict as the one of `main`: nothing passes but the asked lines at the reply's end, each disk once,

@@ -1,4 +1,4 @@
-// Proves of the Towers of Hanoi:
+// These tests are about the Towers of Hanoi. They prove:
 //  1. With 1 to 10 disks, even or odd, the reference is the recursive solution: 2^disks - 1 moves, and the tower is on
 //     peg 2.
 //  2. Whatever was decided, the next step can be asked and answered: after legal but wrong moves, and in the states that

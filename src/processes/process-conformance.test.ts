@@ -1,5 +1,5 @@
-// Proves of every built-in process with a reference and a number of steps, also with several steps a sample where it has `subtasks`, with its example input and a
-// few more, in each of its forms:
+// These tests are about every built-in process with a reference and a number of steps, also with several steps a sample where it
+// has `subtasks`, with its example input and a few more, in each of its forms. They prove:
 //  1. Start, steps, prompt, reference, mistakes, reply, parse, check, key and apply are pure: frozen arguments survive, the
 //     same arguments give the same results, on a second instance too. States and actions are plain JSON.
 //  2. `reply` and `parse` are inverse in every form, after wrong turns too; the reference and every mistake pass the check,

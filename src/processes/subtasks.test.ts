@@ -1,4 +1,4 @@
-// Proves of processes with several steps a sample, by those of hanoi, add, dict-sum and add-count:
+// These tests are about processes with several steps a sample, by those of hanoi, add, dict-sum and add-count. They prove:
 //  1. They do the same job: the reference makes the same steps, in groups, and ends in the same state; no subtask of
 //     add-count crosses the end of a column.
 //  2. Every action of a list is held to the check in the state that it meets, and the list to its number of steps, which are
@@ -181,7 +181,7 @@ test('of many places 32 have mistakes, the first and others spread evenly', () =
         places,
         Array.from({ length: 32 }, (_, i) => Math.floor((i * steps) / 32)),
       );
-      assert.equal(placeOf(lists[0]!), 0, 'the likeliest mistake, at the first place');
+      assert.equal(placeOf(lists[0]!), 0, 'the most likely mistake, at the first place');
     }
   }
 });

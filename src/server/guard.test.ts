@@ -1,4 +1,4 @@
-// Proves over real sockets that nothing but this server's own pages, and programs of this machine, read the journal:
+// These tests prove over real sockets that nothing but this server's own pages, and programs of this machine, read the journal:
 //  1. A Host that is not the listening one is refused, whatever is asked (DNS rebinding).
 //  2. A foreign Origin is refused, and so is what another site embeds; a change needs more than a form can send.
 //  3. Beyond this machine nothing is served without the token; it turns into a cookie that scripts and other sites cannot use.

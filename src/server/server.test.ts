@@ -1,4 +1,4 @@
-// Proves over real sockets, on journals that real runs write:
+// These tests prove, over real sockets and on journals that real runs write:
 //  1. What is shown of a run is what the journal says, while it is written and afterwards.
 //  2. Pages of steps are complete and disjoint, by every filter, also while the run continues.
 //  3. Events continue where the last one ended, over connections and a restart of the server: nothing comes twice, nothing is

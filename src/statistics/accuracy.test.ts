@@ -1,4 +1,4 @@
-// Proves of the measures:
+// These tests are about the measures. They prove:
 //  1. By hand-made attempts: step accuracy is judged in the attempt's own state, so a right step after a wrong one counts; a
 //     turn is right as a whole; task accuracy ends at the first mistake, and a step that was not taken is one.
 //  2. The horizon is the first step whose task accuracy is below the share, by the definition, for any attempts. Of simulated

@@ -1,4 +1,4 @@
-// Proves of the statistics of steps whose success rate varies:
+// These tests are about the statistics of steps whose success rate varies. They prove:
 //  1. The incomplete beta function has its digits down to 1e-35, for parameters from 1e-9 to 1e6.
 //  2. The fit is the maximum of the likelihood; for two votes a step it is the closed form of the moments.
 //  3. Its intervals hold the truth as often as they say, also with few steps, errors or votes.
@@ -404,7 +404,7 @@ test('more votes on the steps with a wrong one save the rule more than half of i
   assert.ok(again.votes > 2 && again.votes < 3, `${again.votes}`);
 });
 
-test('the likeliest values taken for the truth do not keep the error', () => {
+test('the most likely values taken for the truth do not keep the error', () => {
   const options = { steps: 100, draws: 2, error: 1e-3, runs: 40, estimate: 'likeliest' } as const;
   assert.ok(rulesAfter({ ...options, truth: { mean: 0.95, rho: 0.1 } }).kept < 0.8);
   assert.ok(rulesAfter({ ...options, truth: { mean: 0.99, rho: 0.1 } }).kept < 0.5);

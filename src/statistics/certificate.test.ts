@@ -1,4 +1,4 @@
-// Proves of the certificate, which sees tallies alone:
+// These tests are about the certificate, which sees tallies alone. They prove:
 //  1. Over many simulated runs the stated number of wrong decisions and the stated chance of none are those that come true,
 //     without correlation and with much, decided by small margins and large ones, by one voter class and by several, where
 //     wrong votes say the same and where they differ, and where many steps are given up at their vote limit.

@@ -1,4 +1,4 @@
-// Proves of the drift test:
+// These tests are about the drift test. They prove:
 //  1. Its evidence is the closed form of the Jeffreys mixture, and the product of what each step added.
 //  2. It alarms without reason in at most the stated share of runs, however long and however often looked at; also with a
 //     rate below the calibrated one. The plug-in form would not keep to that.

@@ -1,4 +1,4 @@
-// Proves of the evidence rule:
+// These tests are about the evidence rule. They prove:
 //  1. Its limits: without correlation it is ahead-by-k with the paper's k_min; with several classes Wald's test with weights
 //     ln(p / (1-p)); k votes of k classes that err apart have the paper's error back, however correlated each class is.
 //  2. Its figures for one class are those of facts/evidence.py: error, votes and undecided share by an exact walk.

@@ -1,4 +1,4 @@
-// Proves of the stop rules, against exact numbers:
+// These tests are compare the stop rules with exact numbers. They prove:
 //  1. Ahead-by-k simulated at p from .6 to .99 has the exact error (eq. 9) and expected votes (eq. 16) within statistical
 //     error, and the samples are so large that a margin wrong by one would not pass.
 //  2. With several wrong answers the error stays below sum (q_j / p)^k, also where p < 1/2, and meets the known figures.

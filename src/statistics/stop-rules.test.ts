@@ -1,4 +1,4 @@
-// Proves of the tally and the stop rules:
+// These tests are about the tally and the stop rules. They prove:
 //  1. The tally is what counting by hand gives, in any order; the leader is undefined in a tie and before the first vote.
 //  2. `needed()` is the least number of agreeing votes that decides, over every candidate and a new one; 0 when decided.
 //  3. No rule decides in a tie, or for anyone but the strict leader.

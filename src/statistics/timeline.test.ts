@@ -1,5 +1,5 @@
-// Proves: however long a run, its course has at most a hundred points, in order, from its start to where it stands, and no
-// stretch of its time is left out.
+// These tests prove the following: however long a run, its course has at most a hundred points, in order, from its start to where
+// it stands, and no stretch of its time is left out.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createRandom } from '../core/random.ts';

@@ -1,8 +1,9 @@
-// Proves of the choice among voter classes:
+// These tests are about the choice among voter classes. They prove:
 //  1. Evidence for its cost decides: of equals in turn, of classes that share everything the cheapest, and a class that has
 //     repeated itself gives way to one that errs apart. The gain is Bayes' rule, by hand.
 //  2. A class at one half or below is never chosen.
-//  3. A record below the calibration lowers what a class is worth, to nothing at one half, and fades; one above counts for nothing.
+//  3. A record below the calibration lowers what a class is worth, to nothing at one half, and fades; one above counts for
+//     nothing.
 //  4. Played out with evidence and record together: a member that goes bad is dropped, and comes back once it is good again;
 //     decisions keep to the error allowed. A panel costs less than the better of its members alone.
 import assert from 'node:assert/strict';

@@ -1,4 +1,5 @@
-// Proves of files and batches, over real sockets, through the provider package of OpenAI where it can ask for it:
+// These tests are about files and batches, over real sockets, through the provider package of OpenAI where it can ask for it. They
+// prove:
 //  1. A batch is validated, worked on, and over when its time has come by the clock; its results are complete, in no order,
 //     and hold usage and finish reasons. Equal prompts are numbered as elsewhere.
 //  2. Requests that fail are in the file of errors; of a cancelled batch so many are answered as time went by, and charged.

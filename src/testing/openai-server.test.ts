@@ -1,4 +1,4 @@
-// Proves of the server for rehearsals, over real sockets and mostly our own adapter:
+// These tests are about the server for rehearsals, over real sockets and mostly our own adapter. They prove:
 //  1. Answers, usage and finish reasons arrive as they were given; equal prompts are numbered, so draws differ, and a reply
 //     that is lost on the way gives its number back: who asks again gets the same.
 //  2. Every fault ends in the error that it should: what may pass is retried, what cannot be read is told. Which request it

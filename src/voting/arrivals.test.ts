@@ -1,4 +1,4 @@
-// Proves of the guess at a decision:
+// These tests are about the guess at a decision. They prove:
 //  1. The candidate with the most votes of those that have arrived leads; it is told when that changes, and when a tie begins or
 //     ends, and at no other time.
 //  2. In a tie the one that led before stays the leader.

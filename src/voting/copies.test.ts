@@ -1,5 +1,5 @@
-// Proves of the replies to one step: a copy has the name of an earlier one and its text, or its text and the word of a cache; few
-// names, and one name for texts that differ, are no sign.
+// These tests are about the replies to one step. They prove: a copy has the name of an earlier one and its text, or its text and
+// the word of a cache; few names, and one name for texts that differ, are no sign.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Copies, ReplyIds } from './copies.ts';

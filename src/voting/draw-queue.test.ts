@@ -1,4 +1,4 @@
-// Proves of the queue of draws:
+// These tests are about the queue of draws. They prove:
 //  1. They come out in the order in which they were asked for, and it waits for all that are left.
 //  2. Voters of draws in flight are those that were asked; those behind them take turns by the number of the draw.
 //  3. Where the rule chooses, each voter is chosen by those before it, once, until something was counted.

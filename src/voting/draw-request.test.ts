@@ -1,5 +1,5 @@
-// Proves of a request: its signal is made when it is first asked for; an abort before that, or after, reaches it; one that has
-// settled is aborted no more, and a pause of everything reaches those alone that are in flight.
+// These tests are about a request. They prove: its signal is made when it is first asked for; an abort before that, or after,
+// reaches it; one that has settled is aborted no more, and a pause of everything reaches those alone that are in flight.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DrawRequest } from './draw-request.ts';

@@ -1,4 +1,4 @@
-// Proves of the draws of a step:
+// These tests are about the draws of a step. They prove:
 //  1. A voter's first draw has the first temperature, later ones the other; a model with a temperature of its own keeps it.
 //  2. A recorded draw is not paid for again: it counts for the voter that gave it, if that still votes, and is read again in
 //     the form that it answered.

@@ -1,4 +1,4 @@
-// Proves of the ladder of a step:
+// These tests are about the ladder of a step. They prove:
 //  1. Its voters take turns, from the first one when a rung begins; a rule that chooses is asked, with what the voters were
 //     worth in this run.
 //  2. The first rung gives way at a dissent, or what the settings call suspicious, and at five flags in a row; the further

@@ -1,4 +1,4 @@
-// Proves of the first vote of a run:
+// These tests are about the first vote of a run. They prove:
 //  1. Before there is one, at most 12 calls are made, and 10 flags of one code are the end, with a reply and a remedy.
 //  2. A call that gave no reply makes room for another; one that is aborted while it waits takes none.
 //  3. Once there is one, all who wait go, and nobody waits or is counted again.

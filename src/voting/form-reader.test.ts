@@ -1,5 +1,5 @@
 /**
- * Proves of a form's reader:
+ * These tests are about a form's reader. They prove:
  * 1. It reads as `readReply` does, and a text that equals the last one is not read again.
  * 2. The dress of a reply is taken off and named; what needs no parser is flagged first, and its text is never parsed.
  * 3. Reasoning in a reply counts against no limit of its answer.

@@ -1,5 +1,5 @@
-// Proves: an abort reaches every controller in flight once, those added later at once, none that was taken out, and those of
-// children; work that is given a signal hears of its abort, and leaves no listener behind.
+// These tests prove the following: an abort reaches every controller in flight once, those added later at once, none that was
+// taken out, and those of children; work that is given a signal hears of its abort, and leaves no listener behind.
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';

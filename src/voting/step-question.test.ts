@@ -1,5 +1,5 @@
-// Proves of the question of a step: it is what the process says of that state, each part asked for when it is needed; what
-// the process's own functions throw is a failure of that part at that step.
+// These tests are about the question of a step. They prove: it is what the process says of that state, each part asked for when it
+// is needed; what the process's own functions throw is a failure of that part at that step.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ProcessError } from '../core/errors.ts';

@@ -1,4 +1,4 @@
-// Proves of a verifier:
+// These tests are about a verifier. They prove:
 //  1. It is shown the task as its first form puts it, and the answer as the process would write it, or what the process says
 //     instead; its reply is yes or no, or a red flag.
 //  2. The candidate that it accepts is the decision only where it rejects all others, and only while there are few of them.

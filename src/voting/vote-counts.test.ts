@@ -1,8 +1,9 @@
-// Proves of what a vote has counted:
+// These tests are about what a vote has counted. They prove:
 //  1. Samples, tokens and cost add up over votes, flags and a verifier's judgements; one unknown price makes the sum unknown.
 //  2. Flags are counted by code, and in a row until the next vote; a judgement's flags are told, but are not in that row.
 //  3. Votes by class are there once a second class has voted, for all candidates, in the order of the tally.
-//  4. The first vote is that of the first sample alone. A winner stands first in the record, even if another candidate has as many votes.
+//  4. The first vote is that of the first sample alone. A winner stands first in the record, even if another candidate has as many
+//     votes.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { sampleEntry } from '../../test/fixtures/voting.ts';

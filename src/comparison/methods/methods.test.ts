@@ -1,8 +1,8 @@
-// Proves of the methods that are compared, each as it is run:
+// These tests are about the methods that are compared, each as it is run. They prove:
 //  1. With a model that never errs every one of them gets everything right, in exactly the calls that it says.
 //  2. A chat has its own turns in its prompts, as they were said, within its window; an artificial history has the share of
 //     errors asked for, and the state goes on from what was decided all the same. Its errors are counted by the reference.
-//  3. Self-consistency takes the commonest of the answers that can be read, the first of several. Refining shows the drafts to
+//  3. Self-consistency takes the most common of the answers that can be read, the first of several. Refining shows the drafts to
 //     the call that notes, and the notes to the call that answers. The orchestrator stops when it changes nothing, and no later.
 //  4. Drafts do not wait for each other.
 //  5. A plan is in every prompt behind it. Without checks what they refuse is a vote.

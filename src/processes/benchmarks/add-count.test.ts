@@ -1,12 +1,12 @@
-// Proves of addition by counting on, and with addition-suite.ts:
+// These tests are about addition by counting on. Together with addition-suite.ts they prove:
 //  1. The reference adds: for any two numerals, of unequal lengths and with zeros in front, it ends in as many steps as
 //     predicted with the sum that BigInt says; also for 100,000 digits.
-//  2. One mistake makes exactly its own difference to the sum, in its place: wrong decisions are carried on, not mended.
+//  2. One mistake makes exactly its own difference to the sum, in its place: wrong decisions are carried on, not corrected.
 //  3. At each number that is counted each form reads its own replies back; the right action passes the check; every mistake
 //     passes it too and is another action.
 //  4. A column is counted from its larger digit on; whatever passes the check can be counted on from.
 //  5. The prompt has the last four numbers; the number alone or the sentence is read, every other shape is a red flag.
-//  6. Input: numerals as given, or drawn by seed; anything else is refused with what was expected.
+//  6. The input is numerals as given, or drawn by seed; anything else is refused with what was expected.
 // Several numbers a sample: `subtasks.test.ts`.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,14 +1,14 @@
-// Proves of addition by columns, and with addition-suite.ts:
+// These tests are about addition by columns. Together with addition-suite.ts they prove:
 //  1. The reference adds: for any two numerals, of unequal lengths and with zeros in front, it ends in as many steps as
 //     predicted with the sum that BigInt says; also for 100,000 digits.
-//  2. One mistake makes exactly its own difference to the sum, in its place: wrong decisions are carried on, not mended.
+//  2. One mistake makes exactly its own difference to the sum, in its place: wrong decisions are carried on, not corrected.
 //  3. In all 200 columns each form reads its own replies back; the right action passes the check; every mistake passes it too
 //     and is another action.
 //  4. The check lets nothing pass that contradicts the order of terms and sum; replies in any other shape are red flags.
 //  5. The prompt holds what the step needs and nothing more.
 //  6. Several columns a sample: the prompt of each form is enough to write the reply that is read as the reference's columns,
 //     and its example is right; a line for another column, or with another carry than the line before it makes, is a red flag.
-//  7. Input: numerals as given, or drawn by seed; anything else is refused with what was expected.
+//  7. The input is numerals as given, or drawn by seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inputs, proveAddition, readAs } from '../../../test/addition-suite.ts';

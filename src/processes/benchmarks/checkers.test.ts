@@ -1,4 +1,4 @@
-// Proves of checkers jumping:
+// These tests are about checkers jumping. They prove:
 //  1. The reference changes sides with (n + 1)^2 - 1 legal moves, for every number of checkers that is allowed.
 //  2. A search through all games, which shares nothing with the rule, finds that on this way every other legal move is a dead
 //     end, but for blue's first move, which begins the mirror image.

@@ -1,4 +1,4 @@
-// Proves of the forms of the running sum:
+// These tests are about the forms of the running sum. They prove:
 //  1. Each prompt says enough, and the same as the others: a solver that reads nothing but the prompt finds the reference's
 //     sum; of several turns a sample, the sum after each. The example in the rules is written as the prompts are, and is right.
 //  2. The forms differ in the order of words and dictionary, so that the same step is not the same sum to do.

@@ -1,4 +1,4 @@
-// Proves of the running sum:
+// These tests are about the running sum. They prove:
 //  1. Dictionary and words are functions of the seed: the same again, 100 words with numbers from -99 to 99, every word
 //     and every number about equally often.
 //  2. The reference is the sum of what the dictionary says for the words; each step starts from the sum it was given, right
@@ -6,7 +6,7 @@
 //  3. A reply is read back as what was written, in one spelling; everything else is a red flag, differing answers and text
 //     after the answer among them.
 //  4. The check bounds the change of a step, and mistakes are different wrong sums within that bound.
-//  5. Several turns a sample: a line for each, with its number, in one spelling; every sum is held to the check of the sum
+//  5. Several turns a sample have a line for each, with its number, in one spelling; every sum is held to the check of the sum
 //     before it, and all that stands in other places or other forms is a red flag.
 //  6. The state is small however many turns, and the prompt has the entries that the step needs, or all of them.
 import assert from 'node:assert/strict';

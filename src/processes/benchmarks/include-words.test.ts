@@ -1,4 +1,4 @@
-// Proves of reports that must include words:
+// These tests are about reports that must include words. They prove:
 //  1. Following the reference, the report includes every word of its seed, and none is left out, for any input.
 //  2. A word counts where it stands by itself, by a definition that shares nothing with the process's; in no other form.
 //  3. A candidate is what an answer includes: two right texts are one candidate. `verify` accepts all words, and nothing else.

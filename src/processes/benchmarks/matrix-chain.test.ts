@@ -1,5 +1,5 @@
-// Proves of the matrix chain:
-//  1. What benchmark-suite.ts says, modulo all kinds of numbers and without a modulus. A mistake is never made good.
+// These tests are about the matrix chain. They prove:
+//  1. What benchmark-suite.ts says holds modulo all kinds of numbers and without a modulus. A mistake is never made good.
 //  2. Dictionary and words are functions of the seed; every matrix has entries from -9 to 9 and an inverse, so that a chain
 //     never comes to zero, however long.
 //  3. A step starts from the product it was given, right or wrong. The state is small however many turns; without a modulus
@@ -8,7 +8,7 @@
 //     every arithmetic, and its words are not in the dictionary.
 //  5. The check bounds the entries; the determinant, where it is checked, lets few slips pass, and those that keep it.
 //  6. Any other shape of reply is a red flag. Several steps a sample have a line each.
-//  7. Input: turns, with a default for all else; anything else is refused with what was expected.
+//  7. The input is turns, with a default for all else; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';

@@ -1,5 +1,5 @@
-// Proves of long multiplication:
-//  1. What benchmark-suite.ts says, for numerals of unequal lengths, with zeros in front and within. The product is the one
+// These tests are about long multiplication. They prove:
+//  1. What benchmark-suite.ts says holds for numerals of unequal lengths, with zeros in front and within. The product is the one
 //     that BigInt says; also of numbers with 300 digits.
 //  2. It is the multiplication that is taught: these lines for 57 x 246. One mistake makes exactly its own difference to the
 //     product, in its place.
@@ -7,7 +7,7 @@
 //     The check lets nothing pass that is wrong to the eye.
 //  4. A prompt holds two digits and a carry, in each form enough to answer it; its example is right.
 //  5. Any other shape of reply is a red flag; of several steps a sample also any line that answers another question.
-//  6. Input: numerals, or their lengths and a seed; anything else is refused with what was expected.
+//  6. The input is numerals, or their lengths and a seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';

@@ -1,7 +1,7 @@
-// Proves of round trips:
+// These tests are about round trips. They prove:
 //  1. Following the reference, the document at the end is the one at the start, for any input; on the way it was another one.
 //  2. Every edit is exact, by a table of examples, and undoing it gives back what was there, whatever was decided before. So a
-//     wrong decision, and no other, spoils the document: one mistake is never mended by what follows.
+//     wrong decision, and no other, spoils the document: one mistake is never corrected by what follows.
 //  3. Each form's prompt is enough: instructions and notes, carried out as their words say, give the reference's result.
 //  4. The check lets no other field be touched, and no result pass that cannot be one; any other shape of reply is a red flag.
 //  5. A step looks at its own record alone, and the next record's step is known before this one is decided.
@@ -73,7 +73,7 @@ describe('the trip', () => {
     );
   });
 
-  test('is spoilt by one mistake, which nothing behind it mends', () => {
+  test('is spoilt by one mistake, which nothing after it corrects', () => {
     fc.assert(
       fc.property(inputs, fc.nat(), fc.nat(), (input, at, which) => {
         const start = PROCESS.start(input);

@@ -1,12 +1,12 @@
-// Proves of merge sort:
-//  1. What benchmark-suite.ts says: every wrong comparison is fatal.
-//  2. It takes as many comparisons as predicted, at most n log2 n of them; no two numbers are compared twice, and none whose
-//     order follows from earlier comparisons. Nothing is lost on the way, whatever is answered.
+// These tests are about merge sort. They prove:
+//  1. What benchmark-suite.ts says holds: every wrong comparison is fatal.
+//  2. It takes as many comparisons as predicted, at most n log2 n of them; no two numbers are compared twice, and none whose order
+//     follows from earlier comparisons. Nothing is lost on the way, whatever is answered.
 //  3. A prompt is enough in each form to answer it; its examples are right. Any other shape of reply is a red flag.
-//  4. Several comparisons a sample: parts of the list that take no more are sorted at once, else a merge goes on. The answer is
-//     numbers in order. What is lost, doubled, foreign, or out of the order of a sorted list is a red flag; any other order is
+//  4. With several comparisons a sample, parts of the list that take no more are sorted at once, else a merge goes on. The answer
+//     is numbers in order. What is lost, doubled, foreign, or out of the order of a sorted list is a red flag; any other order is
 //     a vote. Wrong comparisons of a simulated model make an answer of the asked size.
-//  5. Input: different numbers, or how many and a seed; anything else is refused with what was expected.
+//  5. The input is different numbers, or how many and a seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';

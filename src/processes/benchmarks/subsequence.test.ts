@@ -1,10 +1,10 @@
-// Proves of the subsequence with the highest sum:
-//  1. What benchmark-suite.ts says, where every wrong choice is fatal. A wrong sum need not be.
+// These tests are about the subsequence with the highest sum. They prove:
+//  1. What benchmark-suite.ts says holds, and every wrong choice is fatal. A wrong sum need not be.
 //  2. The reference finds what a search through all lists without adjacent choices does: of those with the highest sum the
 //     lexicographically smallest. The checker finds that list right, and every other list of 1 and 2 wrong.
 //  3. A prompt is enough in each form to answer it, by what the rules of the form say; its examples are right.
 //  4. The check bounds a sum by the one before it, and a choice to 1 and 2; any other shape of reply is a red flag.
-//  5. Input: numbers, or how many and a seed; anything else is refused with what was expected.
+//  5. The input is numbers, or how many and a seed; anything else is refused with what was expected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';

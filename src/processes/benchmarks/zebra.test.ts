@@ -1,4 +1,4 @@
-// Proves of Einstein's puzzles:
+// These tests are about Einstein's puzzles. They prove:
 //  1. Following the reference solves the puzzle, in as many steps as predicted, each of which strikes something.
 //  2. A search that shares nothing with the rules finds that solution and no other; without any one of its clues the rules do
 //     not solve the puzzle. The checker accepts the solution alone.
