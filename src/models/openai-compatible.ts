@@ -19,12 +19,14 @@ const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
 /** OpenRouter tells the cost of a call only to those who ask. Others may refuse the field. */
 const ASK_FOR_COST = { usage: { include: true } };
-/** Gateways that keep replies: each draw is to be one of its own. Servers without a cache ignore these. */
-const NO_CACHE = {
-  'cache-control': 'no-cache',
-  'cf-aig-skip-cache': 'true',
-  'x-portkey-cache-force-refresh': 'true',
-  'helicone-cache-enabled': 'false',
+/** Asks for a reply of its own for each draw; servers that keep no replies ignore it. */
+const NO_CACHE = { 'cache-control': 'no-cache' };
+/** The words of gateways that do not heed that header, by their hosts. */
+const NO_CACHE_OF_HOST: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'gateway.ai.cloudflare.com': { 'cf-aig-skip-cache': 'true' },
+  'api.portkey.ai': { 'x-portkey-cache-force-refresh': 'true' },
+  'oai.helicone.ai': { 'helicone-cache-enabled': 'false' },
+  'ai-gateway.helicone.ai': { 'helicone-cache-enabled': 'false' },
 };
 const LISTING_TIMEOUT_MS = 5_000;
 
@@ -96,6 +98,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
       'content-type': 'application/json',
       'user-agent': USER_AGENT,
       ...NO_CACHE,
+      ...NO_CACHE_OF_HOST[url.hostname],
       ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       ...given,
     };
