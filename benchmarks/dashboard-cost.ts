@@ -13,14 +13,14 @@ import { spreadOf } from './contenders.ts';
 import { MDAP, runOf, withServer } from './dashboard-server.ts';
 import { printTable } from './table.ts';
 
-/** More than it comes to. */
+/** The tower has more disks than the run can finish while it is measured. */
 const DISKS = 30;
 const GOAL = 0.95;
 const RUN_ID = 'watched';
 const STRETCH_MS = 3_000;
-/** After the page has come up, and after it was closed. */
+/** The pause after the page has come up, and after it was closed. */
 const SETTLE_MS = 1_500;
-/** Between two looks of the page at what changes all the time. */
+/** The pause between two looks of the page at what changes all the time. */
 const PAUSE_MS = 4_000;
 /** Steps in which the run gets to its pace. */
 const WARM_STEPS = 50_000;
@@ -40,7 +40,7 @@ interface Stretch {
  */
 export async function measureCost(options: {
   readonly blocks: number;
-  /** For the journal. */
+  /** Folder for the journal. */
   readonly folder: string;
   readonly say: (line: string) => void;
 }) {

@@ -33,7 +33,7 @@ export async function measureDashboard(rounds: number, say: (line: string) => vo
   }
 }
 
-/** In the order in which one comes by them. */
+/** The addresses that are measured, in the order in which a reader comes by them. */
 const ANSWERS = [
   '/api/server',
   '/api/runs',
@@ -59,7 +59,7 @@ async function measureAnswers(journal: string, say: (line: string) => void) {
   );
   return withServer(journal, async (url) => {
     const agent = new Agent({ keepAlive: true });
-    // Opens the connection.
+    // The first request opens the connection.
     await timed(new URL('/api/nothing', url), agent);
     const found = [];
     for (const path of ANSWERS) {
@@ -213,7 +213,7 @@ async function measurePages(journal: string, say: (line: string) => void) {
   }
 }
 
-/** From the end of the request to the first byte of the answer. */
+/** @returns the time from the end of the request to the first byte of the answer */
 function serverMs(request: Request): number {
   const { requestStart, responseStart } = request.timing();
   return responseStart - requestStart;

@@ -55,7 +55,7 @@ if (role === 'serve') serve(Number(rest[0]));
 else await measure(SIDES[role as HttpSide], { url: rest[0]!, calls: Number(rest[1]), atOnce: Number(rest[2]) });
 
 async function measure(work: Work, options: { url: string; calls: number; atOnce: number }): Promise<void> {
-  // As `mdap map` does.
+  // `mdap map` does the same.
   if (role === 'launched') growHeapFor(options.atOnce);
   await work({ ...options, calls: itemsOf(WARM_UP_SHARE * options.calls) * CALLS_PER_ITEM });
   const before = process.cpuUsage();
@@ -107,7 +107,7 @@ interface Completion {
   readonly choices: readonly { readonly message: { readonly content: string } }[];
 }
 
-/** The least that a program does which asks the same. */
+/** This is the least that a program does which asks the same. */
 function askBy(post: (url: string, body: string) => Promise<Completion>): Work {
   return async ({ url, calls, atOnce }) => {
     let next = 0;

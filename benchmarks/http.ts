@@ -98,9 +98,9 @@ export async function measureHttp(rounds: number, say: (line: string) => void): 
 
 interface Compared extends Setting {
   readonly side: HttpSide;
-  /** Calls; a median, as what follows. */
+  /** Calls per second. This and the fields below are medians. */
   readonly perSecond: number;
-  /** The same to that of undici in the same round. */
+  /** The ratio to the figure of undici in the same round. */
   readonly ratio: Spread;
   /** The same by processor time of the main thread, which other work on the machine hardly moves. */
   readonly loopRatio: number;

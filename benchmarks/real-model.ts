@@ -34,9 +34,9 @@ const FILE = join(import.meta.dirname, '../.models/SmolLM2-135M-Instruct.Q4_1.gg
 /** The sentence that a number is given in has 12, with its end; what is longer is no answer. */
 const COUNT_TOKENS = 12;
 const COLUMN_TOKENS = 40;
-/** More than a step ever draws. */
+/** This is more than a step ever draws. */
 const DRAWS_PER_STEP = 1_000;
-/** More than a sum of 1,000 digits has. */
+/** This is more than a sum of 1,000 digits has. */
 const STEPS_PER_SET = 2 ** 16;
 /** Temperatures of the main form and of the others, which matter at 0. A higher one costs more: no two flagged replies are alike. */
 const TEMPERATURES = { main: [0, 0.3, 0.5, 0.7], others: [0, 0.3] };
@@ -294,7 +294,7 @@ async function runChain(
 function withFreshDraws(model: Model, set = 0): Model {
   return {
     ...model,
-    // For the place within the sum alone.
+    // The subject is read only for the place within the sum.
     readsSubject: true,
     generate: ({ prompt, temperature, maxOutputTokens, draw, signal, subject }: ModelRequest) => {
       const { column, left } = subject!.state as AddCountState;

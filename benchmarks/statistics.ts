@@ -18,7 +18,7 @@ const SIGMAS = 1.96;
 /** `batch`: the rule looks at its votes every so many. */
 const RULES: readonly { rule: StopRule; batch: number; margin?: number; rates?: readonly number[] }[] = [
   { rule: aheadByK({ margin: 3, maxVotes }), batch: 1, margin: 3 },
-  // Where k = 3 hardly ever errs.
+  // At these rates k = 3 hardly ever errs, so k = 2 is measured.
   { rule: aheadByK({ margin: 2, maxVotes }), batch: 1, margin: 2, rates: [0.9, 0.95, 0.99] },
   { rule: firstToK({ votes: 3, maxVotes }), batch: 1 },
   { rule: fixedMajority({ votes: 5 }), batch: 5 },
@@ -38,7 +38,7 @@ export interface RuleStatistics {
 interface Measured {
   readonly measured: number;
   readonly exact: number;
-  /** Where 95 % of measurements of the exact figure lie. */
+  /** 95 % of measurements lie within this distance of the exact figure. */
   readonly plusMinus: number;
 }
 

@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { argv, env, execPath, exit } from 'node:process';
 
-/** On two cores. */
+/** This limit holds on two cores. */
 const MAX_MINUTES = 30;
 
 const seed = env.MDAP_TEST_SEED || String(randomInt(2 ** 31));

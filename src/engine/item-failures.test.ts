@@ -1,6 +1,6 @@
 /**
  * What the server says of one item's request fails that item, with its words, and no other:
- * 1. Wherever the item stands, also first or last, whatever its window, with a queue of the account or without.
+ * 1. This holds at every place of the item, also first or last, whatever its window, with a queue of the account or without.
  * 2. It is journaled: a resumed map asks it never again, and tells the same.
  * 3. Where nothing is answered, or many fail in a row, the map pauses, names the item, and has failed none that the server
  *    did not name; once the fault is corrected, all are decided.

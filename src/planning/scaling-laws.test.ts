@@ -2,8 +2,8 @@
 //  1. Step success and expected votes (eq. 9, 16) are those of exact rational arithmetic.
 //  2. The margin (eq. 14) is the least that reaches the target, also at 1e16 steps, where the equation as printed fails.
 //  3. All nine margins of the paper's model table come out.
-//  4. Run success (eq. 13) is the naive power and the naive product wherever those can be represented.
-//  5. m steps a sample: fewer decisions, the same success of a decision, votes more expensive by p^-(m-1), cost c m a sample.
+//  4. Run success (eq. 13) is the naive power and the naive product where those can be represented.
+//  5. m steps a sample make fewer decisions with the same success, votes more expensive by p^-(m-1), and a cost of c m a sample.
 //  6. p <= 1/2 and numbers outside their range are refused; the message says why and what to do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

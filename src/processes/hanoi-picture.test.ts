@@ -56,7 +56,7 @@ function read(svg: string) {
   return { width: Number(width), height: Number(height), disks, arrows: svg.match(/<path [^>]*Q/g)?.length ?? 0 };
 }
 
-/** By peg, bottom to top, as they are to be seen. */
+/** @returns the disks by peg, bottom to top, as the picture shows them */
 function seenPegs({ width, disks }: ReturnType<typeof read>): number[][] {
   const pegs: DrawnDisk[][] = [[], [], []];
   for (const one of disks) pegs[Math.floor((1.5 * (one.left + one.right)) / width)]!.push(one);

@@ -12,7 +12,7 @@ export interface Fields {
 export interface RecordSchema {
   /** The schema with everything closed, as a model sees it. */
   readonly json: Fields;
-  /** Where and why a value does not fit; undefined if it fits. */
+  /** Says where and why a value does not fit. Returns undefined if it fits. */
   readonly misfit: (value: Json) => string | undefined;
 }
 

@@ -5,7 +5,7 @@
 //     attempts without recovery it agrees with Proposition 1, ceil(ln s / ln p).
 //  3. Task accuracy never rises with the step; a horizon never falls as the share does.
 //  4. Bootstrap intervals are a function of their seed, hold the measure, and cover the truth as often as they say.
-//  5. Amplification, overhead and agreement by numbers.
+//  5. Amplification, overhead and agreement have the values that were worked out by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';

@@ -92,7 +92,7 @@ describe('a column', () => {
 describe('several columns', () => {
   interface Told {
     readonly carry: number;
-    /** As they are written in this form. */
+    /** The columns, as this form writes them. */
     readonly columns: readonly (readonly [place: string, upper: string, lower: string])[];
   }
   const columnsIn = (text: string, line: RegExp) =>

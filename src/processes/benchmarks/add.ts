@@ -325,7 +325,7 @@ interface Column {
   readonly upper: number;
   readonly lower: number;
   readonly carry: 0 | 1;
-  /** From 1, from the right. */
+  /** Place of the column, from 1, counted from the right. */
   readonly place: number;
 }
 

@@ -24,7 +24,7 @@ function walkWith(count: number): { states: CheckersState[]; actions: CheckersAc
   return { states, actions: states.map((state) => PROCESS.reference!(state)), end };
 }
 
-/** By the rules of the game as they are printed, cell by cell. */
+/** @returns the boards after each legal move, by the printed rules of the game, cell by cell */
 function boardsAfter(board: string): string[] {
   const rules: [RegExp, string][] = [
     [/R_/, '_R'],

@@ -165,7 +165,7 @@ test('the forms list words and dictionary in different orders', () => {
   assert.ok(new Set(entries).size >= 3, entries.join('\n'));
 });
 
-/** From 50, with two words. */
+/** The turn starts from 50 and has two words. */
 const STATE: DictSumState = { turns: 9, turn: 3, keysPerTurn: 2, seed: 1, fullDictionary: false, sum: 50 };
 
 interface Readings {

@@ -29,7 +29,7 @@ interface TurnsWording {
 }
 
 interface Turn {
-  /** From 1. */
+  /** Number of the turn, from 1. */
   readonly number: number;
   readonly words: readonly string[];
 }

@@ -31,7 +31,7 @@ function parserOf(line: string): (text: string) => Matrix {
   return (text) => readLastLine(text, pattern, line.replaceAll('#', 'N')) as unknown as Matrix;
 }
 
-/** As programs write a matrix. */
+/** Writes a matrix as programs do. */
 export function showMatrix([a, b, c, d]: Matrix): string {
   return `[[${a}, ${b}], [${c}, ${d}]]`;
 }

@@ -39,7 +39,7 @@ const inputs: fc.Arbitrary<MatrixChainInput> = fc.record({
   checkDeterminant: fc.boolean(),
 });
 
-/** By the definition, with row and column. */
+/** Multiplies by the definition, row by column. */
 function productOf(x: Matrix, y: Matrix, modulus: number | null): Matrix {
   const entry = (row: number, column: number) => {
     const sum = [0, 1].reduce((total, i) => total + BigInt(x[2 * row + i]!) * BigInt(y[2 * i + column]!), 0n);

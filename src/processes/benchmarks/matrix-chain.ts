@@ -203,7 +203,7 @@ function matrixWith(entries: readonly bigint[], arithmetic: Arithmetic): Matrix 
   return entries.map((entry) => String(remainder(entry, arithmetic))) as unknown as Matrix;
 }
 
-/** From 0 on, of negative numbers too. */
+/** @returns the remainder, which is never negative, also for negative numbers */
 function remainder(number: bigint, { modulus }: Arithmetic): bigint {
   if (modulus === null) return number;
   const divisor = BigInt(modulus);

@@ -265,7 +265,7 @@ function randomFactors(input: Extract<MultiplyInput, { seed: number }>): { a: st
   return { a, b: randomNumeral(input.otherDigits ?? input.digits, random) };
 }
 
-/** A product of each two digits, and an addition of each row but the first. */
+/** There is a product of each two digits, and an addition of each row but the first. */
 function countSteps({ a, b }: Pick<MultiplyState, 'a' | 'b'>): number {
   return a.length * b.length + (a.length + 1) * (b.length - 1);
 }
@@ -274,7 +274,7 @@ function isMultiplied({ b, row }: MultiplyState): boolean {
   return row >= b.length;
 }
 
-/** The digits of the step: of a and b, or of sum and row. */
+/** @returns the digits of the step: those of a and b, or those of sum and row */
 function questionOf(state: MultiplyState): { upper: number; lower: number; carry: number } {
   const { a, b, row, isAdding, column, carry, partial, sum } = state;
   if (isAdding) return { upper: digitAt(sum, row + column), lower: digitAt(partial, column), carry };

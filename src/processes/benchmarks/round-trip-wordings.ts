@@ -183,7 +183,7 @@ export const VARIANTS: readonly Wording[] = [CSV, CARD];
 
 const EXAMPLE_BACK: Edit = { ...EXAMPLE_EDIT, isUndone: true };
 
-/** For several edits a sample. */
+/** The system prompt for several edits a sample. */
 export const RECORDS_SYSTEM = `You carry out a part of a long procedure: edits of the records of a document. You make several edits, one after the other.
 
 First come the records, each a line of JSON with its number, then the edits. Make each edit exactly, on the record as the edits

@@ -60,7 +60,7 @@ const anyStates = fc.tuple(inputs, fc.array(fc.nat(9), { maxLength: 60 })).map((
   return state;
 });
 
-/** By what the words say, not by how the process computes it. */
+/** The meaning of each clue follows from its words, not from how the process computes it. */
 const MEANS: Readonly<Record<Clue['type'], (house: number, other: number) => boolean>> = {
   'found-at': (house, given) => house === given,
   'not-at': (house, given) => house !== given,
