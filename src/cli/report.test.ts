@@ -191,7 +191,7 @@ describe('a page', () => {
     const commands = async () => (await reportOf('m', journal)).commands;
     const start = 'mdap map extract-checked --input in.jsonl';
     const schema = `--schema '{"a":"string"}'`;
-    const voted = '--model simulated:p=0.95 --k 2';
+    const voted = '--model simulated:p=0.95 --structured auto --k 2';
     const rest = `--no-calibration --window 8 --journal ${journal}`;
     const paused = await map(builtInProcess('extract-checked')!, items(), { ...common, budgetCalls: 2 });
     assert.equal(paused.status, 'paused');

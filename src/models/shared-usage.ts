@@ -47,7 +47,7 @@ export function sharedUsage(usage: Usage, replies: readonly ReplyLength[], payer
  * Splits a count in whole numbers by weights, or evenly if they are all 0. What remains goes to the first ones, one each: so a
  * part of a count, such as cached tokens, is nowhere more than its whole.
  */
-export function shares(total: number | undefined, weights: readonly number[]): number[] | undefined {
+function shares(total: number | undefined, weights: readonly number[]): number[] | undefined {
   if (total === undefined) return undefined;
   const sum = weights.reduce((all, weight) => all + weight, 0);
   let left = total;
