@@ -26,6 +26,7 @@ import { RedFlag } from '../core/red-flags.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { Slots } from './draw-slots.ts';
 import { Draws, type Failed, type Landed, MAX_FLAGGED_CHARS } from './draws.ts';
+import { FirstVote } from './first-vote.ts';
 import type { Question, VoteContext } from './question.ts';
 
 function drawsOf(
@@ -290,4 +291,17 @@ describe('slots and failures', () => {
       [false, true],
     );
   });
+});
+
+test('before the first vote, draws that end without counting keep no turn from others (3)', async () => {
+  const firstVote = new FirstVote({ votes: 0, flags: 0 }, 750);
+  const reply = { text: 'no JSON', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 0 } as const;
+  const model: Model = {
+    ...scriptedModel([]),
+    generate: async () => ({ ...reply, responseId: 'chatcmpl-BqTn3xLhJ0wR' }),
+  };
+  const { draws } = drawsOf(model, { context: { firstVote } });
+  // The first is flagged, the others are its copies: none of them is counted.
+  for (let draw = 0; draw < 20; draw++) await draws.land(draw, 0);
+  assert.equal(firstVote.turn(new AbortController().signal), undefined);
 });

@@ -43,6 +43,7 @@ export class Draws<Action> {
   /** Makes the draw with this number, by this voter unless it has already been paid for. */
   async land(number: number, voter: number): Promise<Landed<Action> | Failed> {
     const { voters, inFlight, slots, firstVote, onCall, onSample, onAdapted } = this.#context;
+    let hasTurn = false;
     try {
       const paid = this.#recorded.length > 0 ? this.#recorded.find((sample) => sample.draw === number) : undefined;
       if (paid !== undefined) {
@@ -71,7 +72,6 @@ export class Draws<Action> {
       this.#open.push(draw);
       let reply: Sample;
       const unproven = firstVote?.isThere === false ? firstVote : undefined;
-      let hasTurn = false;
       let isTaken = false;
       try {
         // A batch may take a day: all of it is sent at once.
@@ -87,9 +87,6 @@ export class Draws<Action> {
         }
         onCall?.();
         reply = await sampler.sample(draw);
-      } catch (failure) {
-        if (hasTurn) unproven!.left();
-        throw failure;
       } finally {
         draw.settle();
         if (isTaken) slots!.giveBack();
@@ -104,9 +101,12 @@ export class Draws<Action> {
       onSample(sample, false);
       if (copy !== undefined) throw copiesFound(sampler.model.id, copy, sample);
       if (this.#lacksSchema(reply.omitted)) throw withoutSchema(sampler.model.id, reply);
-      if (unproven !== undefined) unproven.landed(sample);
+      hasTurn = false;
+      unproven?.landed(sample);
       return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
     } catch (failure) {
+      // Whatever ends a draw before it counts: others may wait for its turn.
+      if (hasTurn) firstVote!.left();
       return { failure };
     }
   }

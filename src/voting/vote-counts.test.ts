@@ -177,6 +177,14 @@ describe('who says nothing that counts', () => {
     assert.deepEqual([...all.mute], []);
   });
 
+  test('is none that has voted before its flags', () => {
+    const { all, vote } = counts(2);
+    vote('a', 0);
+    vote('a', 1);
+    for (let i = 0; i < 20; i++) for (const voter of [0, 1]) all.addFlag('malformed', voter, reply(`${i}`));
+    assert.deepEqual([...all.mute], []);
+  });
+
   test('repeats itself: the same voter, the same text, the same temperature', () => {
     const { all, vote } = counts(2);
     const told = (voter: number, ...of: Parameters<typeof reply>) => {

@@ -22,7 +22,7 @@ export class VoteCounts {
   readonly #voterCount: number;
   #flags: FlagCounts | undefined;
   #flaggedReplies: Set<string> | undefined;
-  /** Flags of voter classes without a vote. */
+  /** Flags of voter classes. */
   #flaggedVoters: Map<number, number> | undefined;
   #firstVote: string | undefined;
   /** Made only when a second class votes: usually one class decides a step, and a map for every step is expensive. */
@@ -58,15 +58,19 @@ export class VoteCounts {
     this.#flaggedVoters ??= new Map();
     const flags = (this.#flaggedVoters.get(voter) ?? 0) + 1;
     this.#flaggedVoters.set(voter, flags);
-    if (flags >= MUTE_AFTER) this.mute.add(voter);
+    if (flags >= MUTE_AFTER && !this.#hasVoted(voter)) this.mute.add(voter);
+  }
+
+  #hasVoted(voter: number): boolean {
+    if (this.#classVotes === undefined) return voter === 0 && this.#race.tally.total > 0;
+    return [...this.#classVotes.values()].some((votes) => votes[voter]! > 0);
   }
 
   addVote(candidate: string, voter: number): void {
     this.flagsInRow = 0;
     this.repeatsInRow = 0;
     // A voter that can answer is asked on, however rarely it does.
-    this.mute.delete(voter);
-    this.#flaggedVoters?.set(voter, Number.NEGATIVE_INFINITY);
+    if (this.mute.size > 0) this.mute.delete(voter);
     if (this.samples === 1) this.#firstVote = candidate;
     this.#addClassVote(candidate, voter);
     this.#race.record(candidate, voter);
