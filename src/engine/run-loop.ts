@@ -1,10 +1,10 @@
 // The loop over dependent steps. It owns their order and what is durable when, and leaves everything else to its parts: who votes
 // (`assemble-context.ts`), votes ahead (`lookahead.ts`), what is kept of a step (`step-record.ts`), effects (`step-effect.ts`),
 // checkpoints (`checkpoint-clock.ts`), drift (`drift-watch.ts`), a person's answer (`person-answer.ts`), many inputs
-// (`ItemsOfRun`).
+// (`ItemsOfRun`) and those of them that fail (`item-failures.ts`), its end (`close-run.ts`).
 //
 // Its invariants, with the part that keeps each:
-// J1  A decision is durable before its effect runs and before anything is reported as done: `act`, `#close`.
+// J1  A decision is durable before its effect runs and before anything is reported as done: `act`, `closeRun`.
 // J2  One writer a run; one that was replaced writes nothing: the journal's `openWriter`.
 // J3  A resumed run ends in the state of an uninterrupted one with the same votes: `#replay`, then the same loop.
 // J4  Resuming reads the last checkpoint and applies the decisions after it; nothing is voted again: `#replay`.
@@ -17,7 +17,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { UsageError } from '../core/errors.ts';
 import { addDecision, type StepEntry } from '../core/journal.ts';
 import type { Process } from '../core/process.ts';
-import { type Ended, INTERRUPTED, recordedEnd } from '../core/run-end.ts';
+import { type Ended, INTERRUPTED } from '../core/run-end.ts';
 import { parseInput } from '../core/schema.ts';
 import { VoterRecords } from '../statistics/voter-record.ts';
 import { InFlight } from '../voting/in-flight.ts';
@@ -27,8 +27,9 @@ import { vote } from '../voting/vote.ts';
 import { assembleContext } from './assemble-context.ts';
 import { assembleLookahead } from './assemble-lookahead.ts';
 import { CheckpointClock } from './checkpoint-clock.ts';
+import { closeRun } from './close-run.ts';
 import { DriftWatch } from './drift-watch.ts';
-import { type HeldStep, ItemFailures } from './item-failures.ts';
+import { ItemFailures } from './item-failures.ts';
 import type { Lookahead } from './lookahead.ts';
 import { atLimit, DRIFTING, doneAt, pausedBy, thrownAt, undecidedAt } from './loop-ends.ts';
 import { type OpenedRun, openRun } from './open-run.ts';
@@ -75,12 +76,12 @@ class Run<Input, State, Action> {
   #refusal: UsageError | undefined;
   #isUndecided = false;
   /** The items that failed, if the steps are those of items. */
-  readonly #failures: ItemFailures<State> | undefined;
+  readonly #failures: ItemFailures<State, Action> | undefined;
 
   constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, opened: OpenedRun) {
     const at = new RunPosition(process as unknown as Process<never, State, Action>, options, opened.writer);
     this.#notes = opened.notes;
-    this.#failures = options.items && new ItemFailures<State>();
+    this.#failures = options.items && new ItemFailures(at);
     this.#at = at;
     this.#options = options;
     this.#ownSteps = () => at.call('steps', () => process.steps?.(input));
@@ -109,9 +110,14 @@ class Run<Input, State, Action> {
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
-    this.#dropHeld();
+    this.#failures?.drop();
     await this.#lookahead?.close({ isDone: ended.status === 'done' });
-    ended = await this.#close(ended);
+    const isRefused = this.#refusal !== undefined;
+    ended = await closeRun(this.#at as RunPosition<State, unknown>, {
+      ended,
+      isRefused,
+      checkpoints: this.#checkpoints,
+    });
     onEvent?.({ type: 'run-ended', ...ended });
     if (this.#refusal !== undefined) throw this.#refusal;
     const ahead = this.#lookahead?.ahead ?? [];
@@ -153,11 +159,12 @@ class Run<Input, State, Action> {
     const { maxSteps, items, signal, clock, onEvent, drift } = this.#options;
     const limit = maxSteps ?? this.#ownSteps() ?? Number.POSITIVE_INFINITY;
     this.#lookahead = assembleLookahead(at, this.#context, limit);
+    const failures = this.#failures;
     let yieldedMs = clock.monotonicMs();
     while (!at.isDone) {
       if (signal?.aborted) return INTERRUPTED;
       if (at.stepIndex >= limit) return atLimit(limit, maxSteps !== undefined);
-      if (items !== undefined) await items.read(this.#failures!.held[0]?.state ?? at.state);
+      if (items !== undefined) await items.read(failures!.state);
       const outcome = await (this.#lookahead === undefined
         ? vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0))
         : this.#votedAhead(this.#lookahead));
@@ -165,15 +172,15 @@ class Run<Input, State, Action> {
         this.#isUndecided = true;
         return undecidedAt(at, outcome);
       }
-      const failures = this.#failures;
-      if (failures !== undefined) {
-        if (this.#isHeld(outcome, failures)) continue;
-        if (failures.held.length > 0) await this.#failHeld(failures);
+      if (failures?.hold(outcome, at.totals.samples > 0 || (this.#lookahead?.ahead.length ?? 0) > 0)) {
+        this.#lookahead?.settle(outcome);
+        continue;
       }
+      for (const failed of failures?.failed() ?? []) await this.#transit(this.#commit(failed));
       const entry = this.#commit(outcome);
       this.#lookahead?.settle(outcome);
       await this.#transit(entry);
-      if (failures?.isTooMuch) throw failures.end();
+      failures?.requireFew();
       // A step that no model answered tells nothing of the voters.
       const isDrifting = outcome.samples > 0 && (this.#drift?.record(outcome) ?? false);
       onEvent?.({ type: 'step-applied', stepIndex: at.stepIndex - 1 });
@@ -185,45 +192,8 @@ class Run<Input, State, Action> {
       }
       if (isDrifting && drift?.onAlarm === 'pause') return DRIFTING;
     }
-    if (this.#failures !== undefined) await this.#failHeld(this.#failures);
-    return doneAt(this.#at);
-  }
-
-  /** Whether the step is held because its item failed, and others must tell whose fault that is. @throws if too many have failed */
-  #isHeld(outcome: Decision<Action> | Undecided, failures: ItemFailures<State>): boolean {
-    const failure = outcome.type === 'undecided' ? outcome.failure : undefined;
-    if (outcome.type === 'decided' || failure === undefined || outcome.samples > 0) {
-      failures.answered();
-      return false;
-    }
-    const at = this.#at;
-    const items = at.options.items!;
-    const isOfOthers = (this.#lookahead?.ahead.length ?? 0) > 0 || at.totals.samples > 0;
-    const name = items.nameOf(at.state);
-    if (!failures.add({ state: at.state, outcome, failure, name }, isOfOthers)) return false;
-    if (failures.isTooMuch) throw failures.end();
-    this.#lookahead?.settle(outcome);
-    at.open = [];
-    at.state = at.call('apply', () => at.process.apply(at.state, items.giveUp(outcome) as Action, undefined));
-    at.stepIndex++;
-    return true;
-  }
-
-  /** The held items have failed: others were answered. @throws at the end of a map in which none was */
-  async #failHeld(failures: ItemFailures<State>): Promise<void> {
-    if (failures.held.length > 0 && !failures.isAnswered) throw failures.end();
-    const held = this.#dropHeld();
-    for (const { outcome } of held) await this.#transit(this.#commit(outcome));
-  }
-
-  /** Goes back to before the first held step, where the run is for the journal. */
-  #dropHeld(): readonly HeldStep<State>[] {
-    const held = this.#failures?.release() ?? [];
-    if (held.length > 0) {
-      this.#at.state = held[0]!.state;
-      this.#at.stepIndex -= held.length;
-    }
-    return held;
+    for (const failed of failures?.failed() ?? []) await this.#transit(this.#commit(failed));
+    return doneAt(at);
   }
 
   /** A person decides the step at which the run is paused; the run pauses again after it. */
@@ -269,31 +239,5 @@ class Run<Input, State, Action> {
     at.pending = undefined;
     addDecision(at.totals, decision);
     this.#panel?.record(decision);
-  }
-
-  /** J1: nothing is reported as done before it is durable. A failure of the journal now overrides the other end. */
-  async #close(ended: Ended): Promise<Ended> {
-    const { clock, settings } = this.#options;
-    const { writer } = this.#at;
-    let last = ended;
-    const attempt = async (work: () => unknown) => {
-      try {
-        await work();
-      } catch (thrown) {
-        last = thrownAt(this.#at, thrown);
-      }
-    };
-    if (this.#refusal !== undefined) {
-      await attempt(() => writer.close());
-      return last;
-    }
-    await attempt(async () => {
-      // Entries that could not be written are tried once more: the disk may have space again.
-      await writer.flush();
-      this.#checkpoints.take(clock.monotonicMs());
-    });
-    await attempt(() => writer.append({ type: 'status', status: last.status, end: recordedEnd(last.end), settings }));
-    await attempt(() => writer.close());
-    return last;
   }
 }
