@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { RedFlag, Sample } from 'mdap';
 import type { HanoiAction, HanoiState } from 'mdap/processes';
+import { textOf } from '../src/core/prompt-parts.ts';
 import { createRandom, hashText, mix } from '../src/core/random.ts';
 import { readReply, type Valid } from '../src/core/red-flags.ts';
 import { flagSample } from '../src/core/sample-flags.ts';
@@ -65,7 +66,8 @@ interface Drawn {
 }
 
 function drawVotes(state: HanoiState): Drawn[] {
-  const { system = '', user } = chain.prompt(state);
+  const { system = '', ...prompt } = chain.prompt(state);
+  const user = textOf(prompt.user);
   const answer = createVoter(state, user, system.length + user.length);
   const reader = {
     parse: (text: string) => chain.parse(text, state),

@@ -1,4 +1,5 @@
 import { defineProcess, type Model, memoryJournal, simulatedModel } from 'mdap';
+import { textOf } from '../src/core/prompt-parts.ts';
 import { createRandom, mix } from '../src/core/random.ts';
 import type { ItemSink } from '../src/engine/item.ts';
 import { map } from '../src/map.ts';
@@ -50,7 +51,7 @@ async function mapInOrder({ hasHangs, window, hedge }: Setting, seed: number): P
     async generate(request) {
       calls++;
       const sample = await inner.generate(request);
-      const random = createRandom(mix(seed, Number(/\d+/.exec(request.prompt.user)![0]), request.draw));
+      const random = createRandom(mix(seed, Number(/\d+/.exec(textOf(request.prompt.user))![0]), request.draw));
       if (!hasHangs || random() >= HANGS.share) return sample;
       const times = HANGS.least + random() * (HANGS.most - HANGS.least);
       await clock.sleep((times - 1) * sample.latencyMs, request.signal);

@@ -8,7 +8,7 @@ import type { Journal, Json } from './core/journal.ts';
 import type { AnyProcess, Prompt } from './core/process.ts';
 import { type RecordedEnd, recordedEnd } from './core/run-end.ts';
 import { parseInput } from './core/schema.ts';
-import { accountsOf, openJournal, openModel, systemClock } from './defaults.ts';
+import { accountsOf, openJournal, openModel, PROMPT_FILES, systemClock } from './defaults.ts';
 import { memoryJournal } from './journals/memory.ts';
 import { checkOptions } from './options/check.ts';
 import { BENCH_OPTIONS, type BenchOptions } from './options/verbs.ts';
@@ -89,6 +89,7 @@ export async function bench(given: BenchOptions): Promise<BenchReport> {
       speculation: speculationOf(options, model),
       maxRetries: maxRetriesOf(options),
       accounts: accountsOf(clock),
+      files: PROMPT_FILES,
       accountLimits: accountLimitsOf(options),
       budget,
       settings,

@@ -3,7 +3,7 @@ import { createSampler } from './calls/retrying-sampler.ts';
 import { requireProcess } from './core/definition-check.ts';
 import type { AnyProcess, Process } from './core/process.ts';
 import { createRandom, hashText } from './core/random.ts';
-import { accountsOf, systemClock, withModels } from './defaults.ts';
+import { accountsOf, PROMPT_FILES, systemClock, withModels } from './defaults.ts';
 import { itemsOf, NO_SINK } from './engine/item.ts';
 import { FIRST_ITEM, Mapping } from './engine/item-run.ts';
 import { type CalibrateResult, measure } from './engine/measure.ts';
@@ -54,7 +54,7 @@ async function calibrateOver(
   return withModels(options, ({ model, panel }) => {
     const random = createRandom(options.seed ?? 0);
     const maxRetries = maxRetriesOf(options);
-    const queue = { accounts: accountsOf(clock), limits: accountLimitsOf(options) };
+    const queue = { accounts: accountsOf(clock), files: PROMPT_FILES, limits: accountLimitsOf(options) };
     const voters = calibratedVoters({ process, model, panel, variants: options.variants }).map(({ forms, ...one }) => {
       const sampler = createSampler({ ...one, ...queue, clock, random, maxRetries, startsWithOneCall: true });
       return forms.map((form) => ({ sampler, form, variant: process.forms[form]!.name }));

@@ -3,8 +3,9 @@ import { createSampler } from './calls/retrying-sampler.ts';
 import { UsageError } from './core/errors.ts';
 import { describeUnknown } from './core/nearest-name.ts';
 import { defineProcess, type ProcessDefinition, type Prompt } from './core/process.ts';
+import { hasFiles, textOf, userProblem } from './core/prompt-parts.ts';
 import { createRandom } from './core/random.ts';
-import { accountsOf, systemClock, withModels } from './defaults.ts';
+import { accountsOf, PROMPT_FILES, systemClock, withModels } from './defaults.ts';
 import { checkOptions } from './options/check.ts';
 import type { DecideOptions } from './options/verbs.ts';
 import { accountLimitsOf, maxRetriesOf, plainRule, voteSettings } from './options.ts';
@@ -62,6 +63,7 @@ export async function decide<Action>(
       random,
       maxRetries: maxRetriesOf(options),
       accounts: accountsOf(clock),
+      files: PROMPT_FILES,
       limits: accountLimitsOf(options),
     });
     return abortable(signal, (inFlight) =>
@@ -85,10 +87,12 @@ function checkQuestion(question: object): void {
   const unknown = Object.keys(question ?? {}).find((field) => !FIELDS.includes(field));
   if (unknown !== undefined)
     throw new UsageError(`${describeUnknown('field', unknown, FIELDS)}`, { option: 'question' });
-  if (typeof prompt !== 'string' && typeof (prompt as Prompt | undefined)?.user !== 'string') {
+  const user = typeof prompt === 'string' ? prompt : (prompt as Prompt | undefined)?.user;
+  if (user === undefined)
     throw new UsageError('expected `prompt`, a text or { system, user }.', { option: 'question' });
-  }
-  if (prompt === '' || (prompt as Prompt).user === '') {
+  const problem = userProblem(user);
+  if (problem !== undefined) throw new UsageError(`${problem}.`, { option: 'question' });
+  if (textOf(user) === '' && !hasFiles(user)) {
     throw new UsageError('expected a `prompt` that asks something, got an empty text.', { option: 'question' });
   }
   if ((parse === undefined) === (schema === undefined)) {

@@ -6,9 +6,11 @@ import { UsageError } from './core/errors.ts';
 import type { Journal } from './core/journal.ts';
 import type { JournalReader } from './core/journal-reader.ts';
 import type { Model } from './core/model.ts';
+import type { PromptFiles } from './core/prompt-files.ts';
 import { firstNotKept } from './core/secrets.ts';
 import { sqliteJournal } from './journals/sqlite.ts';
 import { sqliteJournalReader } from './journals/sqlite-reader.ts';
+import { FileReader } from './models/file-reader.ts';
 import { openGivenModel } from './models/resolve.ts';
 import { checkOption } from './options/check.ts';
 import { JOURNAL } from './options/journal.ts';
@@ -130,6 +132,9 @@ export interface OpenedModels {
   readonly roleModels: ReadonlyMap<string, Model>;
   readonly verifier: Model | undefined;
 }
+
+/** Reads the files of all prompts of the program: the memory that they take is bounded over all runs. */
+export const PROMPT_FILES: PromptFiles = new FileReader();
 
 /**
  * Returns the queues of the provider accounts, one per account for the whole program: what one run learns of an account's

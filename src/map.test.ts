@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ModelRequest } from './core/model.ts';
 import { defineProcess } from './core/process.ts';
+import { textOf } from './core/prompt-parts.ts';
 import type { ItemResult } from './engine/item.ts';
 import { memoryJournal } from './journals/memory.ts';
 import { MapEndedError, map } from './map.ts';
@@ -29,7 +30,7 @@ const doubling = defineProcess({
 /** Twice the number; on every seventh it never says the same twice, on every fourth its second vote is wrong. */
 function doubler() {
   return scriptedModel(({ prompt, draw }: ModelRequest, call) => {
-    const number = Number(prompt.user.split(' ')[0]);
+    const number = Number(textOf(prompt.user).split(' ')[0]);
     if (number % 7 === 0) return String(1_000 + call);
     return String(number % 4 === 0 && draw === 1 ? -1 : 2 * number);
   });

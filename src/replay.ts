@@ -5,7 +5,7 @@ import { isMap, type RunRecord, unknownRun } from './core/journal.ts';
 import type { Model } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
 import { RED_FLAG_CODES } from './core/red-flags.ts';
-import { openJournal, openModel } from './defaults.ts';
+import { openJournal, openModel, PROMPT_FILES } from './defaults.ts';
 import { outOfSamples } from './engine/recount.ts';
 import { type ReplayResult, replayRecorded } from './engine/replay-loop.ts';
 import type { GivenModel } from './models/given-model.ts';
@@ -45,6 +45,7 @@ export async function replay(process: AnyProcess, runId: string, given: ReplayOp
       journal,
       context,
       redFlags: new Set(redFlags),
+      files: PROMPT_FILES,
       mostListed: maxListed ?? REPLAY_OPTIONS.maxListed.default,
       acceptChange,
       onStep,

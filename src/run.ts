@@ -6,7 +6,7 @@ import { requireProcess } from './core/definition-check.ts';
 import type { OnEvent } from './core/events.ts';
 import type { Process } from './core/process.ts';
 import { createRandom } from './core/random.ts';
-import { accountsOf, openJournal, systemClock, withModels } from './defaults.ts';
+import { accountsOf, openJournal, PROMPT_FILES, systemClock, withModels } from './defaults.ts';
 import type { Mapping } from './engine/item-run.ts';
 import { execute } from './engine/run-loop.ts';
 import type { RunResult } from './engine/run-result.ts';
@@ -80,6 +80,7 @@ export async function runOver<Input, State, Action>(
         items,
         hedgePercentile: options.hedge,
         accounts: accountsOf(clock),
+        files: PROMPT_FILES,
         accountLimits: accountLimitsOf(options),
         budget: limits && { limits },
         answer: options.answer,

@@ -16,6 +16,7 @@ import { UsageError } from './core/errors.ts';
 import type { RunEvent } from './core/events.ts';
 import type { ModelRequest } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
+import { textOf } from './core/prompt-parts.ts';
 import { createRandom } from './core/random.ts';
 import { RedFlag, readReply } from './core/red-flags.ts';
 import { parseInput } from './core/schema.ts';
@@ -199,7 +200,7 @@ function solver(replies: Readonly<Record<string, string>>) {
           ? 'compose'
           : 'answer';
     const statement = /(?:Problem|The problem to divide|The problem|The question|The whole|Given):\n([^\n]*)/.exec(
-      user,
+      textOf(user),
     )![1]!;
     const reply = replies[`${kind}: ${statement}`] ?? replies[kind];
     assert.ok(reply !== undefined, `nothing to say to ${kind}: ${statement}`);
@@ -246,8 +247,8 @@ describe('with a scripted model', () => {
         [1, 'P2: Double 7.', '= 14'],
       ],
     );
-    const second = model.requests.find(({ prompt }) => prompt.user.includes('Double 7.'))!;
-    assert.match(second.prompt.user, /Known: Evaluate f\(a, b\).* Answer: 7/);
+    const second = model.requests.find(({ prompt }) => textOf(prompt.user).includes('Double 7.'))!;
+    assert.match(textOf(second.prompt.user), /Known: Evaluate f\(a, b\).* Answer: 7/);
   });
 
   test('decompositions that cannot be used are refused by name, and never repaired (4)', async () => {
@@ -331,7 +332,7 @@ describe('with a scripted model', () => {
     const inWords = { subproblems: parts, compose: { instruction: 'Put {P1} before {P2}.' } };
     const { solution, model } = await solved('A thing?', { ...replies, split: JSON.stringify(inWords) });
     assert.equal(solution, 'a green pear');
-    assert.ok(model.requests.some(({ prompt }) => /Put Green\. before pear\./.test(prompt.user)));
+    assert.ok(model.requests.some(({ prompt }) => /Put Green\. before pear\./.test(textOf(prompt.user))));
     const joined = { subproblems: parts, compose: { join: ' ' } };
     assert.equal((await solved('A thing?', { ...replies, split: JSON.stringify(joined) })).solution, 'Green. pear');
   });
@@ -339,7 +340,9 @@ describe('with a scripted model', () => {
   test('free texts are proposed and judged; roles have models of their own (6)', async () => {
     let text = 0;
     const model = scriptedModel(() => `ANSWER: a poem, number ${text++}`);
-    const judge = scriptedModel(({ prompt }) => String(Number(/(\d)\. a poem, number 1/.exec(prompt.user)![1])));
+    const judge = scriptedModel(({ prompt }) =>
+      String(Number(/(\d)\. a poem, number 1/.exec(textOf(prompt.user))![1])),
+    );
     const decomposer = scriptedModel(() => '{"atomic": true}');
     const { solution } = await solve('Write a poem.', {
       model,

@@ -18,6 +18,7 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerPro
 import type { SampleEntry } from './core/journal.ts';
 import type { Model } from './core/model.ts';
 import { defineProcess } from './core/process.ts';
+import { textOf } from './core/prompt-parts.ts';
 import { memoryJournal } from './journals/memory.ts';
 import type { RunOptions } from './options.ts';
 import { run } from './run.ts';
@@ -47,7 +48,7 @@ function model(clock: ReturnType<typeof virtualClock>, id = 'openai/gpt-x'): Mod
     price: { inputUsdPerMTok: 1_000, outputUsdPerMTok: 10_000 },
     generate: async ({ prompt }) => {
       await clock.sleep(100);
-      const state = Number(/\d+/.exec(prompt.user)![0]);
+      const state = Number(/\d+/.exec(textOf(prompt.user))![0]);
       const replies = ['secret nonsense', `secret ${state}9`];
       const text = replies[calls++] ?? `secret ${state - 1}`;
       return { text, finishReason: 'stop', inputTokens: 20, outputTokens: 5, latencyMs: 100 };

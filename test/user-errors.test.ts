@@ -22,6 +22,7 @@ import {
 } from 'mdap';
 import { hanoi } from 'mdap/processes';
 import { callPart } from '../src/core/call-part.ts';
+import { textOf } from '../src/core/prompt-parts.ts';
 import { describeThrown, userFrameOf } from '../src/core/user-frame.ts';
 
 const HERE = fileURLToPath(import.meta.url);
@@ -36,7 +37,7 @@ const COUNT: ProcessDefinition<{ to: number }, number, number, unknown, { to: nu
   apply: (_, action) => action,
 };
 
-const model = () => scriptedModel(({ prompt }) => String(Number(/\d/.exec(prompt.user)![0]) + 1));
+const model = () => scriptedModel(({ prompt }) => String(Number(/\d/.exec(textOf(prompt.user))![0]) + 1));
 
 /** Why a run of the process with this function in it ended. */
 async function reasonWith(changes: Partial<typeof COUNT>): Promise<string> {

@@ -32,5 +32,7 @@ export function refusedFor(ms: number, { message, code, statusCode }: ModelError
 export function isOfAccount({ code, recovery, statusCode }: ModelError): boolean {
   if (recovery === 'retry') return false;
   // 403 may concern a single model or prompt.
-  return code === 'authentication' ? statusCode !== 403 : !['refused', 'rejected', 'bad-response'].includes(code);
+  return code === 'authentication'
+    ? statusCode !== 403
+    : !['refused', 'rejected', 'unsupported', 'bad-response'].includes(code);
 }

@@ -76,7 +76,7 @@ export function hedged({ sampler, clock, percentile, onHedge }: HedgeOptions): S
     }
   }
 
-  return { model: sampler.model, sample };
+  return { ...sampler, sample };
 }
 
 /** Whether the time ran out before there was a reply. A call that fails in time is not late. */

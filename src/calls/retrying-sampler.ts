@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { PromptFiles } from '../core/prompt-files.ts';
 import type { Random } from '../core/random.ts';
 import { generateOf, requireSample } from '../core/sample-check.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { AccountLimits, Accounts } from './account-queue.ts';
 import type { SpendGuard } from './budget.ts';
+import { FileCalls } from './file-calls.ts';
 
 export interface SamplerOptions {
   readonly model: Model;
@@ -25,6 +27,8 @@ export interface SamplerOptions {
   readonly limits?: AccountLimits;
   /** The budget, which is asked before each sample and told its cost. */
   readonly budget?: SpendGuard;
+  /** Reads the files of prompts. @default prompts with files are refused */
+  readonly files?: PromptFiles;
   /** `retryInMs` is null for the last failure of a call. */
   readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
 }
@@ -41,12 +45,15 @@ export function createSampler(options: SamplerOptions): Sampler {
   let isProven = !startsWithOneCall;
   let scout: { readonly reply: Promise<Sample>; readonly request: ModelRequest } | undefined;
 
+  const fileCalls = new FileCalls(model, options.files);
+  const generate = (request: ModelRequest) =>
+    request.files === undefined ? generateOf(model, request) : fileCalls.generate(request, request.files);
   const checked = (sample: unknown) => requireSample(model, sample);
 
   function call(request: ModelRequest): Promise<Sample> {
     const onThrown = (thrown: unknown) => retry(request, thrown);
     try {
-      return generateOf(model, request).then(checked, onThrown);
+      return generate(request).then(checked, onThrown);
     } catch (thrown) {
       // A synchronous `generate` threw.
       return onThrown(thrown);
@@ -83,7 +90,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       if (!(failure instanceof ModelError)) throw failure;
       await backOff(capRetryAfter(failure), tries, request);
       try {
-        return checked(await generateOf(model, request));
+        return checked(await generate(request));
       } catch (thrown) {
         failure = thrown;
       }
@@ -97,7 +104,7 @@ export function createSampler(options: SamplerOptions): Sampler {
         await account!.turn(entry);
         let failure: ModelError;
         try {
-          const sample = checked(await generateOf(model, request));
+          const sample = checked(await generate(request));
           account!.landed(entry, sample);
           return sample;
         } catch (thrown) {
@@ -145,7 +152,10 @@ export function createSampler(options: SamplerOptions): Sampler {
     }
   }
 
-  return { model, sample: budget === undefined ? send : (request) => sampleWithin(budget, request) };
+  const paid = budget === undefined ? send : (request: ModelRequest) => sampleWithin(budget, request);
+  const sample = (request: ModelRequest) =>
+    typeof request.prompt.user === 'string' ? paid(request) : fileCalls.sample(request, paid);
+  return { model, sample, look: (prompt) => fileCalls.look(prompt) };
 }
 
 /** Returns the failure, or a pause if the server asks for too long a wait. */

@@ -1,8 +1,9 @@
 import type { ModelRequest, Usage } from '../core/model.ts';
-import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
+import { promptTokens } from '../core/prompt-tokens.ts';
 
 /**
- * Estimates the usage of a call before it is made: a token for every four characters of its prompt, and its maximum of
+ * Estimates the usage of a call before it is made: a token for every four characters of its prompt, what is
+ * typical of its files (`core/prompt-tokens.ts`), and its maximum of
  * output tokens, each multiplied by a ratio learned from earlier calls. The ratio starts at 1, so that the first calls are
  * overestimated rather than underestimated.
  */
@@ -12,20 +13,15 @@ export class ExpectedUsage {
 
   of(request: ModelRequest): { readonly inputTokens: number; readonly outputTokens: number } {
     return {
-      inputTokens: promptTokens(request) * this.#input.value,
+      inputTokens: promptTokens(request.prompt, request.files) * this.#input.value,
       outputTokens: request.maxOutputTokens * this.#output.value,
     };
   }
 
   learn(request: ModelRequest, { inputTokens, outputTokens }: Usage): void {
-    if (inputTokens !== undefined) this.#input.add(inputTokens, promptTokens(request));
+    if (inputTokens !== undefined) this.#input.add(inputTokens, promptTokens(request.prompt, request.files));
     if (outputTokens !== undefined) this.#output.add(outputTokens, request.maxOutputTokens);
   }
-}
-
-function promptTokens({ prompt: { system = '', turns = [], user } }: ModelRequest): number {
-  const earlier = turns.reduce((sum, turn) => sum + turn.user.length + turn.reply.length, 0);
-  return (system.length + earlier + user.length) / TYPICAL_CHARS_PER_TOKEN;
 }
 
 /** The ratio of actual to estimated usage. */

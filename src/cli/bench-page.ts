@@ -1,5 +1,6 @@
 import type { BenchReport } from '../bench.ts';
 import type { Cell } from '../comparison/figures.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { withFlags } from '../options/flag-names.ts';
 import { errors, outcomes, showMeasure } from './bench-tables.ts';
 import { html, type Markup } from './markup.ts';
@@ -156,7 +157,7 @@ function prompts({ prompts: ofMethods }: BenchReport): Markup | '' {
   if (ofMethods.length === 0) return '';
   const shown = ofMethods.map(
     ({ task, method, prompts: asked }) => html`<details><summary><b>${method}</b> ${task}</summary>
-${asked.map(({ system, user }) => code(system === undefined || system === '' ? user : `${system}\n\n${user}`, MAX_PROMPT_CHARS))}</details>`,
+${asked.map(({ system, user }) => code(system === undefined || system === '' ? textOf(user) : `${system}\n\n${textOf(user)}`, MAX_PROMPT_CHARS))}</details>`,
   );
   return section('First prompts', shown);
 }

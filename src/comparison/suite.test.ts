@@ -15,6 +15,7 @@ import { bench, inputsOf, sizesFor, templateOf } from '../bench.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
@@ -251,7 +252,7 @@ describe('endings', () => {
   test('a majority that is none ends its attempt', async () => {
     let call = 0;
     const model = scriptedModel(({ prompt }) => {
-      const [, upper, lower] = /(\d) \+ (\d)/.exec(prompt.user)!;
+      const [, upper, lower] = /(\d) \+ (\d)/.exec(textOf(prompt.user))!;
       const total = Number(upper) + Number(lower);
       return `digit = ${(total + (call++ % 3)) % 10}, carry = ${total + ((call - 1) % 3) > 9 ? 1 : 0}`;
     });

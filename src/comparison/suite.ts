@@ -3,10 +3,12 @@ import type { Budget, Spending } from '../calls/budget.ts';
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';
 import { DelegatingModel } from '../core/delegating-model.ts';
+import { DelegatingRequest } from '../core/delegating-request.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Journal, Json, StepEntry } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { type AnyProcess, defineProcess } from '../core/process.ts';
+import type { PromptFiles } from '../core/prompt-files.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
 import { INTERRUPTED, type RunEnd, reasonOf } from '../core/run-end.ts';
 import { parseInput } from '../core/schema.ts';
@@ -43,6 +45,8 @@ export interface SuiteOptions {
   readonly speculation: RunDependencies['speculation'];
   readonly maxRetries: number;
   readonly accounts?: Accounts;
+  /** Reads the files of prompts. @default prompts with files are refused */
+  readonly files?: PromptFiles;
   readonly accountLimits?: AccountLimits;
   /** The budget of the whole bench. */
   readonly budget?: Budget;
@@ -189,6 +193,7 @@ async function runTrial(
     maxSteps: undefined,
     maxRetries: options.maxRetries,
     accounts: options.accounts,
+    files: options.files,
     accountLimits: options.accountLimits,
     budget: budget && { limits: {}, within: budget },
     acceptChange: false,
@@ -307,39 +312,11 @@ async function firstVote(journal: Journal, runId: string, stepIndex: number): Pr
  * otherwise reply the same in all attempts at one input, and whenever a state occurs again.
  */
 function withDrawsOf(model: Model, salt: number, parts: Partial<Model>): Model {
-  const generate = (request: ModelRequest) => model.generate(new OwnDraw(request, mix(salt, request.stepIndex ?? 0)));
+  const generate = (request: ModelRequest) => {
+    const first = mix(salt, request.stepIndex ?? 0);
+    return model.generate(new DelegatingRequest(request, { draw: (first + request.draw) >>> 0 }));
+  };
   return new DelegatingModel(model, { ...parts, generate });
-}
-
-class OwnDraw implements ModelRequest {
-  readonly prompt: ModelRequest['prompt'];
-  readonly temperature: number | undefined;
-  readonly maxOutputTokens: number;
-  readonly reasoning: ModelRequest['reasoning'];
-  readonly schema: ModelRequest['schema'];
-  readonly seed: number | undefined;
-  readonly draw: number;
-  readonly stepIndex: number | undefined;
-  readonly subject: ModelRequest['subject'];
-  readonly #request: ModelRequest;
-
-  constructor(request: ModelRequest, first: number) {
-    this.prompt = request.prompt;
-    this.temperature = request.temperature;
-    this.maxOutputTokens = request.maxOutputTokens;
-    this.reasoning = request.reasoning;
-    this.schema = request.schema;
-    this.seed = request.seed;
-    this.draw = (first + request.draw) >>> 0;
-    this.stepIndex = request.stepIndex;
-    this.subject = request.subject;
-    this.#request = request;
-  }
-
-  /** The signal, made on first use like that of the request. */
-  get signal(): AbortSignal {
-    return this.#request.signal;
-  }
 }
 
 /** What attempts have cost, including attempts that the journal has begun and no trial records. */

@@ -41,6 +41,10 @@ export class DelegatingModel implements Model {
     return this.#parts.readsSubject ?? this.#model.readsSubject;
   }
 
+  get whyNoFiles(): string | undefined {
+    return this.#parts.whyNoFiles ?? this.#model.whyNoFiles;
+  }
+
   get rates(): Model['rates'] {
     return this.#parts.rates ?? this.#model.rates;
   }

@@ -32,7 +32,10 @@ export class UsageError extends MdapError {
   }
 }
 
-/** `refused`: the provider does not answer this one prompt; `rejected`: it takes a request like this one at no time. */
+/**
+ * `refused`: the provider does not answer this one prompt; `rejected`: it takes a request like this one at no time; `unsupported`:
+ * the model does not take what the prompt has beside text.
+ */
 export type ModelErrorCode =
   | 'authentication'
   | 'no-credit'
@@ -40,6 +43,7 @@ export type ModelErrorCode =
   | 'unavailable'
   | 'refused'
   | 'rejected'
+  | 'unsupported'
   | 'bad-response';
 
 export interface ModelErrorOptions {

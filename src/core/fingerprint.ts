@@ -1,7 +1,9 @@
 import { callPart } from './call-part.ts';
 import { candidateKey } from './candidate.ts';
 import { ProcessError } from './errors.ts';
+import { excerpt } from './excerpt.ts';
 import type { Form, Process, Prompt } from './process.ts';
+import { type FilePart, filesIn, textOf } from './prompt-parts.ts';
 import { isOwnCode, RedFlag, readReply } from './red-flags.ts';
 
 /** What must not change between executions of a run without the user's consent: the journaled votes answered these prompts. */
@@ -17,6 +19,15 @@ export interface Fingerprint {
    * Journals of early versions have no such field.
    */
   readonly readings?: readonly Reading[];
+  /** The files of these prompts, in order; none in a process whose prompts are texts. */
+  readonly files?: readonly ShownFile[];
+}
+
+/** A file as it was when a run was started. */
+export interface ShownFile {
+  readonly name: string;
+  /** Hash of its bytes; undefined if it was not read. */
+  readonly sha256?: string;
 }
 
 /** With the earlier turns of a chat before the last question. */
@@ -43,9 +54,18 @@ const STATES = 3;
 
 /**
  * Makes the fingerprint of a process, beginning at its start state.
+ * @param onFile called with each file of its prompts, in order; what is in them is not known here
  * @throws {ProcessError} where a part of the process throws.
  */
-export function fingerprintOf<Input, State, Action>(process: Process<Input, State, Action>, start: State): Fingerprint {
+export function fingerprintOf<Input, State, Action>(
+  process: Process<Input, State, Action>,
+  start: State,
+  onFile?: (part: FilePart) => void,
+): Fingerprint {
+  const complete = (prompt: Prompt): ShownPrompt => {
+    if (onFile !== undefined) filesIn(prompt.user).forEach(onFile);
+    return showPrompt(prompt);
+  };
   const { name, version, reference, effect, forms } = process;
   const prompts: ShownPrompt[] = [];
   const readings: Reading[] = [];
@@ -173,6 +193,12 @@ export function describeChanges(before: Fingerprint, after: Fingerprint): string
     const is = after.variants.find(({ name }) => name === was.name);
     if (is !== undefined) changes.push(...describePrompt(`of variant ${JSON.stringify(was.name)}`, was, is));
   }
+  for (const [i, was] of (before.files ?? []).entries()) {
+    const is = after.files?.[i];
+    // No vote was given to a file that was not there.
+    if (is?.name !== was.name || was.sha256 === undefined || is.sha256 === undefined) continue;
+    if (is.sha256 !== was.sha256) changes.push(describeFile(was.name, was.sha256, is.sha256));
+  }
   for (const was of before.readings ?? []) {
     const is = after.readings?.find(({ form, stepIndex }) => form === was.form && stepIndex === was.stepIndex);
     if (is !== undefined) changes.push(...describeReading(was, is));
@@ -186,6 +212,11 @@ function describePrompt(where: string, before: ShownPrompt, after: ShownPrompt):
   return (['system', 'user'] as const).flatMap((part) =>
     describeTexts(`the ${part} prompt ${where}`, before[part], after[part]),
   );
+}
+
+function describeFile(name: string, was: string, is: string): string {
+  const digits = (hash: string) => hash.slice(0, 12);
+  return `the file ${excerpt(name)} has another content: its SHA-256 was ${digits(was)}…, is ${digits(is)}…`;
 }
 
 function describeReading(before: Reading, after: Reading): string[] {
@@ -211,6 +242,6 @@ function describeTexts(what: string, was: string, is: string): string[] {
   return [`${what} was ${excerpt(was)}, is ${excerpt(is)} (from character ${at})`];
 }
 
-function complete({ system = '', turns = [], user }: Prompt): ShownPrompt {
-  return { system, user: [...turns.flatMap((turn) => [turn.user, turn.reply]), user].join('\n') };
+function showPrompt({ system = '', turns = [], user }: Prompt): ShownPrompt {
+  return { system, user: [...turns.flatMap((turn) => [turn.user, turn.reply]), textOf(user)].join('\n') };
 }

@@ -1,4 +1,5 @@
 import type { Prompt, StepSubject } from './process.ts';
+import type { FileFacts } from './prompt-parts.ts';
 import type { JsonSchema } from './reply-schema.ts';
 
 /** US dollars per million tokens. */
@@ -13,7 +14,10 @@ export interface Price {
 
 /** One draw of one step. */
 export interface ModelRequest {
+  /** Each file among its parts has its bytes (`data`) and its `mediaType`; or a `url` that the provider fetches. */
   readonly prompt: Prompt;
+  /** What is known of the files of the prompt, in order. @default undefined it has none */
+  readonly files?: readonly FileFacts[];
   /** Undefined: none is sent, and the model uses its own. */
   readonly temperature: number | undefined;
   /** Maximum length of the answer, in tokens. Reasoning comes on top of it. */
@@ -107,6 +111,8 @@ export interface Sample extends Usage, ReplyFacts {
   readonly latencyMs: number;
   /** How long the account has to wait, in milliseconds, because with this reply a limit of it is used up. @default undefined */
   readonly limitResetMs?: number;
+  /** The files of the prompt that it answers. @default undefined none */
+  readonly files?: readonly FileFacts[];
   /** All adaptations of its model so far; the same list until there is another one. @default undefined none */
   readonly adaptations?: readonly Adaptation[];
 }
@@ -133,6 +139,11 @@ export interface Model {
    * and never see the `subject` of a request.
    */
   readonly readsSubject?: boolean;
+  /**
+   * Why it takes no pictures and documents, where that is known before it is asked: a sentence about the model, without its full
+   * stop (`is asked by text alone: choose another`). @default undefined it may take them
+   */
+  readonly whyNoFiles?: string;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };
   /**

@@ -1,3 +1,5 @@
+import { shown, userProblem } from './prompt-parts.ts';
+
 /**
  * What is wrong with the result of a function of a process, where the compiler cannot have said so: what was expected and what
  * came. The other functions may return anything, or are checked where their results are used.
@@ -16,16 +18,11 @@ function promptProblem(result: unknown): string | undefined {
   if (typeof result !== 'object' || result === null)
     return `expected { user } or { system, user }, got ${shown(result)}`;
   const { user, system, turns } = result as Readonly<Record<string, unknown>>;
-  if (typeof user !== 'string') return `expected \`user\` to be a text, got ${shown(user)}`;
+  const problem = userProblem(user);
+  if (problem !== undefined) return problem;
   if (system !== undefined && typeof system !== 'string')
     return `expected \`system\` to be a text, got ${shown(system)}`;
   return turns === undefined || Array.isArray(turns)
     ? undefined
     : `expected \`turns\` to be a list, got ${shown(turns)}`;
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return 'a text';
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

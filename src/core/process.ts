@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { candidateKey } from './candidate.ts';
 import { checkDefinition, MAIN_VARIANT } from './definition-check.ts';
 import { messageOf, ProcessError, UsageError } from './errors.ts';
-
+import type { UserContent } from './prompt-parts.ts';
 import { withWatchedParts } from './purity-check.ts';
 import { RedFlag, readReply } from './red-flags.ts';
 import { type JsonSchema, jsonSchemaOf } from './reply-schema.ts';
@@ -13,7 +13,8 @@ export interface Prompt {
   readonly system?: string;
   /** Earlier turns of a chat, oldest first. A step of a process needs none: its prompt contains everything that it depends on. */
   readonly turns?: readonly Turn[];
-  readonly user: string;
+  /** A text; or parts, where pictures or documents belong to it. */
+  readonly user: UserContent;
 }
 
 /** An earlier question and its answer. */

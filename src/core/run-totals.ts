@@ -1,7 +1,7 @@
 import { addUsd } from './model.ts';
 import { addFlag, addFlags, type FlagCounts } from './red-flags.ts';
 import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
-import { addDetailSums, type DetailSums, detailSumsOf } from './sample-details.ts';
+import { addToTotals, type DetailSums, detailSumsOf } from './sample-details.ts';
 import type { Json, SampleEntry, StepEntry } from './step-entries.ts';
 
 /** Sums over a run so far. */
@@ -164,7 +164,7 @@ export function addDecision(totals: RunTotals, decision: StepEntry): void {
   totals.inputTokens += decision.inputTokens;
   totals.outputTokens += decision.outputTokens;
   totals.costUsd = addUsd(totals.costUsd, decision.costUsd);
-  if (decision.details !== undefined) totals.details = addDetailSums(totals.details, decision.details);
+  if (decision.details !== undefined) totals.details = addToTotals(totals.details, decision.details);
   if (decision.wrong && totals.wrongSteps !== null) {
     totals.wrongSteps++;
     totals.firstWrongStep ??= decision.stepIndex;
@@ -206,7 +206,7 @@ export function addSample(totals: RunTotals, sample: SampleEntry): void {
   totals.outputTokens += sample.outputTokens ?? 0;
   totals.costUsd = addUsd(totals.costUsd, sample.costUsd);
   const details = detailSumsOf(sample);
-  if (details !== undefined) totals.details = addDetailSums(totals.details, details);
+  if (details !== undefined) totals.details = addToTotals(totals.details, details);
 }
 
 /**

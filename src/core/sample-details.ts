@@ -1,4 +1,5 @@
 import type { ReplyFacts, Sample, Usage } from './model.ts';
+import type { FileFacts } from './prompt-parts.ts';
 import type { Dress } from './reply-dress.ts';
 
 type DetailedUsage = Pick<Usage, 'reasoningTokens' | 'cachedInputTokens' | 'cacheWriteTokens'>;
@@ -7,6 +8,8 @@ type DetailedUsage = Pick<Usage, 'reasoningTokens' | 'cachedInputTokens' | 'cach
 export interface SampleDetails extends ReplyFacts, DetailedUsage {
   /** What was taken off the reply before it was parsed, from the outside in. */
   readonly dress?: readonly Dress[];
+  /** The files of the prompt that it answers: hashes, never bytes. */
+  readonly files?: readonly FileFacts[];
 }
 
 /** Sums over samples; a figure is missing if no sample has it. */
@@ -15,9 +18,11 @@ export interface DetailSums extends DetailedUsage {
   readonly dress?: Readonly<Record<string, number>>;
   /** Samples whose tokens the server did not count. */
   readonly withoutUsage?: number;
+  /** The files of a step's prompt. The totals of a run have none: there are too many. */
+  readonly files?: readonly FileFacts[];
 }
 
-const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage)[] = [
+const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage | 'files')[] = [
   'reasoningTokens',
   'cachedInputTokens',
   'cacheWriteTokens',
@@ -27,6 +32,7 @@ const KEPT: readonly (keyof ReplyFacts | keyof DetailedUsage)[] = [
   'isCached',
   'omitted',
   'hasUncountedReasoning',
+  'files',
 ];
 
 /**
@@ -62,7 +68,14 @@ export function addDetailSums(sums: DetailSums | undefined, more: DetailSums | u
     for (const [name, count] of Object.entries(more.dress)) dress[name] = (dress[name] ?? 0) + count;
     added.dress = dress;
   }
+  // After a file has changed only the votes to the new one count.
+  if (more.files !== undefined) added.files = more.files;
   return added;
+}
+
+/** Adds the sums of a step to those of a run. */
+export function addToTotals(totals: DetailSums | undefined, { files: _, ...sums }: DetailSums): DetailSums | undefined {
+  return Object.keys(sums).length === 0 ? totals : addDetailSums(totals, sums);
 }
 
 /** The figures of one sample, to be added up. */
@@ -73,13 +86,14 @@ export function detailSumsOf({
 }: Usage & { readonly details?: SampleDetails }): DetailSums | undefined {
   const isCounted = inputTokens !== undefined && outputTokens !== undefined;
   if (isCounted && details === undefined) return undefined;
-  const { dress, reasoningTokens, cachedInputTokens, cacheWriteTokens } = details ?? {};
+  const { dress, reasoningTokens, cachedInputTokens, cacheWriteTokens, files } = details ?? {};
   const sums: DetailSums = {
     ...(reasoningTokens !== undefined && { reasoningTokens }),
     ...(cachedInputTokens !== undefined && { cachedInputTokens }),
     ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
     ...(!isCounted && { withoutUsage: 1 }),
     ...(dress !== undefined && { dress: Object.fromEntries(dress.map((name) => [name, 1])) }),
+    ...(files !== undefined && { files }),
   };
   return Object.keys(sums).length === 0 ? undefined : sums;
 }

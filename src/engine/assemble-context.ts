@@ -78,7 +78,7 @@ function earlierReplies<State, Action>({
 
 /** One sampler a model, all within one budget. */
 function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Model) => Sampler {
-  const { clock, random, maxRetries, accounts, accountLimits: limits } = at.options;
+  const { clock, random, maxRetries, accounts, accountLimits: limits, files } = at.options;
   const budget = budgetOf(at);
   const onFailure = (error: ModelError, retryInMs: number | null) => noteFailure(at, error, retryInMs);
   const samplers = new Map<Model, Sampler>();
@@ -86,7 +86,7 @@ function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Mode
     const found = samplers.get(model);
     if (found !== undefined) return found;
     const startsWithOneCall = !model.isBatched && !model.isProven;
-    const calls = { clock, random, maxRetries, accounts, limits, budget, onFailure };
+    const calls = { clock, random, maxRetries, accounts, limits, budget, files, onFailure };
     const sampler = createSampler({ model, startsWithOneCall, ...calls });
     samplers.set(model, sampler);
     return sampler;

@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chainProcess } from '../../test/fixtures/chain-process.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { createRandom } from '../core/random.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import type { RunOptions } from '../options/verbs.ts';
@@ -39,7 +40,7 @@ function behind({
       const key = keyOf && JSON.stringify(keyOf(request));
       const known = key === undefined ? undefined : kept.get(key);
       if (known !== undefined) return { ...known, ...(tellsHits && { isCached: true }) };
-      const right = 2 * Number(request.prompt.user.split(' ').at(-1));
+      const right = 2 * Number(textOf(request.prompt.user).split(' ').at(-1));
       const text = String(random() < 0.2 ? right + 1 + Math.floor(3 * random()) : right);
       const sample: Sample = {
         text,

@@ -15,6 +15,7 @@ import type { RunEvent } from '../core/events.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { detailsOf } from '../core/notes.ts';
 import { defineProcess, type ProcessDefinition } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
@@ -271,7 +272,10 @@ describe('a verifier', () => {
   const judge = (judges: (proposed: number, state: number) => string) => {
     const named = scriptedModel(({ prompt, subject }) => {
       if (subject?.proposed === undefined) return 'asked as a voter';
-      assert.match(prompt.user, new RegExp(`${subject.state}\\n\\nThe answer:\\n${subject.proposed.action}\\n`));
+      assert.match(
+        textOf(prompt.user),
+        new RegExp(`${subject.state}\\n\\nThe answer:\\n${subject.proposed.action}\\n`),
+      );
       return judges(subject.proposed.action as number, subject.state as number);
     });
     return { ...named, id: 'judge', price: { inputUsdPerMTok: 1, outputUsdPerMTok: 1 } };

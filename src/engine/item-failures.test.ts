@@ -17,6 +17,7 @@ import { ModelError, type ModelErrorOptions } from '../core/errors.ts';
 import { type EndCode, isMap } from '../core/journal.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { map } from '../map.ts';
 import { run } from '../run.ts';
@@ -58,7 +59,8 @@ class EchoServer {
       id: 'm',
       price: undefined,
       account: account ?? undefined,
-      generate: async ({ prompt: { user }, signal }: ModelRequest) => {
+      generate: async ({ prompt, signal }: ModelRequest) => {
+        const user = textOf(prompt.user);
         this.asked.push(user);
         await this.clock.sleep(100, signal);
         const fault = this.faultOf(user);

@@ -22,6 +22,7 @@ import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { createRandom } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -61,7 +62,7 @@ function modelFor(options: { seed?: number; p?: number; onCall?: () => void; lat
     async generate(request) {
       onCall?.();
       const sample = await inner.generate(request);
-      return /7$/.test(request.prompt.user) ? { ...sample, text: String(request.draw % 2) } : sample;
+      return /7$/.test(textOf(request.prompt.user)) ? { ...sample, text: String(request.draw % 2) } : sample;
     },
   };
   return { model, clock };
@@ -238,7 +239,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
   });
 
   /** A model that answers the items that end in 7 with this text; 2 of the 50 items end otherwise. */
-  function answering(textOf: (draw: number) => string): {
+  function answering(textOfDraw: (draw: number) => string): {
     readonly items: Item[];
     readonly model: Model;
     readonly clock: Clock;
@@ -247,7 +248,7 @@ describe('a map that is paused', { timeout: 120_000 }, () => {
     const { model: able, clock } = modelFor();
     const generate: Model['generate'] = async (request) => {
       const sample = await able.generate(request);
-      return /7$/.test(request.prompt.user) ? { ...sample, text: textOf(request.draw) } : sample;
+      return /7$/.test(textOf(request.prompt.user)) ? { ...sample, text: textOfDraw(request.draw) } : sample;
     };
     return { items, model: { ...able, generate }, clock };
   }
@@ -454,7 +455,7 @@ describe('a step plan over records', () => {
     const answers: Readonly<Record<string, number>> = { 'to 4.': 5, 'to 3.': 4, 'of pear.': 4, 'of fig.': 3 };
     let draw = 0;
     const model = scriptedModel(({ prompt }) => {
-      const asked = Object.keys(answers).find((end) => prompt.user.includes(end))!;
+      const asked = Object.keys(answers).find((end) => textOf(prompt.user).includes(end))!;
       // The first reply on each step is wrong, and so is a run that believes it without a vote.
       return `ANSWER: ${draw++ % 4 === 0 ? 99 : answers[asked]}`;
     });

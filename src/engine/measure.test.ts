@@ -14,6 +14,7 @@ import { calibrate } from '../calibrate.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { defineProcess } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import type { CalibrateOptions } from '../options.ts';
@@ -123,7 +124,7 @@ test('what variants share: nothing where they err apart, all where they err alik
 /** Number of a draw within its step. */
 const inStep = ({ draw }: ModelRequest) => draw % 100_000;
 /** The number that the prompt asks for. */
-const next = ({ prompt }: ModelRequest) => Number(/\d+/.exec(prompt.user)![0]) + 1;
+const next = ({ prompt }: ModelRequest) => Number(/\d+/.exec(textOf(prompt.user))![0]) + 1;
 
 describe('further draws', () => {
   const total = ({ right, wrong, flagged }: { right: number; wrong: number; flagged: number }) =>
@@ -147,8 +148,8 @@ describe('further draws', () => {
     );
     const seen = new Map<string, number[]>();
     const model = scriptedModel((request) => {
-      const draws = seen.get(request.prompt.user) ?? [];
-      seen.set(request.prompt.user, [...draws, request.draw]);
+      const draws = seen.get(textOf(request.prompt.user)) ?? [];
+      seen.set(textOf(request.prompt.user), [...draws, request.draw]);
       return String(next(request) + (inStep(request) === 1 ? 1 : 0));
     });
     await calibrationOf({ model, draws: 2, sampleSteps: 5, variants: 1 });
@@ -269,7 +270,7 @@ describe('without a reference', () => {
   test('a vote stands in for what is right', async () => {
     const blind = defineProcess({ ...rest, variants: undefined });
     const model = scriptedModel(({ prompt, draw }) => {
-      const state = Number(/\d+/.exec(prompt.user)![0]);
+      const state = Number(/\d+/.exec(textOf(prompt.user))![0]);
       return String(draw % 100_000 === 3 ? state + 2 : state + 1);
     });
     const calibration = await calibrationOf({ model, sampleSteps: 10, draws: 4 }, blind);
@@ -290,7 +291,7 @@ describe('a model that fails', () => {
   const failure = new ModelError('the key was refused', { code: 'authentication', recovery: 'pause' });
   const failingAfter = (calls: number): Model => {
     const model = scriptedModel(({ prompt }, call) =>
-      call >= calls ? failure : String(Number(/\d+/.exec(prompt.user)![0]) + 1),
+      call >= calls ? failure : String(Number(/\d+/.exec(textOf(prompt.user))![0]) + 1),
     );
     return model;
   };
@@ -412,7 +413,7 @@ describe('over many items', () => {
   test('a random sample of the steps of all items, each as likely as any other', async () => {
     const asked = new Set<string>();
     const model = scriptedModel((request) => {
-      asked.add(request.prompt.user);
+      asked.add(textOf(request.prompt.user));
       return String(next(request));
     });
     const options = { model, sampleSteps: 150, draws: 2, extraDraws: 0, variants: 1 };

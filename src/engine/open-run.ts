@@ -1,7 +1,7 @@
 import { callPart } from '../core/call-part.ts';
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf, ProcessError, UsageError } from '../core/errors.ts';
-import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
+import { describeChanges, type Fingerprint } from '../core/fingerprint.ts';
 import {
   detailsOf,
   emptyTotals,
@@ -14,6 +14,7 @@ import {
   unknownRun,
 } from '../core/journal.ts';
 import { type AnyProcess, type Process, testVariants } from '../core/process.ts';
+import { fingerprintWithFiles } from './prompt-fingerprint.ts';
 import type { RunDependencies } from './run-dependencies.ts';
 
 export interface OpenedRun {
@@ -31,7 +32,7 @@ export async function openRun<Input, State, Action>(
   const { journal, runId, clock, settings, processSource, items, acceptChange, answer } = options;
   const start = callPart(process, 'start', undefined, () => process.start(input.parsed));
   requireJson('the start state', start, process.name);
-  const fingerprint = fingerprintOf(process, start);
+  const fingerprint = await fingerprintWithFiles(process, start, options.files);
   if (options.voters.some(({ form }) => form > 0) && fingerprint.prompts.length > 0) testVariants(process, start);
   // The input is kept as given: when the run is resumed from the journal, the schema reads it again.
   const given = input.raw ?? null;

@@ -11,6 +11,7 @@ import { calibrate } from '../calibrate.ts';
 import { ProcessError } from '../core/errors.ts';
 import type { Model } from '../core/model.ts';
 import { defineProcess, type ProcessDefinition } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { decide } from '../decide.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { MapEndedError, map } from '../map.ts';
@@ -44,7 +45,7 @@ const inPlace: Collect['apply'] = (state, action) => {
   return state;
 };
 
-const saying = (): Model => scriptedModel(({ prompt }) => /Say (\d+)/.exec(prompt.user)![1]!);
+const saying = (): Model => scriptedModel(({ prompt }) => /Say (\d+)/.exec(textOf(prompt.user))![1]!);
 
 function impure(part: string, parameter: string, step?: number) {
   return (thrown: unknown): boolean => {

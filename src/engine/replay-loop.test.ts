@@ -16,6 +16,7 @@ import { calibrate } from '../calibrate.ts';
 import { JournalError, ProcessError, UsageError } from '../core/errors.ts';
 import type { Journal, StepEntry } from '../core/journal.ts';
 import { type AnyProcess, defineProcess, type ProcessDefinition } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { RED_FLAG_CODES, type RedFlagCode, redFlag } from '../core/red-flags.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { type ScriptedReply, scriptedModel } from '../models/scripted.ts';
@@ -130,7 +131,10 @@ describe('by the rule and the flags of the run', { timeout: 60_000 }, () => {
   });
 
   test('a process given in code, models too', async () => {
-    const model = { ...scriptedModel(({ draw, prompt }) => counted(prompt.user, draw % 3 === 1 ? 2 : 1)), id: 'mine' };
+    const model = {
+      ...scriptedModel(({ draw, prompt }) => counted(textOf(prompt.user), draw % 3 === 1 ? 2 : 1)),
+      id: 'mine',
+    };
     const { journal, decisions } = await recorded({ model }, COUNT, null);
     const { steps } = await replayed(journal, {}, COUNT);
     assertSame(decisions, steps);
@@ -139,7 +143,10 @@ describe('by the rule and the flags of the run', { timeout: 60_000 }, () => {
   test('a variant may be named as a journal of old named a verifier', async () => {
     const form = { name: 'verifier of me', prompt: (state: number) => ({ system: 'Count on.', user: String(state) }) };
     const process = defineProcess({ ...DEFINITION, variants: [form] });
-    const model = { ...scriptedModel(({ draw, prompt }) => counted(prompt.user, draw % 3 === 1 ? 2 : 1)), id: 'mine' };
+    const model = {
+      ...scriptedModel(({ draw, prompt }) => counted(textOf(prompt.user), draw % 3 === 1 ? 2 : 1)),
+      id: 'mine',
+    };
     const { journal, decisions } = await recorded({ model, variants: 'all', escalate: [] }, process, null);
     const samples = await journal.samples(RUN, 0);
     assert.ok(samples.some(({ variant, kind }) => variant === form.name && kind === 'vote'));
@@ -248,7 +255,9 @@ describe('red flags', () => {
   type Reply = string | ScriptedReply;
   /** The first draw of each step is flagged, the second is the right vote. */
   async function flaggedOnce(reply: (state: string) => Reply, process: AnyProcess = COUNT) {
-    const model = scriptedModel(({ draw, prompt }) => (draw === 0 ? reply(prompt.user) : counted(prompt.user, 1)));
+    const model = scriptedModel(({ draw, prompt }) =>
+      draw === 0 ? reply(textOf(prompt.user)) : counted(textOf(prompt.user), 1),
+    );
     return recorded({ model, k: 1, escalate: [], maxOutputTokens: 100 }, process, null);
   }
   const without = (...off: RedFlagCode[]) => RED_FLAG_CODES.filter((code) => !off.includes(code));
@@ -308,7 +317,7 @@ describe('red flags', () => {
     const { journal } = await flaggedOnce((state) => ({ text: counted(state, 1), outputTokens: 101 }));
     const freed = await replayed(journal, { maxOutputTokens: 101 }, COUNT);
     assert.deepEqual([freed.result.outcomes.same, freed.result.saved.samples], [4, 4]);
-    const model = scriptedModel(({ prompt }) => ({ text: counted(prompt.user, 1), outputTokens: 50 }));
+    const model = scriptedModel(({ prompt }) => ({ text: counted(textOf(prompt.user), 1), outputTokens: 50 }));
     const long = await recorded({ model, k: 1 }, COUNT, null);
     const { result } = await replayed(long.journal, { maxOutputTokens: 49 }, COUNT);
     assert.deepEqual([result.outcomes.short, result.after.flags, result.maxOutputTokens], [4, { 'too-long': 4 }, 49]);
@@ -355,7 +364,11 @@ describe('wrong decisions', () => {
 
   test('without a reference nothing is said of them', async () => {
     const blind = defineProcess({ ...DEFINITION, reference: undefined });
-    const { journal } = await recorded({ model: scriptedModel(({ prompt }) => counted(prompt.user, 1)) }, blind, null);
+    const { journal } = await recorded(
+      { model: scriptedModel(({ prompt }) => counted(textOf(prompt.user), 1)) },
+      blind,
+      null,
+    );
     const { result } = await replayed(journal, { k: 1 }, blind);
     assert.deepEqual(
       [result.before.wrongSteps, result.after.wrongSteps, result.withoutSamples.wrongSteps],
@@ -398,7 +411,9 @@ describe('what was recorded', () => {
   });
 
   test('the step that a run is paused at may be decided now', async () => {
-    const tied = scriptedModel(({ draw, prompt }) => counted(prompt.user, prompt.user === '2' ? draw % 2 : 1));
+    const tied = scriptedModel(({ draw, prompt }) =>
+      counted(textOf(prompt.user), textOf(prompt.user) === '2' ? draw % 2 : 1),
+    );
     const { journal, result: paused } = await recorded({ model: tied, k: 2, maxVotes: 6 }, COUNT, null);
     assert.deepEqual([paused.status, paused.steps], ['paused', 2]);
     const same = await replayed(journal, {}, COUNT);
@@ -411,7 +426,11 @@ describe('what was recorded', () => {
   });
 
   test('draws behind one that is missing do not count', async () => {
-    const { journal } = await recorded({ model: scriptedModel(({ prompt }) => counted(prompt.user, 1)) }, COUNT, null);
+    const { journal } = await recorded(
+      { model: scriptedModel(({ prompt }) => counted(textOf(prompt.user), 1)) },
+      COUNT,
+      null,
+    );
     const gappy: Journal = {
       ...journal,
       samples: async (...of) => (await journal.samples(...of)).filter(({ draw }) => draw !== 1),
@@ -423,7 +442,7 @@ describe('what was recorded', () => {
   test('samples in a variant that is gone are no votes', async () => {
     const two = defineProcess({ ...DEFINITION, variants: [{ name: 'b', prompt: DEFINITION.prompt }] });
     // The second vote dissents, so that both forms are asked.
-    const model = scriptedModel(({ draw, prompt }) => counted(prompt.user, draw === 1 ? 0 : 1));
+    const model = scriptedModel(({ draw, prompt }) => counted(textOf(prompt.user), draw === 1 ? 0 : 1));
     const { journal, decisions } = await recorded({ model, k: 3 }, two, null);
     assertSame(decisions, (await replayed(journal, {}, two)).steps);
     assert.ok(decisions.every(({ settledBy, classVotes }) => settledBy === 'variants' && classVotes?.[0]?.[1]));
@@ -436,7 +455,7 @@ describe('what was recorded', () => {
     let calls = 0;
     const model = scriptedModel(({ prompt }) => {
       calls++;
-      return String(2 * Number(/\d+$/.exec(prompt.user)?.[0]));
+      return String(2 * Number(/\d+$/.exec(textOf(prompt.user))?.[0]));
     });
     const { journal, decisions } = await recorded({ model, k: 1, record: 'all' }, chain(2_500), { steps: 2_500 });
     const asked = calls;
@@ -477,7 +496,7 @@ describe('what it refuses', () => {
 
   test('a changed process, unless it is accepted: then its texts are read by the new one', async () => {
     const { journal, decisions } = await recorded(
-      { model: scriptedModel(({ prompt }) => counted(prompt.user, 1)) },
+      { model: scriptedModel(({ prompt }) => counted(textOf(prompt.user), 1)) },
       COUNT,
       null,
     );
@@ -501,7 +520,11 @@ describe('what it refuses', () => {
 
   test('a process with effects', async () => {
     const acting = defineProcess({ ...DEFINITION, effect: async () => null });
-    const { journal } = await recorded({ model: scriptedModel(({ prompt }) => counted(prompt.user, 1)) }, acting, null);
+    const { journal } = await recorded(
+      { model: scriptedModel(({ prompt }) => counted(textOf(prompt.user), 1)) },
+      acting,
+      null,
+    );
     await assert.rejects(replayed(journal, {}, acting), (thrown) => {
       return thrown instanceof UsageError && /cannot be replayed: process "count" has effects/.test(thrown.message);
     });

@@ -1,6 +1,6 @@
 import { callPart } from '../core/call-part.ts';
 import { ProcessError, UsageError } from '../core/errors.ts';
-import { describeChanges, type Fingerprint, fingerprintOf } from '../core/fingerprint.ts';
+import { describeChanges, type Fingerprint } from '../core/fingerprint.ts';
 import {
   addDecision,
   addSample,
@@ -15,11 +15,13 @@ import {
 } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
 import type { AnyProcess } from '../core/process.ts';
+import type { PromptFiles } from '../core/prompt-files.ts';
 import { addFlags, RED_FLAG_CODES, type RedFlagCode } from '../core/red-flags.ts';
 import { parseInput } from '../core/schema.ts';
 import { type Certificate, certificateOf } from '../statistics/certificate.ts';
 import type { Question, VoteContext } from '../voting/question.ts';
 import { questionOf } from '../voting/step-question.ts';
+import { fingerprintWithFiles } from './prompt-fingerprint.ts';
 import { Recounter, type Votes } from './recount.ts';
 
 /**
@@ -100,6 +102,8 @@ export interface ReplayDependencies {
   readonly context: VoteContext;
   /** The flags that count. */
   readonly redFlags: ReadonlySet<RedFlagCode>;
+  /** Reads the files of prompts, to notice those that changed. */
+  readonly files?: PromptFiles;
   readonly mostListed: number;
   readonly acceptChange: boolean;
   readonly onStep: ((step: ReplayedStep) => void) | undefined;
@@ -124,7 +128,8 @@ export async function replayRecorded(
   const start = callPart(process, 'start', undefined, () => process.start(input));
   const notes = await dependencies.journal.notes(record.runId);
   const accepted = detailsOf(notes, 'change-accepted').map(({ fingerprint }) => fingerprint);
-  const changes = changesSince([record.fingerprint, ...accepted], fingerprintOf(process, start));
+  const now = await fingerprintWithFiles(process, start, dependencies.files);
+  const changes = changesSince([record.fingerprint, ...accepted], now);
   if (changes.length > 0 && !dependencies.acceptChange) {
     throw new ProcessError(
       `process ${JSON.stringify(process.name)} changed since run ${runId}: ${changes.join('; ')}. Its samples answer the ` +

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { OnEvent } from '../core/events.ts';
 import type { ItemCounts, ItemsRecord, Journal, Json, StepEntry } from '../core/journal.ts';
 import type { Model } from '../core/model.ts';
+import type { PromptFiles } from '../core/prompt-files.ts';
 import type { Random } from '../core/random.ts';
 import type { Rung, Undecided, VoteSettings } from '../voting/question.ts';
 import type { LookaheadOptions } from './lookahead.ts';
@@ -75,6 +76,8 @@ export interface RunDependencies {
   readonly maxRetries: number;
   /** The account queues, shared with all other runs of this program; without them a model is called at once. */
   readonly accounts?: Accounts;
+  /** Reads the files of prompts. @default prompts with files are refused */
+  readonly files?: PromptFiles;
   /** The known limits of the models' accounts. */
   readonly accountLimits?: AccountLimits;
   /** What the run may spend over all its resumptions; it pauses when the budget is reached. */

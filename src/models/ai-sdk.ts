@@ -7,9 +7,11 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
+import type { Prompt } from '../core/process.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
+import { requireUrls } from './file-parts.ts';
 import { interfaceProblem } from './given-model.ts';
 import { ModelCalls } from './model-calls.ts';
 import { factsOf, isCachedReply } from './reply-facts.ts';
@@ -57,7 +59,7 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
       const start = () => {
         const call = new AbortController();
         const asked = { ...askedOf(request, dialect, { provider, extras }), abortSignal: call.signal };
-        return { reply: generateBy(model, asked), abort: (reason: unknown) => call.abort(reason) };
+        return { reply: generateBy(model, asked, request.prompt), abort: (reason: unknown) => call.abort(reason) };
       };
       return calls.make(request.signal, start, (reply, latencyMs) => {
         const headers = reply.response?.headers ?? {};
@@ -75,7 +77,8 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
 }
 
 /** Turns a synchronous exception into a rejection. */
-async function generateBy(model: LanguageModelV4, options: LanguageModelV4CallOptions) {
+async function generateBy(model: LanguageModelV4, options: LanguageModelV4CallOptions, { user }: Prompt) {
+  if (typeof user !== 'string') requireUrls(user, await model.supportedUrls, model.provider);
   return model.doGenerate(options);
 }
 

@@ -1,5 +1,6 @@
 import type { FinishReason, ModelRequest, Sample, Usage } from '../core/model.ts';
 import { type Dialect, effortSent, folded, PLAIN_DIALECT, tokensSent } from './dialect.ts';
+import { chatContent } from './file-parts.ts';
 import { factsOf } from './reply-facts.ts';
 import { sharedUsage } from './shared-usage.ts';
 import { countOf, countOfText } from './token-count.ts';
@@ -27,7 +28,7 @@ export function writeChat(
   for (const turn of turns) {
     messages.push({ role: 'user', content: turn.user }, { role: 'assistant', content: turn.reply });
   }
-  messages.push({ role: 'user', content: user });
+  messages.push({ role: 'user', content: chatContent(user) });
   const written: Record<string, unknown> = { model, [limit]: tokensSent(request, dialect) };
   if (!omits.includes('temperature')) written.temperature = temperature;
   if (seed !== undefined && !omits.includes('seed')) written.seed = seed;

@@ -12,6 +12,7 @@ import { ExpectedUsage } from '../calls/usage-estimate.ts';
 import { describeChanges, fingerprintOf } from '../core/fingerprint.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { defineProcess, type Prompt } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { createRandom } from '../core/random.ts';
 import { systemClock } from '../defaults.ts';
 import { hanoi } from '../processes/hanoi.ts';
@@ -78,7 +79,7 @@ test('a served process knows the step of a chat by its last question', async () 
   const model = simulatedModel({ clock: systemClock });
   const answerTo = answersOf({ process, states, model });
   const { system, user } = process.prompt(states[1] as never);
-  const served = { system, user, temperature: 0, maxOutputTokens: 100, repetition: 0 };
+  const served = { system, user: textOf(user), temperature: 0, maxOutputTokens: 100, repetition: 0 };
   const alone = await answerTo(served);
   const inChat = await answerTo({ ...served, turns: [{ user: 'x'.repeat(400), reply: 'y' }] });
   assert.equal(inChat.text, alone.text);

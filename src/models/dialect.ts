@@ -1,5 +1,6 @@
 import type { Adaptation, ModelRequest, Reasoning, RequestSetting } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
+import { withText } from '../core/prompt-parts.ts';
 
 /** Efforts of reasoning as servers call them. */
 const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high'] as const;
@@ -230,6 +231,6 @@ function leaveLessRoom(request: ModelRequest, dialect: Dialect): Change | undefi
 export function folded({ system, turns = [], user }: Prompt): Prompt {
   if (system === undefined) return { turns, user };
   const [first, ...rest] = turns;
-  if (first === undefined) return { user: `${system}\n\n${user}` };
+  if (first === undefined) return { user: withText(`${system}\n\n`, user, '') };
   return { turns: [{ ...first, user: `${system}\n\n${first.user}` }, ...rest], user };
 }

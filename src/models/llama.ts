@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { ModelError, messageOf, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, RequestSetting, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
+import { hasFiles, textOf } from '../core/prompt-parts.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
 import { PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { importPackage } from './import-package.ts';
@@ -27,6 +28,9 @@ const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
 const NOT_TAKEN: readonly RequestSetting[] = ['reasoning', 'schema'];
+/** As `Model.whyNoFiles` has it. */
+const WHY_NO_FILES =
+  'is asked by text alone: serve it by llama-server with its `--mmproj` file, and use options.baseUrl, or choose another model';
 /** Number of tokens of a prompt that are computed, kept and discarded together. */
 const BLOCK_TOKENS = 32;
 /** Maximum number of prompts whose replies are kept, about 1 KB each. */
@@ -52,7 +56,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   let queue: Promise<unknown> = Promise.resolve();
   let isClosed = false;
 
-  function tokenize({ system, turns = [], user }: Prompt): number[] {
+  function tokenize({ system, turns = [], user }: Prompt & { readonly user: string }): number[] {
     const { contextText } = wrapper.generateContextState({
       chatHistory: [
         ...(system === undefined ? [] : [{ type: 'system' as const, text: system }]),
@@ -70,14 +74,15 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   async function draw(request: ModelRequest): Promise<Omit<Sample, 'latencyMs'>> {
     const { prompt, temperature, signal } = request;
     const most = tokensSent(request, PLAIN_DIALECT);
-    const { system = '', turns = [], user } = prompt;
+    const { system = '', turns = [] } = prompt;
+    const user = requireText(prompt);
     const key = JSON.stringify([prompt.system, user, ...turns.flatMap((turn) => [turn.user, turn.reply])]);
     const requireOpen = () => {
       signal.throwIfAborted();
       if (isClosed) throw new UsageError(`gguf: the model ${file} is closed.`);
     };
     requireOpen();
-    const tree = replies.open(key, () => tokenize(prompt));
+    const tree = replies.open(key, () => tokenize({ ...prompt, user }));
     const inputTokens = tree.prompt.length;
     const room = evaluator.mostTokens - inputTokens;
     if (room < 1) {
@@ -108,6 +113,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   return {
     id: `gguf:${file}`,
     price,
+    whyNoFiles: WHY_NO_FILES,
     async generate(request) {
       const { signal } = request;
       const startMs = clock.monotonicMs();
@@ -125,6 +131,12 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       await loaded.dispose();
     },
   };
+}
+
+/** @throws {ModelError} `unsupported` for a prompt with files. */
+function requireText({ user }: Prompt): string {
+  if (!hasFiles(user)) return textOf(user);
+  throw new ModelError(`gguf: a model in a file ${WHY_NO_FILES}.`, { code: 'unsupported', recovery: 'pause' });
 }
 
 function rejectedOnAbort(signal: AbortSignal): Promise<never> {

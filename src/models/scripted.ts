@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import { promptTokens } from '../core/prompt-tokens.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
 /** A reply, or what `generate` throws. */
@@ -27,7 +28,7 @@ export function scriptedModel(
       const text = sample.text ?? '';
       return {
         finishReason: 'stop',
-        inputTokens: Math.ceil(request.prompt.user.length / TYPICAL_CHARS_PER_TOKEN),
+        inputTokens: Math.ceil(promptTokens({ user: request.prompt.user }, request.files)),
         outputTokens: Math.ceil(text.length / TYPICAL_CHARS_PER_TOKEN),
         latencyMs: 0,
         ...sample,

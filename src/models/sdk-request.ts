@@ -9,6 +9,7 @@ import {
 } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
 import { type Dialect, effortSent, folded, tokensSent } from './dialect.ts';
+import { sdkContent } from './file-parts.ts';
 import type { RequestExtras } from './request-extras.ts';
 import { wireSchema } from './wire-schema.ts';
 
@@ -25,7 +26,7 @@ export function promptOf({ system, turns = [], user }: Prompt): LanguageModelV4P
     content: [{ type: 'text' as const, text }],
   });
   const earlier = turns.flatMap((turn) => [said('user', turn.user), said('assistant', turn.reply)]);
-  const asked = [...earlier, said('user', user)];
+  const asked: LanguageModelV4Prompt = [...earlier, { role: 'user', content: sdkContent(user) }];
   if (system === undefined) return asked;
   return [{ role: 'system' as const, content: system, providerOptions: CACHE_MARK }, ...asked];
 }

@@ -1,5 +1,6 @@
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
+import { hasFiles, type UserContent } from '../core/prompt-parts.ts';
 import type { Choices } from './chat-completions.ts';
 import { ChoiceSupport } from './choice-support.ts';
 import type { Dialect } from './dialect.ts';
@@ -36,8 +37,8 @@ interface Draw {
 export class SharedPrompts {
   readonly #send: SendShared;
   readonly #support: ChoiceSupport;
-  /** The draws of this turn, those that share a request together, by the text of the user. */
-  readonly #turn = new Map<string, Draw[][]>();
+  /** The draws of this turn, those that share a request together, by what the user says. */
+  readonly #turn = new Map<UserContent, Draw[][]>();
 
   /** @param isShared whether it is tried at all */
   constructor(send: SendShared, isShared: boolean) {
@@ -168,14 +169,14 @@ class OpenDraws {
   }
 }
 
-/** Whether two draws with the same text of the user make the same request, their seeds aside. */
+/** Whether two draws in which the user says the same make the same request, their seeds aside. */
 function isSame(a: Draw, b: Draw): boolean {
   const [one, other] = [a.request, b.request];
   return (
     one.temperature === other.temperature &&
     one.maxOutputTokens === other.maxOutputTokens &&
     one.reasoning === other.reasoning &&
-    (one.prompt === other.prompt || isEqual(one.prompt, other.prompt)) &&
+    (one.prompt === other.prompt || (!hasFiles(one.prompt.user) && isEqual(one.prompt, other.prompt))) &&
     isEqual(one.schema, other.schema) &&
     isEqual(a.dialect, b.dialect)
   );

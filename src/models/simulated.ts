@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import type { AnyProcess, Parts, Prompt, StepSubject } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { betaDraw, createRandom, hashText, mix, type Random, standardNormal } from '../core/random.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 
@@ -177,7 +178,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
 
   /** A hash of the step's question, without the earlier turns of a chat. */
   function hardnessOf(step: Pick<StepSubject, 'process' | 'state'>, { system = '', user }: Prompt) {
-    const asked = mix(hashText(user, hashSystem(system)), seed);
+    const asked = mix(hashText(textOf(user), hashSystem(system)), seed);
     if (isEven) return { seed: { asked, mistake: asked }, p, v };
     const random = createRandom(mix(asked, 0x57e9));
     const common = shared > 0 ? commonFactor(step) : undefined;
@@ -196,7 +197,8 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
       );
     }
     const { process, state, proposed } = subject;
-    const { system = '', turns = [], user } = prompt;
+    const { system = '', turns = [] } = prompt;
+    const user = textOf(prompt.user);
     const { seed: seeds, p: stepP, v: stepV } = hardnessOf(subject, prompt);
     const earlier = turns.length === 0 ? '' : turns.map((turn) => `${turn.user}\n${turn.reply}`).join('\n');
     return {
@@ -214,7 +216,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
 
   /** The source of hardness that all forms and models share: it depends only on the step, not on our seed. */
   function commonFactor({ process, state }: Pick<StepSubject, 'process' | 'state'>) {
-    const common = hashText(process.prompt(state).user);
+    const common = hashText(textOf(process.prompt(state).user));
     const random = createRandom(common);
     return random() < shared ? { seed: common, random } : undefined;
   }

@@ -1,6 +1,7 @@
 import { MdapError, messageOf, ProcessError, UsageError } from '../core/errors.ts';
 import type { Model, Price } from '../core/model.ts';
 import type { AnyProcess } from '../core/process.ts';
+import { promptTokens } from '../core/prompt-tokens.ts';
 import { TYPICAL_CHARS_PER_TOKEN } from '../core/red-flags.ts';
 import { parseInput } from '../core/schema.ts';
 
@@ -173,13 +174,12 @@ export async function planByRates(process: AnyProcess, input: unknown, options: 
 
 function estimateSampleCostUsd(process: AnyProcess, input: unknown, price: Price): number | undefined {
   const state = process.start(input);
-  const { system = '', user } = process.prompt(state);
   const { inputUsdPerMTok, outputUsdPerMTok } = price;
-  const inputUsd = (system.length + user.length) * inputUsdPerMTok;
-  if (outputUsdPerMTok === 0) return inputUsd / TYPICAL_CHARS_PER_TOKEN / 1e6;
+  const inputUsd = promptTokens(process.prompt(state)) * inputUsdPerMTok;
+  if (outputUsdPerMTok === 0) return inputUsd / 1e6;
   if (process.reference === undefined || process.reply === undefined) return undefined;
-  const outputUsd = process.reply(process.reference(state), state).length * outputUsdPerMTok;
-  return (inputUsd + outputUsd) / TYPICAL_CHARS_PER_TOKEN / 1e6;
+  const outputTokens = process.reply(process.reference(state), state).length / TYPICAL_CHARS_PER_TOKEN;
+  return (inputUsd + outputTokens * outputUsdPerMTok) / 1e6;
 }
 
 /** Equation 9: 1 / (1 + ((1-p)/p)^k). Unchanged by m (equation 12). */

@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from '../../test/properties.ts';
 import type { Form, Prompt } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { RedFlag, type RedFlagCode, readReply, type Valid } from '../core/red-flags.ts';
 import { hanoi } from './hanoi.ts';
 import type { HanoiAction, HanoiState } from './hanoi-state.ts';
@@ -74,10 +75,10 @@ const BY_HAND: Readonly<
   letters: {
     tell: ({ system = '', user }) => ({
       pegs: Object.fromEntries(
-        Array.from(user.matchAll(/^Peg (\w): (.*)$/gm), ([, name, disks]) => [name, numbers(disks!)]),
+        Array.from(textOf(user).matchAll(/^Peg (\w): (.*)$/gm), ([, name, disks]) => [name, numbers(disks!)]),
       ),
       order: /circle (\w), (\w), (\w), \1\./.exec(system)!.slice(1, 4),
-      isDisk1Next: !user.includes('move: disk 1 from'),
+      isDisk1Next: !textOf(user).includes('move: disk 1 from'),
     }),
     answer: ({ disk, from, to, pegs }) => {
       const lines = ['A', 'B', 'C'].map((name) => `Peg ${name}: ${pegs[name]!.join(', ') || 'empty'}`);
@@ -87,7 +88,7 @@ const BY_HAND: Readonly<
   },
   json: {
     tell: ({ system = '', user }) => {
-      const { disk_moved_last, ...pegs } = JSON.parse(user);
+      const { disk_moved_last, ...pegs } = JSON.parse(textOf(user));
       for (const disks of Object.values<number[]>(pegs)) disks.reverse();
       const steps = Array.from(system.matchAll(/from (\w+) to (\w+)/g), ([, from, to]) => ({ from, to }));
       assert.deepEqual(
@@ -106,9 +107,9 @@ const BY_HAND: Readonly<
   squares: {
     tell: ({ system = '', user }) => {
       const pegs: Record<string, number[]> = { P: [], Q: [], R: [] };
-      for (const [, disk, square] of user.matchAll(/(\d+):(\w)/g)) pegs[square!]!.unshift(Number(disk));
+      for (const [, disk, square] of textOf(user).matchAll(/(\d+):(\w)/g)) pegs[square!]!.unshift(Number(disk));
       const order = /(\w) > (\w) > (\w) > \1\./.exec(system)!.slice(1, 4);
-      return { pegs, order, isDisk1Next: !user.includes('Last: counter 1,') };
+      return { pegs, order, isDisk1Next: !textOf(user).includes('Last: counter 1,') };
     },
     answer: ({ disk, from, to, pegs }) => {
       const places: string[] = [];

@@ -18,6 +18,7 @@ import { describe, test } from 'node:test';
 import { amount } from '../../test/effort.ts';
 import { UsageError } from '../core/errors.ts';
 import { type AnyProcess, type Form, inSubtasks, testVariants } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { createRandom } from '../core/random.ts';
 import { RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { parseInput } from '../core/schema.ts';
@@ -250,7 +251,7 @@ for (const { create, given, size } of CASES) {
         for (const state of visited) {
           const prompts = process.forms.map(({ prompt }) => prompt(state));
           for (const part of ['system', 'user'] as const) {
-            assert.equal(new Set(prompts.map((prompt) => prompt[part])).size, prompts.length, prompts[0]!.user);
+            assert.equal(new Set(prompts.map((prompt) => prompt[part])).size, prompts.length, textOf(prompts[0]!.user));
           }
         }
       });
@@ -297,7 +298,7 @@ for (const { create, given, size } of CASES) {
           assert.equal(new Set(prompts.map(({ system }) => system)).size, 1);
           assert.notEqual(prompts[0]!.system ?? '', '');
           if (prompts.length < 2) return;
-          const users = prompts.map(({ user }) => user);
+          const users = prompts.map(({ user }) => textOf(user));
           const ends = users.map((user) => [...user].reverse().join(''));
           for (const texts of [users, ends]) assert.ok(commonStart(texts) <= 40, users[0]);
         });

@@ -9,6 +9,7 @@ import {
   requireRun,
 } from '../core/journal-reader.ts';
 import type { AnyProcess } from '../core/process.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import type {
   DecideAnswer,
   DecideRequest,
@@ -158,7 +159,7 @@ export class Steps {
       state,
       prompts: forms.map(({ name, prompt }) => {
         const { system, user } = callPart(process, 'prompt', step, () => prompt(state));
-        return { variant: name, system: system ?? null, user };
+        return { variant: name, system: system ?? null, user: textOf(user) };
       }),
       reference: reference ? { action: callPart(process, 'reference', step, () => reference(state)) } : null,
       hasPicture: process.view?.render !== undefined,

@@ -1,5 +1,6 @@
 import { ModelError } from '../core/errors.ts';
 import { costOf, type Sample, SCHEMA_PARAMETER } from '../core/model.ts';
+import { type FileFacts, hasFiles } from '../core/prompt-parts.ts';
 import { RedFlag, type Valid } from '../core/red-flags.ts';
 import { detailsOf, type SampleDetails } from '../core/sample-details.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
@@ -51,7 +52,9 @@ export class Draws<Action> {
         if (paid.details !== undefined && paid.flag === undefined) this.#copyOf(paid);
         const known = this.#voterOf(paid) ?? voter;
         this.#asked.add(known);
-        return { sample: paid, verdict: this.#rereadVerdict(paid), voter: this.#classOf(known, paid.details?.omitted) };
+        const isStale = paid.details?.files !== undefined && (await this.#isStale(paid, known));
+        const verdict = isStale ? new RedFlag('malformed', OTHER_FILE) : this.#rereadVerdict(paid);
+        return { sample: paid, verdict, voter: this.#classOf(known, paid.details?.omitted) };
       }
       const asked = voters[voter]!;
       const { sampler, form } = asked;
@@ -170,6 +173,17 @@ export class Draws<Action> {
     return same >= 0 ? same : undefined;
   }
 
+  /** Whether a file of its prompt has changed since. One that is not there any more says nothing of that. */
+  async #isStale({ variant, details }: SampleEntry, voter: number): Promise<boolean> {
+    const form = this.#question.formNamed(variant);
+    const prompt = form === undefined ? undefined : this.#reader(form).asked.prompt;
+    if (prompt === undefined || !hasFiles(prompt.user)) return false;
+    const now = await this.#context.voters[voter]!.sampler.look?.(prompt);
+    if (now === undefined || 'fault' in now) return false;
+    const hashes = (files: readonly FileFacts[]) => files.map(({ sha256 }) => sha256).join();
+    return hashes(now) !== hashes(details!.files!);
+  }
+
   /** Parses the sample again in the form that it answered, which may no longer vote. */
   #rereadVerdict(paid: SampleEntry): Valid<Action> | RedFlag {
     if (paid.flag !== undefined) return new RedFlag(paid.flag.code, paid.flag.detail);
@@ -186,6 +200,8 @@ export class Draws<Action> {
     return this.#forms[form];
   }
 }
+
+const OTHER_FILE = 'it answers a question about a file that has another content now';
 
 function promptNotSent(model: string, why: string): ModelError {
   return new ModelError(`model ${model}: ${why}`, { code: 'rejected', recovery: 'pause', isOfPrompt: true });

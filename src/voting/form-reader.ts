@@ -1,5 +1,6 @@
 import type { Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
+import { hasFiles, textOf } from '../core/prompt-parts.ts';
 import { type Reader, RedFlag, readReply, type Valid } from '../core/red-flags.ts';
 import { asItIs, type Dress, type Undressed, undress } from '../core/reply-dress.ts';
 import type { JsonSchema } from '../core/reply-schema.ts';
@@ -90,7 +91,8 @@ export function readUndressed<Action>(
 
 /** Servers refuse such texts, or read other ones. */
 function promptFault(prompt: Prompt): string | undefined {
-  if (prompt.user === '')
+  // White space alone is a text; a list without a text and without a file is nothing.
+  if (textOf(prompt.user) === '' && !hasFiles(prompt.user))
     return 'the user text of the prompt is empty, so it was not sent. Correct the input, or `prompt`.';
   const part = partWithoutUnicode(prompt);
   if (part === undefined) return undefined;
@@ -101,7 +103,8 @@ function promptFault(prompt: Prompt): string | undefined {
 }
 
 function partWithoutUnicode({ system, turns, user }: Prompt): string | undefined {
-  if (!user.isWellFormed()) return 'user text';
+  // Names of files are in it as well: some servers are told them.
+  if (!textOf(user).isWellFormed()) return 'user text';
   if (system?.isWellFormed() === false) return 'system text';
   const isWhole = turns?.every((turn) => turn.user.isWellFormed() && turn.reply.isWellFormed()) ?? true;
   return isWhole ? undefined : 'earlier part';

@@ -1,4 +1,5 @@
 import type { AnyProcess, Prompt } from '../core/process.ts';
+import { withText } from '../core/prompt-parts.ts';
 import { redFlag, type Valid } from '../core/red-flags.ts';
 import { aheadByK } from '../statistics/stop-rules.ts';
 import { VERIFIER } from './escalation.ts';
@@ -22,7 +23,11 @@ function defaultPrompt({ prompt, reply }: AnyProcess, state: unknown, action: un
   return {
     system:
       'You check answers. You get a task and an answer to it. Answer with yes if the answer is right, with no if not, and with nothing else.',
-    user: `The task:\n${system === undefined ? '' : `${system}\n\n`}${user}\n\nThe answer:\n${answer}\n\nIs this answer right? yes or no:`,
+    user: withText(
+      `The task:\n${system === undefined ? '' : `${system}\n\n`}`,
+      user,
+      `\n\nThe answer:\n${answer}\n\nIs this answer right? yes or no:`,
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 import { callPart } from '../../core/call-part.ts';
 import { candidateKey } from '../../core/candidate.ts';
 import { type AnyProcess, defineProcess, type Parts, type Prompt } from '../../core/process.ts';
+import { textOf, withFilesOf, withText } from '../../core/prompt-parts.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import type { Arrangement, Method, Outcome } from '../method.ts';
 import { UNVOTED, type WholeJob, wholeJob } from './sized.ts';
@@ -34,13 +35,13 @@ class Writer {
   /** The job's own prompt, with a text appended to its question. */
   prompt(behind?: string): Prompt {
     const prompt: Prompt = this.#whole.prompt(this.#start);
-    return behind === undefined ? prompt : { ...prompt, user: `${prompt.user}\n\n${behind}` };
+    return behind === undefined ? prompt : { ...prompt, user: withText('', prompt.user, `\n\n${behind}`) };
   }
 
   /** The prompt as one text, to quote in another prompt. */
   get task(): string {
     const { system, user } = this.prompt();
-    return system === undefined ? user : `${system}\n\n${user}`;
+    return system === undefined ? textOf(user) : `${system}\n\n${textOf(user)}`;
   }
 
   /** Accepts any reply; one that cannot be read is an answer without steps. */
@@ -223,7 +224,7 @@ export function parallelDistilRefine(
         const written = replies.slice(start, length);
         const [best = UNKNOWN, ...others] = byVotes(written).map(({ answer }) => answer);
         return {
-          prompt: { user: distilPrompt(writer.task, written) },
+          prompt: { user: withFilesOf(writer.prompt().user, distilPrompt(writer.task, written)) },
           dependsOn: written,
           isAwaited: true,
           kind: 'notes',

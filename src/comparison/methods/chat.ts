@@ -1,5 +1,6 @@
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, defineProcess, type Turn } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { createRandom, hashText, mix } from '../../core/random.ts';
 import { aheadByK } from '../../statistics/stop-rules.ts';
 import type { Method } from '../method.ts';
@@ -65,7 +66,8 @@ export function inChat(process: AnyProcess, options: ChatOptions): AnyProcess {
   const saidOf = (action: unknown, state: unknown): Said => ({ action, text: reply?.(action, state) ?? '' });
 
   function pastTurn({ state, taken }: ChatState, { action, text }: Said): PastTurn {
-    const { user } = process.prompt(state);
+    // What an earlier turn was about is named; a file in it is not sent again.
+    const user = textOf(process.prompt(state).user);
     if (errors === undefined) return { user, reply: text, isRight: isRight(action, state) };
     const random = createRandom(mix(hashText(user), taken, HISTORY_SEED));
     const wrong = 100 * random() < errors ? mistakes!(state) : [];

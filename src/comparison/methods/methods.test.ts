@@ -14,6 +14,7 @@ import { type BenchReport, bench } from '../../bench.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Model, ModelRequest } from '../../core/model.ts';
 import { type AnyProcess, defineProcess, type Process } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { redFlag } from '../../core/red-flags.ts';
 import { memoryJournal } from '../../journals/memory.ts';
 import { type ScriptedReply, scriptedModel } from '../../models/scripted.ts';
@@ -227,7 +228,7 @@ describe('whole answers', () => {
     const model = scripted((_, call) => replies[call]!);
     const { trial } = await attempt('pdr@drafts=2,rounds=2', model, { to: 3 });
     assert.deepEqual([trial.steps, trial.calls], ['111', 7]);
-    const asked = model.requests.map(({ prompt }) => prompt.user);
+    const asked = model.requests.map(({ prompt }) => textOf(prompt.user));
     assert.equal(asked[0], '3 from 0');
     assert.equal(asked[1], asked[0]);
     assert.match(asked[2]!, /Count on\.\n\n3 from 0[\s\S]*Answer 1:\n1,2,3\n\nAnswer 2:\nunreadable/);
@@ -242,7 +243,7 @@ describe('whole answers', () => {
     const model = scripted((_, call) => replies[call]!);
     const { trial } = await attempt('centralised@rounds=9', model, { to: 3 });
     assert.deepEqual([trial.steps, trial.calls], ['111', 4]);
-    const asked = model.requests.map(({ prompt }) => prompt.user);
+    const asked = model.requests.map(({ prompt }) => textOf(prompt.user));
     assert.equal(asked[0], '3 from 0');
     assert.match(asked[1]!, /^3 from 0\n\n[\s\S]*:\n1,101,102\n/);
     assert.match(asked[2]!, /:\n1,2,102\n/);
@@ -305,7 +306,7 @@ test('a plan is asked for once, and stands in every prompt behind it', async () 
   const { trial } = await attempt('planner', model, { to: 3 });
   assert.deepEqual([trial.steps, trial.calls, trial.decisions], ['111', 4, 3]);
   const [plan, ...steps] = model.requests.map(({ prompt }) => prompt);
-  assert.match(plan!.user, /A job has 3 steps[\s\S]*<step>\nCount on\.\n\n0\n<\/step>/);
+  assert.match(textOf(plan!.user), /A job has 3 steps[\s\S]*<step>\nCount on\.\n\n0\n<\/step>/);
   for (const { system } of steps) assert.equal(system, 'Count on.\n\nThe plan for all of it:\nAdd one each time.');
 });
 

@@ -1,4 +1,5 @@
 import { type AnyProcess, defineProcess } from '../../core/process.ts';
+import { textOf, withFilesOf } from '../../core/prompt-parts.ts';
 import type { Method } from '../method.ts';
 import { stepsOf, UNVOTED } from './sized.ts';
 
@@ -45,7 +46,7 @@ function planned(process: AnyProcess, steps: number): AnyProcess {
     isDone: ({ state, plan }) => plan !== null && process.isDone(state),
     prompt: ({ state, plan }) => {
       const { system, user } = process.prompt(state);
-      if (plan === null) return { user: planPrompt(system, user, steps) };
+      if (plan === null) return { user: withFilesOf(user, planPrompt(system, textOf(user), steps)) };
       return { system: `${system === undefined ? '' : `${system}\n\n`}The plan for all of it:\n${plan}`, user };
     },
     parse: (text, { state, plan }) => (plan === null ? { plan: text } : { action: process.parse(text, state) }),

@@ -15,6 +15,7 @@ import { inputs, proveAddition, readAs } from '../../../test/addition-suite.ts';
 import { assertFlagged } from '../../../test/benchmark-suite.ts';
 import * as fc from '../../../test/properties.ts';
 import { inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag } from '../../core/red-flags.ts';
 import { type AddAction, type AddState, add, NUMBER_WORDS } from './add.ts';
 
@@ -155,7 +156,7 @@ describe('several columns', () => {
           state = ADD.apply(state, ADD.reference!(state));
         }
         for (const form of process.forms) {
-          const verdict = readAs(process, form, solve(form.name, form.prompt(state).user), state);
+          const verdict = readAs(process, form, solve(form.name, textOf(form.prompt(state).user)), state);
           assert.ok(!(verdict instanceof RedFlag), `${form.name}: ${JSON.stringify(verdict)}`);
           assert.deepEqual(verdict.action, process.reference!(state));
         }

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from '../../../test/properties.ts';
 import { inSubtasks, type Prompt } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import { type DictSumState, dictSum } from './dict-sum.ts';
 import { MAIN, VARIANTS } from './dict-sum-wordings.ts';
@@ -88,7 +89,8 @@ function solve({ sum, turns, entries }: Told): number[] {
   });
 }
 
-function tell(name: string, { system = '', user }: Prompt, isFull: boolean): Told {
+function tell(name: string, { system = '', ...prompt }: Prompt, isFull: boolean): Told {
+  const user = textOf(prompt.user);
   return BY_HAND[name]!(user, isFull ? system.slice(system.lastIndexOf('\n\n')) : user);
 }
 

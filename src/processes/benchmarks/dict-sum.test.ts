@@ -15,6 +15,7 @@ import { assertFlagged, readWith } from '../../../test/benchmark-suite.ts';
 import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag, readReply } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { createDictionary, type DictSumInput, type DictSumState, dictSum, wordsOfTurn } from './dict-sum.ts';
@@ -148,7 +149,7 @@ describe('the prompt', () => {
 
   test('has the entries that the step needs, each once', () => {
     const { system = '', user } = PROCESS.prompt({ ...state!, keysPerTurn: 200 });
-    const entries = /^Dictionary: (.*)$/m.exec(user)![1]!.split(', ');
+    const entries = /^Dictionary: (.*)$/m.exec(textOf(user))![1]!.split(', ');
     const words = new Set(wordsOfTurn({ ...state!, keysPerTurn: 200 }));
     assert.deepEqual(
       entries.map((entry) => entry.slice(0, 5)),
@@ -162,7 +163,7 @@ describe('the prompt', () => {
     const full = { ...state!, fullDictionary: true };
     const { system = '', user } = PROCESS.prompt(full);
     for (const [word, number] of createDictionary(9)) assert.ok(system.includes(`${word} = ${number}`));
-    assert.ok(!user.includes('='));
+    assert.ok(!textOf(user).includes('='));
     assert.equal(PROCESS.prompt({ ...full, turn: 7 }).system, system);
     assert.ok(!PROCESS.prompt(state!).system!.includes('about ='));
   });
@@ -322,7 +323,7 @@ describe('several turns a sample', () => {
 
   test('the last subtask has the turns that are left', () => {
     const last: DictSumState = { ...state, turns: 5, turn: 4 };
-    assert.equal(by.prompt(last).user.match(/^Turn /gm)!.length, 1);
+    assert.equal(textOf(by.prompt(last).user).match(/^Turn /gm)!.length, 1);
     assert.deepEqual(by.reference!(last), [PROCESS.reference!(last)]);
     assertFlagged(by, [by.reply!([51, 52], last)], { state: last, code: 'illegal' });
   });

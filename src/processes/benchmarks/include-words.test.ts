@@ -14,6 +14,7 @@ import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/ben
 import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { memoryJournal } from '../../journals/memory.ts';
@@ -40,7 +41,7 @@ const inputs: fc.Arbitrary<IncludeWordsInput> = fc.record({
 
 /** The words of a step as its prompt names them. */
 function wordsAsked(state: IncludeWordsState): string[] {
-  return /^Section \d+\. Words: (.*)$/.exec(PROCESS.prompt(state).user)![1]!.split(', ');
+  return /^Section \d+\. Words: (.*)$/.exec(textOf(PROCESS.prompt(state).user))![1]!.split(', ');
 }
 
 /** Its first section must include "garden" and "lawyer". */
@@ -164,7 +165,7 @@ describe('a run', () => {
   test('takes the first answer that includes all words, without a vote', async () => {
     let calls = 0;
     const model = scriptedModel(({ prompt: { user } }) => {
-      const words = /Words: (.*)$/.exec(user)![1]!.split(', ');
+      const words = /Words: (.*)$/.exec(textOf(user))![1]!.split(', ');
       calls++;
       // Each third answer is right, in words that never come again.
       const used = calls % 3 === 0 ? words : words.slice(1);
@@ -220,7 +221,10 @@ describe('the prompt', () => {
         const { states } = walk<IncludeWordsState>(ANY, input);
         const state = states[at % states.length]!;
         for (const { name, prompt } of PROCESS.forms) {
-          assert.deepEqual(readers[name]!(prompt(state).user), { place: state.section + 1, words: wordsAsked(state) });
+          assert.deepEqual(readers[name]!(textOf(prompt(state).user)), {
+            place: state.section + 1,
+            words: wordsAsked(state),
+          });
         }
       }),
       { numRuns: 30 },

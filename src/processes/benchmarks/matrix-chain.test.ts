@@ -15,6 +15,7 @@ import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/ben
 import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks, type Prompt } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { parseInput } from '../../core/schema.ts';
 import {
   createMatrices,
@@ -83,7 +84,7 @@ describe('the generator', () => {
       ['about', ['7', '-6', '-3', '-3']],
       ['above', ['1', '-6', '-8', '1']],
     ]);
-    const words = walk<MatrixChainState>(ANY, INPUT).states.map((state) => wordIn(PROCESS.prompt(state).user));
+    const words = walk<MatrixChainState>(ANY, INPUT).states.map((state) => wordIn(textOf(PROCESS.prompt(state).user)));
     assert.deepEqual(words.slice(0, 4), ['laugh', 'candy', 'green', 'board']);
   });
 
@@ -91,7 +92,7 @@ describe('the generator', () => {
     const uses = new Map<string, number>();
     const state = PROCESS.start({ ...INPUT, turns: 20_000 });
     for (let turn = 0; turn < 20_000; turn++) {
-      const word = wordIn(PROCESS.prompt({ ...state, turn }).user);
+      const word = wordIn(textOf(PROCESS.prompt({ ...state, turn }).user));
       uses.set(word, (uses.get(word) ?? 0) + 1);
     }
     assert.equal(uses.size, 100);
@@ -155,17 +156,17 @@ describe('the prompt', () => {
   /** Product, word and matrix, as the form's prompt has them; the dictionary may stand in `system`. */
   const readers: Record<string, (prompt: Prompt) => { product: Matrix; word: string; matrix: Matrix }> = {
     main: ({ system, user }) => {
-      const [, product, word] = /^Product so far: (.*)\nWord: (.*)(?:\n|$)/.exec(user)!;
+      const [, product, word] = /^Product so far: (.*)\nWord: (.*)(?:\n|$)/.exec(textOf(user))!;
       const entries = [...`${system}\n${user}`.matchAll(new RegExp(`^${word} = (.*)$`, 'gm'))];
       return { product: matrixOf(product!), word: word!, matrix: matrixOf(entries.at(-1)![1]!) };
     },
     formulas: ({ system, user }) => {
-      const [, product, word] = /(?:^|\n)(a=.*)\nwith (.*)$/.exec(user)!;
+      const [, product, word] = /(?:^|\n)(a=.*)\nwith (.*)$/.exec(textOf(user))!;
       const entries = [...`${system}\n${user}`.matchAll(new RegExp(`^${word}: (e=.*)$`, 'gm'))];
       return { product: matrixOf(product!), word: word!, matrix: matrixOf(entries.at(-1)![1]!) };
     },
     substitution: ({ system, user }) => {
-      const [, product, word] = /^(A = .*\nB = .*)\nPut in (\w+)/.exec(user)!;
+      const [, product, word] = /^(A = .*\nB = .*)\nPut in (\w+)/.exec(textOf(user))!;
       const entries = [...`${system}\n${user}`.matchAll(new RegExp(`${word}: (u = .*)$`, 'gm'))];
       return { product: matrixOf(product!), word: word!, matrix: matrixOf(entries.at(-1)![1]!) };
     },
@@ -183,7 +184,8 @@ describe('the prompt', () => {
           if (input.modulus !== null) assert.ok(shown.system!.includes(`modulo ${input.modulus} `));
           else assert.ok(!shown.system!.includes('modulo'));
           const entries =
-            shown.user.split('\n').length - prompt({ ...state, fullDictionary: true }).user.split('\n').length;
+            textOf(shown.user).split('\n').length -
+            textOf(prompt({ ...state, fullDictionary: true }).user).split('\n').length;
           assert.equal(entries, input.fullDictionary || name === 'substitution' ? 0 : 1);
         }
       }),
@@ -215,9 +217,9 @@ describe('the prompt', () => {
     const two = inSubtasks(PROCESS, 2);
     const { states } = walk<MatrixChainState>(two, { ...INPUT, turns: 5 });
     const single = walk<MatrixChainState>(ANY, { ...INPUT, turns: 5 }).states.map((state) =>
-      wordIn(PROCESS.prompt(state).user),
+      wordIn(textOf(PROCESS.prompt(state).user)),
     );
-    const shown = states.map((state) => /^Words: (.*)\nProduct so far: /.exec(two.prompt(state).user)![1]);
+    const shown = states.map((state) => /^Words: (.*)\nProduct so far: /.exec(textOf(two.prompt(state).user))![1]);
     assert.deepEqual(shown, [single.slice(0, 2).join(', '), single.slice(2, 4).join(', '), single[4]]);
     const [, start, piano, llama, first, second] =
       /Words: piano, llama\nProduct so far: (.*)\npiano = (.*)\nllama = (.*)\nThe answer:\npiano: (.*)\nllama: (.*)\n/

@@ -13,6 +13,7 @@ import { describe, test } from 'node:test';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
 import * as fc from '../../../test/properties.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightProduct, type MultiplyInput, type MultiplyState, multiply } from './multiply.ts';
 
@@ -125,7 +126,7 @@ describe('a product or a sum of two digits', () => {
     for (const state of QUESTIONS) {
       for (let total = 0; total < 120; total++) {
         if (PROCESS.check!(total, state) !== undefined) continue;
-        const key = PROCESS.prompt(state).user;
+        const key = textOf(PROCESS.prompt(state).user);
         possible.set(key, (possible.get(key) ?? new Set()).add(total));
       }
     }
@@ -173,7 +174,7 @@ describe('the prompt', () => {
   test('is enough in each form', () => {
     for (const state of QUESTIONS) {
       for (const { name, prompt } of PROCESS.forms) {
-        assert.equal(solvers[name]!(prompt(state).user), PROCESS.reference!(state), prompt(state).user);
+        assert.equal(solvers[name]!(textOf(prompt(state).user)), PROCESS.reference!(state), textOf(prompt(state).user));
       }
     }
   });
@@ -209,7 +210,7 @@ describe('the prompt', () => {
 
 describe('replies', () => {
   // 2 x 3 + 1
-  const state = QUESTIONS.find((each) => PROCESS.prompt(each).user.endsWith('2 x 3 + 1'))!;
+  const state = QUESTIONS.find((each) => textOf(PROCESS.prompt(each).user).endsWith('2 x 3 + 1'))!;
 
   test('in any other shape are malformed', () => {
     const wrong: readonly (readonly string[])[] = [

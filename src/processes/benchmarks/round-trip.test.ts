@@ -13,6 +13,7 @@ import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/ben
 import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightRoundTrip, type RoundTripInput, type RoundTripState, roundTrip } from './round-trip.ts';
@@ -250,7 +251,7 @@ describe('the prompt', () => {
     fc.assert(
       fc.property(anyStates, (state) => {
         for (const { name, prompt } of PROCESS.forms) {
-          const { record, instruction, place } = readers[name]!(prompt(state).user);
+          const { record, instruction, place } = readers[name]!(textOf(prompt(state).user));
           assert.deepEqual(record, sliceOf(state));
           assert.deepEqual(carryOut(instruction, record), PROCESS.reference!(state), instruction);
           const { records } = state;
@@ -293,7 +294,7 @@ describe('the prompt', () => {
 const ADDING = (() => {
   for (let seed = 0; ; seed++) {
     const state = PROCESS.start({ records: 2, trips: 1, edits: 1, seed });
-    if (PROCESS.prompt(state).user.includes(': Add ')) return { ...state, document: [RECORD, RECORD] };
+    if (textOf(PROCESS.prompt(state).user).includes(': Add ')) return { ...state, document: [RECORD, RECORD] };
   }
 })();
 
@@ -451,7 +452,7 @@ describe('the generator', () => {
             !process.isDone(state);
             state = process.apply(state, process.reference!(state))
           ) {
-            found.push(process.prompt(state).user);
+            found.push(textOf(process.prompt(state).user));
           }
           return found;
         };
@@ -485,7 +486,7 @@ describe('several edits a sample', () => {
   test('the prompt has each record that is edited once, and each edit', () => {
     const process = inSubtasks(ANY, 5);
     const state = PROCESS.start({ records: 3, trips: 1, edits: 2, seed: 8 });
-    const lines = process.prompt(state).user.split('\n');
+    const lines = textOf(process.prompt(state).user).split('\n');
     assert.deepEqual(
       lines.slice(0, 3),
       state.document.map((slice, i) => `${i + 1}: ${PROCESS.reply!(slice, state)}`),

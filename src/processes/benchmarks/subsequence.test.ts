@@ -10,6 +10,7 @@ import { describe, test } from 'node:test';
 import { assertFlagged, assertRefused, proveBenchmark, readWith, walk } from '../../../test/benchmark-suite.ts';
 import * as fc from '../../../test/properties.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isRightSubsequence, type SubsequenceInput, type SubsequenceState, subsequence } from './subsequence.ts';
 
@@ -124,7 +125,7 @@ describe('the prompt', () => {
     assert.ok(STATES.length > 300);
     for (const state of STATES) {
       for (const { name, prompt } of PROCESS.forms) {
-        assert.equal(solvers[name]!(prompt(state).user), PROCESS.reference!(state), prompt(state).user);
+        assert.equal(solvers[name]!(textOf(prompt(state).user)), PROCESS.reference!(state), textOf(prompt(state).user));
       }
     }
   });

@@ -15,6 +15,7 @@ import { assertFlagged, proveBenchmark, readWith, walk } from '../../../test/ben
 import * as fc from '../../../test/properties.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AnyProcess, inSubtasks } from '../../core/process.ts';
+import { textOf } from '../../core/prompt-parts.ts';
 import { RedFlag, type RedFlagCode } from '../../core/red-flags.ts';
 import { parseInput } from '../../core/schema.ts';
 import { isZebraSolved, type ZebraInput, type ZebraState, zebra } from './zebra.ts';
@@ -370,9 +371,9 @@ describe('the prompt', () => {
     fc.assert(
       fc.property(anyStates, (state) => {
         for (const { name, prompt } of PROCESS.forms) {
-          const { place, rule, lists } = readers[name]!(prompt(state).user);
+          const { place, rule, lists } = readers[name]!(textOf(prompt(state).user));
           assert.equal(place, state.step + 1);
-          assert.deepEqual(answerTo(rule, state.houses, lists), PROCESS.reference!(state), prompt(state).user);
+          assert.deepEqual(answerTo(rule, state.houses, lists), PROCESS.reference!(state), textOf(prompt(state).user));
           const { type } = puzzleOf(state).rules[state.step]!;
           seen.add(`${name === 'main'} ${type}`);
         }
@@ -514,7 +515,7 @@ describe('the generator', () => {
   test('these are the first steps of seed 1: they stay what they are from version to version', () => {
     const { states } = walk<ZebraState>(ANY, { houses: 5, attributes: 5, seed: 1 });
     assert.deepEqual(
-      states.slice(0, 3).map((state) => PROCESS.prompt(state).user.split('\n')[0]),
+      states.slice(0, 3).map((state) => textOf(PROCESS.prompt(state).user).split('\n')[0]),
       [
         'Step 1. gina is not in house 4.',
         'Step 2. lemon is somewhere to the right of golf.',
@@ -530,10 +531,10 @@ describe('several steps a sample', () => {
     const { states } = walk<ZebraState>(ANY, { houses: 4, attributes: 3, seed: 2 });
     const start = states[3]!;
     const { names, kinds, rules } = puzzleOf(start);
-    const lines = process.prompt(start).user.split('\n');
+    const lines = textOf(process.prompt(start).user).split('\n');
     assert.deepEqual(
       lines.slice(0, 4),
-      [3, 4, 5, 6].map((step) => PROCESS.prompt({ ...start, step }).user.split('\n')[0]),
+      [3, 4, 5, 6].map((step) => textOf(PROCESS.prompt({ ...start, step }).user).split('\n')[0]),
     );
     const lists = new Map(
       lines.slice(4).map((line): [string, string] => {
@@ -543,8 +544,8 @@ describe('several steps a sample', () => {
       }),
     );
     const needed = rules.slice(3, 7).flatMap((_, i) =>
-      PROCESS.prompt({ ...start, step: 3 + i })
-        .user.split('\n')
+      textOf(PROCESS.prompt({ ...start, step: 3 + i }).user)
+        .split('\n')
         .slice(1),
     );
     for (const line of needed) assert.equal(lists.get(line.split(': ')[0]!), line.split(': ')[1]);
