@@ -5,9 +5,10 @@ import type {
   LanguageModelV4GenerateResult,
 } from '@ai-sdk/provider';
 import type { Clock } from '../core/clock.ts';
-import { UsageError } from '../core/errors.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
 import type { FinishReason, Model, Price, Sample } from '../core/model.ts';
 import type { Prompt } from '../core/process.ts';
+import { hasFiles } from '../core/prompt-parts.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
@@ -61,11 +62,14 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         const asked = { ...askedOf(request, dialect, { provider, extras }), abortSignal: call.signal };
         return { reply: generateBy(model, asked, request.prompt), abort: (reason: unknown) => call.abort(reason) };
       };
-      return calls.make(request.signal, start, (reply, latencyMs) => {
+      const isWithFiles = hasFiles(request.prompt.user);
+      const read = (reply: LanguageModelV4GenerateResult, latencyMs: number) => {
+        if (isWithFiles) requireFilesSent(id, reply);
         const headers = reply.response?.headers ?? {};
         const sample = withLimitReset(toSample(reply, latencyMs, model.modelId), headers, clock);
         return isCachedReply(headers) ? { ...sample, isCached: true } : sample;
-      });
+      };
+      return calls.make(request.signal, start, read, isWithFiles);
     },
   });
   return {
@@ -111,6 +115,18 @@ export function toSample(reply: LanguageModelV4GenerateResult, latencyMs: number
     ...(warnings.length > 0 && warned(warnings)),
     latencyMs,
   };
+}
+
+/** @throws {ModelError} `unsupported` if the package left a file out of the request: the reply is about a prompt without it. */
+function requireFilesSent(id: string, { warnings = [] }: LanguageModelV4GenerateResult): void {
+  const dropped = warnings.find(
+    (one) => one.type === 'unsupported' && /\b(files?|images?|pdf|part type)\b/i.test(one.feature),
+  );
+  if (dropped === undefined) return;
+  const message =
+    `model ${id}: its provider package left the pictures and documents of the prompt out of the request, so the reply does not ` +
+    'count. Ask a model that takes them.';
+  throw new ModelError(message, { code: 'unsupported', recovery: 'pause' });
 }
 
 function brokenOff(reason: string | undefined): CallFailure {

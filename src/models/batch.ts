@@ -58,6 +58,9 @@ const MAX_ROOM_WAITS = 144;
 /** A refused schema would be known only when the batch is done, which may take a day: none is sent. */
 const BATCH_DIALECT: Dialect = { ...PLAIN_DIALECT, omits: ['schema'] };
 
+/** All requests of a batch are in memory at once, and a file of requests has its own limit. As `Model.whyNoFiles` has it. */
+const WHY_NO_FILES = 'takes no pictures and documents in batches: omit options.batch';
+
 interface Waiter {
   readonly hash: string;
   readonly request: ModelRequest;
@@ -296,7 +299,7 @@ export function batchModel(options: BatchModelOptions): Model {
     failures.classify(new ModelError(`${id}: ${message}`, { code: 'unavailable', recovery }));
 
   // The provider continues, and the next execution waits for the batches that were sent.
-  return { id, price, isBatched: true, generate, close: async () => ended.abort() };
+  return { id, price, isBatched: true, whyNoFiles: WHY_NO_FILES, generate, close: async () => ended.abort() };
 }
 
 /** What providers say where more requests wait than an account may have. */

@@ -80,16 +80,21 @@ export class Failures {
     return this.#error(message, { code: 'unavailable', recovery: 'retry' });
   }
 
-  classify(thrown: unknown): Error {
+  /** @param hasFiles whether the request had pictures or documents */
+  classify(thrown: unknown, hasFiles = false): Error {
     if (thrown instanceof MdapError) return thrown;
     const failure: Error & CallFacts = thrown instanceof Error ? thrown : new Error(String(thrown));
     const reason = this.#excerpt(reasonOf(failure));
-    if (failure.statusCode !== undefined) return this.#fromAnswer(failure, failure.statusCode);
+    if (failure.statusCode !== undefined) return this.#fromAnswer(failure, failure.statusCode, hasFiles);
     if (failure.name === 'AI_LoadAPIKeyError' || failure.name === 'AI_LoadSettingError') {
       return this.#error(`the provider is not set up: ${reason}. Set it, then resume.`, {
         code: 'authentication',
         recovery: 'pause',
       });
+    }
+    if (hasFiles && failure.name === 'AI_UnsupportedFunctionalityError') {
+      const message = `its provider package does not send a picture or document of the prompt: ${reason}. Convert it, or give it by its path.`;
+      return this.#error(message, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
     }
     if (BAD_RESPONSES.includes(failure.name)) {
       const message = this.#excerpt(failure.message);
@@ -117,7 +122,7 @@ export class Failures {
     return url === undefined ? 'the server' : this.#redact(showUrl(url));
   }
 
-  #fromAnswer(failure: Error & CallFacts, statusCode: number): ModelError {
+  #fromAnswer(failure: Error & CallFacts, statusCode: number, hasFiles: boolean): ModelError {
     const { responseHeaders } = failure;
     const document = documentOf(failure);
     const location = responseHeaders?.location;
@@ -126,6 +131,7 @@ export class Failures {
       document,
       location: location === undefined ? undefined : this.#excerpt(redirectTarget(location, failure.url)),
       keyName: this.#keyName,
+      hasFiles,
     });
     const meant = statusMeant(statusCode, document);
     const status = meant === statusCode ? `HTTP ${statusCode}` : `HTTP ${statusCode}, which means ${meant},`;
@@ -154,8 +160,15 @@ export class Failures {
 
   /** Quotes a text and escapes every character that could move a cursor or hide text. */
   #excerpt(text: string): string {
-    return excerpt(this.#redact(text));
+    return excerpt(withoutContent(this.#redact(text)));
   }
+}
+
+/** A server may repeat what it was sent: base64 of a picture is no text that anybody reads. */
+function withoutContent(text: string): string {
+  return text
+    .replace(/data:[\w.+/-]*;base64,[\w+/=%-]*/g, '[…]')
+    .replace(/[\w+/=-]{160,}/g, (run) => (/[A-Z]/.test(run) && /[a-z]/.test(run) && /\d/.test(run) ? '[…]' : run));
 }
 
 /** The error document of an answer: from its body, or as the SDK has parsed it. */

@@ -58,7 +58,7 @@ export class ChoiceSupport {
 
   /** Whether a request may have failed because it asked for several choices. It is then to be made again singly. */
   mayBeReason({ statusCode, message, parameter, code }: ModelError): boolean {
-    if (code === 'rate-limit') return false;
+    if (code === 'rate-limit' || code === 'unsupported') return false;
     if (parameter !== undefined) return parameter === 'n';
     const isPossible = REFUSALS.includes(statusCode) || FAULTS.includes(statusCode);
     return isPossible && (!this.#isProven || CHOICES_WORDS.test(message));

@@ -35,10 +35,12 @@ export class ModelCalls {
     this.#deadlines = new Deadlines(options.clock, timeoutMs, () => this.#failures.timeout(timeoutMs));
   }
 
+  /** @param hasFiles whether the prompt has pictures or documents, of which a refusal may speak */
   make<Reply, Result>(
     signal: AbortSignal,
     start: () => StartedCall<Reply>,
     read: (reply: Reply, latencyMs: number) => Result,
+    hasFiles = false,
   ): Promise<Result> {
     if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
@@ -58,7 +60,7 @@ export class ModelCalls {
       };
       const onThrown = (thrown: unknown) => {
         end();
-        reject(this.#failures.classify(thrown));
+        reject(this.#failures.classify(thrown, hasFiles));
       };
       signal.addEventListener('abort', onAbort);
       this.#deadlines.begin(call);

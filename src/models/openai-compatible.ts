@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import { hasFiles } from '../core/prompt-parts.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
@@ -113,6 +114,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
         choices.signal,
         () => post!(writeChat(model, request, dialect, body, choices.count)),
         (reply: HttpReply, latencyMs) => read(reply, latencyMs, choices),
+        hasFiles(request.prompt.user),
       ),
     options.samplesPerRequest !== 1,
   );

@@ -1,5 +1,6 @@
 import type { ModelErrorCode, Recovery } from '../core/errors.ts';
 import type { ErrorDocument } from './error-document.ts';
+import { fileRefusal } from './file-refusals.ts';
 
 /** What an answer that is no completion means. */
 export interface Verdict {
@@ -21,6 +22,8 @@ interface Answer {
   readonly location?: string;
   /** Name of the variable with the API key, for the advice. */
   readonly keyName: string;
+  /** Whether the request had pictures or documents. */
+  readonly hasFiles: boolean;
 }
 
 /** The status that a document means by its name for the failure, where it gives no number. */
@@ -90,16 +93,27 @@ const TOO_LONG_VERDICT: Verdict = {
 
 /** Statuses of which the text of one request is the reason, by what HTTP says of them. */
 const OF_PROMPT = [414, 422];
+/** Statuses with which servers refuse files: llama.cpp and Ollama say 500, OpenRouter 404. */
+const MAY_BE_OF_FILES = [400, 404, 413, 415, 422, 500, 501];
 /** What a server says of its own state, or of the connection, not of the request. */
 const UNAVAILABLE = [408, 409, 425];
 
 /** Judges an answer that is no completion by its status and by what its body says. */
 export function verdictOn(answer: Answer): Verdict {
-  const { statusCode, document, location, keyName } = answer;
+  const { statusCode, document, location, keyName, hasFiles } = answer;
   if (statusCode >= 300 && statusCode < 400) return redirected(location);
   const status = statusMeant(statusCode, document);
   if (status >= 200 && status < 300) {
     return { code: 'bad-response', recovery: 'retry', advice: 'expected a completion; check the base URL' };
+  }
+  const ofFiles = hasFiles && MAY_BE_OF_FILES.includes(status) ? fileRefusal(document) : undefined;
+  if (ofFiles === 'no-files') {
+    const advice = 'it does not take what the prompt has beside text; ask a model that takes pictures and documents';
+    return { code: 'unsupported', recovery: 'pause', advice };
+  }
+  if (ofFiles === 'bad-file') {
+    const advice = 'it does not take this picture or document; convert it, or make it smaller';
+    return { code: 'rejected', recovery: 'pause', isOfPrompt: true, advice };
   }
   // A server that is overloaded, limits a rate or has broken down says nothing about the request, whatever words it uses.
   if (status >= 500 || UNAVAILABLE.includes(status) || document?.names.has('overloaded_error')) {
