@@ -44,6 +44,18 @@ export const ITEM_FIELDS = {
     about: 'The field of the input that an item becomes.',
     defaultAbout: 'the item is the input',
   }),
+  fileField: flagOption(text('column'), {
+    group: 'Input and output',
+    about:
+      'The column or field with the path of a picture or a PDF, for extract. The model sees the file together with the other ' +
+      'fields of the item; the journal keeps its hash.',
+  }),
+  fileFolder: flagOption(text('folder'), {
+    group: 'Input and output',
+    about:
+      'The folder that the paths of options.fileField are relative to. They must lie in it, after links are followed.',
+    defaultAbout: 'the folder of the items',
+  }),
 };
 
 /** The source of the sampled steps: one input, or many. */

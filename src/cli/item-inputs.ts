@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import type { AnyProcess } from '../core/process.ts';
 import { parseInput } from '../core/schema.ts';
@@ -12,12 +14,48 @@ export interface ItemFlags {
   readonly schema?: string;
   readonly with?: string;
   readonly as?: string;
+  readonly fileField?: string;
+  readonly fileFolder?: string;
 }
 
 /** The fields that every input has, and the name of the row in it. */
-export function itemInputs(loaded: LoadedProcess, flags: ItemFlags) {
+export function itemInputs(loaded: LoadedProcess, flags: ItemFlags, file: string) {
   const schema = schemaOf(loaded, flags);
-  return { schema, toInput: inputMaker(loaded, flags, schema) };
+  const files = filesOf(loaded, flags, file);
+  return { schema, folder: files?.folder, toInput: inputMaker(loaded, flags, { schema, files }) };
+}
+
+/** Where the paths in items lead. */
+interface ItemFiles {
+  readonly field: string;
+  /** Absolute. */
+  readonly folder: string;
+  /** Whether every item has the field, or none. */
+  readonly isInAll: boolean;
+}
+
+/** @throws {UsageError} if the process takes no files, or there is no such folder. */
+function filesOf(loaded: LoadedProcess, { fileField, fileFolder }: ItemFlags, items: string): ItemFiles | undefined {
+  if (fileField === undefined) {
+    if (fileFolder === undefined) return undefined;
+    throw new UsageError('expected options.fileField with it, which names the column with the paths.', {
+      option: 'fileFolder',
+    });
+  }
+  if (!isExtract(loaded)) {
+    const name = JSON.stringify(loaded.process.name);
+    throw new UsageError(
+      `expected none for process ${name}: only extract takes one. Put the file into its \`prompt\`.`,
+      {
+        option: 'fileField',
+      },
+    );
+  }
+  const folder = resolve(fileFolder ?? (items === '-' ? '.' : dirname(items)));
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError(`expected a folder, there is none at ${folder}.`, { option: 'fileFolder' });
+  }
+  return { field: fileField, folder, isInAll: items !== '-' && formatOf(items) === 'csv' };
 }
 
 /** The source of the measured steps: one input, or the items of a file. */
@@ -28,18 +66,18 @@ export interface SourceFlags extends ItemFlags {
 
 /** Each call of `items` reads them again; `steps` estimates how many steps they take. */
 export async function sourceOfSteps(loaded: LoadedProcess, flags: SourceFlags) {
-  const { input, items: file, schema, with: constants, as } = flags;
+  const { input, items: file, schema, with: constants, as, fileField, fileFolder } = flags;
   if (file === undefined) {
-    if ((schema ?? constants ?? as) !== undefined) {
+    if ((schema ?? constants ?? as ?? fileField ?? fileFolder) !== undefined) {
       throw new UsageError(
-        'expected --schema, --with and --as only together with --items, whose rows they turn into inputs.',
+        'expected --schema, --with, --as and --file-field only together with --items, whose rows they turn into inputs.',
       );
     }
     return { input: (await inputFor(loaded, input)).raw };
   }
   if (input !== undefined) throw new UsageError('expected --input or --items, got both.');
   requireFile('items', file);
-  const { toInput } = itemInputs(loaded, flags);
+  const { toInput } = itemInputs(loaded, flags, file);
   return {
     items: () => readItems(file, toInput, 'items'),
     steps: () => estimateSteps(loaded.process, file, toInput),
@@ -97,8 +135,41 @@ function schemaOf(loaded: LoadedProcess, { schema }: ItemFlags): unknown {
   });
 }
 
+const CHECKED = 'extract-checked';
+
+/** The parts of an input that come from a row with a path: the record is what else the row has, if it has no record of its own. */
+function withFile(
+  row: Row,
+  { field: column, folder, isInAll }: ItemFiles,
+  { field, isChecked }: { readonly field: string; readonly isChecked: boolean },
+): Record<string, unknown> {
+  const { [column]: path = null, ...rest } = (typeof row === 'object' && row !== null ? row : {}) as Record<
+    string,
+    unknown
+  >;
+  if (path === null && isInAll) {
+    const has = Object.keys(rest).map((name) => JSON.stringify(name));
+    throw new UsageError(
+      `expected a column of the items, got ${JSON.stringify(column)}: they have ${has.join(', ')}.`,
+      {
+        option: 'fileField',
+      },
+    );
+  }
+  const file = { file: path, folder };
+  const { expected, record, ...others } = rest;
+  const right = expected === undefined ? {} : { expected };
+  if (record !== undefined) return { record, ...right, ...file };
+  const read = isChecked ? others : rest;
+  return { ...(Object.keys(read).length > 0 && { [field]: read }), ...(isChecked && right), ...file };
+}
+
 /** Turns a row into an input of the process. */
-function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schema: unknown): (row: Row) => unknown {
+function inputMaker(
+  loaded: LoadedProcess,
+  { with: given, as }: ItemFlags,
+  { schema, files }: { readonly schema: unknown; readonly files: ItemFiles | undefined },
+): (row: Row) => unknown {
   const isRecord = isExtract(loaded);
   const constants = given === undefined ? {} : readInput(given, 'with');
   if (typeof constants !== 'object' || constants === null || Array.isArray(constants)) {
@@ -106,6 +177,10 @@ function inputMaker(loaded: LoadedProcess, { with: given, as }: ItemFlags, schem
   }
   const all = schema === undefined ? constants : { ...constants, schema };
   const field = as ?? (isRecord ? 'record' : undefined);
+  if (files !== undefined) {
+    const isChecked = loaded.process.name === CHECKED;
+    return (row) => ({ ...all, ...withFile(row, files, { field: field!, isChecked }) });
+  }
   return (row) => {
     const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);
     // A row that already has the field is used as it is.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { UsageError } from '../core/errors.ts';
 import { openJournal, systemClock } from '../defaults.ts';
 import { type MapResult, map } from '../map.ts';
@@ -65,10 +65,10 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
     throw new UsageError(`expected a file of JSON Lines, as the items are, got ${failures}.`, { option: 'failures' });
   }
   const loaded = await loadProcess(source);
-  const { schema, toInput } = itemInputs(loaded, flags);
   requireFile('input', input);
+  const { schema, folder, toInput } = itemInputs(loaded, flags, input);
   const from = fileSource(input);
-  const settings = { ...from, output, failures, as: flags.as, with: flags.with, schema: flags.schema };
+  const settings = { ...from, output, failures, ...rowSettings(flags, folder) };
   const runId = flags.runId ?? defaultRunId(loaded.process.name, settings);
   await requireFresh(runId, flags.journal, [output, failures]);
   const calibration = decidingCalibration(loaded.process, flags);
@@ -106,13 +106,26 @@ export async function mapCommand(source: string, flags: MapFlags): Promise<numbe
   });
   if (result.status === 'done') batched?.forget();
   process.stdout.write(
-    flags.json ? `${printableJson(result)}\n` : describeMap(result, { output, failures }, flags.journal),
+    flags.json
+      ? `${printableJson(result)}\n`
+      : describeMap(result, { output, failures, again: againWith(failures, folder) }, flags.journal),
   );
   const next =
     result.status === 'paused'
       ? 'The same command again resumes it.'
       : `Look closer: mdap inspect ${shellWord(runId)}${journalFlag(flags.journal)}`;
   return exitCodeWith(result, next);
+}
+
+/** What a resumed map must have in common with this one, beside its file. */
+function rowSettings({ as, with: constants, schema, fileField }: MapFlags, fileFolder: string | undefined) {
+  return { as, with: constants, schema, fileField, fileFolder };
+}
+
+/** What the failures need to be the input of another map, if they do not lie where the paths in them lead from. */
+function againWith(failures: string, folder: string | undefined): string {
+  if (folder === undefined || dirname(resolve(failures)) === folder) return '';
+  return ` with --file-folder ${shellWord(printable(folder))}`;
 }
 
 /** Batches that were sent are kept beside the journal until the map is done. */
@@ -174,7 +187,11 @@ function columnsOf(schema: unknown): string[] | undefined {
   return Object.keys(given.type === 'object' && typeof given.properties === 'object' ? given.properties : given);
 }
 
-function describeMap(result: MapResult, files: { output: string; failures: string }, journalFile: string): string {
+function describeMap(
+  result: MapResult,
+  files: { readonly output: string; readonly failures: string; readonly again: string },
+  journalFile: string,
+): string {
   const { done, undecided, invalid } = result.items ?? { done: 0, undecided: 0, invalid: 0 };
   const all = done + undecided + invalid;
   const failed = [
@@ -196,7 +213,7 @@ function describeMap(result: MapResult, files: { output: string; failures: strin
     ['time', `${showDuration(result.wallMs)}${pace}`],
     ['results', printable(files.output)],
     ...(failed.length > 0
-      ? [['failures', `${printable(files.failures)} (can be the --input of another map)`] as const]
+      ? [['failures', `${printable(files.failures)} (can be the --input of another map${files.again})`] as const]
       : []),
   ];
   const lines = summaryLines(result.status, rows);

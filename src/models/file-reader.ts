@@ -238,7 +238,7 @@ async function placeOf(part: FilePart, path: string, folder: string | undefined)
 
 function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** Reads a file that may still change: never more than is allowed. */

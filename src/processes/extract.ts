@@ -9,8 +9,12 @@ import { type Fields, isObject, type Json, type RecordSchema, readSchema } from 
 export interface ExtractInput {
   /** Names and types of the fields, as `{"total":"number","tags":"string[]"}`, or a JSON schema of an object. */
   readonly schema: Fields;
-  /** A text, or any JSON. */
-  readonly record: Json;
+  /** A text, or any JSON. Only a record with a file may do without. */
+  readonly record?: Json;
+  /** Path of a picture or a PDF that belongs to the record, or is all of it. */
+  readonly file?: string;
+  /** The folder that `file` is relative to and must lie in. @default the working folder */
+  readonly folder?: string;
   /** The right answer, if it is known, for rehearsals and measurements. The model never sees it. */
   readonly expected?: Fields;
 }
@@ -20,7 +24,7 @@ export interface ExtractState extends ExtractInput {
 }
 
 /**
- * Fields of a record by a schema, in one step: the record's fields are voted on together, so an answer counts as agreed only
+ * Fields of a record by a schema, in one step; a picture or a PDF may belong to the record, or be all of it: the record's fields are voted on together, so an answer counts as agreed only
  * where all of them agree. White space within texts, characters that are not seen, letters of another width, the zone in which an
  * instant is given, an empty text for null, the order of members and the way numbers are written make no difference; anything but one JSON object that fits the schema is a red flag.
  * @param options.isChecked with `expected` in every input, which is then the reference
@@ -30,17 +34,28 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
   const schemas = new Schemas();
   const promptOf =
     ({ rules, show }: Wording) =>
-    ({ schema, record }: ExtractState): Prompt => ({
-      system: rules(schema),
-      user: show(typeof record === 'string' ? record : JSON.stringify(record, null, 1)),
-    });
-  return defineProcess<ExtractInput, ExtractState, Fields>({
-    name: isChecked ? 'extract-checked' : 'extract',
-    version: '1',
-    input: z
+    ({ schema, record, file, folder = '.' }: ExtractState): Prompt => {
+      const system = rules(schema);
+      const text = typeof record === 'string' ? record : JSON.stringify(record, null, 1);
+      if (file === undefined) return { system, user: show(text) };
+      const shown =
+        record === undefined ? show('It is the file above.') : `${show(text)}\n\nThe file above belongs to it.`;
+      return {
+        system,
+        // Providers advise to put a picture before what is said of it.
+        user: [
+          { type: 'file', path: file, folder },
+          { type: 'text', text: shown },
+        ],
+      };
+    };
+  const inputOf = (record: z.ZodType<Json | undefined>) =>
+    z
       .strictObject({
         schema: z.custom<Fields>(isObject, 'expected an object'),
-        record: z.custom<Json>((record) => record !== undefined, 'expected a text or any JSON'),
+        record,
+        file: z.string(NO_PATH).min(1, NO_PATH).optional(),
+        folder: z.string().optional(),
         expected: isChecked
           ? z.preprocess(
               fromText,
@@ -62,7 +77,16 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
         } catch (thrown) {
           return refuse('schema', messageOf(thrown));
         }
-      }),
+      });
+  const ofText = inputOf(z.custom<Json>((record) => record !== undefined, 'expected a text or any JSON'));
+  const ofFile = inputOf(z.custom<Json>().optional());
+  const inputFor = (given: unknown) => (isObject(given) && given.file !== undefined ? ofFile : ofText);
+  return defineProcess<ExtractInput, ExtractState, Fields>({
+    name: isChecked ? 'extract-checked' : 'extract',
+    version: '1',
+    input: {
+      '~standard': { version: 1, vendor: 'mdap', validate: (given) => inputFor(given)['~standard'].validate(given) },
+    },
     start: (input) => input,
     steps: () => 1,
     isDone: ({ answer }) => answer !== undefined,
@@ -82,6 +106,8 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
     simulation: { mistakes: ({ expected = {}, schema }) => mistakesIn(expected, schemas.of(schema)) },
   });
 }
+
+const NO_PATH = 'expected the path of a picture or a PDF';
 
 /** Prepared schemas. Most records share one. */
 class Schemas {
