@@ -20,6 +20,7 @@ export type { Journal, Json } from './core/journal.ts';
 export type { Model, ModelRequest, Price, Sample } from './core/model.ts';
 // What a user writes
 export { defineProcess, type Process, type ProcessDefinition, type Prompt } from './core/process.ts';
+export type { PromptPart } from './core/prompt-parts.ts';
 export { type RedFlag, redFlag } from './core/red-flags.ts';
 export type { RunEnd } from './core/run-end.ts';
 export { type DecideQuestion, decide } from './decide.ts';
