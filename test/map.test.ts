@@ -1,15 +1,18 @@
 // These tests are about `mdap map`, in processes of its own. They prove: after SIGKILL at any moment, however often, the same
 // command goes on, and its files are those of a map that was never killed, to the byte, with how sure each result is; interrupted
 // it pauses; what failed is the input of another map; results are never written over; CSV comes back with the fields as columns;
-// stdin is read.
+// stdin is read; pictures and documents are sent by their paths, and the journal keeps hashes alone.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { createRandom } from '../src/core/random.ts';
 import { amount } from './effort.ts';
 import { type Ended, mdap, mdapProcess, tempFolder } from './fixtures/cli-child.ts';
+import { serveJson } from './fixtures/json-server.ts';
+import { PDF, png } from './fixtures/pictures.ts';
 
 const concurrency = 2;
 const SCHEMA = ['--schema', '{"name":"string","total":"number"}'];
@@ -57,6 +60,102 @@ async function killed(args: readonly string[], cwd: string, bytes: number): Prom
   clearInterval(timer);
   return ended;
 }
+
+describe('map over files', { concurrency }, () => {
+  it('sends pictures and documents, fails what is none alone, and keeps hashes alone', async (t) => {
+    const cwd = tempFolder(t);
+    const server = await serveJson(t, ({ messages }) => ({
+      choices: [{ message: { content: `{"total":${messages.at(-1).content.length}}` }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 900, completion_tokens: 5 },
+    }));
+    const photo = (name: string) => join(cwd, 'photos', name);
+    mkdirSync(photo(''));
+    const pictures = [1, 2, 3, 4, 5].map(png);
+    for (const [i, picture] of pictures.entries()) writeFileSync(photo(`${i}.png`), picture);
+    writeFileSync(photo('bill.pdf'), PDF);
+    writeFileSync(photo('big.png'), png(6));
+    truncateSync(photo('big.png'), 100 * 2 ** 20);
+    writeFileSync(photo('text.png'), 'total: 7');
+    writeFileSync(join(cwd, 'secret.png'), png(7));
+    const names = ['0.png', '1.png', '2.png', '3.png', '4.png', 'bill.pdf', 'none.png', 'big.png', 'text.png'];
+    const items = [...names, '../secret.png', ''].map((name, i) => `${i},${name}`);
+    writeFileSync(photo('items.csv'), `id,photo\n${items.join('\n')}\n`);
+    const model = ['--model', 'tiny', '--base-url', server.baseUrl, '--samples-per-request', '1', '--k', '2'];
+    const extract = ['map', 'extract', '--schema', '{"total":"number"}', '--file-field', 'photo', ...model];
+    const args = [...extract, '--input', photo('items.csv'), '--output', 'out.csv'];
+    const { code, stdout, stderr } = await mdap([...args, '--record', 'all'], { cwd });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /11: 6 done, 4 undecided, 1 invalid/);
+    assert.match(stdout, /can be the --input of another map with --file-folder .*photos/);
+    // The model sees the file and the other fields, not the path.
+    assert.equal(server.bodies.length, 12);
+    const sent = server.bodies.map(({ messages }) => messages.at(-1).content);
+    assert.ok(
+      sent.every(([, { text }]) => /^Record:\n\{\n "id": "\d"\n\}\n\nThe file above belongs to it\.$/.test(text)),
+    );
+    const urls = new Set(sent.map(([file]) => file.image_url?.url ?? file.file.file_data));
+    const encoded = [...pictures, PDF].map((bytes) => bytes.toString('base64'));
+    assert.deepEqual(
+      [...urls].sort(),
+      encoded.map((text, i) => `data:${i < 5 ? 'image/png' : 'application/pdf'};base64,${text}`).sort(),
+    );
+    const failures: Record<string, string>[] = parseCsv(read(cwd, 'out.failures.csv'), { columns: true });
+    const reasons = [
+      /there is no such file/,
+      /it has 100 MiB, 20 MiB at most/,
+      /no PNG, JPEG/,
+      /does not lie in/,
+      /expected the path/,
+    ];
+    assert.equal(failures.length, reasons.length);
+    for (const [i, reason] of reasons.entries()) assert.match(failures[i]!.mdap_reason!, reason);
+    // No file that mdap wrote has the bytes or their base64; the journal has the hash.
+    const run = /map-extract-\w+/.exec(stdout)![0];
+    const written = readdirSync(cwd, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+    const own = written.filter(({ name, parentPath }) => !parentPath.endsWith('photos') && name !== 'secret.png');
+    assert.ok(own.some(({ name }) => name === 'journal.db'));
+    for (const { parentPath, name } of own) {
+      const bytes = readFileSync(join(parentPath, name));
+      for (const content of [...pictures, ...encoded]) assert.ok(!bytes.includes(content), name);
+    }
+    const inspected = JSON.parse((await mdap(['inspect', run, '--step', '0', '--json'], { cwd })).stdout);
+    const sha256 = createHash('sha256').update(pictures[0]!).digest('hex');
+    const facts = [{ name: '0.png', mediaType: 'image/png', sizeBytes: pictures[0]!.length, sha256 }];
+    assert.deepEqual(inspected.decision.details.files, facts);
+    assert.deepEqual(inspected.samples[0].details.files, facts);
+    const { stdout: shown } = await mdap(['inspect', run, '--step', '0'], { cwd });
+    assert.ok(shown.includes(`file       0.png (image/png, 67 bytes, SHA-256 ${sha256})`), shown);
+    // Another picture in its place is another question.
+    writeFileSync(photo('0.png'), png(9));
+    const again = await mdap([...args, '--record', 'all'], { cwd });
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /the file "0\.png" has another content: its SHA-256 was/);
+    assert.equal(server.bodies.length, 12);
+  });
+
+  it('names what is wrong with its options before it starts', async (t) => {
+    const cwd = tempFolder(t);
+    writeFileSync(join(cwd, 'items.csv'), 'id,photo\n1,a.png\n');
+    const args = ['map', 'extract', '--schema', '{"total":"number"}', '--input', 'items.csv', '--output', 'out.csv'];
+    const refused: [options: string[], message: RegExp][] = [
+      [
+        ['--file-field', 'picture'],
+        /--file-field: expected a column of the items, got "picture": they have "id", "photo"/,
+      ],
+      [['--file-folder', '.'], /--file-folder: expected --file-field with it/],
+      [['--file-field', 'photo', '--file-folder', 'none'], /--file-folder: expected a folder, there is none at .*none/],
+    ];
+    for (const [options, message] of refused) {
+      const { code, stderr } = await mdap([...args, '--model', 'simulated', ...options], { cwd });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    }
+    const other = await mdap(['map', 'hanoi', '--file-field', 'photo', '--model', 'simulated', ...args.slice(4)], {
+      cwd,
+    });
+    assert.match(other.stderr, /--file-field: expected none for process "hanoi": only extract takes one/);
+  });
+});
 
 describe('map', { concurrency }, () => {
   it('killed again and again, has the results of one that was not, each once', async (t) => {

@@ -9,6 +9,7 @@ import {
   statusOf,
 } from '../core/journal.ts';
 import { allRuns, type JournalReader, type LiveRun, requireRun } from '../core/journal-reader.ts';
+import type { FileFacts } from '../core/prompt-parts.ts';
 import { reasonOf } from '../core/run-end.ts';
 import type { SampleDetails } from '../core/sample-details.ts';
 import { openJournalReader } from '../defaults.ts';
@@ -194,6 +195,7 @@ export function describeStep(
       `  samples    ${describeSamples({ ...decision, flags: decision.flags ?? {} })}; ${showUsd(decision.costUsd)}; ${showDuration(decision.latencyMs)}`,
     );
   }
+  lines.push(...describeFiles(decision?.details?.files ?? samples[0]?.details?.files));
   if (samples.length === 0) {
     lines.push(
       'the texts of this step were not kept (--record contested keeps those with dissent or red flags, all keeps every one)',
@@ -228,6 +230,15 @@ export function describeStep(
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The journal has no more of them than this. */
+function describeFiles(files: readonly FileFacts[] = []): string[] {
+  return files.map(({ name, mediaType, sizeBytes, sha256 }) => {
+    const known = [mediaType, ...(sizeBytes === undefined ? [] : [plural(sizeBytes, 'byte')])];
+    if (sha256 !== undefined) known.push(`SHA-256 ${sha256}`);
+    return `  file       ${printable(name)} (${known.map(printable).join(', ')})`;
+  });
 }
 
 function describeDetails({ dress, reasoningTokens, omitted, answeredBy, isCached }: SampleDetails = {}): string[] {

@@ -3,6 +3,7 @@
 //  2. A parser, check or key that makes something else of a reply is named, of every form, in each built-in process.
 //  3. A journal made before replies were part of it can be resumed.
 //  4. Nothing in `reply` or `parse` keeps a run from starting: what cannot be told is left out.
+//  5. A file whose content is another is named; one that was not read at either time is no change.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { chainProcess } from '../../test/fixtures/chain-process.ts';
@@ -152,3 +153,32 @@ describe('what cannot be told is left out', () => {
 const parseNothing = () => {
   throw redFlag('malformed', 'nothing');
 };
+
+test('the content of files is compared where both are known (5)', () => {
+  const file = (sha256?: string) => ({
+    ...before,
+    files: [{ name: 'a.png', ...(sha256 !== undefined && { sha256 }) }],
+  });
+  const [one, other] = ['1'.repeat(64), '2'.repeat(64)];
+  assert.deepEqual(describeChanges(file(one), file(other)), [
+    'the file "a.png" has another content: its SHA-256 was 111111111111…, is 222222222222…',
+  ]);
+  for (const [was, is] of [
+    [one, one],
+    [undefined, one],
+    [one, undefined],
+  ]) {
+    assert.deepEqual(describeChanges(file(was), file(is)), []);
+  }
+  assert.deepEqual(describeChanges(before, file(one)), []);
+  const found: string[] = [];
+  const prompt = () => ({
+    user: [
+      { type: 'file' as const, path: 'a.png' },
+      { type: 'text' as const, text: 'What?' },
+    ],
+  });
+  const shown = fingerprintOf(chainProcess({ prompt }), START, ({ path }) => found.push(path!));
+  assert.equal(shown.prompts[0]!.user, '[file: a.png]\nWhat?');
+  assert.deepEqual(new Set(found), new Set(['a.png']));
+});

@@ -11,8 +11,8 @@ import { CallFailure, Failures, type FailuresOptions } from './call-failures.ts'
 
 const URL_OF_CALL = 'https://host.example/v1/chat/completions';
 
-function failureOf(thrown: Error, options: Partial<FailuresOptions> = {}): ModelError {
-  const failure = new Failures({ id: 'm', clock: virtualClock(), ...options }).classify(thrown);
+function failureOf(thrown: Error, options: Partial<FailuresOptions> = {}, hasFiles = false): ModelError {
+  const failure = new Failures({ id: 'm', clock: virtualClock(), ...options }).classify(thrown, hasFiles);
   assert.ok(failure instanceof ModelError, String(failure));
   return failure;
 }
@@ -23,10 +23,14 @@ interface Wire {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-function verdictOn({ status, body, headers = {} }: Wire, options?: Partial<FailuresOptions>): ModelError {
+function verdictOn(
+  { status, body, headers = {} }: Wire,
+  options?: Partial<FailuresOptions>,
+  hasFiles = false,
+): ModelError {
   const responseBody = typeof body === 'string' ? body : JSON.stringify(body);
   const facts = { statusCode: status, responseHeaders: headers, responseBody, url: URL_OF_CALL };
-  return failureOf(new CallFailure('no completion', facts), options);
+  return failureOf(new CallFailure('no completion', facts), options, hasFiles);
 }
 
 /** Answers of servers, by who sends them. */
@@ -311,6 +315,55 @@ describe('an answer that is no completion', () => {
       if (code !== 'rejected') assert.equal(failure.parameter, undefined);
     });
   }
+
+  it('to a request with a picture says whether the model or the picture is at fault', () => {
+    const refusals: [status: number, message: string][] = [
+      [400, 'Invalid content type. image_url is only supported by certain models.'],
+      [400, 'Image input modality is not enabled for models/gemma-3-1b-it'],
+      [404, 'No endpoints found that support image input'],
+      [400, 'tiny is not a multimodal model'],
+      [400, 'At most 0 image(s) may be provided in one request.'],
+      [500, 'image input is not supported - hint: if this is unexpected, you may need to provide the mmproj'],
+      [500, 'Failed to create new sequence: this model is missing data required for image input'],
+      [400, "'messages[0].content' must be a string"],
+      [422, 'messages[0]: unknown variant `image_url`, expected `text` at line 1 column 42'],
+      [400, "This model doesn't support the image content block that you provided."],
+      [400, 'Model does not support images. Please use a model that does.'],
+      [400, 'This model does not support PDF documents.'],
+    ];
+    for (const [status, message] of refusals) {
+      const wire = { status, body: { error: { message } } };
+      const { code, recovery, isOfPrompt } = verdictOn(wire, {}, true);
+      assert.deepEqual([code, recovery, isOfPrompt], ['unsupported', 'pause', false], message);
+      // It says nothing of a prompt without one.
+      assert.notEqual(verdictOn(wire).code, 'unsupported', message);
+    }
+    const faults: [status: number, message: string][] = [
+      [400, 'Could not process image'],
+      [
+        400,
+        "You uploaded an unsupported image. Please make sure your image has of one the following formats: ['png'].",
+      ],
+      [400, 'messages.0.content.0.image.source.base64: image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes'],
+      [400, 'Unable to process input image. Please retry or report in https://developers.generativeai.google'],
+      [400, 'The PDF specified is password protected.'],
+      [413, 'image too large'],
+    ];
+    for (const [status, message] of faults) {
+      const { code, isOfPrompt } = verdictOn({ status, body: { error: { message } } }, {}, true);
+      assert.deepEqual([code, isOfPrompt], ['rejected', true], message);
+    }
+    const down = verdictOn({ status: 500, body: { error: { message: 'The server had an error' } } }, {}, true);
+    assert.deepEqual([down.code, down.recovery], ['unavailable', 'retry']);
+  });
+
+  it('does not bring the content of a picture into a message', () => {
+    const base64 = Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 37) % 256)).toString('base64');
+    for (const text of [`Invalid url: data:image/png;base64,${base64}`, `{"data":"${base64}"}`]) {
+      const { message } = verdictOn({ status: 400, body: { error: { message: text } } }, {}, true);
+      assert.ok(!message.includes(base64.slice(0, 20)), message);
+    }
+  });
 
   it('names a parameter only where one is at fault', () => {
     for (const name of ['OpenAI, too long', 'Azure, filter', 'FastAPI, does not fit', 'some 400'] as const) {

@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
 import * as fc from '../../test/properties.ts';
+import { ModelError } from '../core/errors.ts';
 import type { ModelRequest } from '../core/model.ts';
+import type { FilePart } from '../core/prompt-parts.ts';
 import { toSample } from './ai-sdk.ts';
 import { readCompletion, writeChat } from './chat-completions.ts';
 import { readErrorDocument } from './error-document.ts';
@@ -61,7 +63,21 @@ const reply = fc.record({
 describe('a request', () => {
   it('is that of the AI SDK', async () => {
     const turn = fc.record({ user: text, reply: text });
-    const prompt = fc.record({ system: fc.option(text, { nil: undefined }), turns: fc.array(turn), user: text });
+    const part = fc.oneof(
+      fc.record({ type: fc.constant('text' as const), text }),
+      fc.record(
+        {
+          type: fc.constant('file' as const),
+          data: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+          mediaType: fc.constantFrom('image/png', 'image/webp', 'application/pdf'),
+          filename: fc.constantFrom('a.pdf', 'ü "b".png'),
+        },
+        { requiredKeys: ['type', 'data', 'mediaType'] },
+      ),
+      fc.constant({ type: 'file' as const, url: 'https://host/a.png', mediaType: 'image/png' }),
+    );
+    const user = fc.oneof(text, fc.array(part, { minLength: 2, maxLength: 4 }));
+    const prompt = fc.record({ system: fc.option(text, { nil: undefined }), turns: fc.array(turn), user });
     await fc.assert(
       fc.asyncProperty(prompt, fc.double({ min: 0, max: 2 }), fc.nat(), async (asked, temperature, maxOutputTokens) => {
         const options = { prompt: promptOf(asked), temperature, maxOutputTokens };
@@ -71,6 +87,44 @@ describe('a request', () => {
       }),
       { numRuns: NUM_RUNS },
     );
+  });
+});
+
+describe('a file in a request', () => {
+  const bytes = Buffer.from('%PDF-1');
+  const written = (part: object) => {
+    const user = [{ type: 'file' as const, ...part } as FilePart, { type: 'text' as const, text: 'What is it?' }];
+    return JSON.parse(writeChat('tiny', requestOf({ user }, 0, 10))).messages[0].content;
+  };
+
+  it('is a data URL, a URL or a document', () => {
+    const text = { type: 'text', text: 'What is it?' };
+    assert.deepEqual(written({ data: bytes, mediaType: 'image/png', filename: 'a.png' }), [
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,JVBERi0x' } },
+      text,
+    ]);
+    assert.deepEqual(written({ data: bytes, mediaType: 'application/pdf', filename: 'a.pdf' }), [
+      { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERi0x' } },
+      text,
+    ]);
+    assert.deepEqual(written({ url: new URL('https://host/a.png?x=1'), mediaType: 'image/png' }), [
+      { type: 'image_url', image_url: { url: 'https://host/a.png?x=1' } },
+      text,
+    ]);
+  });
+
+  it('is refused where chat completions have no place for it, and where nobody has read it', () => {
+    const refused = (part: object, why: RegExp) =>
+      assert.throws(
+        () => written(part),
+        (thrown) => thrown instanceof ModelError && thrown.isOfPrompt && why.test(thrown.message),
+      );
+    refused(
+      { url: 'https://host/a.pdf?key=1', mediaType: 'application/pdf' },
+      /"https:\/\/host\/a\.pdf" was not sent: chat/,
+    );
+    refused({ data: bytes, mediaType: 'audio/wav', filename: 'a.wav' }, /"a\.wav" was not sent: audio\/wav is neither/);
+    refused({ path: 'a.png', mediaType: 'image/png' }, /nobody has read it/);
   });
 });
 

@@ -80,7 +80,7 @@ function mediaTypeOf({ mediaType = 'application/octet-stream' }: FilePart): stri
   return mediaType;
 }
 
-/** @throws {ModelError} for a path: whoever calls a model must have read it. */
+/** @throws {ModelError} for a path: it must have been read before a model is called. */
 function urlOf(part: FilePart): URL {
   const url = part.url === undefined ? null : URL.parse(String(part.url));
   if (url === null) throw notTaken(part, 'nobody has read it', 'give its bytes, or ask by `decide`, `run` or `map`');

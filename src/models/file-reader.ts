@@ -343,5 +343,6 @@ const REASONS: Readonly<Record<string, readonly [why: string, advice: string]>> 
 };
 
 function showBytes(bytes: number): string {
-  return `${Number((bytes / 2 ** 20).toPrecision(3))} MiB`;
+  // Rounded up: what is too large must not look as if it fitted.
+  return `${Math.ceil((10 * bytes) / 2 ** 20) / 10} MiB`;
 }

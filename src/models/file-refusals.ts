@@ -4,16 +4,16 @@ import type { ErrorDocument } from './error-document.ts';
 
 /** The model takes none, whatever they are. */
 const NO_FILES = [
-  /\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b[^.]{0,60}\b(not|n't|only) (be )?(supported|enabled|allowed|accepted|available)/i,
-  /\b(not|n't|cannot) (support|accept|take|process|handle|have)\w*\b[^.]{0,40}\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b/i,
+  /\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b[^.]{0,60}(\bnot|n't|\bonly) (be )?(supported|enabled|allowed|accepted|available)/i,
+  /(\bnot|n't|\bcannot) (support|accept|take|process|handle|have)\w*\b[^.]{0,40}\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b/i,
   /no endpoints found that support (image|file)/i,
-  /not a multi-?modal model|at most 0 (image|file)|\bmmproj\b|vision add-?on is not loaded|required for image input/i,
+  /not a multi-?modal model|at most 0 (image|file)|mmproj|vision add-?on is not loaded|required for image input/i,
   /unknown variant [`'"]?(image_url|file)\b/i,
   /\bcontent\b['"`\]\s]*(:\s*)?(must be|should be|expected|is not) a (valid )?string/i,
 ];
 /** This file is at fault: another one may be taken. */
 const BAD_FILE =
-  /\b(formats?|media[ _]?types?|mime|corrupt\w*|decod\w+|could not (process|read|load|parse)|cannot identify|unable to (process|read)|invalid (image|pdf|file|base64)|unsupported image\b|too (large|big|many|small)|dimensions?|pixels?|exceed\w*|at least|password|encrypted|empty|download\w*|fetch\w*)/i;
+  /\b(formats?|media[ _]?types?|mime|corrupt\w*|(de|en)cod(e|ed|ing)|could not (process|read|load|parse)|cannot identify|unable to (process|read)|invalid (image|pdf|file|base64)|unsupported image\b|too (large|big|many|small)|dimensions?|pixels?|exceed\w*|at least|password|encrypted|empty|download\w*|fetch\w*)/i;
 /** Words of the parts of a request that carry files. */
 const FILE_WORDS = /\b(images?|image_url|input_image|input_file|pdfs?|documents?|files?|inline_?data|media)\b/i;
 

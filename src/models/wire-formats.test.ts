@@ -4,18 +4,24 @@
 //  2. What a server refuses is sent otherwise from then on, noted once, and no failed call; entries do not tell what was not sent.
 //  3. What no adaptation helps stays an error.
 //  4. The text of reasoning is kept only where all is recorded.
+//  5. Pictures and documents arrive as each provider has them; a model that takes none pauses a map.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogle } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
+import { tempFolder } from '../../test/fixtures/cli-child.ts';
+import { PDF, png } from '../../test/fixtures/pictures.ts';
 import { ModelError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import { detailsOf } from '../core/journal.ts';
 import type { ModelRequest } from '../core/model.ts';
 import { flagSample } from '../core/sample-flags.ts';
+import { decide } from '../decide.ts';
 import { systemClock } from '../defaults.ts';
 import type { ItemResult, ItemSink } from '../engine/item.ts';
 import { memoryJournal } from '../journals/memory.ts';
@@ -24,6 +30,7 @@ import type { MapOptions } from '../options.ts';
 import { extract } from '../processes/extract.ts';
 import { aiSdkModel } from './ai-sdk.ts';
 import { type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './openai-compatible.ts';
+import { scriptedModel } from './scripted.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
 type Body = any;
@@ -394,6 +401,163 @@ async function adapts(
     adapted: sample.adaptations?.map(({ message }) => message),
     refusals: before,
   };
+}
+
+describe('pictures and documents', () => {
+  const PNG = png(7);
+  const image = PNG.toString('base64');
+  const document = PDF.toString('base64');
+  const text = 'Which total is on it?';
+  const question = {
+    prompt: {
+      user: [
+        { type: 'file', data: PNG },
+        { type: 'file', data: PDF, filename: 'bill.pdf' },
+        { type: 'text', text },
+      ],
+    },
+    parse: (reply: string) => JSON.parse(reply).total as number,
+  } as const;
+  const content = '{"total":8}';
+
+  test('arrive as chat completions have them, and are encoded once', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body, { content }));
+    const asked = { model: 'tiny', baseUrl: server.baseUrl, samplesPerRequest: 1, k: 3 } as const;
+    const decision = await decide(question, asked);
+    assert.equal(decision.type === 'decided' && decision.action, 8);
+    assert.equal(server.calls.length, 3);
+    for (const { body } of server.calls) {
+      assert.deepEqual(body.messages, [
+        {
+          role: 'user',
+          content: [
+            { type: 'image_url', image_url: { url: `data:image/png;base64,${image}` } },
+            { type: 'file', file: { filename: 'bill.pdf', file_data: `data:application/pdf;base64,${document}` } },
+            { type: 'text', text },
+          ],
+        },
+      ]);
+    }
+    // Draws with one prompt share a request with its pictures as well.
+    const shared = await serve(t, ({ body }) => {
+      const { choices, ...reply } = completion(body, { content });
+      return { ...reply, choices: Array.from({ length: body.n ?? 1 }, (_, index) => ({ ...choices[0], index })) };
+    });
+    await decide(question, { ...asked, baseUrl: shared.baseUrl, samplesPerRequest: 'auto' });
+    assert.deepEqual(
+      shared.calls.map(({ body }) => body.n),
+      [undefined, 2],
+    );
+  });
+
+  test('arrive at OpenAI, Anthropic and Google by their packages', async (t) => {
+    const server = await serve(t, ({ path, body }) => {
+      if (path.endsWith('/responses')) {
+        const message = { type: 'message', id: 'm', role: 'assistant', status: 'completed' };
+        const output = [{ ...message, content: [{ type: 'output_text', text: content, annotations: [] }] }];
+        const usage = { input_tokens: 9, output_tokens: 5, total_tokens: 14 };
+        return { id: 'r', object: 'response', created_at: 1, model: body.model, status: 'completed', output, usage };
+      }
+      if (path.endsWith('/messages')) {
+        const usage = { input_tokens: 9, output_tokens: 5 };
+        const reply = { id: 'm', type: 'message', role: 'assistant', model: body.model, usage };
+        return { ...reply, content: [{ type: 'text', text: content }], stop_reason: 'end_turn', stop_sequence: null };
+      }
+      const candidate = { content: { role: 'model', parts: [{ text: content }] }, finishReason: 'STOP' };
+      return { candidates: [candidate], usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 5 } };
+    });
+    const at = { baseURL: server.baseUrl, apiKey: 'key' };
+    const models = [
+      createOpenAI(at)('gpt-4.1'),
+      createAnthropic(at)('claude-sonnet-4-5'),
+      createGoogle(at)('gemini-2.5-flash'),
+    ];
+    for (const model of models) assert.equal((await decide(question, { model, k: 1 })).type, 'decided');
+    const [openai, anthropic, google] = server.calls.map(({ body }) => body);
+    assert.deepEqual(openai.input[0].content, [
+      { type: 'input_image', image_url: `data:image/png;base64,${image}` },
+      { type: 'input_file', filename: 'bill.pdf', file_data: `data:application/pdf;base64,${document}` },
+      { type: 'input_text', text },
+    ]);
+    assert.deepEqual(anthropic.messages[0].content, [
+      { type: 'image', source: { type: 'base64', media_type: 'image/png', data: image } },
+      {
+        type: 'document',
+        source: { type: 'base64', media_type: 'application/pdf', data: document },
+        title: 'bill.pdf',
+      },
+      { type: 'text', text },
+    ]);
+    assert.deepEqual(google.contents[0].parts, [
+      { inlineData: { mimeType: 'image/png', data: image } },
+      { inlineData: { mimeType: 'application/pdf', data: document } },
+      { text },
+    ]);
+  });
+
+  test('by URL are handed on where the provider fetches them, and refused where it does not', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body, { content }));
+    const sdk = createOpenAI({ baseURL: server.baseUrl, apiKey: 'key' }).chat('served');
+    const asking = (url: string, model: MapOptions['model']) => {
+      const user = [{ type: 'file', url } as const];
+      return decide(
+        { ...question, prompt: { user } },
+        { model, baseUrl: typeof model === 'string' ? server.baseUrl : undefined, k: 1 },
+      );
+    };
+    for (const model of ['tiny', sdk]) {
+      await asking('https://host.example/a.png?sig=1', model);
+      const [part] = server.calls.at(-1)!.body.messages[0].content;
+      assert.equal(part.image_url.url, 'https://host.example/a.png?sig=1');
+      const calls = server.calls.length;
+      await assert.rejects(
+        asking('https://host.example/a.heic?sig=1', noUrls(sdk)),
+        /"https:\/\/host\.example\/a\.heic" was not sent/,
+      );
+      await assert.rejects(asking('https://host.example/a.pdf', model), { code: 'rejected', isOfPrompt: true });
+      assert.equal(server.calls.length, calls);
+    }
+  });
+
+  /** A map over files of which the model takes none. */
+  async function mapFiles(t: TestContext, model: MapOptions['model'], baseUrl?: string) {
+    const folder = tempFolder(t);
+    for (let i = 0; i < 8; i++) writeFileSync(join(folder, `${i}.png`), png(i));
+    const inputs = Array.from({ length: 8 }, (_, i) => ({ schema: { total: 'number' }, file: `${i}.png`, folder }));
+    return map(extract(), inputs, { journal: memoryJournal(), model, baseUrl, maxConcurrency: 4 }).result;
+  }
+
+  test('pause a map at a model that takes none, after one call or before it', async (t) => {
+    const server = await serve(t, () =>
+      refusal('Invalid content type. image_url is only supported by certain models.'),
+    );
+    const asked = await mapFiles(t, 'tiny', server.baseUrl);
+    assert.deepEqual([asked.status, asked.end.code, asked.items?.undecided], ['paused', 'model', 0]);
+    assert.match(asked.reason ?? '', /ask a model that takes pictures and documents/);
+    assert.equal(server.calls.length, 1);
+    const textual = scriptedModel(() => assert.fail('it was asked'));
+    const known = await mapFiles(t, { ...textual, whyNoFiles: 'reads text alone' });
+    assert.match(known.reason ?? '', /^model scripted reads text alone\. The prompt has a picture or a document/);
+    assert.deepEqual([known.status, known.samples], ['paused', 0]);
+  });
+
+  test('that a provider package leaves out are no question that was asked', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body, { content }));
+    const sdk = createOpenAI({ baseURL: server.baseUrl, apiKey: 'key' }).chat('served');
+    const doGenerate: typeof sdk.doGenerate = async (options) => ({
+      ...(await sdk.doGenerate(options)),
+      warnings: [{ type: 'unsupported', feature: 'user message part type: file' }],
+    });
+    const dropping = Object.assign(Object.create(sdk), { doGenerate });
+    const dropped = await mapFiles(t, dropping);
+    assert.deepEqual([dropped.status, dropped.votes], ['paused', 0]);
+    assert.match(dropped.reason ?? '', /left the pictures and documents of the prompt out of the request/);
+  });
+});
+
+/** The same model, whose provider fetches nothing. */
+function noUrls<Sdk extends object>(sdk: Sdk): Sdk {
+  return Object.create(sdk, { supportedUrls: { value: {} } });
 }
 
 describe('what a server does not take is sent otherwise', () => {

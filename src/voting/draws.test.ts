@@ -129,6 +129,25 @@ describe('temperatures', () => {
 });
 
 describe('recorded draws', () => {
+  test('that answered about a file which has another content now are flagged', async () => {
+    const model = scriptedModel([]);
+    const now = [{ name: 'a.png', mediaType: 'image/png', sizeBytes: 1, sha256: 'new' }];
+    const voters = [{ ...voterOf(model), sampler: { ...samplerOf(model), look: async () => now } }];
+    const ask = () => ({ prompt: { user: [{ type: 'file' as const, path: 'a.png' }] }, parse: JSON.parse });
+    const about = (sha256: string) => ({ details: { files: [{ ...now[0]!, sha256 }] } });
+    const recorded = [sampleEntry(0, 'a', about('old')), sampleEntry(1, 'a', about('new'))];
+    const verdicts = async (context: Partial<VoteContext>) => {
+      const { draws } = drawsOf(model, { context, question: { ask }, recorded });
+      return Promise.all([0, 1].map(async (draw) => landed(await draws.land(draw, 0)).verdict));
+    };
+    const [stale, fresh] = await verdicts({ voters });
+    assert.ok(stale instanceof RedFlag && /another content/.test(stale.detail) && !(fresh instanceof RedFlag));
+    // A file that is gone says nothing of the votes to it.
+    const look = async () => ({ fault: 'there is no such file' });
+    const gone = await verdicts({ voters: [{ ...voters[0]!, sampler: { ...voters[0]!.sampler, look } }] });
+    assert.ok(gone.every((verdict) => !(verdict instanceof RedFlag)));
+  });
+
   test('are told as such, not paid again, and are the first draw of their voter', async () => {
     const model = scriptedModel(() => '"new"');
     const { draws, reported, recorded } = drawsOf(model, { recorded: [sampleEntry(1, 'old'), sampleEntry(0, 'old')] });
