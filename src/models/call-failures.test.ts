@@ -328,6 +328,7 @@ describe('an answer that is no completion', () => {
       [400, "'messages[0].content' must be a string"],
       [422, 'messages[0]: unknown variant `image_url`, expected `text` at line 1 column 42'],
       [400, "This model doesn't support the image content block that you provided."],
+      [400, 'unsupported content[].type'],
       [400, 'Model does not support images. Please use a model that does.'],
       [400, 'This model does not support PDF documents.'],
     ];

@@ -7,7 +7,7 @@ const NO_FILES = [
   /\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b[^.]{0,60}(\bnot|n't|\bonly) (be )?(supported|enabled|allowed|accepted|available)/i,
   /(\bnot|n't|\bcannot) (support|accept|take|process|handle|have)\w*\b[^.]{0,40}\b(images?|image_url|vision|pdfs?|documents?|files?|multi-?modal)\b/i,
   /no endpoints found that support (image|file)/i,
-  /not a multi-?modal model|at most 0 (image|file)|mmproj|vision add-?on is not loaded|required for image input/i,
+  /not a multi-?modal model|at most 0 (image|file)|mmproj|vision add-?on is not loaded|unsupported content(\[\])?\.?type|required for image input/i,
   /unknown variant [`'"]?(image_url|file)\b/i,
   /\bcontent\b['"`\]\s]*(:\s*)?(must be|should be|expected|is not) a (valid )?string/i,
 ];

@@ -17,6 +17,13 @@ export interface ListingServer {
   readonly proxy: ProxySettings | undefined;
 }
 
+/** A model, as its server lists it. */
+export interface ListedModel {
+  readonly id: string;
+  /** What it takes (`text`, `image`), as OpenRouter and llama.cpp tell it; undefined if its server does not say. */
+  readonly inputs: readonly string[] | undefined;
+}
+
 /**
  * Asks an OpenAI-compatible server which models it has.
  * @returns undefined if it does not say
@@ -25,7 +32,7 @@ export interface ListingServer {
 export async function listModels(
   { baseUrl, apiKey, proxy }: ListingServer,
   { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
-): Promise<string[] | undefined> {
+): Promise<ListedModel[] | undefined> {
   // It is loaded with the first call: the command line starts twice as fast without it.
   const { httpGet } = await import('./http-get.ts');
   const url = new URL(`${baseUrl.replace(/\/+$/, '')}/models`);
@@ -36,25 +43,37 @@ export async function listModels(
   void clock.sleep(timeoutMs, signal).then(end, () => {});
   try {
     const body = await httpGet(url, { headers, proxy, signal });
-    return body === undefined ? undefined : namesIn(body, apiKey);
+    return body === undefined ? undefined : modelsIn(body, apiKey);
   } finally {
     end();
   }
 }
 
-/** The ids of a list in OpenAI's format; undefined if it is none. */
-function namesIn(body: string, apiKey: string | undefined): string[] | undefined {
+/** The models of a list in OpenAI's format; undefined if it is none. */
+function modelsIn(body: string, apiKey: string | undefined): ListedModel[] | undefined {
   try {
     const { data } = JSON.parse(body) as { data?: unknown };
     if (!Array.isArray(data)) return undefined;
-    const ids = data.map((one) => (one as { id?: unknown } | null)?.id);
+    const listed = data.map((one) => Object(one) as { readonly id?: unknown; readonly architecture?: unknown });
     const redact = redaction(apiKey === undefined ? [] : [apiKey]);
     const isName = (id: unknown): id is string =>
       typeof id === 'string' && id.length <= MAX_NAME_CHARS && NAME.test(id) && redact(id) === id;
-    return ids.filter(isName);
+    return listed.flatMap(({ id, architecture }) => (isName(id) ? [{ id, inputs: inputsIn(architecture) }] : []));
   } catch {
     return undefined;
   }
+}
+
+function inputsIn(architecture: unknown): readonly string[] | undefined {
+  const { input_modalities: inputs } = Object(architecture) as { readonly input_modalities?: unknown };
+  const isKnown = Array.isArray(inputs) && inputs.every((one) => typeof one === 'string');
+  return isKnown ? inputs : undefined;
+}
+
+/** Whether a model takes pictures, by what its server lists; undefined if that is not said. One that is alone is the one, by any name. */
+export function takesPictures(listed: readonly ListedModel[], name: string): boolean | undefined {
+  const own = listed.length === 1 ? listed[0] : listed.find(({ id }) => hasModel([id], name));
+  return own?.inputs?.includes('image');
 }
 
 /**

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
-import { hasFiles } from '../core/prompt-parts.ts';
+import { filesIn, hasFiles } from '../core/prompt-parts.ts';
 import { secretsIn } from '../core/secrets.ts';
 import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
 import { amountOf, type ChatBody, type Choices, readChoices, writeChat } from './chat-completions.ts';
+import type { Dialect } from './dialect.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
-import { describeListed, hasModel, listModels } from './listed-models.ts';
+import { describeListed, hasModel, type ListedModel, listModels, takesPictures } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { isCachedReply } from './reply-facts.ts';
@@ -90,7 +91,12 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     return { given, samples: samples.map((sample) => withLimitReset(sample, reply.headers, clock)) };
   };
   let post: HttpPost | undefined;
-  let listed: Promise<string[] | undefined> | undefined;
+  let listed: Promise<readonly ListedModel[] | undefined> | undefined;
+  const list = () => {
+    const server = { baseUrl, apiKey, proxy };
+    listed ??= listModels(server, { clock, timeoutMs: LISTING_TIMEOUT_MS }).catch(() => undefined);
+    return listed;
+  };
 
   // It is loaded with the first call: the command line starts twice as fast without it.
   async function load(request: ModelRequest): Promise<Sample> {
@@ -121,15 +127,22 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const adapting = new AdaptingCalls({
     id,
     hasTemplate: true,
-    ask: (request, dialect) => shared.ask(request, dialect),
+    ask: (request, dialect) =>
+      hasPictures(request.prompt) ? askOfPictures(request, dialect) : shared.ask(request, dialect),
   });
+
+  /** A server may answer without having looked at the picture: it is asked first what the model takes, which costs nothing. */
+  async function askOfPictures(request: ModelRequest, dialect: Dialect): Promise<Sample> {
+    const known = await list();
+    if (known === undefined || takesPictures(known, model) !== false) return shared.ask(request, dialect);
+    const message = `model ${id}: its server says that it takes no pictures. The prompt has one, so it was not sent. Ask another model.`;
+    throw new ModelError(message, { code: 'unsupported', recovery: 'pause' });
+  }
 
   /** Adds to the message about a model that the server does not have which ones it has. */
   async function explain(thrown: unknown): Promise<never> {
     if (thrown instanceof ModelError && mayBeUnknown(thrown)) {
-      const server = { baseUrl, apiKey, proxy };
-      listed ??= listModels(server, { clock, timeoutMs: LISTING_TIMEOUT_MS }).catch(() => undefined);
-      const known = await listed;
+      const known = (await list())?.map((one) => one.id);
       if (known !== undefined && !hasModel(known, model)) {
         const bring = options.bring === undefined ? '' : ` Add the model with \`${options.bring}\`.`;
         // It stays the same error, with all that it says to programs.
@@ -145,6 +158,10 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     account: accountOf(baseUrl, secrets.join(' ')),
     generate: (request) => (post === undefined ? load(request) : adapting.generate(request).catch(explain)),
   };
+}
+
+function hasPictures({ user }: ModelRequest['prompt']): boolean {
+  return filesIn(user).some(({ mediaType }) => mediaType?.startsWith('image/'));
 }
 
 /** The words of servers that answer 400 to a model that they do not have: LiteLLM, OpenRouter and others. */

@@ -142,7 +142,7 @@ async function serverAt(
     if (isFree) return { inputUsdPerMTok: 0, outputUsdPerMTok: 0 };
     return rest.computes ? undefined : ((await serverPrice(rest.baseUrl, model, on)) ?? gatewayPrice(model, on));
   };
-  const models = listed.map(async (name) => ({ model: `${server}/${name}`, price: (await priceOf(name)) ?? null }));
+  const models = listed.map(async ({ id }) => ({ model: `${server}/${id}`, price: (await priceOf(id)) ?? null }));
   return { ...found, models: await Promise.all(models) };
 }
 

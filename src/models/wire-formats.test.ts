@@ -41,13 +41,15 @@ interface Call {
 }
 type Answer = (call: Call, response: ServerResponse) => object;
 
-/** A server on this machine that ends with its test. It answers 200, or the number that a document has as `status`. */
-async function serve(t: TestContext, answer: Answer) {
+/** A server on this machine that ends with its test. It lists these models, if any. It answers 200, or the number that a document has as `status`. */
+async function serve(t: TestContext, answer: Answer, listed?: object) {
   const calls: Call[] = [];
   const refusals: Body[] = [];
   const server = createServer(async (incoming, response) => {
     let text = '';
     for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
+    if (incoming.method === 'GET')
+      return void response.writeHead(listed === undefined ? 404 : 200).end(JSON.stringify(listed));
     const call = { path: incoming.url!, headers: incoming.headers, body: JSON.parse(text) };
     calls.push(call);
     const answered: Body = answer(call, response);
@@ -535,6 +537,13 @@ describe('pictures and documents', () => {
     assert.deepEqual([asked.status, asked.end.code, asked.items?.undecided], ['paused', 'model', 0]);
     assert.match(asked.reason ?? '', /ask a model that takes pictures and documents/);
     assert.equal(server.calls.length, 1);
+    const modalities = (input_modalities: string[]) => ({ data: [{ id: 'tiny', architecture: { input_modalities } }] });
+    const blind = await serve(t, () => assert.fail('it was asked'), modalities(['text']));
+    const told = await mapFiles(t, 'tiny', blind.baseUrl);
+    assert.match(told.reason ?? '', /its server says that it takes no pictures/);
+    assert.deepEqual([told.status, told.samples, blind.calls.length], ['paused', 0, 0]);
+    const seeing = await serve(t, ({ body }) => completion(body, { content }), modalities(['text', 'image']));
+    assert.equal((await mapFiles(t, 'tiny', seeing.baseUrl)).items?.done, 8);
     const textual = scriptedModel(() => assert.fail('it was asked'));
     const known = await mapFiles(t, { ...textual, whyNoFiles: 'reads text alone' });
     assert.match(known.reason ?? '', /^model scripted reads text alone\. The prompt has a picture or a document/);
