@@ -1,7 +1,7 @@
 import { DelegatingRequest } from '../core/delegating-request.ts';
 import { ModelError } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
-import type { FileFault, PromptFiles } from '../core/prompt-files.ts';
+import { type FileFault, notSent, type PromptFiles } from '../core/prompt-files.ts';
 import { type FileFacts, hasFiles } from '../core/prompt-parts.ts';
 import { generateOf } from '../core/sample-check.ts';
 
@@ -42,7 +42,7 @@ export class FileCalls {
   /** Calls the model with the bytes of the files, for as long as the call takes. */
   async generate(request: ModelRequest, files: readonly FileFacts[]): Promise<Sample> {
     // A simulated model looks at the process, not at the prompt.
-    if (this.#model.readsSubject) return generateOf(this.#model, request);
+    if (this.#model.readsSubject || this.#model.loadsFiles) return generateOf(this.#model, request);
     const loaded = await this.#files!.load(request.prompt, files, request.signal);
     if ('fault' in loaded) throw notSent(loaded);
     try {
@@ -51,8 +51,4 @@ export class FileCalls {
       loaded.release();
     }
   }
-}
-
-function notSent({ fault }: FileFault): ModelError {
-  return new ModelError(fault, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
 }

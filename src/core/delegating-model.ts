@@ -45,6 +45,10 @@ export class DelegatingModel implements Model {
     return this.#parts.whyNoFiles ?? this.#model.whyNoFiles;
   }
 
+  get loadsFiles(): boolean | undefined {
+    return this.#parts.loadsFiles ?? this.#model.loadsFiles;
+  }
+
   get rates(): Model['rates'] {
     return this.#parts.rates ?? this.#model.rates;
   }

@@ -1,9 +1,15 @@
+import { ModelError } from './errors.ts';
 import type { Prompt } from './process.ts';
 import type { FileFacts } from './prompt-parts.ts';
 
 /** Why a file is not sent: the end of a sentence that begins with its name, and what to do. */
 export interface FileFault {
   readonly fault: string;
+}
+
+/** The failure of a call whose prompt has such a file. */
+export function notSent({ fault }: FileFault): ModelError {
+  return new ModelError(fault, { code: 'rejected', recovery: 'pause', isOfPrompt: true });
 }
 
 /** A prompt whose files have their bytes in `data`, with their `mediaType`; or a `url` that the provider fetches. */

@@ -5,9 +5,16 @@
 //  2. Interrupted while a batch is being worked on, and started again, it waits for that batch and pays for nothing twice.
 //  3. A request that fails by itself is sent again; one that the server blames on us, or a refused key, pauses the map.
 //  4. A provider without batches is refused, with what to do.
+//  5. Pictures are read when a batch is sent, as many as fit into one.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createOpenAI } from '@ai-sdk/openai';
+import type { Experimental_BatchV4StartOptions } from '@ai-sdk/provider';
+import { tempFolder } from '../../test/fixtures/cli-child.ts';
+import { png } from '../../test/fixtures/pictures.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import type { Clock } from '../core/clock.ts';
 import { UsageError } from '../core/errors.ts';
 import type { ModelRequest } from '../core/model.ts';
@@ -23,6 +30,8 @@ import { extract } from '../processes/extract.ts';
 import { type OpenAiServerOptions, openAiServer } from '../testing/openai-server.ts';
 import { answersOf } from '../testing/served-process.ts';
 import { batchModel, type OpenBatch } from './batch.ts';
+import { inBatches } from './batch-files.ts';
+import { FileReader } from './file-reader.ts';
 import { resolveBatchModel } from './resolve.ts';
 import { simulatedModel } from './simulated.ts';
 
@@ -198,4 +207,55 @@ test('a request is known again by its hash: what it asks for is part of it, what
   // As journals of earlier versions have it.
   assert.equal(ids[0], 'bf67a4031d9c6a77b26f85da');
   assert.equal(new Set(ids).size, more.length);
+});
+
+test('pictures are read when a batch is sent, as many as fit into one; a request with one that is gone fails alone', async (context) => {
+  const folder = tempFolder(context);
+  const path = (name: string) => join(folder, name);
+  for (const i of [0, 1, 2]) writeFileSync(path(`${i}.png`), png(i));
+  const batches: Experimental_BatchV4StartOptions['requests'][] = [];
+  const batch = createOpenAI({ baseURL: 'http://127.0.0.1:1/v1', apiKey: 'key' }).experimental_batch();
+  batch.doStartBatch = async ({ requests }) => {
+    batches.push(requests);
+    throw new Error('not sent');
+  };
+  const store = { load: () => [], save: () => {} };
+  const model = batchModel({ batch, modelId: 'm', id: 'm', price: undefined, clock: CLOCK, quietMs: 1, store });
+  context.after(() => model.close?.());
+  const sampler = createSampler({
+    model,
+    clock: CLOCK,
+    random: createRandom(1),
+    maxRetries: 0,
+    files: new FileReader(),
+  });
+  const ask = (name: string, draw: number) => {
+    const prompt = { user: [{ type: 'file' as const, path: path(name) }] };
+    return sampler.sample({ prompt, temperature: 0, maxOutputTokens: 10, draw, signal: new AbortController().signal });
+  };
+  const settled = Promise.allSettled([ask('0.png', 0), ask('1.png', 0), ask('none.png', 0), ask('2.png', 0)]);
+  const results = await settled;
+  const reasons = results.map((result) => (result.status === 'rejected' ? result.reason.message : 'it has a sample'));
+  assert.match(reasons[2], /none\.png" was not sent: there is no such file/);
+  for (const i of [0, 1, 3]) assert.match(reasons[i], /not sent/);
+  assert.equal(batches.length, 1);
+  assert.deepEqual(
+    batches[0]!.map((request) => request.type === 'text' && request.options.prompt[0]!.content[0]),
+    [0, 1, 2].map((i) => ({
+      type: 'file',
+      mediaType: 'image/png',
+      filename: `${i}.png`,
+      data: { type: 'data', data: png(i).toString('base64') },
+    })),
+  );
+  // Requests of files are divided by their size.
+  const asking = (sizeBytes: number) => ({
+    request: { files: [{ name: '', mediaType: '', sizeBytes }] },
+    fail: () => {},
+  });
+  const sizes = [4, 6, 1, 20, 3, 3, 3].map(asking) as unknown as Parameters<typeof inBatches>[0];
+  assert.deepEqual(
+    inBatches(sizes, 10).map(({ length }) => length),
+    [2, 1, 1, 3],
+  );
 });

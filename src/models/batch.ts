@@ -8,10 +8,13 @@ import type {
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import { textOf } from '../core/prompt-parts.ts';
 import { allOmitted, withModel } from './adapting-calls.ts';
 import { toSample } from './ai-sdk.ts';
+import { inBatches, LoadedRequests } from './batch-files.ts';
 import { CallFailure, Failures } from './call-failures.ts';
 import { type Dialect, omittedOf, PLAIN_DIALECT } from './dialect.ts';
+import { FileReader } from './file-reader.ts';
 import type { RequestExtras } from './request-extras.ts';
 import { askedOf, sdkExtras } from './sdk-request.ts';
 
@@ -58,9 +61,6 @@ const MAX_ROOM_WAITS = 144;
 /** A refused schema would be known only when the batch is done, which may take a day: none is sent. */
 const BATCH_DIALECT: Dialect = { ...PLAIN_DIALECT, omits: ['schema'] };
 
-/** All requests of a batch are in memory at once, and a file of requests has its own limit. As `Model.whyNoFiles` has it. */
-const WHY_NO_FILES = 'takes no pictures and documents in batches: omit options.batch';
-
 interface Waiter {
   readonly hash: string;
   readonly request: ModelRequest;
@@ -92,6 +92,8 @@ export function batchModel(options: BatchModelOptions): Model {
   const { batch, modelId, id, price, clock, store, quietMs = QUIET_MS, onBatch } = options;
   const provider = batch.provider.split('.')[0]!;
   const { headers, ...extras } = sdkExtras(provider, options);
+  // Its own: what waits for a batch must not keep other calls from their files.
+  const files = new FileReader();
   const failures = new Failures({ ...options, id });
   const running: Running[] = store.load().map((open) => follower(open, clock.monotonicMs()));
   const queue: Waiter[] = [];
@@ -100,6 +102,7 @@ export function batchModel(options: BatchModelOptions): Model {
   let roomWaits = 0;
   let hasAnswered = false;
   const ended = new AbortController();
+  let sending: Promise<void> = Promise.resolve();
   const sleep = (ms: number) => clock.sleep(ms, ended.signal).catch(() => {});
   let isGathering = false;
 
@@ -162,30 +165,43 @@ export function batchModel(options: BatchModelOptions): Model {
     if (waiters.length > 0) await start(waiters);
   }
 
+  /** Batches are sent one after the other: only the files of one are in memory. */
   async function start(waiters: readonly Waiter[]): Promise<void> {
+    for (const part of inBatches(waiters)) sending = sending.then(() => send(part));
+    await sending;
+  }
+
+  async function send(waiters: readonly Waiter[]): Promise<void> {
     const round = createHash('sha256').update(`${running.length} ${clock.now()}`).digest('hex').slice(0, 8);
-    const named = waiters.map((waiter, i) => [`${waiter.hash}.${round}.${i}`, waiter] as const);
+    const loaded = new LoadedRequests<Waiter>(files);
+    let one: Running;
     try {
+      const ready = await loaded.load(waiters);
+      if (ready.length === 0) return;
+      const named = ready.map(([waiter, request], i) => ({ id: `${waiter.hash}.${round}.${i}`, waiter, request }));
       const { batchId } = await batch.doStartBatch({
         headers,
-        requests: named.map(([requestId, { request }]) => ({
+        requests: named.map(({ id, request }) => ({
           type: 'text',
-          id: requestId,
+          id,
           modelId,
           options: askedOf(request, BATCH_DIALECT, { provider, extras }),
         })),
       });
-      const one = follower({ batchId, ids: named.map(([requestId]) => requestId) }, clock.monotonicMs(), false);
+      one = follower({ batchId, ids: named.map(({ id }) => id) }, clock.monotonicMs(), false);
       one.unclaimed.clear();
-      for (const [requestId, waiter] of named) one.waiting.set(requestId, waiter);
+      for (const { id, waiter } of named) one.waiting.set(id, waiter);
       running.push(one);
       save();
       onBatch?.({ batchId, requests: named.length, status: 'sent' });
-      await follow(one);
     } catch (thrown) {
       const failure = ofAll(failures.classify(thrown));
       for (const waiter of waiters) waiter.fail(failure);
+      return;
+    } finally {
+      loaded.release();
     }
+    void follow(one).catch((thrown) => failAll(one, ofAll(failures.classify(thrown))));
   }
 
   async function follow(one: Running): Promise<void> {
@@ -299,7 +315,7 @@ export function batchModel(options: BatchModelOptions): Model {
     failures.classify(new ModelError(`${id}: ${message}`, { code: 'unavailable', recovery }));
 
   // The provider continues, and the next execution waits for the batches that were sent.
-  return { id, price, isBatched: true, whyNoFiles: WHY_NO_FILES, generate, close: async () => ended.abort() };
+  return { id, price, isBatched: true, loadsFiles: true, generate, close: async () => ended.abort() };
 }
 
 /** What providers say where more requests wait than an account may have. */
@@ -329,11 +345,14 @@ function follower(open: OpenBatch, startedMs: number, isTakenOver = true): Runni
 }
 
 function hashOf(modelId: string, request: ModelRequest): string {
-  const { prompt, temperature, maxOutputTokens, draw, reasoning, schema, seed } = request;
-  const { system = null, turns = [], user } = prompt;
+  const { prompt, temperature, maxOutputTokens, draw, reasoning, schema, seed, files } = request;
+  const { system = null, turns = [] } = prompt;
+  const user = textOf(prompt.user);
   const earlier = turns.flatMap((turn) => [turn.user, turn.reply]);
   const asked: unknown[] = [modelId, system, ...earlier, user, temperature, maxOutputTokens, draw];
   // Requests without these have the hashes that they had before there were any: those of batches that were sent then are found.
   if (reasoning !== undefined || schema !== undefined || seed !== undefined) asked.push({ reasoning, schema, seed });
+  // Another picture under the same path is another request.
+  if (files !== undefined) asked.push(files.map(({ name, sha256 }) => sha256 ?? name));
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 24);
 }
