@@ -1,5 +1,5 @@
 /** A text in a prompt that has several parts. */
-export interface TextPart {
+interface TextPart {
   readonly type: 'text';
   readonly text: string;
 }

@@ -15,7 +15,7 @@ import { mediaTypeOfUrl, namedMediaType, shownMediaType } from './media-type.ts'
  * Largest file that is sent. In base64 it is a third larger: 28 MB still fit into a request to Anthropic (32 MB) and to OpenAI
  * (50 MB). It is checked before the file is read.
  */
-export const MAX_FILE_BYTES = 20 * 2 ** 20;
+const MAX_FILE_BYTES = 20 * 2 ** 20;
 /** Largest sum of the files of one prompt: that of a request to OpenAI. */
 const MAX_PROMPT_BYTES = 50 * 2 ** 20;
 /**
@@ -221,7 +221,7 @@ class KeptFiles {
 async function placeOf(part: FilePart, path: string, folder: string | undefined): Promise<Place> {
   try {
     if (folder === undefined) {
-      const real = resolve(path);
+      const real = await realpath(resolve(path));
       return { path: real, stats: await stat(real) };
     }
     const root = await realpath(folder);
@@ -244,8 +244,9 @@ function isWithin(folder: string, path: string): boolean {
 /** Reads a file that may still change: never more than is allowed. */
 async function readBytes(part: FilePart, path: string): Promise<Uint8Array> {
   try {
-    // A pipe in its place must not keep the program waiting.
-    await using handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    // What may have taken its place meanwhile: a pipe must not keep the program waiting, and no link is followed.
+    const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
+    await using handle = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     const stats = await handle.stat();
     if (!stats.isFile()) throw faultOf(part, 'it is no file', 'Give the path of a picture or a PDF');
     const bytes = Buffer.alloc(Math.min(stats.size, MAX_FILE_BYTES));
@@ -312,7 +313,10 @@ function hashOf(bytes: Uint8Array): string {
 }
 
 function faultOf(part: FilePart, why: string, advice: string): Fault {
-  return new Fault(`the file ${excerpt(nameOfFile(part))} was not sent: ${why}. ${advice}.`);
+  const name = nameOfFile(part);
+  // Quoted, a name is without the blanks around it, which are why there is no such file.
+  const blanks = name === name.trim() ? '' : ', with the blanks around its name,';
+  return new Fault(`the file ${excerpt(name)}${blanks} was not sent: ${why}. ${advice}.`);
 }
 
 function tooLarge(part: FilePart, bytes: number): Fault {

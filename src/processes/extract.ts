@@ -54,7 +54,12 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
       .strictObject({
         schema: z.custom<Fields>(isObject, 'expected an object'),
         record,
-        file: z.string(NO_PATH).min(1, NO_PATH).optional(),
+        file: z
+          .string(NO_PATH)
+          .min(1, NO_PATH)
+          .max(MAX_PATH_CHARS, TOO_LONG)
+          .regex(/^(?!(data|https?):)/i, A_URL)
+          .optional(),
         folder: z.string().optional(),
         expected: isChecked
           ? z.preprocess(
@@ -108,6 +113,10 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
 }
 
 const NO_PATH = 'expected the path of a picture or a PDF';
+/** A longer text is a file itself, in base64, which must not get into the journal. */
+const MAX_PATH_CHARS = 4_096;
+const TOO_LONG = `${NO_PATH}, got more than ${MAX_PATH_CHARS} characters: write it into a file`;
+const A_URL = `${NO_PATH}, got a URL: save what is there into a file`;
 
 /** Prepared schemas. Most records share one. */
 class Schemas {
