@@ -295,7 +295,11 @@ describe('a function of a process that returns what it must not', () => {
   const parts: readonly (readonly [name: string, part: Any, message: RegExp])[] = [
     ['prompt', () => undefined, /`prompt` returned what it must not: expected \{ user \} or .*, got undefined/],
     ['prompt', String, /`prompt` returned what it must not: expected \{ user \} or .*, got a text/],
-    ['prompt', () => ({}), /`prompt` returned what it must not: expected `user` to be a text or a list of parts, got undefined/],
+    [
+      'prompt',
+      () => ({}),
+      /`prompt` returned what it must not: expected `user` to be a text or a list of parts, got undefined/,
+    ],
     ['prompt', (user: number) => ({ user }), /expected `user` to be a text or a list of parts, got 0/],
     ['prompt', (state: number) => ({ user: state > 1 ? 3 : String(state) }), /got 3\. Found at step 2\.$/],
     ['prompt', () => ({ user: '0', system: 3 }), /expected `system` to be a text, got 3/],
