@@ -1,6 +1,6 @@
 // Proves, with servers as people run them (installed by `npm run servers:fetch`, skipped without them):
 //  1. llama.cpp's server does by its name what the simulated voter does: right steps, usage, names of replies, a seed that counts,
-//     a model that it does not have told from the one that answered.
+//     a model that it does not have told from the one that answered; a picture that it cannot see is not sent.
 //  2. LiteLLM's proxy before a model that errs independently once in five calls, at k = 5: no step of a hundred is wrong, whether
 //     its cache is off or on, and the cost is the one that it names.
 //  3. What its cache sends again is known as a copy, and costs nothing.
@@ -14,6 +14,7 @@ import { before, describe, it } from 'node:test';
 import { ModelError } from '../src/core/errors.ts';
 import { costOf, type Model } from '../src/core/model.ts';
 import { createRandom } from '../src/core/random.ts';
+import { decide } from '../src/decide.ts';
 import { systemClock } from '../src/defaults.ts';
 import { memoryJournal } from '../src/journals/memory.ts';
 import { resolveModel } from '../src/models/resolve.ts';
@@ -21,6 +22,7 @@ import { run } from '../src/run.ts';
 import { IS_SLOW } from './effort.ts';
 import { chainProcess } from './fixtures/chain-process.ts';
 import { mdap, ROOT, tempFolder } from './fixtures/cli-child.ts';
+import { PDF, png } from './fixtures/pictures.ts';
 import { atEnd, noServers, startServer } from './fixtures/real-servers.ts';
 
 const FILE = '.models/SmolLM2-135M-Instruct.Q4_1.gguf';
@@ -84,6 +86,15 @@ describe("llama.cpp's server", { skip: noServers || noModel }, () => {
       assert.ok(systemFingerprint);
       assert.ok(inputTokens! > 0 && outputTokens === 12 && finishReason === 'length');
     }
+  });
+
+  it('is sent no picture, as it says that its model takes none, and no document, which it refuses', async () => {
+    const asking = async (data: Uint8Array) => {
+      const user = [{ type: 'file' as const, data }];
+      await decide({ prompt: { user }, parse: String }, { model: await named('llamacpp/any') });
+    };
+    await assert.rejects(asking(png(1)), /its server says that it takes no pictures/);
+    await assert.rejects(asking(PDF), /unsupported content.*ask a model that takes pictures and documents/);
   });
 
   it('takes no temperature', async (t) => {

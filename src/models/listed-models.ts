@@ -29,21 +29,32 @@ export interface ListedModel {
  * @returns undefined if it does not say
  * @throws if it cannot be reached, and if it has not answered in full within the time.
  */
-export async function listModels(
-  { baseUrl, apiKey, proxy }: ListingServer,
-  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
-): Promise<ListedModel[] | undefined> {
+export async function listModels(server: ListingServer, limits: ListingLimits): Promise<ListedModel[] | undefined> {
+  const url = new URL(`${server.baseUrl.replace(/\/+$/, '')}/models`);
+  const body = await readFrom(server, url, limits);
+  return body === undefined ? undefined : modelsIn(body, server.apiKey);
+}
+
+interface ListingLimits {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+async function readFrom(
+  { apiKey, proxy }: ListingServer,
+  url: URL,
+  { clock, timeoutMs }: ListingLimits,
+  posted?: string,
+): Promise<string | undefined> {
   // It is loaded with the first call: the command line starts twice as fast without it.
-  const { httpGet } = await import('./http-get.ts');
-  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/models`);
+  const { httpRead } = await import('./http-read.ts');
   const headers = { accept: 'application/json', ...(apiKey && { authorization: `Bearer ${apiKey}` }) };
   const time = new AbortController();
   const { signal } = time;
   const end = () => time.abort();
   void clock.sleep(timeoutMs, signal).then(end, () => {});
   try {
-    const body = await httpGet(url, { headers, proxy, signal });
-    return body === undefined ? undefined : modelsIn(body, apiKey);
+    return await httpRead(url, { headers, proxy, signal, posted });
   } finally {
     end();
   }
@@ -74,6 +85,22 @@ function inputsIn(architecture: unknown): readonly string[] | undefined {
 export function takesPictures(listed: readonly ListedModel[], name: string): boolean | undefined {
   const own = listed.length === 1 ? listed[0] : listed.find(({ id }) => hasModel([id], name));
   return own?.inputs?.includes('image');
+}
+
+/**
+ * Whether a model of Ollama takes pictures: its list does not say, and to a model that takes none it sends a prompt without them.
+ * @returns undefined if it does not say
+ * @throws as `listModels`.
+ */
+export async function ollamaTakesPictures(
+  server: ListingServer,
+  model: string,
+  limits: ListingLimits,
+): Promise<boolean | undefined> {
+  const body = await readFrom(server, new URL('/api/show', server.baseUrl), limits, JSON.stringify({ model }));
+  if (body === undefined) return undefined;
+  const { capabilities } = Object(JSON.parse(body)) as { readonly capabilities?: unknown };
+  return Array.isArray(capabilities) ? capabilities.includes('vision') : undefined;
 }
 
 /**

@@ -22,6 +22,8 @@ export interface NamedServer {
   readonly ignoresCount?: boolean;
   /** Whether it tells the cost of a call to those who ask (`usage.include`). */
   readonly tellsCostIfAsked?: boolean;
+  /** Whether it tells of a model what it takes as Ollama does (`/api/show`). */
+  readonly showsModels?: boolean;
   /** What to do if nothing listens, as a sentence. */
   readonly start: string;
   /** The command that brings a model that it does not have. */
@@ -41,6 +43,7 @@ export const NAMED_SERVERS: Readonly<Record<string, NamedServer>> = {
     needsKey: false,
     computes: true,
     ignoresCount: true,
+    showsModels: true,
     start: 'Start it with `ollama serve`, or set OLLAMA_HOST to where it runs.',
     bring: (model) => `ollama pull ${model}`,
   },

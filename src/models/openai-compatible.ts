@@ -9,7 +9,14 @@ import { CallFailure } from './call-failures.ts';
 import { amountOf, type ChatBody, type Choices, readChoices, writeChat } from './chat-completions.ts';
 import type { Dialect } from './dialect.ts';
 import type { HttpPost, HttpReply } from './http-post.ts';
-import { describeListed, hasModel, type ListedModel, listModels, takesPictures } from './listed-models.ts';
+import {
+  describeListed,
+  hasModel,
+  type ListedModel,
+  listModels,
+  ollamaTakesPictures,
+  takesPictures,
+} from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { isCachedReply } from './reply-facts.ts';
@@ -31,6 +38,7 @@ const NO_CACHE_OF_HOST: Readonly<Record<string, Readonly<Record<string, string>>
   'ai-gateway.helicone.ai': { 'helicone-cache-enabled': 'false' },
 };
 const LISTING_TIMEOUT_MS = 5_000;
+const OLLAMA_PORT = '11434';
 
 export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'providerOptions'> {
   /** The base URL, such as `http://localhost:8080/v1`; `/chat/completions` is added. */
@@ -52,6 +60,8 @@ export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'provi
   readonly samplesPerRequest?: SamplesPerRequest;
   /** Whether each call asks for its cost, as only OpenRouter takes it. @default whether it is openrouter.ai */
   readonly asksForCost?: boolean;
+  /** Whether it tells what a model takes as Ollama does (`/api/show`). @default whether it listens at Ollama's port */
+  readonly showsModels?: boolean;
   /** What to do if nothing listens, for the message: as a sentence. @default 'Is it running?' */
   readonly start?: string;
   /** The command that brings the model to the server, for the message if it does not have it. */
@@ -92,10 +102,17 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   };
   let post: HttpPost | undefined;
   let listed: Promise<readonly ListedModel[] | undefined> | undefined;
+  const server = { baseUrl, apiKey, proxy };
+  const limits = { clock, timeoutMs: LISTING_TIMEOUT_MS };
   const list = () => {
-    const server = { baseUrl, apiKey, proxy };
-    listed ??= listModels(server, { clock, timeoutMs: LISTING_TIMEOUT_MS }).catch(() => undefined);
+    listed ??= listModels(server, limits).catch(() => undefined);
     return listed;
+  };
+  let isBlind: Promise<boolean> | undefined;
+  const askWhetherBlind = async () => {
+    const isOllama = options.showsModels ?? url.port === OLLAMA_PORT;
+    if (isOllama) return (await ollamaTakesPictures(server, model, limits).catch(() => undefined)) === false;
+    return takesPictures((await list()) ?? [], model) === false;
   };
 
   // It is loaded with the first call: the command line starts twice as fast without it.
@@ -133,8 +150,8 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
 
   /** A server may answer without having looked at the picture: it is asked first what the model takes, which costs nothing. */
   async function askOfPictures(request: ModelRequest, dialect: Dialect): Promise<Sample> {
-    const known = await list();
-    if (known === undefined || takesPictures(known, model) !== false) return shared.ask(request, dialect);
+    isBlind ??= askWhetherBlind();
+    if (!(await isBlind)) return shared.ask(request, dialect);
     const message = `model ${id}: its server says that it takes no pictures. The prompt has one, so it was not sent. Ask another model.`;
     throw new ModelError(message, { code: 'unsupported', recovery: 'pause' });
   }

@@ -544,6 +544,22 @@ describe('pictures and documents', () => {
     assert.deepEqual([told.status, told.samples, blind.calls.length], ['paused', 0, 0]);
     const seeing = await serve(t, ({ body }) => completion(body, { content }), modalities(['text', 'image']));
     assert.equal((await mapFiles(t, 'tiny', seeing.baseUrl)).items?.done, 8);
+    // Ollama drops pictures without a word.
+    const ollama = await serve(t, ({ path }) => {
+      assert.equal(path, '/api/show', 'it was asked');
+      return { capabilities: ['completion', 'tools'] };
+    });
+    const dropping = openAiCompatibleModel({
+      baseUrl: ollama.baseUrl,
+      model: 'tiny',
+      clock: systemClock,
+      showsModels: true,
+    });
+    assert.match((await mapFiles(t, dropping)).reason ?? '', /its server says that it takes no pictures/);
+    assert.deepEqual(
+      ollama.calls.map(({ body }) => body),
+      [{ model: 'tiny' }],
+    );
     const textual = scriptedModel(() => assert.fail('it was asked'));
     const known = await mapFiles(t, { ...textual, whyNoFiles: 'reads text alone' });
     assert.match(known.reason ?? '', /^model scripted reads text alone\. The prompt has a picture or a document/);

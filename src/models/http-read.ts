@@ -4,24 +4,30 @@ import { isLoopback, type ProxySettings } from './proxy-settings.ts';
 const MAX_BODY_BYTES = 16 * 2 ** 20;
 
 /**
- * Reads a document by GET, up to 16 MiB, without following redirects, over a connection that is closed again.
+ * Reads a document by GET, or by POST if something is posted, up to 16 MiB, without following redirects, over a connection that is closed again.
  * @returns its text if the server answered 200, otherwise undefined
  * @throws if the server cannot be reached, and the signal's reason.
  */
-export async function httpGet(
+export async function httpRead(
   url: URL,
   options: {
     readonly headers: Readonly<Record<string, string>>;
     /** It is not used for hosts of this machine. */
     readonly proxy: ProxySettings | undefined;
     readonly signal: AbortSignal;
+    readonly posted?: string;
   },
 ): Promise<string | undefined> {
-  const { headers, proxy, signal } = options;
+  const { headers, proxy, signal, posted } = options;
   const isDirect = proxy === undefined || isLoopback(url.hostname);
   const dispatcher = isDirect ? new Agent() : new EnvHttpProxyAgent({ ...proxy });
   try {
-    const { statusCode, body } = await request(url, { headers, signal, dispatcher });
+    const { statusCode, body } = await request(url, {
+      ...(posted !== undefined && { method: 'POST', body: posted }),
+      headers,
+      signal,
+      dispatcher,
+    });
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of body) {
