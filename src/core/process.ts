@@ -13,7 +13,7 @@ export interface Prompt {
   readonly system?: string;
   /** Earlier turns of a chat, oldest first. A step of a process needs none: its prompt contains everything that it depends on. */
   readonly turns?: readonly Turn[];
-  /** A text; or parts, where pictures or documents belong to it. */
+  /** A text; or parts, as `[{ type: 'file', path: 'a.png' }, { type: 'text', text: 'What is it?' }]`, where files belong to it. */
   readonly user: UserContent;
 }
 

@@ -354,8 +354,10 @@ describe('an answer that is no completion', () => {
       const { code, isOfPrompt } = verdictOn({ status, body: { error: { message } } }, {}, true);
       assert.deepEqual([code, isOfPrompt], ['rejected', true], message);
     }
-    const down = verdictOn({ status: 500, body: { error: { message: 'The server had an error' } } }, {}, true);
-    assert.deepEqual([down.code, down.recovery], ['unavailable', 'retry']);
+    for (const message of ['The server had an error', 'Failed to load model file: it exceeds the memory']) {
+      const down = verdictOn({ status: 500, body: { error: { message } } }, {}, true);
+      assert.deepEqual([down.code, down.recovery], ['unavailable', 'retry'], message);
+    }
   });
 
   it('does not bring the content of a picture into a message', () => {

@@ -324,7 +324,7 @@ function tooLarge(part: FilePart, bytes: number): Fault {
 }
 
 function outside(part: FilePart, folder: string): Fault {
-  return faultOf(part, `it does not lie in the folder of the files, ${excerpt(folder)}`, 'Move it there');
+  return faultOf(part, `it does not lie in the folder of the files, ${excerpt(resolve(folder))}`, 'Move it there');
 }
 
 function unreadable(part: FilePart, thrown: unknown): Fault {

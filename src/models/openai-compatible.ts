@@ -178,7 +178,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
 }
 
 function hasPictures({ user }: ModelRequest['prompt']): boolean {
-  return filesIn(user).some(({ mediaType }) => mediaType?.startsWith('image/'));
+  return typeof user !== 'string' && filesIn(user).some(({ mediaType }) => mediaType?.startsWith('image/'));
 }
 
 /** The words of servers that answer 400 to a model that they do not have: LiteLLM, OpenRouter and others. */

@@ -111,7 +111,8 @@ export function verdictOn(answer: Answer): Verdict {
     const advice = 'it does not take what the prompt has beside text; ask a model that takes pictures and documents';
     return { code: 'unsupported', recovery: 'pause', advice };
   }
-  if (ofFiles === 'bad-file') {
+  // A server that has broken down may speak of files of its own.
+  if (ofFiles === 'bad-file' && status < 500) {
     const advice = 'it does not take this picture or document; convert it, or make it smaller';
     return { code: 'rejected', recovery: 'pause', isOfPrompt: true, advice };
   }

@@ -521,6 +521,20 @@ describe('pictures and documents', () => {
     }
   });
 
+  test('are read for each question: another file at the same path is another picture', async (t) => {
+    const server = await serve(t, ({ body }) => completion(body, { content }));
+    const path = join(tempFolder(t), 'a.png');
+    const prompt = { user: [{ type: 'file' as const, path }] };
+    const ask = () => decide({ ...question, prompt }, { model: 'tiny', baseUrl: server.baseUrl, k: 2 });
+    await assert.rejects(ask(), /there is no such file/);
+    for (const shade of [1, 2]) {
+      writeFileSync(path, png(shade));
+      await ask();
+      const [part] = server.calls.at(-1)!.body.messages[0].content;
+      assert.equal(part.image_url.url, `data:image/png;base64,${png(shade).toString('base64')}`);
+    }
+  });
+
   /** A map over files of which the model takes none. */
   async function mapFiles(t: TestContext, model: MapOptions['model'], baseUrl?: string) {
     const folder = tempFolder(t);

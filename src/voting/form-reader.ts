@@ -27,7 +27,7 @@ export class FormReader<Action> {
   #dress = NO_DRESS;
 
   constructor({ ask, check, key }: Question<Action>, form: number, settings: FormSettings) {
-    this.asked = ask(form);
+    this.asked = withOwnPrompt(ask(form));
     this.promptFault = promptFault(this.asked.prompt);
     const { structured = 'off' } = settings;
     this.schema = structured === 'off' ? undefined : this.asked.schema?.();
@@ -87,6 +87,14 @@ export function readUndressed<Action>(
   if (dress.length === 0 || !(verdict instanceof RedFlag)) return { verdict, dress };
   const asItCame = readReply(reply, reader);
   return asItCame instanceof RedFlag ? { verdict, dress } : { verdict: asItCame, dress: NO_DRESS };
+}
+
+/**
+ * Files are looked at once a prompt: all draws of this step are about the same bytes, and those of another step, for which a process
+ * may give the same object, are about what is there then.
+ */
+function withOwnPrompt<Action>(asked: AskedForm<Action>): AskedForm<Action> {
+  return hasFiles(asked.prompt.user) ? { ...asked, prompt: { ...asked.prompt } } : asked;
 }
 
 /** Servers refuse such texts, or read other ones. */

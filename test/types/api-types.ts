@@ -111,6 +111,37 @@ export async function decisions(): Promise<void> {
   await decide({ prompt: 'x', parse: (text: string) => text, schema: z.string() }, options);
   // @ts-expect-error: a single decision has no run to choose k for
   await decide({ prompt: 'x', parse: (text: string) => text }, { ...options, k: 'auto' });
+  const parse = (text: string) => text;
+  const url = new URL('https://host.example/a.png');
+  const data = new Uint8Array();
+  await decide(
+    {
+      prompt: {
+        user: [
+          { type: 'text', text: 'x' },
+          { type: 'file', path: 'a.png' },
+        ],
+      },
+      parse,
+    },
+    options,
+  );
+  await decide(
+    {
+      prompt: {
+        user: [
+          { type: 'file', url, mediaType: 'image/png' },
+          { type: 'file', data },
+        ],
+      },
+      parse,
+    },
+    options,
+  );
+  // @ts-expect-error: a file is in one place
+  await decide({ prompt: { user: [{ type: 'file', data, path: 'a.png' }] }, parse }, options);
+  // @ts-expect-error: bytes are no text
+  await decide({ prompt: { user: [{ type: 'file', data: 'AAAA' }] }, parse }, options);
 }
 
 // @ts-expect-error: an action is a number here
