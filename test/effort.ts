@@ -9,7 +9,7 @@ export const IS_SLOW = env.MDAP_TEST_SLOW === '1';
 export const SEED = seedOf(env.MDAP_TEST_SEED) ?? 20_260_101;
 
 /** A number of rounds, steps or samples: as few as can still fail, or as many as one would like. */
-export function amount({ quick, slow }: { readonly quick: number; readonly slow: number }): number {
+export function amount<T>({ quick, slow }: { readonly quick: T; readonly slow: T }): T {
   return IS_SLOW ? slow : quick;
 }
 

@@ -1,5 +1,5 @@
 // fast-check as all tests use it: `import * as fc from '.../test/properties.ts'`. Every property has the same seed, which is
-// fixed in `npm test`, which does half of a property's runs; the slow script gives it a fresh one, and does five times as
+// fixed in `npm test`, which does a quarter of a property's runs; the slow script gives it a fresh one, and does five times as
 // many as the property says (see `effort.ts`).
 import fastCheck from 'fast-check';
 import { amount, SEED } from './effort.ts';
@@ -7,7 +7,7 @@ import { amount, SEED } from './effort.ts';
 export * from 'fast-check';
 
 /** What is done of the runs that a property says. */
-const RUNS_FACTOR = amount({ quick: 0.5, slow: 5 });
+const RUNS_FACTOR = amount({ quick: 0.25, slow: 5 });
 const DEFAULT_RUNS = 100;
 
 fastCheck.configureGlobal({ seed: SEED });

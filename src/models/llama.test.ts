@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { amount } from '../../test/effort.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
 import { systemClock } from '../defaults.ts';
@@ -105,8 +106,9 @@ describe('a model file', { skip }, () => {
 
   test('gives the same sample for the same seed, prompt, temperature and draw, whatever came before', async () => {
     const users = ['Tell me about the sea.', 'Tell me about the sea and the wind that blows over it at night.'];
+    const draws = amount({ quick: [0, 1], slow: [0, 1, 2] });
     const asked = users.flatMap((user) =>
-      [0, 1, 2].map((draw) => about(user, { draw, temperature: 1.2, maxOutputTokens: 16 })),
+      draws.map((draw) => about(user, { draw, temperature: 1.2, maxOutputTokens: amount({ quick: 6, slow: 16 }) })),
     );
     const texts: string[] = [];
     for (const each of asked) texts.push(await textOf(each));
@@ -202,13 +204,15 @@ describe('a model file', { skip }, () => {
   });
 
   test('adds two numbers that it could not add at once', async () => {
-    const result = await run(
-      addCount(),
-      { a: '4718', b: '3654' },
-      { model, k: 2, temperature: 0.3, maxOutputTokens: 12, journal: memoryJournal() },
-    );
+    const result = await run(addCount(), amount({ quick: { a: '18', b: '54' }, slow: { a: '4718', b: '3654' } }), {
+      model,
+      k: 2,
+      temperature: 0.3,
+      maxOutputTokens: 12,
+      journal: memoryJournal(),
+    });
     assert.equal(result.status, 'done', result.reason ?? '');
-    assert.deepEqual([result.state.sum, isRightSum(result.state), result.costUsd], ['8372', true, 0]);
+    assert.deepEqual([isRightSum(result.state), result.costUsd], [true, 0]);
     assert.ok(result.tokens.input! > 0 && result.tokens.output! >= 11 * result.samples);
   });
 });

@@ -71,9 +71,9 @@ const FURTHER_INPUTS: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** Every state of a run is checked up to this many, then one in a hundred. Of subtasks, with many mistakes each, fewer. */
-const DENSE_STEPS = amount({ quick: 25, slow: 120 });
+const DENSE_STEPS = amount({ quick: 10, slow: 120 });
 const VOTED_STEPS = 200;
-const WANDERED_STEPS = amount({ quick: 25, slow: 120 });
+const WANDERED_STEPS = amount({ quick: 10, slow: 120 });
 const MODEL = 'simulated:p=0.9,v=0.9';
 
 function frozen<T>(value: T): T {
@@ -157,7 +157,7 @@ test('built-in processes are found by their names, which they bear themselves', 
 
 const CASES = Object.entries(BUILT_IN_PROCESSES).flatMap(([name, { process: create, exampleInput }]) => {
   const inputs = [exampleInput, ...(FURTHER_INPUTS[name] ?? [])];
-  const sizes = create().subtasks === undefined ? [1] : [1, 2, 7];
+  const sizes = create().subtasks === undefined ? [1] : amount({ quick: [1, 3], slow: [1, 2, 7] });
   return sizes.map((size) => ({ create: () => inSubtasks(create(), size), given: inputs, size }));
 });
 
