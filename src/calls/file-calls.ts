@@ -41,8 +41,7 @@ export class FileCalls {
 
   /** Calls the model with the bytes of the files, for as long as the call takes. */
   async generate(request: ModelRequest, files: readonly FileFacts[]): Promise<Sample> {
-    // A simulated model looks at the process, not at the prompt.
-    if (this.#model.readsSubject || this.#model.loadsFiles) return generateOf(this.#model, request);
+    if (this.#model.loadsFiles) return generateOf(this.#model, request);
     const loaded = await this.#files!.load(request.prompt, files, request.signal);
     if ('fault' in loaded) throw notSent(loaded);
     try {

@@ -19,6 +19,12 @@ class Priced implements Model {
   get account() {
     return 'one';
   }
+  get whyNoFiles() {
+    return 'reads text alone';
+  }
+  get loadsFiles() {
+    return true;
+  }
   get rates() {
     return { p: 0.9, v: 1 };
   }
@@ -48,6 +54,7 @@ describe('a delegating model', () => {
       [model.id, model.price, model.account, model.rates, model.temperature, model.isBatched, model.readsSubject],
       ['priced-1', inner.price, 'one', { p: 0.9, v: 1 }, 0.7, undefined, undefined],
     );
+    assert.deepEqual([model.whyNoFiles, model.loadsFiles], ['reads text alone', true]);
     assert.equal((await model.generate(REQUEST)).text, '7 of 1');
     assert.equal((await inner.generate(REQUEST)).text, '7 of 2');
     await model.close();

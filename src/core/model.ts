@@ -144,7 +144,7 @@ export interface Model {
    * stop (`is asked by text alone: choose another`). @default undefined it may take them
    */
   readonly whyNoFiles?: string;
-  /** It reads the files of prompts itself, when it sends them: its requests name them as the process does. */
+  /** Its requests name files as the process does, without their bytes: it reads them itself, or looks at none. */
   readonly loadsFiles?: boolean;
   /** Error rates that are known without measuring, for planning: a simulated model's own. */
   readonly rates?: { readonly p: number; readonly v: number };

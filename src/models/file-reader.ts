@@ -312,8 +312,13 @@ function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** Longest name of a file, and what is shown of a longer one. */
+const [MAX_NAME_CHARS, MAX_NAME_CHARS_SHOWN] = [255, 20];
+
 function faultOf(part: FilePart, why: string, advice: string): Fault {
-  const name = nameOfFile(part);
+  const given = nameOfFile(part);
+  // So long a name may be a file, in base64.
+  const name = given.length > MAX_NAME_CHARS ? `${given.slice(0, MAX_NAME_CHARS_SHOWN)}…` : given;
   // Quoted, a name is without the blanks around it, which are why there is no such file.
   const blanks = name === name.trim() ? '' : ', with the blanks around its name,';
   return new Fault(`the file ${excerpt(name)}${blanks} was not sent: ${why}. ${advice}.`);

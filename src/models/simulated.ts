@@ -257,6 +257,7 @@ export function simulatedModel(options: SimulatedModelOptions & { clock: Clock }
     id: describe(options),
     price: { inputUsdPerMTok: settings.inputUsdPerMTok, outputUsdPerMTok: settings.outputUsdPerMTok },
     readsSubject: true,
+    loadsFiles: true,
     rates: { p, v },
     generate: latencyMs > 0 ? answerLater : answerNow,
   };
