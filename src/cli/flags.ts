@@ -1,5 +1,5 @@
 import { JOURNAL } from '../options/journal.ts';
-import { flag, type Kind, text } from '../options/kinds.ts';
+import { flag, type Kind, listOf, text } from '../options/kinds.ts';
 import { type Option, option } from '../options/option.ts';
 
 /** An option that only the command line has. */
@@ -29,6 +29,12 @@ export const INPUT = {
   }),
 };
 
+/** Columns, each given by a flag of its own: its name may have commas. */
+const columns: Kind<readonly string[]> = {
+  ...listOf(text('column'), { split: (name) => [name], hint: 'column' }),
+  add: (before, more) => [...before, ...more],
+};
+
 /** The options that say how the rows of a file become inputs. */
 export const ITEM_FIELDS = {
   schema: flagOption(text('json'), {
@@ -44,11 +50,11 @@ export const ITEM_FIELDS = {
     about: 'The field of the input that an item becomes.',
     defaultAbout: 'the item is the input',
   }),
-  fileField: flagOption(text('column'), {
+  fileField: flagOption(columns, {
     group: 'Input and output',
     about:
-      'The column or field with the path of a picture or a PDF, for extract. The model sees the file together with the other ' +
-      'fields of the item; the journal keeps its hash.',
+      'The column or field with the path of a picture or a PDF, for extract; may be given several times. The model sees the files ' +
+      'together with the other fields of the item; the journal keeps their hashes.',
   }),
   fileFolder: flagOption(text('folder'), {
     group: 'Input and output',

@@ -14,7 +14,7 @@ export interface ItemFlags {
   readonly schema?: string;
   readonly with?: string;
   readonly as?: string;
-  readonly fileField?: string;
+  readonly fileField?: readonly string[];
   readonly fileFolder?: string;
 }
 
@@ -27,10 +27,10 @@ export function itemInputs(loaded: LoadedProcess, flags: ItemFlags, file: string
 
 /** Where the paths in items lead. */
 interface ItemFiles {
-  readonly field: string;
+  readonly fields: readonly string[];
   /** Absolute. */
   readonly folder: string;
-  /** Whether every item has the field, or none. */
+  /** Whether every item has the same fields. */
   readonly isInAll: boolean;
 }
 
@@ -55,7 +55,7 @@ function filesOf(loaded: LoadedProcess, { fileField, fileFolder }: ItemFlags, it
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new UsageError(`expected a folder, there is none at ${folder}.`, { option: 'fileFolder' });
   }
-  return { field: fileField, folder, isInAll: items !== '-' && formatOf(items) === 'csv' };
+  return { fields: fileField, folder, isInAll: items !== '-' && formatOf(items) === 'csv' };
 }
 
 /** The source of the measured steps: one input, or the items of a file. */
@@ -137,31 +137,32 @@ function schemaOf(loaded: LoadedProcess, { schema }: ItemFlags): unknown {
 
 const CHECKED = 'extract-checked';
 
-/** The parts of an input that come from a row with a path: the record is what else the row has, if it has no record of its own. */
-function withFile(
+/** The parts of an input that come from a row with paths: the record is what else the row has, if it has no record of its own. */
+function withFiles(
   row: Row,
-  { field: column, folder, isInAll }: ItemFiles,
+  { fields, folder, isInAll }: ItemFiles,
   { field, isChecked }: { readonly field: string; readonly isChecked: boolean },
 ): Record<string, unknown> {
-  const { [column]: path = null, ...rest } = (typeof row === 'object' && row !== null ? row : {}) as Record<
-    string,
-    unknown
-  >;
-  if (path === null && isInAll) {
-    const has = Object.keys(rest).map((name) => JSON.stringify(name));
+  const given = (typeof row === 'object' && row !== null ? row : {}) as Record<string, unknown>;
+  const missing = isInAll ? fields.find((name) => !(name in given)) : undefined;
+  if (missing !== undefined) {
+    const has = Object.keys(given).map((name) => JSON.stringify(name));
     throw new UsageError(
-      `expected a column of the items, got ${JSON.stringify(column)}: they have ${has.join(', ')}.`,
+      `expected a column of the items, got ${JSON.stringify(missing)}: they have ${has.join(', ')}.`,
       {
         option: 'fileField',
       },
     );
   }
-  const file = { file: path, folder };
+  const rest = Object.fromEntries(Object.entries(given).filter(([name]) => !fields.includes(name)));
+  const paths = fields.flatMap((name) => given[name] ?? []).filter((path) => path !== '');
+  // A row without any is told what was expected.
+  const files = { file: paths.length === 1 ? paths[0] : paths, folder };
   const { expected, record, ...others } = rest;
   const right = expected === undefined ? {} : { expected };
-  if (record !== undefined) return { record, ...right, ...file };
+  if (record !== undefined) return { record, ...right, ...files };
   const read = isChecked ? others : rest;
-  return { ...(Object.keys(read).length > 0 && { [field]: read }), ...(isChecked && right), ...file };
+  return { ...(Object.keys(read).length > 0 && { [field]: read }), ...(isChecked && right), ...files };
 }
 
 /** Turns a row into an input of the process. */
@@ -179,7 +180,7 @@ function inputMaker(
   const field = as ?? (isRecord ? 'record' : undefined);
   if (files !== undefined) {
     const isChecked = loaded.process.name === CHECKED;
-    return (row) => ({ ...all, ...withFile(row, files, { field: field!, isChecked }) });
+    return (row) => ({ ...all, ...withFiles(row, files, { field: field!, isChecked }) });
   }
   return (row) => {
     const isObject = typeof row === 'object' && row !== null && !Array.isArray(row);

@@ -7,6 +7,7 @@
  *    before it, they are refused.
  * 4. Failures are read as the items that they were.
  * 5. Results in CSV have the columns of the input first, and read back as they were; none of them is overwritten.
+ * 6. Columns with paths become files, and what else a row has is the record.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
@@ -19,6 +20,8 @@ import * as fc from '../../test/properties.ts';
 import { JournalError, UsageError } from '../core/errors.ts';
 import type { ItemCounts } from '../core/journal.ts';
 import type { Item, ItemResult } from '../engine/item.ts';
+import { extract } from '../processes/extract.ts';
+import { itemInputs } from './item-inputs.ts';
 import { fileSink } from './item-results.ts';
 import { type Row, readItems } from './item-rows.ts';
 import { endOfRecords } from './record-file.ts';
@@ -128,6 +131,32 @@ describe('CSV', () => {
       await assert.rejects(read(written(t, 'head.csv', `${head}\n1,2\n`)), UsageError);
     });
   }
+});
+
+test('rows with paths become records with files (6)', () => {
+  const inputOf = (row: Row, { isChecked = false, fileField = ['photo'] } = {}) => {
+    const loaded = { process: extract({ isChecked }), source: 'extract' };
+    const { toInput } = itemInputs(loaded, { schema: '{"total":"number"}', fileField }, 'items.jsonl');
+    const { schema, folder, ...rest } = toInput(row) as Record<string, unknown>;
+    assert.deepEqual([schema, folder], [{ total: 'number' }, process.cwd()]);
+    return rest;
+  };
+  assert.deepEqual(inputOf({ photo: 'a.png' }), { file: 'a.png' });
+  assert.deepEqual(inputOf({ id: 1, photo: 'a.png' }), { record: { id: 1 }, file: 'a.png' });
+  assert.deepEqual(inputOf({ id: 1, photo: ['a.png', 'b.pdf'] }), { record: { id: 1 }, file: ['a.png', 'b.pdf'] });
+  const both = { fileField: ['photo', 'back'] };
+  assert.deepEqual(inputOf({ back: 'b.png', photo: 'a.png' }, both), { file: ['a.png', 'b.png'] });
+  assert.deepEqual(inputOf({ back: 'b.png', photo: '' }, both), { file: 'b.png' });
+  // A record of its own is the record.
+  const own = { record: 'a.png is unpaid', photo: 'a.png', id: 1 };
+  assert.deepEqual(inputOf(own), { record: 'a.png is unpaid', file: 'a.png' });
+  const expected = { total: 1 };
+  assert.deepEqual(inputOf({ photo: 'a.png', expected }, { isChecked: true }), { file: 'a.png', expected });
+  assert.deepEqual(inputOf({ photo: 'a.png', expected }), { record: { expected }, file: 'a.png' });
+  for (const row of [{ id: 1 }, { id: 1, photo: null }, { id: 1, photo: '' }]) {
+    assert.deepEqual(inputOf(row), { record: { id: 1 }, file: [] });
+  }
+  for (const row of ['a.png', 7, null]) assert.deepEqual(inputOf(row), { file: [] });
 });
 
 test('what is no file is refused (2)', async (t) => {

@@ -6,6 +6,7 @@
  * 3. A schema leaves nothing open that it does not say: no member may be added or left out. Its short form says the same.
  * 4. What would not be checked, and what no answer can fit, is refused with its place before anything is paid for.
  * 5. The model never sees the expected answer; what all records share is in `system`.
+ * 6. Files are named by their paths, and stand before the record that they belong to.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -295,5 +296,43 @@ describe('inputs', () => {
       assert.match(textOf(other!.user), /"body": "second"/);
       assert.doesNotMatch(JSON.stringify([one, other]), /4711/);
     }
+  });
+});
+
+describe('files', () => {
+  const schema = { total: 'number' };
+  const asked = async (input: object, form = 0) => {
+    const process = extract() as AnyProcess;
+    return process.forms[form]!.prompt(process.start(await parseInput(process, { schema, ...input }))).user;
+  };
+  const file = (path: string, folder = '.') => ({ type: 'file', path, folder });
+  const text = (shown: string) => ({ type: 'text', text: shown });
+
+  test('stand before what is said of them, in every form (6)', async () => {
+    assert.deepEqual(await asked({ file: 'a.png' }), [file('a.png'), text('Record:\nIt is the file above.')]);
+    assert.deepEqual(await asked({ file: ['a.png', 'b.pdf'], folder: 'in' }, 1), [
+      file('a.png', 'in'),
+      file('b.pdf', 'in'),
+      text('Document:\nIt is the 2 files above.'),
+    ]);
+    assert.deepEqual(await asked({ file: 'a.png', record: 'Bill 7' }, 2), [
+      file('a.png'),
+      text('Text:\nBill 7\n\nThe file above belongs to it.'),
+    ]);
+  });
+
+  test('are paths: no URL, no base64, no nothing (6)', async () => {
+    const refused: [given: unknown, message: RegExp][] = [
+      ['', /file\.0: expected the path of a picture or a PDF$/],
+      ['https://host/a.png', /got a URL: save what is there into a file/],
+      ['Data:image/png;base64,AAAA', /got a URL/],
+      ['A'.repeat(5_000), /got more than 4096 characters: write it into a file/],
+      [[], /file: expected the path/],
+      [['a.png', 7], /file\.1: expected the path/],
+      [7, /file: expected the path/],
+      [null, /file: expected the path/],
+      [Array.from({ length: 101 }, () => 'a.png'), /expected at most 100 files/],
+    ];
+    for (const [given, message] of refused) await assert.rejects(asked({ file: given }), message);
   });
 });

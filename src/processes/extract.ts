@@ -11,8 +11,8 @@ export interface ExtractInput {
   readonly schema: Fields;
   /** A text, or any JSON. Only a record with a file may do without. */
   readonly record?: Json;
-  /** Path of a picture or a PDF that belongs to the record, or is all of it. */
-  readonly file?: string;
+  /** Path of a picture or a PDF that belongs to the record, or is all of it; or several paths, in the order of the pages. */
+  readonly file?: string | readonly string[];
   /** The folder that `file` is relative to and must lie in. @default the working folder */
   readonly folder?: string;
   /** The right answer, if it is known, for rehearsals and measurements. The model never sees it. */
@@ -38,15 +38,13 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
       const system = rules(schema);
       const text = typeof record === 'string' ? record : JSON.stringify(record, null, 1);
       if (file === undefined) return { system, user: show(text) };
-      const shown =
-        record === undefined ? show('It is the file above.') : `${show(text)}\n\nThe file above belongs to it.`;
+      const paths = typeof file === 'string' ? [file] : file;
+      const [it, belong] = paths.length === 1 ? ['file above', 'belongs'] : [`${paths.length} files above`, 'belong'];
+      const shown = record === undefined ? show(`It is the ${it}.`) : `${show(text)}\n\nThe ${it} ${belong} to it.`;
       return {
         system,
         // Providers advise to put a picture before what is said of it.
-        user: [
-          { type: 'file', path: file, folder },
-          { type: 'text', text: shown },
-        ],
+        user: [...paths.map((path) => ({ type: 'file' as const, path, folder })), { type: 'text', text: shown }],
       };
     };
   const inputOf = (record: z.ZodType<Json | undefined>) =>
@@ -54,12 +52,7 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
       .strictObject({
         schema: z.custom<Fields>(isObject, 'expected an object'),
         record,
-        file: z
-          .string(NO_PATH)
-          .min(1, NO_PATH)
-          .max(MAX_PATH_CHARS, TOO_LONG)
-          .regex(/^(?!(data|https?):)/i, A_URL)
-          .optional(),
+        file: z.preprocess((given) => (typeof given === 'string' ? [given] : given), PATHS.optional()),
         folder: z.string().optional(),
         expected: isChecked
           ? z.preprocess(
@@ -117,6 +110,14 @@ const NO_PATH = 'expected the path of a picture or a PDF';
 const MAX_PATH_CHARS = 4_096;
 const TOO_LONG = `${NO_PATH}, got more than ${MAX_PATH_CHARS} characters: write it into a file`;
 const A_URL = `${NO_PATH}, got a URL: save what is there into a file`;
+const PATH = z
+  .string(NO_PATH)
+  .min(1, NO_PATH)
+  .max(MAX_PATH_CHARS, TOO_LONG)
+  .regex(/^(?!(data|https?):)/i, A_URL);
+/** Providers take a hundred at most. */
+const MAX_FILES = 100;
+const PATHS = z.array(PATH, NO_PATH).min(1, NO_PATH).max(MAX_FILES, `expected at most ${MAX_FILES} files`);
 
 /** Prepared schemas. Most records share one. */
 class Schemas {
