@@ -5,6 +5,7 @@
 //  3. An aborted draw ends with the signal's reason, while it generates and while it waits; others are not disturbed.
 //  4. A file, a prompt or a missing package that cannot be used is refused in one error, which says what to do.
 //  5. It carries a whole process.
+//  6. Where there is a schema, its replies fit it.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { after, before, describe, test } from 'node:test';
 import { amount } from '../../test/effort.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import type { Model, ModelRequest } from '../core/model.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { isRightSum } from '../processes/benchmarks/add.ts';
@@ -50,6 +52,49 @@ const about = (user: string, options: Partial<ModelRequest> = {}) => request({ p
 function load(options: Partial<LlamaModelOptions> = {}): Promise<Model> {
   return llamaModel({ file: FILE, clock: systemClock, ...options });
 }
+
+const isText = (value: unknown) => typeof value === 'string';
+const TREE = { type: 'object', properties: { next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } }, required: ['next'] };
+
+// biome-ignore lint/suspicious/noExplicitAny: it is looked at
+type Any = any;
+/** Schemas, and whether a value fits. */
+const HELD: readonly { readonly schema: JsonSchema; readonly fits: (value: Any) => boolean }[] = [
+  {
+    schema: {
+      type: 'object',
+      properties: {
+        name: { type: 'string' },
+        age: { type: ['integer', 'null'] },
+        born: { type: 'string', format: 'date' },
+        state: { enum: ['open', 'closed "for now"', null] },
+      },
+      required: ['name', 'state'],
+      additionalProperties: false,
+    },
+    fits: ({ name, age, born, state, ...others }) =>
+      isText(name) &&
+      (age === undefined || age === null || Number.isInteger(age)) &&
+      (born === undefined || /^\d{4}-[01]\d-[0-3]\d$/.test(born)) &&
+      ['open', 'closed "for now"', null].includes(state) &&
+      Object.keys(others).length === 0,
+  },
+  {
+    schema: { type: 'array', items: { type: 'boolean' }, minItems: 2, maxItems: 3 },
+    fits: (list) => list.length >= 2 && list.length <= 3 && list.every((one: unknown) => typeof one === 'boolean'),
+  },
+  {
+    schema: { type: 'object', additionalProperties: { enum: ['a', 'b'] } },
+    fits: (object) => Object.values(object).every((one) => one === 'a' || one === 'b'),
+  },
+  {
+    schema: { $ref: '#/$defs/answer', $defs: { answer: { oneOf: [{ const: 'yes' }, { const: 'no' }] } } },
+    fits: (value) => value === 'yes' || value === 'no',
+  },
+  { schema: TREE, fits: ({ next }) => next === null || 'next' in next },
+  // What the grammar does not know may be anything.
+  { schema: { allOf: [{ type: 'string' }] }, fits: () => true },
+];
 
 describe('a model file', { skip }, () => {
   let model: Model;
@@ -172,6 +217,45 @@ describe('a model file', { skip }, () => {
     const priced = await resolveModel(`gguf:${FILE}`, { clock: systemClock, price, seed: 3, environment: {} });
     assert.deepEqual([priced.price, priced.id], [price, model.id]);
     await priced.close?.();
+  });
+
+  describe('with a schema', () => {
+    const held = (schema: JsonSchema, options: Partial<ModelRequest> = {}) =>
+      about('Describe a person as JSON.', {
+        schema,
+        temperature: 0.5,
+        maxOutputTokens: amount({ quick: 60, slow: 200 }),
+        ...options,
+      });
+
+    test('every reply that ends fits, whatever the draw (6)', async () => {
+      let ended = 0;
+      for (const [i, { schema, fits }] of HELD.entries()) {
+        for (let draw = 0; draw < amount({ quick: 1, slow: 20 }); draw++) {
+          const { text, finishReason, omitted } = await model.generate(held(schema, { draw }));
+          assert.equal(omitted, undefined);
+          if (finishReason !== 'stop') continue;
+          ended++;
+          assert.ok(fits(JSON.parse(text)), `${i}: ${text}`);
+        }
+      }
+      assert.ok(ended > HELD.length / 2, String(ended));
+    });
+
+    test('is a function of the draw, also between others that are not held to one (1)', async () => {
+      const asked = [0, 1].map((draw) => held(HELD[0]!.schema, { draw, maxOutputTokens: 8 }));
+      const first = await textOf(asked[0]!);
+      assert.equal(await textOf(request()), EIGHT);
+      const second = await textOf(asked[1]!);
+      assert.deepEqual([await textOf(asked[1]!), await textOf(asked[0]!)], [second, first]);
+    });
+
+    test('counts its tokens, ends at its limit and is broken off (2, 3)', async () => {
+      const { finishReason, outputTokens } = await model.generate(held(HELD[0]!.schema, { maxOutputTokens: 3 }));
+      assert.deepEqual([finishReason, outputTokens], ['length', 3]);
+      await assert.rejects(model.generate(held(HELD[0]!.schema, { signal: abortedAfter(2) })), REASON);
+      assert.equal(await textOf(request()), EIGHT);
+    });
   });
 
   test('is closed once nothing runs any more, and then refuses calls', async () => {

@@ -5,8 +5,10 @@ import type { Model, ModelRequest, Price, RequestSetting, Sample } from '../core
 import type { Prompt } from '../core/process.ts';
 import { hasFiles, textOf } from '../core/prompt-parts.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 import { PLAIN_DIALECT, tokensSent } from './dialect.ts';
 import { importPackage } from './import-package.ts';
+import { grammarOf } from './json-grammar.ts';
 import { type NextTokens, pickToken, ReplyTrees } from './reply-tree.ts';
 
 export interface LlamaModelOptions {
@@ -27,7 +29,6 @@ const OWN_TEMPERATURE = 1;
 const TOP_TOKENS = 40;
 /** Tokens of prompt and reply together; fewer if the model or the memory allows fewer. Prompts of steps are short. */
 const MAX_CONTEXT_TOKENS = 8_192;
-const NOT_TAKEN: readonly RequestSetting[] = ['reasoning', 'schema'];
 /** As `Model.whyNoFiles` has it. */
 const WHY_NO_FILES =
   'is asked by text alone: serve it by llama-server with its `--mmproj` file, and use options.baseUrl, or choose another model';
@@ -52,6 +53,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
   const loaded = await load(library, file);
   const { model, wrapper } = loaded;
   const evaluator = new Evaluator(loaded.sequence);
+  const grammars = new Grammars(loaded.llama);
   const replies = new ReplyTrees({ mostNodes: MAX_REPLY_NODES });
   let queue: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -94,20 +96,40 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
     }
     const earlier = turns.reduce((hash, turn) => hashText(turn.reply, hashText(turn.user, hash)), hashText(system));
     const random = createRandom(mix(seed, hashText(user, earlier), request.draw));
+    const maxTokens = Math.min(room, most);
+    const grammar = request.schema === undefined ? undefined : await grammars.of(request.schema);
+    const omitted = omittedOf(request, grammar);
     const path: number[] = [];
-    for (let node = tree.root; path.length < Math.min(room, most); ) {
+    const replyOf = (finishReason: 'stop' | 'length') => ({
+      text: model.detokenize(finishReason === 'stop' ? path.slice(0, -1) : path, false, tree.prompt),
+      finishReason,
+      inputTokens,
+      outputTokens: path.length,
+      ...(omitted.length > 0 && { omitted }),
+    });
+    if (grammar !== undefined) {
+      const grammarEvaluationState = new library.LlamaGrammarEvaluationState({ model, grammar });
+      const sampling = {
+        temperature: temperature ?? OWN_TEMPERATURE,
+        seed: Math.floor(random() * 2 ** 32),
+        grammarEvaluationState,
+      };
+      for await (const token of evaluator.reply(tree.prompt, sampling, requireOpen)) {
+        path.push(token);
+        if (model.isEogToken(token)) return replyOf('stop');
+        if (path.length === maxTokens) break;
+      }
+      return replyOf('length');
+    }
+    for (let node = tree.root; path.length < maxTokens; ) {
       requireOpen();
       node.next ??= await evaluator.next(tree.prompt, path, requireOpen);
       const token = pickToken(node.next, temperature ?? OWN_TEMPERATURE, random);
       path.push(token);
-      if (model.isEogToken(token)) {
-        const text = model.detokenize(path.slice(0, -1), false, tree.prompt);
-        return { text, finishReason: 'stop', inputTokens, outputTokens: path.length };
-      }
+      if (model.isEogToken(token)) return replyOf('stop');
       node = replies.descend(key, node, token);
     }
-    const text = model.detokenize(path, false, tree.prompt);
-    return { text, finishReason: 'length', inputTokens, outputTokens: path.length };
+    return replyOf('length');
   }
 
   return {
@@ -121,9 +143,7 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       queue = reply.catch(() => {});
       // On abort, a draw that waits for its turn ends at once.
       const sample = await Promise.race([reply, rejectedOnAbort(signal)]);
-      // A file has no effort to set: there is room for reasoning, and nothing more. Draws are not held to a schema.
-      const omitted = NOT_TAKEN.filter((setting) => request[setting] !== undefined);
-      return { ...sample, ...(omitted.length > 0 && { omitted }), latencyMs: clock.monotonicMs() - startMs };
+      return { ...sample, latencyMs: clock.monotonicMs() - startMs };
     },
     async close() {
       isClosed = true;
@@ -131,6 +151,32 @@ export async function llamaModel(options: LlamaModelOptions): Promise<Model> {
       await loaded.dispose();
     },
   };
+}
+
+/** A file has no effort to set: there is room for reasoning, and nothing more. */
+function omittedOf({ reasoning, schema }: ModelRequest, grammar: LlamaGrammar | undefined): RequestSetting[] {
+  const isFree = schema !== undefined && grammar === undefined;
+  return [...(reasoning === undefined ? [] : (['reasoning'] as const)), ...(isFree ? (['schema'] as const) : [])];
+}
+
+/** The grammars of schemas, each made once. */
+class Grammars {
+  readonly #llama: Llama;
+  readonly #made = new WeakMap<JsonSchema, Promise<LlamaGrammar | undefined>>();
+
+  constructor(llama: Llama) {
+    this.#llama = llama;
+  }
+
+  /** @returns undefined for one that llama.cpp does not take: then draws are not held to it */
+  of(schema: JsonSchema): Promise<LlamaGrammar | undefined> {
+    let made = this.#made.get(schema);
+    if (made === undefined) {
+      made = this.#llama.createGrammar({ grammar: grammarOf(schema) }).catch(() => undefined);
+      this.#made.set(schema, made);
+    }
+    return made;
+  }
 }
 
 /** @throws {ModelError} `unsupported` for a prompt with files. */
@@ -184,7 +230,7 @@ async function load(library: LlamaCpp, file: string) {
       // times over.
       const threads = Math.max(1, llama.cpuMathCores - 1);
       const context = await model.createContext({ contextSize: { max: MAX_CONTEXT_TOKENS }, threads });
-      return { model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
+      return { llama, model, wrapper, sequence: context.getSequence(), dispose: () => llama.dispose() };
     } catch (thrown) {
       await llama.dispose();
       throw thrown;
@@ -219,21 +265,35 @@ class Evaluator {
 
   /** @param proceed is called before each batch, and throws if the answer is no longer wanted */
   async next(prompt: readonly number[], path: readonly number[], proceed: () => void): Promise<NextTokens> {
+    const rest = await this.#advance(prompt, [...prompt, ...path], proceed);
+    const last: EvaluatedToken = [rest.at(-1)!, { generateNext: { logits: { filter: { includeTop: TOP_TOKENS } } } }];
+    const outputs = await this.#sequence.controlledEvaluate([...rest.slice(0, -1), last]);
+    return [...outputs.at(-1)!.next.logits!];
+  }
+
+  /** The tokens of a reply that is held to a grammar, as llama.cpp itself draws them. @param proceed as for `next` */
+  async *reply(prompt: readonly number[], sampling: LlamaSampling, proceed: () => void): AsyncGenerator<number> {
+    const rest = await this.#advance(prompt, prompt, proceed);
+    const options = { ...sampling, topK: TOP_TOKENS, topP: 1, minP: 0, yieldEogToken: true };
+    for await (const token of this.#sequence.evaluate(rest, options)) {
+      yield token;
+      proceed();
+    }
+  }
+
+  /** Computes all but the last tokens, which are returned: they are one batch. */
+  async #advance(prompt: readonly number[], tokens: readonly number[], proceed: () => void): Promise<number[]> {
     const sequence = this.#sequence;
-    const tokens = [...prompt, ...path];
     let at = this.#reusable(prompt, tokens);
     await sequence.adaptStateToTokens(tokens.slice(0, at), false);
     this.#heldPrompt = prompt.length;
     for (;;) {
       proceed();
       const end = at < prompt.length ? Math.min(prompt.length, nextMultiple(at, BLOCK_TOKENS)) : at + 1;
-      if (end === tokens.length) break;
+      if (end === tokens.length) return tokens.slice(at);
       await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(at, end));
       at = end;
     }
-    const last: EvaluatedToken = [tokens.at(-1)!, { generateNext: { logits: { filter: { includeTop: TOP_TOKENS } } } }];
-    const outputs = await sequence.controlledEvaluate([...tokens.slice(at, -1), last]);
-    return [...outputs.at(-1)!.next.logits!];
   }
 
   /** Number of tokens that need not be computed again. The last token always is, for its logits. */
@@ -259,11 +319,32 @@ interface LlamaCpp {
     logger: (level: string, message: string) => void;
   }): Promise<Llama>;
   resolveChatWrapper(model: LlamaCppModel, options: { type: 'auto' | 'jinjaTemplate' }): ChatWrapper;
+  readonly LlamaGrammarEvaluationState: new (options: {
+    readonly model: LlamaCppModel;
+    readonly grammar: LlamaGrammar;
+  }) => LlamaGrammarEvaluationState;
+}
+
+interface LlamaGrammar {
+  readonly grammar: string;
+}
+
+/** How far a reply has come in its grammar. */
+interface LlamaGrammarEvaluationState {
+  clone(): LlamaGrammarEvaluationState;
+}
+
+interface LlamaSampling {
+  readonly temperature: number;
+  /** 32 bits. */
+  readonly seed: number;
+  readonly grammarEvaluationState: LlamaGrammarEvaluationState;
 }
 
 interface Llama {
   readonly cpuMathCores: number;
   loadModel(options: { modelPath: string }): Promise<LlamaCppModel>;
+  createGrammar(options: { grammar: string }): Promise<LlamaGrammar>;
   /** Disposes of its models and their contexts too. */
   dispose(): Promise<void>;
 }
@@ -287,6 +368,10 @@ interface LlamaSequence {
   readonly contextTokens: readonly number[];
   adaptStateToTokens(tokens: readonly number[], allowShift: boolean): Promise<void>;
   evaluateWithoutGeneratingNewTokens(tokens: readonly number[]): Promise<void>;
+  evaluate(
+    tokens: readonly number[],
+    options: LlamaSampling & { topK: number; topP: number; minP: number; yieldEogToken: boolean },
+  ): AsyncIterable<number>;
   controlledEvaluate(
     tokens: readonly EvaluatedToken[],
   ): Promise<readonly ({ readonly next: { readonly logits?: ReadonlyMap<number, number> } } | undefined)[]>;
