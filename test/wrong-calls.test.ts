@@ -211,6 +211,30 @@ it('a map whose next input never comes is left by a break, and ends by an abort'
   assert.ok(end === 'enough' || end === 'interrupted', end);
 });
 
+it('a map whose inputs come slowly gives a result as soon as the next input is there', {
+  timeout: 20_000,
+}, async () => {
+  const asked: number[] = [];
+  let onResult = () => {};
+  async function* inputs() {
+    for (let i = 0; i < 6; i++) {
+      asked.push(i);
+      // From the third on, an input comes only once there is a result of the one two before it.
+      if (i >= 2)
+        await new Promise<void>((resolve) => {
+          onResult = resolve;
+        });
+      yield i;
+    }
+  }
+  const seen: number[] = [];
+  for await (const { index } of map(COUNT, inputs(), options())) {
+    seen.push(index);
+    onResult();
+  }
+  assert.deepEqual(seen, [0, 1, 2, 3, 4, 5]);
+});
+
 it('a map that is resumed with fewer inputs says so, and stays as it was', async () => {
   const given = { ...options(), runId: 'r' };
   for await (const { status } of map(COUNT, [1, 2, 3], given)) assert.equal(status, 'done');

@@ -44,6 +44,11 @@ export class ItemFailures<State, Action> {
     return this.#held[0]?.state ?? this.#at.state;
   }
 
+  /** Number of held steps. */
+  get count(): number {
+    return this.#held.length;
+  }
+
   /**
    * Takes the outcome of the present step. One that is held has been passed when this returns, as if its item were given up.
    * @param isOtherAnswered whether prompts of other steps have been answered, in this execution or before

@@ -7,13 +7,12 @@ import { describeThrown } from '../core/user-frame.ts';
 import type { VoterModel } from '../statistics/evidence.ts';
 import { ItemCertainty } from '../statistics/item-certainty.ts';
 import type { DoubtfulItem, Item, ItemSink } from './item.ts';
-import { emptySums, type Sums, withDecision } from './item-sums.ts';
+import { ItemSource } from './item-source.ts';
+import { emptySums, type Sums, withDecision, withDoubtful } from './item-sums.ts';
 import type { ItemsOfRun } from './run-dependencies.ts';
 
 /** The position at which a map starts. */
 export const FIRST_ITEM = { index: 0, step: 0, inner: null };
-
-const MAX_DOUBTFUL_ITEMS = 10;
 
 /** The position of a run over many inputs. It omits the results of items, because the next step must not depend on them. */
 export interface MapState {
@@ -49,9 +48,10 @@ type Prepared = { readonly item: Item } & (
 export class Mapping implements ItemsOfRun {
   readonly process: AnyProcess;
   readonly #of: AnyProcess;
-  readonly #items: AsyncIterator<Item>;
+  readonly #source: ItemSource;
   readonly #sink: ItemSink;
   readonly #readAhead: number;
+  readonly #minStartable: number;
   readonly #isRetold: boolean;
   #history: History | undefined;
   /** Items that are read and not yet passed. */
@@ -85,9 +85,10 @@ export class Mapping implements ItemsOfRun {
     readonly isRetold?: boolean;
   }) {
     this.#of = options.process;
-    this.#items = options.items[Symbol.asyncIterator]();
+    this.#source = new ItemSource(options.items);
     this.#sink = options.sink;
     this.#readAhead = options.readAhead;
+    this.#minStartable = options.process.reference ? MIN_STARTABLE_WITH_REFERENCE : MIN_STARTABLE;
     this.#isRetold = options.isRetold === true && options.process.effect === undefined;
     this.process = this.#mapped();
   }
@@ -118,23 +119,27 @@ export class Mapping implements ItemsOfRun {
   }
 
   /**
-   * Reads until the items of the next steps are known. Items before this one are forgotten.
+   * Reads until the items of the next steps are known, and those behind them that are there. Items before this one are forgotten.
+   * @param held number of items from this one on behind which the present step is
    * @throws {UsageError} if so many items in a row cannot start that the input is evidently not what the process takes.
    * @throws {ProcessError} `undecidable`, once, if none of the first items could be decided although all their votes were given.
    */
-  async read({ index: from }: MapState): Promise<void> {
+  async read({ index: from }: MapState, held = 0): Promise<void> {
     if (this.#undecidable !== undefined) throw this.#undecidable;
     for (const [index, prepared] of this.#ahead) {
       if (index >= from) break;
       this.#ahead.delete(index);
       if ('start' in prepared) this.#startable--;
     }
+    this.#source.begin();
+    const needed = this.#minStartable + held;
     // Reads past any number of items that cannot start.
-    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < MIN_STARTABLE)) {
-      const { value, done } = await this.#items.next();
-      if (done) this.#isAtEnd = true;
+    while (!this.#isAtEnd && (this.#read <= from + this.#readAhead || this.#startable < needed)) {
+      const found = await this.#source.read(this.#startable < needed);
+      if (found === undefined) return;
+      if (found.done) this.#isAtEnd = true;
       // Items that were reported before are skipped.
-      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(value, this.#read - 1));
+      else if (this.#read++ >= from) this.#add(this.#read - 1, await this.#prepare(found.value, this.#read - 1));
     }
   }
 
@@ -378,8 +383,9 @@ export class Mapping implements ItemsOfRun {
 
 /** Characters of an id that a message shows. */
 const MAX_ID_CHARS = 80;
-/** Number of states that a fingerprint takes, and one more. */
-const MIN_STARTABLE = 4;
+/** The present item and the next; where there is a reference, the states that a fingerprint takes and one more. */
+const MIN_STARTABLE = 2;
+const MIN_STARTABLE_WITH_REFERENCE = 4;
 /** Number of undecided items at the beginning after which a map stops if none is done. */
 const MAX_UNDECIDED_AT_START = 20;
 /** Refused items wait in memory until earlier ones are decided, so there must be a limit. */
@@ -391,10 +397,4 @@ function isGivenUp(action: unknown): action is GivenUp {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
-  if (known.length === MAX_DOUBTFUL_ITEMS && item.certainty >= known.at(-1)!.certainty) return known;
-  // Equal ones keep their order.
-  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MAX_DOUBTFUL_ITEMS);
 }

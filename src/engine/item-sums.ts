@@ -1,6 +1,6 @@
 import { addTally, type StepEntry, settlesByVotes } from '../core/journal.ts';
 import { addUsd } from '../core/model.ts';
-import type { ItemFigures } from './item.ts';
+import type { DoubtfulItem, ItemFigures } from './item.ts';
 
 /** What an item has taken. */
 type Taken = Pick<ItemFigures, 'steps' | 'samples' | 'votes' | 'costUsd' | 'isContested' | 'settledBy' | 'isWrong'>;
@@ -38,4 +38,13 @@ export function withDecision(sums: Sums, decision: StepEntry): Sums {
     isWrong: wrong === undefined ? sums.isWrong : wrong || (sums.isWrong ?? false),
     tallies,
   };
+}
+
+const MAX_DOUBTFUL_ITEMS = 10;
+
+/** The least certain results, the least certain first, with one more. */
+export function withDoubtful(known: readonly DoubtfulItem[], item: DoubtfulItem): readonly DoubtfulItem[] {
+  if (known.length === MAX_DOUBTFUL_ITEMS && item.certainty >= known.at(-1)!.certainty) return known;
+  // Equal ones keep their order.
+  return [...known, item].sort((a, b) => a.certainty - b.certainty).slice(0, MAX_DOUBTFUL_ITEMS);
 }

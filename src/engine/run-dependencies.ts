@@ -27,8 +27,11 @@ export interface ItemsOfRun {
   readonly counts: ItemCounts;
   /** The counts, and anything else that a resumed run must know. */
   readonly record: ItemsRecord | undefined;
-  /** Reads the inputs of this step and of the steps that may be voted on with it. */
-  read(state: unknown): Promise<void>;
+  /**
+   * Reads the inputs of this step and of the steps that may be voted on with it.
+   * @param held number of steps from this one on that are held, behind which the present step is. @default 0
+   */
+  read(state: unknown, held?: number): Promise<void>;
   /** Takes the place of the action of a step that the votes could not decide, or that no model answers; other items continue. */
   giveUp(outcome: Pick<Undecided, 'code' | 'failure'>): unknown;
   /** What messages call the item of this state. */

@@ -164,7 +164,7 @@ class Run<Input, State, Action> {
     while (!at.isDone) {
       if (signal?.aborted) return INTERRUPTED;
       if (at.stepIndex >= limit) return atLimit(limit, maxSteps !== undefined);
-      if (items !== undefined) await items.read(failures!.state);
+      if (items !== undefined) await items.read(failures!.state, failures!.count);
       const outcome = await (this.#lookahead === undefined
         ? vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0))
         : this.#votedAhead(this.#lookahead));
