@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Accounts } from './calls/account-queue.ts';
+import { Accounts } from './calls/accounts.ts';
 import type { Clock } from './core/clock.ts';
 import { UsageError } from './core/errors.ts';
 import type { Journal } from './core/journal.ts';

@@ -65,8 +65,8 @@ export interface MappedItems<Result> extends AsyncIterable<ItemResult<Result>> {
  * or does not fit the process, is reported as a result and does not block the others. A `break` pauses the map. The same call
  * with the same `runId` and inputs resumes it: it yields all results again from the first one on, and pays nothing for those
  * that were decided before. If the process has an `effect`, it yields only the results since the last checkpoint.
- * It reads a `window` of inputs ahead: where a source gives them slowly, no result comes before the window is full or the source
- * has ended (with `window: 1`, before the fourth input).
+ * It reads a `window` of inputs ahead, as far as they are there: where a source gives them slowly, a result comes once the input
+ * after it is read.
  * @throws {MapEndedError} from the iteration, when the map ends before its last input.
  * @throws the errors of `run`.
  */

@@ -2,6 +2,7 @@
  * An account, in virtual time:
  * - all samplers of one account share its queue, over models and runs; others do not wait for it, nor does a model without
  * - never more in flight, a minute, or tokens a minute than given; all of it where it is asked for
+ * - draws that share a request are one call for limits on calls, and all of them for those on tokens
  * - finds out by itself what a server allows, in calls at once or a minute, with few refusals, and uses most of it
  * - `retry-after` delays all calls, and none longer than it says
  * - a rate limit has the patience of an outage: a minute in which nothing is served pauses nothing, five do
@@ -22,7 +23,8 @@ import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sampler } from '../core/sampler.ts';
 import { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
-import { type AccountLimits, Accounts } from './account-queue.ts';
+import type { AccountLimits } from './account-queue.ts';
+import { Accounts } from './accounts.ts';
 import { createSampler, type SamplerOptions } from './retrying-sampler.ts';
 
 const MINUTE_MS = 60_000;
@@ -62,6 +64,20 @@ describe('limits that are given', () => {
       assert.ok(world.clock.now() < 5.3 * MINUTE_MS, `${world.clock.now()} ms for five minutes' worth`);
     });
   }
+
+  test('count one call for the draws that share a request, and go on where it fails', async () => {
+    const world = startWorld();
+    const server = world.serve({ latencyMs: 1_000 });
+    const limits = { maxConcurrency: 2, requestsPerMinute: 60 };
+    const sampler = world.sampler(server.model({ sharesPrompts: true }), { limits });
+    await sampler.sample(request());
+    const steps = Array.from({ length: 8 }, () => requests(3, { prompt: { user: 'One of several' } }));
+    await Promise.all(steps.flat().map((asked) => sampler.sample(asked)));
+    // The test's server gets each draw by itself.
+    assert.equal(server.sentMs.length, 1 + 24);
+    assert.ok(server.mostInFlight <= 6, `${server.mostInFlight} draws in two requests`);
+    assert.ok(world.clock.now() <= 12_000, `${world.clock.now()} ms for 8 requests in a minute of 60, two at once`);
+  });
 
   test('are kept in tokens, and those that were expected in vain can be used', async () => {
     const world = startWorld();

@@ -1,7 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
-import type { Model, ModelRequest, Sample } from '../core/model.ts';
+import type { ModelRequest, Sample } from '../core/model.ts';
 import type { Random } from '../core/random.ts';
+import { SharedCall } from '../core/shared-call.ts';
+import type { AccountCall, Entry } from './account-call.ts';
 import { Breaker } from './circuit-breaker.ts';
 import { brokenBy, failedAlone, isBroken, isOfAccount, refusedFor } from './failures-of-account.ts';
 import { LoneFailures } from './lone-failures.ts';
@@ -34,49 +36,6 @@ const MAX_FIRST_OUTAGE_MS = 15_000;
 /** A limit that is used up for longer than this is not waited for: the next call is refused, and says what to do. */
 const MAX_LIMIT_RESET_MS = 3_600_000;
 
-/** The accounts of a program, one for all runs that call a provider with the same key. */
-export class Accounts {
-  readonly #accounts = new Map<string, Account>();
-  readonly #clock: Clock;
-  readonly #random: Random;
-
-  constructor(options: { readonly clock: Clock; readonly random: Random }) {
-    this.#clock = options.clock;
-    this.#random = options.random;
-  }
-
-  /** Returns undefined for a model without an account. Given limits apply to the account from now on. */
-  of(model: Model, limits: AccountLimits = {}): Account | undefined {
-    if (model.account === undefined) return undefined;
-    let account = this.#accounts.get(model.account);
-    if (account === undefined) {
-      account = new Account(this.#clock, this.#random);
-      this.#accounts.set(model.account, account);
-    }
-    account.allow(limits);
-    return account;
-  }
-}
-
-/** One requested sample. */
-interface AccountCall {
-  readonly modelId: string;
-  readonly request: ModelRequest;
-  /** Whether others wait for the first call while nothing is known of the model, so that a wrong key costs one call. */
-  readonly startsWithOneCall: boolean;
-}
-
-interface Entry extends AccountCall {
-  /** Position by the time of the first request: a retry goes before later requests. */
-  readonly order: number;
-  /** The tokens that were expected when it was sent. */
-  tokens: number;
-  /** Its number among all sends of the account. */
-  sent: number;
-  sentMs: number;
-  isProbe: boolean;
-}
-
 interface Waiting {
   readonly entry: Entry;
   readonly go: () => void;
@@ -104,6 +63,7 @@ export class Account {
   readonly #accepted = new RecentRate();
   readonly #usage = new ExpectedUsage();
   readonly #lone = new LoneFailures();
+  readonly #sharedCall = new SharedCall();
   /** The waiting calls by their position. */
   readonly #queue: Waiting[] = [];
   /** Models that have answered. */
@@ -152,7 +112,7 @@ export class Account {
 
   /** The call takes part until `close`; until then, each of its attempts begins with `turn`. */
   open(call: AccountCall): Entry {
-    return { ...call, order: this.#asked++, tokens: 0, sent: 0, sentMs: 0, isProbe: false };
+    return { ...call, order: this.#asked++, tokens: 0, sent: 0, sentMs: 0, isProbe: false, isJoined: false };
   }
 
   close(entry: Entry): void {
@@ -167,6 +127,7 @@ export class Account {
    * @throws {ModelError} if the account is refused or goes down in the meantime; the signal's reason when aborted.
    */
   turn(entry: Entry): Promise<void> | undefined {
+    if (this.#joins(entry)) return undefined;
     if (
       this.#queue.length === 0 &&
       this.#sharedWaitMs() === 0 &&
@@ -209,7 +170,7 @@ export class Account {
     this.#scouts.delete(entry.modelId);
     if (entry.sent >= this.#cutAtSend) this.#refusals = 0;
     if (this.#inFlight >= this.#limit) this.#window += this.#hasSeenRefusal ? 1 / this.#window : 1;
-    this.#inFlight--;
+    this.#ended(entry);
     this.#dispatch();
   }
 
@@ -235,7 +196,7 @@ export class Account {
     const isLone = isFault && !this.isDown && this.#lone.failed(entry);
     if (!isFault) this.#breaker.answered();
     else if (!isLone) this.#breaker.failed(nowMs, entry.isProbe);
-    this.#inFlight--;
+    this.#ended(entry);
     const longestMs = this.#proven.size > 0 ? MAX_OUTAGE_MS : MAX_FIRST_OUTAGE_MS;
     if (this.isDown && this.#breaker.outageMs(nowMs) >= longestMs) {
       verdict = new ModelError(this.#breaker.evidence(error, { nowMs, epochMs: this.#clock.now() }), {
@@ -272,7 +233,7 @@ export class Account {
 
   /** The call ended without an answer from the server. */
   left(entry: Entry): void {
-    this.#inFlight--;
+    this.#ended(entry);
     if (entry.isProbe) this.#breaker.withdrawn();
     this.#tokens.spend(-entry.tokens, this.#clock.monotonicMs());
     this.#dispatch();
@@ -283,7 +244,7 @@ export class Account {
   }
 
   #slowDown(entry: Entry, nowMs: number): void {
-    this.#accepted.add(-1, entry.sentMs, nowMs);
+    if (!entry.isJoined) this.#accepted.add(-1, entry.sentMs, nowMs);
     const isKnown = this.#accepted.count(nowMs) >= MIN_ACCEPTED;
     const acceptedPerMs = this.#accepted.perMs(nowMs);
     this.#requests.slowDown(isKnown ? acceptedPerMs : Math.max(acceptedPerMs, UNKNOWN_PER_MS), nowMs);
@@ -315,8 +276,39 @@ export class Account {
       waiting.entry.request.signal.removeEventListener('abort', waiting.onAbort);
       this.#send(waiting.entry);
       waiting.go();
+      if (waiting.entry.isShared) this.#joinWaiting();
     }
     this.#wakeIn(Number.POSITIVE_INFINITY);
+  }
+
+  /** The waiting calls that share the request of the one that was just sent go with it. */
+  #joinWaiting(): void {
+    for (const waiting of this.#queue.filter(({ entry }) => this.#joins(entry))) {
+      this.#queue.splice(this.#queue.indexOf(waiting), 1);
+      waiting.entry.request.signal.removeEventListener('abort', waiting.onAbort);
+      waiting.go();
+    }
+  }
+
+  /** Lets a call go with a request that is sent in this turn, if they share it: it takes no request of its own. */
+  #joins(entry: Entry): boolean {
+    if (!entry.isShared || !this.#sharedCall.joins(entry.request)) return false;
+    entry.isJoined = true;
+    entry.isProbe = false;
+    this.#spendTokens(entry);
+    return true;
+  }
+
+  #spendTokens(entry: Entry): void {
+    const nowMs = this.#clock.monotonicMs();
+    entry.tokens = this.#tokensOf(entry.request);
+    this.#tokens.spend(entry.tokens, nowMs);
+    entry.sent = this.#sends++;
+    entry.sentMs = nowMs;
+  }
+
+  #ended({ isJoined }: Entry): void {
+    if (!isJoined) this.#inFlight--;
   }
 
   #sharedWaitMs(): number {
@@ -349,12 +341,11 @@ export class Account {
     const nowMs = this.#clock.monotonicMs();
     this.#inFlight++;
     if (this.#isScout(entry)) this.#scouts.set(entry.modelId, entry);
-    entry.tokens = this.#tokensOf(entry.request);
+    else if (entry.isShared) this.#sharedCall.leads(entry.request);
     this.#requests.spend(1, nowMs);
-    this.#tokens.spend(entry.tokens, nowMs);
     this.#accepted.add(1, nowMs);
-    entry.sent = this.#sends++;
-    entry.sentMs = nowMs;
+    this.#spendTokens(entry);
+    entry.isJoined = false;
     entry.isProbe = this.#breaker.begin();
   }
 

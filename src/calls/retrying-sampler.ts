@@ -5,7 +5,8 @@ import type { PromptFiles } from '../core/prompt-files.ts';
 import type { Random } from '../core/random.ts';
 import { generateOf, requireSample } from '../core/sample-check.ts';
 import type { Sampler } from '../core/sampler.ts';
-import type { AccountLimits, Accounts } from './account-queue.ts';
+import type { AccountLimits } from './account-queue.ts';
+import type { Accounts } from './accounts.ts';
 import type { SpendGuard } from './budget.ts';
 import { FileCalls } from './file-calls.ts';
 
@@ -98,7 +99,12 @@ export function createSampler(options: SamplerOptions): Sampler {
   }
 
   async function callInTurn(request: ModelRequest): Promise<Sample> {
-    const entry = account!.open({ modelId: model.id, request, startsWithOneCall });
+    const entry = account!.open({
+      modelId: model.id,
+      request,
+      startsWithOneCall,
+      isShared: model.sharesPrompts === true,
+    });
     try {
       for (let tries = 0; ; ) {
         await account!.turn(entry);

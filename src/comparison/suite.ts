@@ -1,4 +1,5 @@
-import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
+import type { AccountLimits } from '../calls/account-queue.ts';
+import type { Accounts } from '../calls/accounts.ts';
 import type { Budget, Spending } from '../calls/budget.ts';
 import { callPart } from '../core/call-part.ts';
 import type { Clock } from '../core/clock.ts';

@@ -33,6 +33,10 @@ export class DelegatingModel implements Model {
     return this.#parts.isBatched ?? this.#model.isBatched;
   }
 
+  get sharesPrompts(): boolean | undefined {
+    return this.#parts.sharesPrompts ?? this.#model.sharesPrompts;
+  }
+
   get isProven(): boolean | undefined {
     return this.#parts.isProven ?? this.#model.isProven;
   }

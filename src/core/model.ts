@@ -132,6 +132,11 @@ export interface Model {
   readonly temperature?: number;
   /** It collects requests and answers them together, so no caller may wait for another answer before it sends its request. */
   readonly isBatched?: boolean;
+  /**
+   * It sends draws with the same prompt and settings that are asked for in the same turn of the event loop as one request, as far as
+   * is known now.
+   */
+  readonly sharesPrompts?: boolean;
   /** It has already answered a call, so further calls need not wait for its first answer. */
   readonly isProven?: boolean;
   /**

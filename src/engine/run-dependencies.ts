@@ -1,4 +1,5 @@
-import type { AccountLimits, Accounts } from '../calls/account-queue.ts';
+import type { AccountLimits } from '../calls/account-queue.ts';
+import type { Accounts } from '../calls/accounts.ts';
 import type { BudgetOptions } from '../calls/budget.ts';
 import type { Clock } from '../core/clock.ts';
 import type { OnEvent } from '../core/events.ts';

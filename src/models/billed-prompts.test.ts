@@ -1,12 +1,15 @@
 // Proves against a server that counts what it bills: a step with three draws at one temperature is billed its prompt three times
 // without `n`, and once with it, also where some votes are wrong. The first draw of a step, at another temperature by default, goes
-// by itself. What the run counts is what the server billed.
+// by itself. What the run counts is what the server billed. In a map that holds for each item, whatever the limits; those count
+// requests.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chainProcess } from '../../test/fixtures/chain-process.ts';
+import { defineProcess } from '../core/process.ts';
 import { createRandom } from '../core/random.ts';
 import { systemClock } from '../defaults.ts';
 import { memoryJournal } from '../journals/memory.ts';
+import { map } from '../map.ts';
 import type { RunOptions } from '../options/verbs.ts';
 import { run } from '../run.ts';
 import { openAiServer } from '../testing/openai-server.ts';
@@ -14,10 +17,21 @@ import { openAiServer } from '../testing/openai-server.ts';
 const STEPS = 100;
 const PROMPT_TOKENS = 100;
 
-/** The number of times that the prompt of a step is billed. */
-async function billed(options: Partial<RunOptions>, errorRate = 0): Promise<number> {
+const LABEL = defineProcess<number, { item: number; label?: string }, string>({
+  name: 'label',
+  version: '1',
+  start: (item) => ({ item }),
+  steps: () => 1,
+  isDone: ({ label }) => label !== undefined,
+  prompt: ({ item }) => ({ user: `Twice ${item}` }),
+  parse: (text) => text,
+  apply: ({ item }, label) => ({ item, label }),
+});
+
+/** A server that bills its prompts, and is wrong at times. */
+function serve(errorRate = 0) {
   const random = createRandom(3);
-  const server = await openAiServer({
+  return openAiServer({
     clock: systemClock,
     random: () => 0.5,
     answer: ({ user }) => ({
@@ -28,6 +42,11 @@ async function billed(options: Partial<RunOptions>, errorRate = 0): Promise<numb
       latencyMs: 0,
     }),
   });
+}
+
+/** The number of times that the prompt of a step is billed. */
+async function billed(options: Partial<RunOptions>, errorRate = 0): Promise<number> {
+  const server = await serve(errorRate);
   try {
     const { baseUrl } = server;
     const more = { model: 'm', baseUrl, journal: memoryJournal(), k: 3, speculate: 0, ...options } as const;
@@ -55,3 +74,27 @@ test('a first draw at a temperature of its own is a request of its own', async (
   const prompts = await billed({});
   assert.ok(prompts >= 2 && prompts <= 2.1, String(prompts));
 });
+
+for (const limits of [
+  {},
+  { maxConcurrency: 3 },
+  { maxConcurrency: 10 },
+  { requestsPerMinute: 60_000 },
+  { window: 4 },
+]) {
+  test(`an item of a map is billed its prompt once, with ${JSON.stringify(limits)}`, async () => {
+    const server = await serve();
+    try {
+      const { baseUrl } = server;
+      const options = { model: 'm', baseUrl, journal: memoryJournal(), k: 3, ...ONE_TEMPERATURE, ...limits } as const;
+      const items = Array.from({ length: STEPS }, (_, i) => i);
+      for await (const { status, samples } of map(LABEL, items, options)) {
+        assert.deepEqual([status, samples], ['done', 3]);
+      }
+      const prompts = server.stats.inputTokens / PROMPT_TOKENS / STEPS;
+      assert.ok(prompts <= 1.1, String(prompts));
+    } finally {
+      await server.close();
+    }
+  });
+}

@@ -173,6 +173,9 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     id,
     price,
     account: accountOf(baseUrl, secrets.join(' ')),
+    get sharesPrompts() {
+      return shared.isOn;
+    },
     generate: (request) => (post === undefined ? load(request) : adapting.generate(request).catch(explain)),
   };
 }

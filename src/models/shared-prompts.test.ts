@@ -14,9 +14,9 @@ import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
+import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 import { systemClock } from '../defaults.ts';
 import { type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './openai-compatible.ts';
-import { MAX_SAMPLES_PER_REQUEST } from './shared-prompts.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
 type Body = any;

@@ -1,12 +1,10 @@
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
 import { hasFiles, type UserContent } from '../core/prompt-parts.ts';
+import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 import type { Choices } from './chat-completions.ts';
 import { ChoiceSupport } from './choice-support.ts';
 import type { Dialect } from './dialect.ts';
-
-/** With more of them, one failure or one slow reply would hold up too many draws. */
-export const MAX_SAMPLES_PER_REQUEST = 8;
 
 export interface WantedChoices {
   /** Number of choices to ask for. */
@@ -31,8 +29,6 @@ interface Draw {
  * request for several choices (`n`): the prompt is sent and billed once. Each choice is a draw of its own; the request has the
  * seed of the first one. This ends for good with a server that refuses `n`, ignores it, or answers with copies of one choice; a
  * sample then tells of it as an adaptation.
- *
- * Queues and limits above count draws, not requests: too many requests per minute, which is on the safe side.
  */
 export class SharedPrompts {
   readonly #send: SendShared;
@@ -44,6 +40,11 @@ export class SharedPrompts {
   constructor(send: SendShared, isShared: boolean) {
     this.#send = send;
     this.#support = new ChoiceSupport(isShared);
+  }
+
+  /** Whether draws share requests, as far as is known now. */
+  get isOn(): boolean {
+    return this.#support.isOn && !this.#support.isInDoubt;
   }
 
   ask(request: ModelRequest, dialect: Dialect): Promise<Sample> {

@@ -3,11 +3,14 @@
  * 1. Never more are taken than there are; one that is free is taken at once.
  * 2. One that is given back goes to the lowest rank, of equal ranks to the one that asked first.
  * 3. Who is aborted while waiting leaves no trace; who is aborted before that takes nothing.
+ * 4. Draws that share a request go together, at once and after a wait; then nobody else does until their slots are back.
  */
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { describe, test } from 'node:test';
+import { request } from '../../test/fixtures/requests.ts';
 import * as fc from '../../test/properties.ts';
+import type { Prompt } from '../core/process.ts';
 import { Slots } from './draw-slots.ts';
 
 /** Once all promises have settled that can. */
@@ -29,6 +32,33 @@ describe('slots', () => {
     }
     await waiting[2];
     assert.deepEqual(order, ['first', 'a', 'b1', 'b2', 'c']);
+  });
+
+  test('draws of one prompt go together where their model shares requests (4)', async () => {
+    const slots = new Slots(2);
+    const { signal } = new AbortController();
+    const order: string[] = [];
+    const prompts = ['a', 'b'].map((user) => ({ user }));
+    const take = async (name: string, prompt: Prompt, temperature = 0.5) => {
+      await slots.take(0, signal, request({ prompt, temperature }));
+      order.push(name);
+    };
+    for (const draw of [1, 2, 3]) void take(`a${draw}`, prompts[0]!);
+    void take('a at another temperature', prompts[0]!, 0);
+    for (const draw of [1, 2]) void take(`b${draw}`, prompts[1]!);
+    await settled();
+    assert.deepEqual(order.splice(0), ['a1', 'a2', 'a3']);
+    const heard: string[][] = [];
+    for (let i = 0; i < 6; i++) {
+      slots.giveBack();
+      await settled();
+      heard.push(order.splice(0));
+    }
+    // Two slots were there and three are missing: the first to come back is none.
+    assert.deepEqual(heard, [[], ['a at another temperature'], ['b1', 'b2'], [], [], []]);
+    assert.equal(slots.take(0, signal), undefined);
+    assert.equal(slots.take(0, signal), undefined);
+    assert.notEqual(slots.take(0, signal), undefined);
   });
 
   test('aborted, before it asks or while it waits, it says why', async () => {

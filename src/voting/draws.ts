@@ -83,7 +83,8 @@ export class Draws<Action> {
           hasTurn = true;
         }
         if (slots !== undefined) {
-          const waiting = slots.take(this.#question.stepIndex, draw.signal);
+          const shared = sampler.model.sharesPrompts === true ? draw : undefined;
+          const waiting = slots.take(this.#question.stepIndex, draw.signal, shared);
           // Not awaited in vain: a model that answers at once does hundred thousands of these a second.
           if (waiting !== undefined) await waiting;
           isTaken = true;
