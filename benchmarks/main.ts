@@ -17,6 +17,7 @@ import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureScaling } from './scaling.ts';
 import { measureRules } from './statistics.ts';
+import { measureStepCost } from './step-cost.ts';
 import { printTable } from './table.ts';
 
 const SECTIONS = {
@@ -27,6 +28,7 @@ const SECTIONS = {
   memory,
   dashboard: () => measureDashboard(rounds, say),
   scaling: () => measureScaling(say),
+  cost: () => measureStepCost(say),
   decompose: () => measureDecomposition(say),
   statistics,
   correlation,
