@@ -17,6 +17,7 @@ import { createRandom } from '../src/core/random.ts';
 import { decide } from '../src/decide.ts';
 import { systemClock } from '../src/defaults.ts';
 import { memoryJournal } from '../src/journals/memory.ts';
+import { openAiCompatibleModel } from '../src/models/openai-compatible.ts';
 import { resolveModel } from '../src/models/resolve.ts';
 import { run } from '../src/run.ts';
 import { IS_SLOW } from './effort.ts';
@@ -118,7 +119,9 @@ async function serveCoin() {
     const text = (await incoming.toArray()).join('');
     // LiteLLM asks by itself which models there are.
     if (incoming.method !== 'POST') return response.writeHead(404).end();
-    const { messages } = JSON.parse(text);
+    const { messages, cache } = JSON.parse(text);
+    // What is meant for the proxy goes no further.
+    if (cache !== undefined) return response.writeHead(400).end();
     const right = 2 * Number(messages.at(-1).content.split(' ').at(-1));
     const content = String(random() < 0.2 ? right + 1 + Math.floor(3 * random()) : right);
     seen.calls++;
@@ -161,12 +164,13 @@ async function startProxy(folder: string, settings: object) {
   const local = { LITELLM_MASTER_KEY: KEY, LITELLM_LOCAL_MODEL_COST_MAP: 'True', NO_PROXY: '*' };
   const address = await startServer('litellm-proxy.py', args, local);
   const environment = { LITELLM_BASE_URL: address, LITELLM_API_KEY: KEY };
-  const model = (name = 'litellm/coin') => resolveModel(name, { clock: systemClock, environment });
+  const model = (name = 'litellm/coin', body?: object) =>
+    resolveModel(name, { clock: systemClock, environment, ...(body && { body: { ...body } }) });
   return { seen, model, address };
 }
 
-const chain = (model: Model) =>
-  run(chainProcess(), { steps: 100 }, { model, k: 5, runId: 'r', journal: memoryJournal(), speculate: 0 });
+const chain = (model: Model, steps = 100) =>
+  run(chainProcess(), { steps }, { model, k: 5, runId: 'r', journal: memoryJournal(), speculate: 0 });
 
 for (const [what, settings] of [
   ['off', {}],
@@ -188,10 +192,27 @@ for (const [what, settings] of [
       assert.ok(Math.abs(result.costUsd! / usd - 1) < 1e-9, `${result.costUsd} and not ${usd}`);
     });
 
+    it('with one seed for all draws, as of a server that takes none, still has each draw asked', async () => {
+      const { seen } = proxy;
+      const called = seen.calls;
+      const byName = await chain(await proxy.model('litellm/coin', { seed: 1 }), 30);
+      const baseUrl = `${proxy.address}/v1`;
+      const byAddress = await chain(
+        openAiCompatibleModel({ baseUrl, model: 'coin', apiKey: KEY, clock: systemClock, body: { seed: 1 } }),
+        30,
+      );
+      for (const { status, wrongSteps, reason } of [byName, byAddress]) {
+        assert.deepEqual([status, wrongSteps], ['done', 0], reason ?? '');
+      }
+      const draws = [byName, byAddress].map(({ samples, wasted }) => samples + (wasted?.samples ?? 0));
+      // By the address it is known for a proxy of LiteLLM with its first reply, which the cache has from the run before.
+      assert.equal(seen.calls - called, draws[0]! + draws[1]! - (what === 'on' ? 1 : 0));
+    });
+
     it('a request that is sent again is answered by the cache alone, as a copy that costs nothing', async () => {
       const { seen } = proxy;
       const called = seen.calls;
-      const model = await proxy.model();
+      const model = await proxy.model('litellm/coin', { cache: {} });
       const again = { user: 'Double 21', seed: 7 };
       const replies = [await ask(model, again), await ask(model, again)];
       const isOn = what === 'on';

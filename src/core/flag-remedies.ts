@@ -32,6 +32,8 @@ export function remedyOf({ code, finishReason, hasReasoned, maxOutputTokens }: F
       return 'The model or its provider declines this prompt: change the prompt, or resume with another model.';
     case 'malformed':
       return 'Say in the prompt how the reply must look, or resume with a model that keeps to it.';
+    case 'copied':
+      return 'The server sends one reply several times: turn its cache off for these calls, then resume.';
     case 'refuted':
       return "The process's own `verify` finds them wrong: resume with a better model.";
     default:

@@ -9,6 +9,7 @@ import { hashText } from '../core/random.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
+import { AnsweringModels } from '../voting/answering-models.ts';
 import { ReplyIds } from '../voting/copies.ts';
 import { FirstVote } from '../voting/first-vote.ts';
 import type { InFlight } from '../voting/in-flight.ts';
@@ -31,6 +32,7 @@ export function assembleContext<State, Action>(
   return {
     settings: { ...vote, keepsReasoning: record === 'all', seed: hashText(at.options.runId) },
     replyIds: new ReplyIds(),
+    answering: new AnsweringModels(voters.length),
     firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({
       sampler: hedgedSampler(samplerOf(model)),

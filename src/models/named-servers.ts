@@ -20,8 +20,8 @@ export interface NamedServer {
   readonly computes: boolean;
   /** Whether it is known to ignore how many choices a request asks for. */
   readonly ignoresCount?: boolean;
-  /** Whether it tells the cost of a call to those who ask (`usage.include`). */
-  readonly tellsCostIfAsked?: boolean;
+  /** Fields that its requests have beside those of others. */
+  readonly fields?: Readonly<Record<string, unknown>>;
   /** Whether it tells of a model what it takes as Ollama does (`/api/show`). */
   readonly showsModels?: boolean;
   /** What to do if nothing listens, as a sentence. */
@@ -29,6 +29,11 @@ export interface NamedServer {
   /** The command that brings a model that it does not have. */
   readonly bring?: (model: string) => string;
 }
+
+/** It tells the cost of a call only to those who ask. */
+export const OPENROUTER_FIELDS = { usage: { include: true } };
+/** Its proxy may answer from a cache, and heeds no header against that (1.108.7). It sends the field to no provider. */
+export const LITELLM_FIELDS = { cache: { 'no-cache': true } };
 
 /**
  * The table of servers by name. Ports, variables and commands are those of each project's own documents; where a project has
@@ -81,7 +86,7 @@ export const NAMED_SERVERS: Readonly<Record<string, NamedServer>> = {
     keyVariables: ['OPENROUTER_API_KEY'],
     needsKey: true,
     computes: false,
-    tellsCostIfAsked: true,
+    fields: OPENROUTER_FIELDS,
     start: 'Is there a connection to the internet, or a proxy that HTTPS_PROXY should name?',
   },
   litellm: {
@@ -91,6 +96,7 @@ export const NAMED_SERVERS: Readonly<Record<string, NamedServer>> = {
     keyVariables: ['LITELLM_API_KEY', 'LITELLM_PROXY_API_KEY', 'LITELLM_MASTER_KEY'],
     needsKey: false,
     computes: false,
+    fields: LITELLM_FIELDS,
     start: 'Start it with `litellm --config config.yaml`, or set LITELLM_BASE_URL to where it runs.',
   },
 };

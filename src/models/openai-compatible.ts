@@ -18,6 +18,7 @@ import {
   takesPictures,
 } from './listed-models.ts';
 import { ModelCalls } from './model-calls.ts';
+import { LITELLM_FIELDS, OPENROUTER_FIELDS } from './named-servers.ts';
 import { proxySettings } from './proxy-settings.ts';
 import { isCachedReply } from './reply-facts.ts';
 import type { RequestExtras, SamplesPerRequest } from './request-extras.ts';
@@ -26,8 +27,8 @@ import { SharedPrompts, type WantedChoices } from './shared-prompts.ts';
 
 const MAX_SHOWN_URL_CHARS = 200;
 const USER_AGENT = 'mdap';
-/** OpenRouter tells the cost of a call only to those who ask. Others may refuse the field. */
-const ASK_FOR_COST = { usage: { include: true } };
+/** Fields that one gateway takes and others may refuse, by its host. */
+const FIELDS_OF_HOST: Readonly<Record<string, ChatBody>> = { 'openrouter.ai': OPENROUTER_FIELDS };
 /** Asks for a reply of its own for each draw; servers that keep no replies ignore it. */
 const NO_CACHE = { 'cache-control': 'no-cache' };
 /** The words of gateways that do not heed that header, by their hosts. */
@@ -58,8 +59,8 @@ export interface OpenAiCompatibleModelOptions extends Omit<RequestExtras, 'provi
   readonly keyName?: string;
   /** Whether draws with the same prompt may share a request, where the server takes `n`. @default 'auto' */
   readonly samplesPerRequest?: SamplesPerRequest;
-  /** Whether each call asks for its cost, as only OpenRouter takes it. @default whether it is openrouter.ai */
-  readonly asksForCost?: boolean;
+  /** Fields of each request that this server takes beside those of others. @default those of a known host */
+  readonly fields?: ChatBody;
   /** Whether it tells what a model takes as Ollama does (`/api/show`). @default whether it listens at Ollama's port */
   readonly showsModels?: boolean;
   /** What to do if nothing listens, for the message: as a sentence. @default 'Is it running?' */
@@ -95,8 +96,13 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const secrets = [...(apiKey ? [apiKey] : []), ...further];
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
-  const extra = (options.asksForCost ?? url.hostname === 'openrouter.ai') ? ASK_FOR_COST : undefined;
+  let fields = options.fields ?? FIELDS_OF_HOST[url.hostname];
   const read = (reply: HttpReply, latencyMs: number, { count, wanted }: WantedChoices): Choices => {
+    // A proxy of LiteLLM under any address names itself with its first reply.
+    if (fields === undefined && reply.headers['x-litellm-call-id'] !== undefined) {
+      fields = LITELLM_FIELDS;
+      body = bodyOf(options, fields);
+    }
     const { given, samples } = choicesIn(reply, url, latencyMs, { asked: model, count, wanted: wanted() });
     return { given, samples: samples.map((sample) => withLimitReset(sample, reply.headers, clock)) };
   };
@@ -130,7 +136,7 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
     return adapting.generate(request).catch(explain);
   }
 
-  const body = bodyOf(options, extra);
+  let body = bodyOf(options, fields);
   const shared = new SharedPrompts(
     (request, dialect, choices) =>
       calls.make(

@@ -127,9 +127,9 @@ async function namedServerModel(
 ): Promise<Model> {
   const { clock, timeoutMs, environment } = options;
   const { isFree, ...place } = placeOf(server, environment);
-  const { start, bring, showsModels, tellsCostIfAsked: asksForCost } = server;
+  const { start, bring, showsModels, fields } = server;
   const samplesPerRequest = server.ignoresCount === true ? 1 : options.samplesPerRequest;
-  const own = { start, bring: bring?.(model), showsModels, asksForCost, samplesPerRequest };
+  const own = { start, bring: bring?.(model), showsModels, fields, samplesPerRequest };
   const call = { clock, timeoutMs, environment, ...own, ...extrasOf(options) };
   return openAiCompatibleModel({ id, model, price: price ?? (await listPrice()), ...place, ...call });
 

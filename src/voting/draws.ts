@@ -54,7 +54,7 @@ export class Draws<Action> {
         this.#asked.add(known);
         const isStale = paid.details?.files !== undefined && (await this.#isStale(paid, known));
         const verdict = isStale ? new RedFlag('malformed', OTHER_FILE) : this.#rereadVerdict(paid);
-        return { sample: paid, verdict, voter: this.#classOf(known, paid.details?.omitted) };
+        return { sample: paid, verdict, voter: this.#classOf(known, paid.details) };
       }
       const asked = voters[voter]!;
       const { sampler, form } = asked;
@@ -107,7 +107,7 @@ export class Draws<Action> {
       if (this.#lacksSchema(reply.omitted)) throw withoutSchema(sampler.model.id, reply);
       hasTurn = false;
       unproven?.landed(sample);
-      return { sample, verdict, voter: this.#classOf(voter, reply.omitted) };
+      return { sample, verdict, voter: this.#classOf(voter, reply) };
     } catch (failure) {
       // Whatever ends a draw before it counts: others may wait for its turn.
       if (hasTurn) firstVote!.left();
@@ -160,10 +160,14 @@ export class Draws<Action> {
     return omitted !== undefined && this.#context.settings.structured === 'on' && omitted.includes('schema');
   }
 
-  /** The class that a sample counts for: without their temperatures, voters of one model and form are the same. */
-  #classOf(voter: number, omitted: Sample['omitted']): number {
-    const { twins } = this.#context;
-    return twins !== undefined && omitted?.includes('temperature') ? twins[voter]! : voter;
+  /**
+   * The class that a sample counts for: without their temperatures, voters of one model and form are the same, and another model is
+   * another voter.
+   */
+  #classOf(voter: number, { omitted, answeredBy }: Pick<SampleDetails, 'omitted' | 'answeredBy'> = {}): number {
+    const { twins, voters, answering } = this.#context;
+    const own = twins !== undefined && omitted?.includes('temperature') ? twins[voter]! : voter;
+    return answering === undefined ? own : answering.classOf(own, voters[voter]!.sampler.model.id, answeredBy);
   }
 
   /** Returns the voter class of a sample that an earlier execution paid for; undefined if that class no longer votes. */

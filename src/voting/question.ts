@@ -10,6 +10,7 @@ import type { DetailSums } from '../core/sample-details.ts';
 import type { Sampler } from '../core/sampler.ts';
 import type { StopRule } from '../statistics/stop-rules.ts';
 import type { Tally } from '../statistics/tally.ts';
+import type { AnsweringModels } from './answering-models.ts';
 import type { ReplyIds } from './copies.ts';
 import type { Slots } from './draw-slots.ts';
 import type { FirstVote } from './first-vote.ts';
@@ -121,6 +122,8 @@ export interface VoteContext {
   readonly firstVote?: FirstVote;
   /** Shared by all votes of a run. @default one for each step */
   readonly replyIds?: ReplyIds;
+  /** Which models have answered so far. @default the model that was asked counts */
+  readonly answering?: AnsweringModels;
   /** Aborts the calls that the step still has in flight; see `InFlight`. */
   readonly inFlight: InFlight;
   readonly monotonicMs: () => number;

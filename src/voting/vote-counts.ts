@@ -126,7 +126,7 @@ export class VoteCounts {
     }
     const votes = this.#classVotes.get(candidate) ?? [];
     this.#classVotes.set(candidate, votes);
-    while (votes.length < this.#voterCount) votes.push(0);
+    while (votes.length < Math.max(this.#voterCount, voter + 1)) votes.push(0);
     votes[voter]!++;
   }
 }
