@@ -195,10 +195,7 @@ export async function resolveBatchModel(
     });
   }
   const full = baseUrl === undefined ? await catalogPrice(provider, modelId, new Date(clock.now())) : undefined;
-  const half = full && {
-    inputUsdPerMTok: full.inputUsdPerMTok * BATCH_PRICE,
-    outputUsdPerMTok: full.outputUsdPerMTok * BATCH_PRICE,
-  };
+  const half = full && priceInBatch(full, provider);
   return batchModel({
     ...options,
     batch: found.experimental_batch(),
@@ -214,6 +211,20 @@ type BatchProvider = { experimental_batch?: () => Experimental_BatchV4 };
 
 /** OpenAI, Anthropic, Google and others charge half for requests that may take a day. */
 const BATCH_PRICE = 0.5;
+/** Providers that charge half of the cache's prices too. With others a cached token may cost less than half of a plain one, or just that. */
+const HALVES_CACHE: readonly string[] = ['anthropic'];
+
+function priceInBatch(price: Price, provider: string): Price {
+  const { inputUsdPerMTok, outputUsdPerMTok, cachedInputUsdPerMTok: cached, cacheWriteUsdPerMTok: written } = price;
+  return {
+    inputUsdPerMTok: inputUsdPerMTok * BATCH_PRICE,
+    outputUsdPerMTok: outputUsdPerMTok * BATCH_PRICE,
+    ...(HALVES_CACHE.includes(provider) && {
+      ...(cached !== undefined && { cachedInputUsdPerMTok: cached * BATCH_PRICE }),
+      ...(written !== undefined && { cacheWriteUsdPerMTok: written * BATCH_PRICE }),
+    }),
+  };
+}
 
 /** The suffix that makes several voters of a panel from one model. */
 const TEMPERATURE = /^(.*)@t=(\d+(?:\.\d+)?)$/;

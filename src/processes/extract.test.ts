@@ -46,6 +46,8 @@ function keysOf(schema: Fields, texts: readonly string[]): Set<string> {
   return new Set(keys);
 }
 
+const objectOf = (properties: Fields): Fields => ({ type: 'object', properties });
+
 describe('answers', () => {
   test('that mean the same are one candidate (1)', () => {
     const same = [
@@ -99,6 +101,44 @@ describe('answers', () => {
     ];
     const texts = other.map((at) => JSON.stringify({ at }));
     assert.equal(keysOf(readSchema({ at: 'string' }).json, texts).size, other.length);
+  });
+
+  test('that list the items of a set in another order are one candidate, in one order (1)', () => {
+    const set = { type: 'array', uniqueItems: true, items: { type: 'string' } };
+    const lists = [
+      ['a', 'b', 'c'],
+      ['b', 'c', 'a'],
+      ['c', 'a', 'b'],
+    ];
+    const nested = { $ref: '#/$defs/deep', $defs: { deep: { anyOf: [{ type: 'null' }, objectOf({ tags: set })] } } };
+    const within: [schema: Fields, of: (tags: Json) => Json][] = [
+      [objectOf({ tags: set }), (tags) => ({ tags })],
+      [objectOf({ tags: { anyOf: [set, { type: 'null' }] } }), (tags) => ({ tags })],
+      [
+        objectOf({ all: { type: 'array', items: objectOf({ tags: set }) } }),
+        (tags) => ({ all: [{ tags }, { tags: [] }] }),
+      ],
+      [objectOf({ it: { ...nested.$defs.deep } }), (tags) => ({ it: { tags } })],
+      [{ ...objectOf({ it: { $ref: nested.$ref } }), $defs: nested.$defs }, (tags) => ({ it: { tags } })],
+    ];
+    for (const [schema, of] of within) {
+      const { json } = readSchema(schema);
+      const texts = lists.map((list) => JSON.stringify(of(list)));
+      assert.equal(keysOf(json, texts).size, 1, JSON.stringify(schema));
+      assert.deepEqual(extract().parse(texts[2]!, { schema: json, record: '' }), of(lists[0]!));
+    }
+    const { json } = readSchema(objectOf({ tags: { type: 'array', items: { type: 'string' } } }));
+    assert.equal(
+      keysOf(
+        json,
+        lists.map((tags) => JSON.stringify({ tags })),
+      ).size,
+      3,
+    );
+    // What is expected may list them in another order than the reply.
+    const checked = extract({ isChecked: true });
+    const state = { schema: readSchema(within[0]![0]).json, record: '', expected: { tags: lists[1]! } };
+    assert.equal(checked.key(checked.reference!(state)), checked.key(checked.parse('{"tags":["c","b","a"]}', state)));
   });
 
   test('that differ in a value are not (1)', () => {

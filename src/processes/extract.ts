@@ -5,6 +5,7 @@ import { defineProcess, type Process, type Prompt } from '../core/process.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { requireSingleKeys } from '../core/strict-json.ts';
 import { type Fields, isObject, type Json, type RecordSchema, readSchema } from './record-schema.ts';
+import { setsInOrder } from './sets-in-order.ts';
 
 export interface ExtractInput {
   /** Names and types of the fields, as `{"total":"number","tags":"string[]"}`, or a JSON schema of an object. */
@@ -92,14 +93,15 @@ export function extract(options: { readonly isChecked?: boolean } = {}): Process
     variants: VARIANTS.map((wording) => ({ name: wording.name, prompt: promptOf(wording) })),
     parse: (text, { schema }) => {
       const answer = readAnswer(text);
-      const misfit = schemas.of(schema).misfit(answer);
-      if (misfit !== undefined) throw redFlag('malformed', misfit.slice(0, 300));
-      return answer;
+      const { misfit, json } = schemas.of(schema);
+      const why = misfit(answer);
+      if (why !== undefined) throw redFlag('malformed', why.slice(0, 300));
+      return setsInOrder(answer, json);
     },
     replySchema: ({ schema }) => schema,
     key: (answer) => candidateKey(inOneNotation(answer)),
     apply: (state, answer) => ({ ...state, answer }),
-    reference: isChecked ? ({ expected }) => expected! : undefined,
+    reference: isChecked ? ({ expected, schema }) => setsInOrder(expected!, schemas.of(schema).json) : undefined,
     reply: (answer) => JSON.stringify(answer),
     simulation: { mistakes: ({ expected = {}, schema }) => mistakesIn(expected, schemas.of(schema)) },
   });
