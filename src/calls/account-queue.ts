@@ -5,7 +5,7 @@ import type { Random } from '../core/random.ts';
 import { SharedCall } from '../core/shared-call.ts';
 import type { AccountCall, Entry } from './account-call.ts';
 import { Breaker } from './circuit-breaker.ts';
-import { brokenBy, failedAlone, isBroken, isOfAccount, refusedFor } from './failures-of-account.ts';
+import { brokenBy, failedAlone, isBroken, isOfAccount, MAX_OUTAGE_MS, refusedFor } from './failures-of-account.ts';
 import { LoneFailures } from './lone-failures.ts';
 import { Pace, RecentRate } from './pace.ts';
 import { ExpectedUsage } from './usage-estimate.ts';
@@ -30,8 +30,7 @@ const UNKNOWN_PER_MS = 1 / 1_000;
 /** Pause after a refusal without a `retry-after`; it doubles with each further refusal in a row. */
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 30_000;
-/** How long an account may be down, or refuse all calls by its rate limit, before its calls fail and their runs pause, if it has answered before, and if not. */
-const MAX_OUTAGE_MS = 300_000;
+/** As `MAX_OUTAGE_MS`, for an account that has never answered. */
 const MAX_FIRST_OUTAGE_MS = 15_000;
 /** A limit that is used up for longer than this is not waited for: the next call is refused, and says what to do. */
 const MAX_LIMIT_RESET_MS = 3_600_000;

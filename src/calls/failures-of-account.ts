@@ -6,6 +6,8 @@ export function failedAlone({ message, code, statusCode }: ModelError): ModelErr
   return new ModelError(failed, { code, recovery: 'pause', statusCode, isOfPrompt: true });
 }
 
+/** How long an account may be down, or refuse all calls by its rate limit, before its calls fail and their runs pause. */
+export const MAX_OUTAGE_MS = 300_000;
 /** With fewer tries it is no persistent failure. */
 const MIN_TRIES = 3;
 

@@ -15,7 +15,7 @@ import { ModelError, type Recovery } from '../core/errors.ts';
 import type { Model, ModelRequest, Sample } from '../core/model.ts';
 import { createRandom } from '../core/random.ts';
 import { scriptedModel } from '../models/scripted.ts';
-import { virtualClock } from '../testing/virtual-clock.ts';
+import { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
 import { createSampler, type SamplerOptions } from './retrying-sampler.ts';
 
 describe('tries', () => {
@@ -150,6 +150,20 @@ describe('the wait before a try', () => {
     const { sampler, clock } = startSampler(model, { random: () => 0.5 });
     await sampler.sample(request());
     assert.deepEqual(clock.sleepsMs, [500, 1_000, 2_000, 4_000]);
+  });
+
+  test('at a rate limit uses no retry, for five minutes, also without an account', async () => {
+    const refusal = failure('retry', { code: 'rate-limit', statusCode: 429 });
+    let untilMs = 240_000;
+    const clock = virtualClock();
+    const model = scriptedModel(() => (clock.now() < untilMs ? refusal : 'hello'));
+    const { sampler, told } = startSampler(model, { clock, maxRetries: 1 });
+    assert.equal((await sampler.sample(request())).text, 'hello');
+    assert.ok(clock.now() >= 240_000 && clock.now() < 280_000, String(clock.now()));
+    assert.ok(told.every(({ retryInMs }) => retryInMs !== null));
+    untilMs = Number.POSITIVE_INFINITY;
+    await assert.rejects(sampler.sample(request()), /^ModelError: rate limit: no call was served for 3\d\d s\./);
+    assert.equal(told.at(-1)!.retryInMs, null);
   });
 
   test('of more than an hour is not waited for: the run pauses, and the message says how long', async () => {
@@ -304,7 +318,7 @@ interface Told {
 }
 
 function startSampler(model: Model, options: Partial<SamplerOptions> = {}) {
-  const clock = virtualClock();
+  const { clock = virtualClock() } = options as { clock?: VirtualClock };
   const told: Told[] = [];
   const sampler = createSampler({
     model,

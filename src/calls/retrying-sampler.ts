@@ -8,6 +8,7 @@ import type { Sampler } from '../core/sampler.ts';
 import type { AccountLimits } from './account-queue.ts';
 import type { Accounts } from './accounts.ts';
 import type { SpendGuard } from './budget.ts';
+import { MAX_OUTAGE_MS, refusedFor } from './failures-of-account.ts';
 import { FileCalls } from './file-calls.ts';
 
 export interface SamplerOptions {
@@ -87,9 +88,16 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   async function retry(request: ModelRequest, firstFailure: unknown): Promise<Sample> {
     let failure = firstFailure;
-    for (let tries = 0; ; tries++) {
+    let refusedSinceMs: number | undefined;
+    let refusals = 0;
+    for (let tries = 0; ; ) {
       if (!(failure instanceof ModelError)) throw failure;
-      await backOff(capRetryAfter(failure), tries, request);
+      const capped = capRetryAfter(failure);
+      if (capped.code === 'rate-limit' && capped.recovery === 'retry') {
+        // It is not the call's fault, and uses none of its retries.
+        refusedSinceMs ??= clock.monotonicMs();
+        await outwait(capped, refusals++, clock.monotonicMs() - refusedSinceMs, request);
+      } else await backOff(capped, tries++, request);
       try {
         return checked(await generate(request));
       } catch (thrown) {
@@ -136,12 +144,24 @@ export function createSampler(options: SamplerOptions): Sampler {
   /** Waits before the next attempt. @throws the failure if no attempt is left. */
   async function backOff(failure: ModelError, tries: number, { signal }: ModelRequest): Promise<void> {
     const isLast = failure.recovery !== 'retry' || tries >= maxRetries;
-    // Full jitter: uniform within an exponential backoff, but never earlier than the server asked.
-    const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random();
-    const waitMs = Math.max(backoffMs, failure.retryAfterMs ?? 0);
+    const waitMs = waitAfter(failure, tries);
     onFailure?.(failure, isLast ? null : waitMs);
     if (isLast) throw failure;
     await clock.sleep(waitMs, signal);
+  }
+
+  /** Waits while a model without an account is at a rate limit. @throws the failure, as a pause, once that has lasted too long. */
+  async function outwait(failure: ModelError, refusals: number, forMs: number, request: ModelRequest): Promise<void> {
+    const isOver = forMs >= MAX_OUTAGE_MS;
+    const waitMs = waitAfter(failure, refusals);
+    onFailure?.(failure, isOver ? null : waitMs);
+    if (isOver) throw refusedFor(forMs, failure);
+    await clock.sleep(waitMs, request.signal);
+  }
+
+  /** Full jitter: uniform within an exponential backoff, but never earlier than the server asked. */
+  function waitAfter({ retryAfterMs = 0 }: ModelError, tries: number): number {
+    return Math.max(Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** tries) * random(), retryAfterMs);
   }
 
   const send =
