@@ -10,6 +10,7 @@ import { type CalibrateResult, measure } from './engine/measure.ts';
 import { checkOptions } from './options/check.ts';
 import { CALIBRATE_OPTIONS, type CalibrateOptions } from './options/verbs.ts';
 import { accountLimitsOf, maxRetriesOf, plainRule, settingsOf, voteSettings } from './options.ts';
+import { asksForSchema } from './structured.ts';
 import { abortable } from './voting/in-flight.ts';
 
 /**
@@ -74,7 +75,8 @@ async function calibrateOver(
         steps: options.sampleSteps ?? sampleSteps.default,
         draws: options.draws ?? draws.default,
         extraDraws: options.extraDraws ?? extraDraws.default,
-        settings: settingsOf(options),
+        // It is part of the question, so it is kept where it matters, also if nobody chose it.
+        settings: settingsOf(asksForSchema(process) ? { ...options, structured: settings.structured } : options),
         signal,
         onStep,
         items,

@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { messageOf, UsageError } from './core/errors.ts';
-import type { Model } from './core/model.ts';
+import type { Model, Structured } from './core/model.ts';
 import type { AnyProcess } from './core/process.ts';
 import type { RunOptions } from './options/verbs.ts';
+import { DEFAULT_STRUCTURED } from './options.ts';
 import { type Calibration, readCalibration, relabel, requireSameProcess } from './planning/calibration.ts';
+import { asksForSchema } from './structured.ts';
 
 /** Opens the calibration of the options. With `acceptCalibration`, one of another model is taken for one of this model. */
 export function openCalibrationFor(process: AnyProcess, model: Model, options: RunOptions): Calibration | undefined {
   const calibration = openCalibration(process, options);
+  if (calibration !== undefined && !options.acceptCalibration && asksForSchema(process)) {
+    requireSameStructure(calibration, options.structured ?? DEFAULT_STRUCTURED);
+  }
   return calibration !== undefined && options.acceptCalibration ? relabel(calibration, model.id) : calibration;
 }
 
@@ -23,6 +28,18 @@ export function openCalibration(
   const found = typeof calibration === 'string' ? readCalibrationFile(calibration) : readCalibration(calibration);
   requireSameProcess(found, process, { isAccepted: acceptCalibration });
   return found;
+}
+
+/** @throws {UsageError} if its samples were held to the schema of the reply and those of the run are not, or the other way round. */
+function requireSameStructure({ settings }: Calibration, asked: Structured): void {
+  const { structured: measured } = (settings ?? {}) as { readonly structured?: Structured };
+  // Early versions say nothing of it.
+  if (measured === undefined || (measured === 'off') === (asked === 'off')) return;
+  throw new UsageError(
+    `it was made with options.structured ${measured}, this run asks with ${asked}: calibrate again with options.structured ${asked}, ` +
+      'or use it anyway with options.acceptCalibration.',
+    { option: 'calibration' },
+  );
 }
 
 /**

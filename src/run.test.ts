@@ -11,6 +11,7 @@ import { scriptedModel } from './models/scripted.ts';
 import { type RunOptions, resumeOptions } from './options.ts';
 import { plan } from './plan.ts';
 import { hanoi } from './processes/hanoi.ts';
+import { BUILT_IN_PROCESSES } from './processes/index.ts';
 import { run } from './run.ts';
 import { virtualClock } from './testing/virtual-clock.ts';
 
@@ -105,6 +106,23 @@ describe('with a calibration', () => {
       const journal = memoryJournal();
       await refused(() => run(hanoi(), INPUT, { ...auto, journal, ...change }), message);
       assert.deepEqual(await journal.list(), []);
+    }
+  });
+
+  it('that asked without the schema of the replies it is refused by a run with it, and the other way round', async () => {
+    const { process: create, exampleInput } = BUILT_IN_PROCESSES['extract-checked']!;
+    for (const [measured, asked] of [
+      ['off', undefined],
+      [undefined, 'off'],
+    ] as const) {
+      const model = 'simulated:p=0.9';
+      const made = await calibrate(create(), exampleInput, { model, structured: measured, sampleSteps: 1 });
+      const given = { model, journal: memoryJournal(), calibration: made.calibration, structured: asked };
+      const message = new RegExp(
+        `^calibration: it was made with options\\.structured ${measured ?? 'auto'}, this run asks with ${asked ?? 'auto'}: `,
+      );
+      await refused(() => run(create(), exampleInput, given), message);
+      await run(create(), exampleInput, { ...given, acceptCalibration: true, k: 3 });
     }
   });
 

@@ -13,6 +13,11 @@ export interface StructuredRun {
   readonly doubt?: string;
 }
 
+/** Whether there is a schema of the replies, so that it matters how models are held to it. */
+export function asksForSchema(process: AnyProcess): boolean {
+  return process.forms.some(({ replySchema }) => replySchema !== undefined);
+}
+
 /**
  * How models are held to the schema of their replies: as it is asked for, else as this run was asked before, else as by default.
  * Early versions asked without a schema, and their journals say nothing of it.
@@ -22,7 +27,7 @@ export async function structuredOf(
   journal: Journal,
   { structured: given, runId }: Pick<RunOptions, 'structured' | 'runId'>,
 ): Promise<StructuredRun> {
-  if (!process.forms.some(({ replySchema }) => replySchema !== undefined)) {
+  if (!asksForSchema(process)) {
     const doubt =
       `process ${JSON.stringify(process.name)} has no JSON schema of its replies, so that options.structured does nothing ` +
       'for it: give it `schema`, of a library that writes its schemas as JSON Schema (zod from 4.2), or `replySchema`.';
