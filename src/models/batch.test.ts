@@ -102,7 +102,7 @@ async function setUp(context: TestContext, options: Partial<OpenAiServerOptions>
       sink,
       ...changes,
     });
-  return { server, open, play, results, sent };
+  return { server, open, play, results, sent, journal };
 }
 
 async function* items() {
@@ -164,6 +164,36 @@ describe('a request that fails', () => {
     assert.ok(sent.reduce((sum, requests) => sum + requests, 0) > samples);
   });
 
+  test('for a setting is sent again without it, in one further batch; the samples and a note say so', async (context) => {
+    const states = await Promise.all(
+      inputs.map(async (input) => CHECKED.start(await parseInput(CHECKED as AnyProcess, input))),
+    );
+    const answer = answersOf({
+      process: CHECKED,
+      states,
+      model: simulatedModel({ p: 1, seed: 3, clock: systemClock }),
+    });
+    const { open, play, sent, journal } = await setUp(context, {
+      answer: (asked) => {
+        // Without one it is 1.
+        if (asked.temperature === 1) return answer(asked);
+        throw new UsageError(
+          "Unsupported value: 'temperature' does not support this value. Only the default is supported.",
+        );
+      },
+    });
+    const model = open();
+    const result = await play({ model, record: 'all' });
+    await model.close?.();
+    assert.deepEqual([result.status, result.items?.done], ['done', ITEMS], result.reason ?? '');
+    assert.deepEqual(sent, [3 * ITEMS, 3 * ITEMS]);
+    const { samples } = await journal.reader().samples('m', 0);
+    const [sample] = samples;
+    assert.deepEqual([sample?.temperature, sample?.details?.omitted], [undefined, ['schema', 'temperature']]);
+    const notes = await journal.reader().notes('m', { code: 'request-adapted' });
+    assert.match(notes.map(({ detail }) => JSON.stringify(detail)).join(), /does not take a temperature: none is sent/);
+  });
+
   test('for a wrong key pauses the map: nothing is lost', async (context) => {
     const { server, open, play } = await setUp(context, { apiKey: 'right' });
     const model = open('wrong');
@@ -220,7 +250,7 @@ test('pictures are read when a batch is sent, as many as fit into one; a request
     throw new Error('not sent');
   };
   const store = { load: () => [], save: () => {} };
-  const model = batchModel({ batch, modelId: 'm', id: 'm', price: undefined, clock: CLOCK, quietMs: 1, store });
+  const model = batchModel({ batch, modelId: 'm', id: 'm', price: undefined, clock: CLOCK, quietMs: 5_000, store });
   context.after(() => model.close?.());
   const sampler = createSampler({
     model,
@@ -239,8 +269,11 @@ test('pictures are read when a batch is sent, as many as fit into one; a request
   assert.match(reasons[2], /none\.png" was not sent: there is no such file/);
   for (const i of [0, 1, 3]) assert.match(reasons[i], /not sent/);
   assert.equal(batches.length, 1);
+  const sentFiles = batches[0]!.map((request) => request.type === 'text' && request.options.prompt[0]!.content[0]);
+  // They are looked at together, and asked for in the order in which that is done.
+  const nameOf = (part: unknown) => (part as { filename: string }).filename;
   assert.deepEqual(
-    batches[0]!.map((request) => request.type === 'text' && request.options.prompt[0]!.content[0]),
+    sentFiles.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b))),
     [0, 1, 2].map((i) => ({
       type: 'file',
       mediaType: 'image/png',

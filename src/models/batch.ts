@@ -7,13 +7,13 @@ import type {
 } from '@ai-sdk/provider';
 import type { Clock } from '../core/clock.ts';
 import { ModelError, mayBeOfPrompt } from '../core/errors.ts';
-import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import type { Adaptation, Model, ModelRequest, Price, Sample } from '../core/model.ts';
 import { textOf } from '../core/prompt-parts.ts';
 import { allOmitted, withModel } from './adapting-calls.ts';
 import { toSample } from './ai-sdk.ts';
 import { inBatches, LoadedRequests } from './batch-files.ts';
 import { CallFailure, Failures } from './call-failures.ts';
-import { type Dialect, omittedOf, PLAIN_DIALECT } from './dialect.ts';
+import { adaptedTo, type Dialect, omittedOf, PLAIN_DIALECT } from './dialect.ts';
 import { FileReader } from './file-reader.ts';
 import type { RequestExtras } from './request-extras.ts';
 import { askedOf, sdkExtras } from './sdk-request.ts';
@@ -76,6 +76,8 @@ interface Running {
   /** Results that arrived before a caller asked for them. */
   readonly results: Map<string, Experimental_BatchV4ItemResult>;
   readonly startedMs: number;
+  /** How its requests were put; of one that an earlier execution sent, as it begins. */
+  readonly dialect: Dialect;
   /** Whether an earlier execution sent it. */
   readonly isTakenOver: boolean;
   isFollowed: boolean;
@@ -97,6 +99,9 @@ export function batchModel(options: BatchModelOptions): Model {
   const failures = new Failures({ ...options, id });
   const running: Running[] = store.load().map((open) => follower(open, clock.monotonicMs()));
   const queue: Waiter[] = [];
+  /** How requests are put from now on, and what was changed in that. */
+  let dialect = BATCH_DIALECT;
+  let adaptations: readonly Adaptation[] = [];
   /** Most requests of a batch. */
   let maxRequests = MAX_REQUESTS;
   let roomWaits = 0;
@@ -174,6 +179,7 @@ export function batchModel(options: BatchModelOptions): Model {
   async function send(waiters: readonly Waiter[]): Promise<void> {
     const round = createHash('sha256').update(`${running.length} ${clock.now()}`).digest('hex').slice(0, 8);
     const loaded = new LoadedRequests<Waiter>(files);
+    const sent = dialect;
     let one: Running;
     try {
       const ready = await loaded.load(waiters);
@@ -185,10 +191,10 @@ export function batchModel(options: BatchModelOptions): Model {
           type: 'text',
           id,
           modelId,
-          options: askedOf(request, BATCH_DIALECT, { provider, extras }),
+          options: askedOf(request, sent, { provider, extras }),
         })),
       });
-      one = follower({ batchId, ids: named.map(({ id }) => id) }, clock.monotonicMs(), false);
+      one = follower({ batchId, ids: named.map(({ id }) => id) }, clock.monotonicMs(), sent);
       one.unclaimed.clear();
       for (const { id, waiter } of named) one.waiting.set(id, waiter);
       running.push(one);
@@ -247,20 +253,38 @@ export function batchModel(options: BatchModelOptions): Model {
     failAll(one, unavailable(`batch ${one.open.batchId} has no result for this request`, 'retry'));
   }
 
-  function settle(waiter: Waiter, result: Experimental_BatchV4ItemResult, { startedMs }: Running): void {
+  function settle(waiter: Waiter, result: Experimental_BatchV4ItemResult, one: Running): void {
     if (result.type === 'text' && result.status === 'succeeded') {
       hasAnswered = true;
       try {
-        const sample = toSample(result.result, clock.monotonicMs() - startedMs, modelId);
-        const omitted = allOmitted(omittedOf(waiter.request, BATCH_DIALECT), sample.omitted);
-        const adaptations = sample.adaptations?.map((one) => withModel(id, one));
-        waiter.land(omitted === undefined && adaptations === undefined ? sample : { ...sample, omitted, adaptations });
+        const sample = toSample(result.result, clock.monotonicMs() - one.startedMs, modelId);
+        const omitted = allOmitted(omittedOf(waiter.request, one.dialect), sample.omitted);
+        const told = [...adaptations, ...(sample.adaptations ?? [])].map((each) => withModel(id, each));
+        const isPlain = omitted === undefined && told.length === 0;
+        waiter.land(isPlain ? sample : { ...sample, omitted, ...(told.length > 0 && { adaptations: told }) });
       } catch (thrown) {
         waiter.fail(failures.classify(thrown));
       }
       return;
     }
-    waiter.fail(judged(('error' in result ? result.error : undefined) ?? { message: result.status }));
+    const failure = judged(('error' in result ? result.error : undefined) ?? { message: result.status });
+    if (!asksOtherwise(waiter, failure, one)) waiter.fail(failure);
+  }
+
+  /** Sends a request again without what its refusal names, or in another way, in a further batch. @returns whether it does */
+  function asksOtherwise(waiter: Waiter, failure: Error, one: Running): boolean {
+    if (!(failure instanceof ModelError)) return false;
+    const { message, parameter, code } = failure;
+    const refusal = { message, parameter, isRejection: code === 'rejected' };
+    const change = adaptedTo(refusal, waiter.request, one.dialect, { hasTemplate: false });
+    if (change === undefined) return false;
+    // All requests of a batch are refused for the same: the first one changes the dialect.
+    if (dialect === one.dialect) {
+      dialect = change.dialect;
+      adaptations = [...adaptations, change.adaptation];
+    }
+    sendAgain([waiter]);
+    return true;
   }
 
   /** An error of the request itself would come again; a server error, a limit or an expired batch may be temporary. */
@@ -334,14 +358,15 @@ function failedAlone({ message, code, recovery, statusCode, retryAfterMs }: Mode
   return new ModelError(failed, { code, recovery, statusCode, retryAfterMs, isOfPrompt: true });
 }
 
-/** Takes over a batch that was sent earlier: no caller waits for its requests yet. */
-function follower(open: OpenBatch, startedMs: number, isTakenOver = true): Running {
+/** Follows a batch that no caller waits for yet. @param sent how its requests were put; @default an earlier execution sent it */
+function follower(open: OpenBatch, startedMs: number, sent?: Dialect): Running {
   const unclaimed = new Map<string, string[]>();
   for (const requestId of open.ids) {
     const hash = requestId.split('.')[0]!;
     unclaimed.set(hash, [...(unclaimed.get(hash) ?? []), requestId]);
   }
-  return { open, unclaimed, waiting: new Map(), results: new Map(), startedMs, isTakenOver, isFollowed: false };
+  const state = { waiting: new Map(), results: new Map(), isTakenOver: sent === undefined, isFollowed: false };
+  return { open, unclaimed, startedMs, dialect: sent ?? BATCH_DIALECT, ...state };
 }
 
 function hashOf(modelId: string, request: ModelRequest): string {
