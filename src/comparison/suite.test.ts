@@ -212,23 +212,29 @@ describe('a budget', () => {
 const refuse = (message: string) => new ModelError(message, { code: 'rejected', recovery: 'pause' });
 
 describe('endings', () => {
-  test('a prompt that is refused ends its attempt, as of a chat that is too long', async () => {
-    const { model } = counted(simulatedModel({ clock: virtualClock() }), (_, { prompt }) => {
-      if ((prompt.turns ?? []).length > 3) throw refuse('too long');
+  for (const [message, failure] of [
+    ['too long', { code: 'rejected', recovery: 'pause' }],
+    ['filtered', { code: 'refused', recovery: 'pause', statusCode: 400, isOfPrompt: true }],
+    ['broken', { code: 'unavailable', recovery: 'pause', statusCode: 500, isOfPrompt: true }],
+  ] as const) {
+    test(`a prompt that is not answered ends its attempt: ${message}`, async () => {
+      const { model } = counted(simulatedModel({ clock: virtualClock() }), (_, { prompt }) => {
+        if ((prompt.turns ?? []).length > 3) throw new ModelError(message, failure);
+      });
+      const { trials, report } = await run({ model, tasks: [HANOI], methods: ['chat', 'steps'], repeats: 2 });
+      assert.equal(report.status, 'done');
+      const chats = trials.filter(({ method }) => method === 'chat');
+      assert.deepEqual(
+        chats.map(({ end, steps, reason }) => [end, steps, reason]),
+        Array(2).fill(['refused', '1111', `step 4: ${message}`]),
+      );
+      assert.deepEqual(
+        report.cells.map(({ right }) => right),
+        [0, 2],
+      );
+      assert.equal(report.cells[0]!.ends.refused, 2);
     });
-    const { trials, report } = await run({ model, tasks: [HANOI], methods: ['chat', 'steps'], repeats: 2 });
-    assert.equal(report.status, 'done');
-    const chats = trials.filter(({ method }) => method === 'chat');
-    assert.deepEqual(
-      chats.map(({ end, steps, reason }) => [end, steps, reason]),
-      Array(2).fill(['refused', '1111', 'step 4: too long']),
-    );
-    assert.deepEqual(
-      report.cells.map(({ right }) => right),
-      [0, 2],
-    );
-    assert.equal(report.cells[0]!.ends.refused, 2);
-  });
+  }
 
   test('a model that has answered nobody pauses the bench: its name may be wrong', async () => {
     const { model, calls } = counted(simulated(), () => {

@@ -167,7 +167,7 @@ function withoutVerify(process: AnyProcess): AnyProcess {
   });
 }
 
-/** `refused`: the model refused the prompt, for example as too long, although it has answered others. */
+/** `refused`: the server does not answer the prompt (too long, filtered, broken down on it), although it has answered others. */
 async function runTrial(
   trial: PlannedTrial,
   options: SuiteOptions,
@@ -258,9 +258,10 @@ function endOf(
   throw new UsageError(`process ${JSON.stringify(process.name)}: ${end.message}`);
 }
 
-/** Whether the model refused the call itself, so that key, limits and network are not the cause. */
+/** Whether the server refused or broke down on this prompt, so that key, limits and network are not the cause. */
 function isRejection({ error }: RunEnd): boolean {
-  return error instanceof ModelError && error.code === 'rejected';
+  if (!(error instanceof ModelError)) return false;
+  return error.isOfPrompt || error.code === 'rejected' || error.code === 'refused';
 }
 
 /** The right and wrong steps that were taken; steps beyond the last expected one are not counted. */
