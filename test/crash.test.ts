@@ -43,7 +43,7 @@ import {
 const CHILD = fileURLToPath(new URL('./fixtures/crash-child.ts', import.meta.url));
 const STEPS = 60;
 const KILLED_STEPS = IS_SLOW ? [7, 23, 41] : [7, 41];
-const KILLS_AT_ONE = amount({ quick: 3, slow: 10 });
+const KILLS_AT_ONE = amount({ quick: 2, slow: 10 });
 /** What was in flight, and what landed in the turn of the event loop in which the kill came. */
 const MAX_REPEATS = 2 * MARGIN;
 /** Tests that wait for their children most of the time. */
@@ -175,7 +175,7 @@ describe('killed many times', { concurrency }, () => {
 describe('killed from outside at a random moment', { concurrency }, () => {
   const random = createRandom(2);
   const moment = () => ({ line: 1 + Math.floor(random() * 350), delayMs: Math.floor(random() * 4) });
-  for (let i = 0; i < amount({ quick: 5, slow: 50 }); i++) {
+  for (let i = 0; i < amount({ quick: 3, slow: 50 }); i++) {
     const [seed, hasEffect, kill] = [1 + (i % 5), i % 2 === 0, moment()];
     test(`seed ${seed}, ${hasEffect ? 'with' : 'without'} effects, line ${kill.line} + ${kill.delayMs} ms`, async (context) => {
       await survive(context, { hasEffect, seed, kills: [kill] });
@@ -183,7 +183,7 @@ describe('killed from outside at a random moment', { concurrency }, () => {
   }
 
   for (const hasEffect of [true, false]) {
-    const kills = Array.from({ length: amount({ quick: 3, slow: 6 }) }, () => ({
+    const kills = Array.from({ length: amount({ quick: 2, slow: 6 }) }, () => ({
       ...moment(),
       line: 1 + Math.floor(random() * 70),
     }));
@@ -211,7 +211,7 @@ describe('with steps that are voted on ahead', { concurrency }, () => {
     });
   }
 
-  for (let i = 0; i < amount({ quick: 3, slow: 24 }); i++) {
+  for (let i = 0; i < amount({ quick: 2, slow: 24 }); i++) {
     const [seed, kills] = [1 + (i % 4), 1 + (i % 3) * 2];
     const moments = Array.from({ length: kills }, () => ({
       line: 1 + Math.floor((random() * 600) / kills),
