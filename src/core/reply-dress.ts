@@ -59,9 +59,18 @@ const BACKTICK = 0x60;
 const TILDE = 0x7e;
 const ASTERISK = 0x2a;
 
-const REASONING_TAG = /^<(think|thinking|thought|reasoning)>/i;
+/** The tags that models put around their reasoning. */
+const TAGS = 'think|thinking|thought|reasoning';
+const REASONING_TAG = new RegExp(`^<(${TAGS})>`, 'i');
+/** Models that are told not to reason begin with an empty block. */
+const REASONING_BEGUN = new RegExp(`^\\s*(<(${TAGS})>\\s*[^\\s<]|<\\|channel\\|>analysis)`, 'i');
 /** A chat template may have written the opening tag into the prompt; then the reply begins inside, and the end is a line. */
-const CLOSING_LINE = /^[ \t]*<\/(think|thinking|thought|reasoning)>[ \t]*\r?$/im;
+const CLOSING_LINE = new RegExp(`^[ \\t]*</(${TAGS})>[ \\t]*\\r?$`, 'im');
+
+/** Whether a reply begins with reasoning, which may have been cut off before its end. */
+export function beginsWithReasoning(text: string): boolean {
+  return REASONING_BEGUN.test(text);
+}
 
 /** Undefined where there is no whole block of reasoning in front of an answer. */
 function withoutReasoning(text: string): string | undefined {

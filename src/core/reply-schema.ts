@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { isObject } from './plain-object.ts';
 
 /** A JSON Schema document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -87,8 +88,4 @@ export function withSchemas(schema: JsonSchema, change: (schema: JsonSchema) => 
     return [keyword, Object.fromEntries(Object.entries(value).map(([name, member]) => [name, one(member)]))];
   });
   return Object.fromEntries(changed);
-}
-
-export function isObject(value: unknown): value is JsonSchema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

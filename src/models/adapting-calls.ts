@@ -1,5 +1,6 @@
 import { ModelError } from '../core/errors.ts';
 import type { Adaptation, ModelRequest, RequestSetting, Sample } from '../core/model.ts';
+import { beginsWithReasoning } from '../core/reply-dress.ts';
 import {
   adaptedTo,
   type Change,
@@ -138,10 +139,8 @@ export function withModel(id: string, { parameter, message }: Adaptation): Adapt
 function hasReasoned({ reasoning, reasoningTokens = 0, text, outputTokens = 0, finishReason }: Sample): boolean {
   if (reasoningTokens > 0 || reasoning !== undefined) return true;
   if (text.trim() === '') return finishReason === 'length' && outputTokens > 0;
-  return REASONING_IN_TEXT.test(text);
+  return beginsWithReasoning(text);
 }
-/** Models that are told not to reason begin with an empty block. */
-const REASONING_IN_TEXT = /^\s*(<(think|thinking|reasoning)>\s*[^\s<]|<\|channel\|>analysis)/i;
 
 /** What either leaves out. */
 export function allOmitted(

@@ -1,3 +1,5 @@
+import { isObject } from '../core/plain-object.ts';
+
 /**
  * What a server says of a request that it does not answer, in the formats of OpenAI, Anthropic, Google, OpenRouter, FastAPI and
  * Ollama, and of the gateways that repeat them.
@@ -37,14 +39,14 @@ export function errorIn(parsed: unknown): ErrorDocument | undefined {
   // Google's compatible interface puts the document in an array.
   const document = fieldsOf(Array.isArray(parsed) ? parsed[0] : parsed);
   const { error, detail, message } = document;
-  if (isFields(error)) return documentOf(error);
+  if (isObject(error)) return documentOf(error);
   if (typeof error === 'string') return documentOf({ message: error });
-  if (isFields(detail)) return documentOf(isFields(detail.error) ? detail.error : detail);
+  if (isObject(detail)) return documentOf(isObject(detail.error) ? detail.error : detail);
   if (typeof detail === 'string') return documentOf({ ...document, message: detail });
   if (Array.isArray(detail)) return documentOf(validationOf(detail));
   if (typeof message === 'string') return documentOf(document);
   const choice = fieldsOf(Array.isArray(document.choices) ? document.choices[0] : undefined);
-  return choice.finish_reason === 'error' || isFields(choice.error) ? brokenOff(choice) : undefined;
+  return choice.finish_reason === 'error' || isObject(choice.error) ? brokenOff(choice) : undefined;
 }
 
 /** A choice that ended by an error, as OpenRouter has it; it may say which. */
@@ -97,10 +99,6 @@ function statusIn(code: unknown): number | undefined {
   return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined;
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
+  return isObject(value) ? value : {};
 }

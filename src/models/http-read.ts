@@ -1,7 +1,6 @@
 import { Agent, EnvHttpProxyAgent, request } from 'undici';
+import { MAX_REPLY_BYTES } from './bounded-fetch.ts';
 import { isLoopback, type ProxySettings } from './proxy-settings.ts';
-
-const MAX_BODY_BYTES = 16 * 2 ** 20;
 
 /**
  * Reads a document by GET, or by POST if something is posted, up to 16 MiB, without following redirects, over a connection that is closed again.
@@ -33,7 +32,7 @@ export async function httpRead(
     for await (const chunk of body) {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) return undefined;
+      if (bytes > MAX_REPLY_BYTES) return undefined;
     }
     return statusCode === 200 ? Buffer.concat(chunks).toString() : undefined;
   } finally {

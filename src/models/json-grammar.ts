@@ -1,4 +1,5 @@
-import { isObject, type JsonSchema } from '../core/reply-schema.ts';
+import { isObject } from '../core/plain-object.ts';
+import type { JsonSchema } from '../core/reply-schema.ts';
 
 /**
  * Writes a JSON Schema as a grammar in GBNF, llama.cpp's notation, which holds the draws of a local model to it. Everything that

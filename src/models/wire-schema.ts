@@ -1,4 +1,5 @@
-import { isObject, type JsonSchema, withSchemas } from '../core/reply-schema.ts';
+import { isObject } from '../core/plain-object.ts';
+import { type JsonSchema, withSchemas } from '../core/reply-schema.ts';
 
 /** A JSON Schema of the reply as providers take it. */
 export interface WireSchema {

@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { describeUnknown } from '../core/nearest-name.ts';
+import { isObject } from '../core/plain-object.ts';
 import { showGot } from './kinds.ts';
 import type { Options, OptionsOf } from './option.ts';
 import { OPTIONS, type Verb } from './verbs.ts';
@@ -13,7 +14,7 @@ import { OPTIONS, type Verb } from './verbs.ts';
  */
 export function checkOptions<const V extends Verb>(verb: V, given: OptionsOf<(typeof OPTIONS)[V]>): typeof given {
   const table: Options = OPTIONS[verb];
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isObject(given)) {
     throw new UsageError(`expected an object with options, got ${showGot(given)}.`);
   }
   const values: Readonly<Record<string, unknown>> = given;

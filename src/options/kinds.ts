@@ -1,6 +1,7 @@
 import { UsageError } from '../core/errors.ts';
 import type { Json } from '../core/journal.ts';
 import { describeUnknown } from '../core/nearest-name.ts';
+import { isObject } from '../core/plain-object.ts';
 
 /** The kind of an option's values: how they are checked, parsed from the command line and written there. */
 export interface Kind<Value> {
@@ -219,7 +220,7 @@ export function record<Value extends object>(
   const kinds: Readonly<Record<string, Kind<unknown>>> = fields;
   return {
     problem: (value) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      if (!isObject(value)) {
         return `expected an object with ${Object.keys(kinds).join(', ')}, got ${showGot(value)}.`;
       }
       for (const [name, field] of Object.entries(value)) {

@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import { REASONING_EFFORTS, type Reasoning } from '../core/model.ts';
+import { isObject } from '../core/plain-object.ts';
 import { urlWithoutSecrets, withoutSecrets } from '../core/secrets.ts';
 import type { SamplesPerRequest } from '../models/request-extras.ts';
 import { type Kind, parseNumber, showGot, text } from './kinds.ts';
@@ -120,10 +121,6 @@ function parseObject(given: string): unknown {
   } catch {
     throw new UsageError('expected a JSON object, as in {"top_k":20}, got what is not JSON.');
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Whether JSON has a value for all that is in it. */

@@ -1,4 +1,5 @@
 import type { Json } from '../core/journal.ts';
+import { isObject } from '../core/plain-object.ts';
 import { DRIFT_POLICIES } from '../engine/run-dependencies.ts';
 import type { GivenModel } from '../models/given-model.ts';
 import type { Calibration } from '../planning/calibration.ts';
@@ -13,7 +14,7 @@ export type Escalation = (typeof ESCALATIONS)[number];
 
 const roles: Kind<Readonly<Record<string, GivenModel>>> = {
   problem: (value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (!isObject(value)) {
       return `expected an object with a model for each role, got ${showGot(value)}.`;
     }
     const wrong = Object.entries(value).find(([, asked]) => model.problem(asked) !== undefined);

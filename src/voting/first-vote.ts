@@ -2,6 +2,7 @@ import { ProcessError } from '../core/errors.ts';
 import { excerpt } from '../core/excerpt.ts';
 import { type FlaggedReply, remedyOf } from '../core/flag-remedies.ts';
 import { addFlag, type FlagCounts, flagTotal } from '../core/red-flags.ts';
+import { beginsWithReasoning } from '../core/reply-dress.ts';
 import type { SampleEntry } from '../core/step-entries.ts';
 import { Slots } from './draw-slots.ts';
 
@@ -84,9 +85,6 @@ function flaggedReply(
   maxOutputTokens: number,
 ): FlaggedReply {
   const hasReasoned =
-    (details?.reasoningTokens ?? 0) > 0 || details?.dress?.includes('reasoning') || OPENING_TAG.test(text);
+    (details?.reasoningTokens ?? 0) > 0 || details?.dress?.includes('reasoning') || beginsWithReasoning(text);
   return { ...flag, finishReason, hasReasoned, maxOutputTokens };
 }
-
-/** Reasoning that was cut off before its end. */
-const OPENING_TAG = /^\s*<(think|thinking|thought|reasoning)>/i;
