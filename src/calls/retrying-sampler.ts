@@ -96,7 +96,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       if (capped.code === 'rate-limit' && capped.recovery === 'retry') {
         // It is not the call's fault, and uses none of its retries.
         refusedSinceMs ??= clock.monotonicMs();
-        await outwait(capped, refusals++, clock.monotonicMs() - refusedSinceMs, request);
+        await waitOut(capped, refusals++, clock.monotonicMs() - refusedSinceMs, request);
       } else await backOff(capped, tries++, request);
       try {
         return checked(await generate(request));
@@ -151,7 +151,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   }
 
   /** Waits while a model without an account is at a rate limit. @throws the failure, as a pause, once that has lasted too long. */
-  async function outwait(failure: ModelError, refusals: number, forMs: number, request: ModelRequest): Promise<void> {
+  async function waitOut(failure: ModelError, refusals: number, forMs: number, request: ModelRequest): Promise<void> {
     const isOver = forMs >= MAX_OUTAGE_MS;
     const waitMs = waitAfter(failure, refusals);
     onFailure?.(failure, isOver ? null : waitMs);

@@ -1,6 +1,6 @@
 // Proves against a server that counts what it bills: a step with three draws at one temperature is billed its prompt three times
 // without `n`, and once with it, also where some votes are wrong. The first draw of a step, at another temperature by default, goes
-// by itself. What the run counts is what the server billed. In a map that holds for each item, whatever the limits; those count
+// by itself. What the run counts is what the server billed. In a map that holds for each item, also with limits, as long as as many calls may be in flight as a step has votes; limits count
 // requests.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

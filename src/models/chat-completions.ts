@@ -90,7 +90,8 @@ export function readChoices(body: string, latencyMs: number, options: AskedChoic
   const { asked, count, wanted } = options;
   const { choices, usage, id, model, system_fingerprint: fingerprint } = objectIn(parse(body));
   if (!Array.isArray(choices)) return undefined;
-  const replies = choices
+  const distinct = withoutRepeats(choices);
+  const replies = distinct
     .slice(0, count)
     .map(replyIn)
     .filter((reply) => reply !== undefined);
@@ -106,7 +107,7 @@ export function readChoices(body: string, latencyMs: number, options: AskedChoic
   const facts = factsOf({ id, model, fingerprint }, asked);
   const usages = sharedUsage(total, lengths, Math.min(wanted, replies.length));
   return {
-    given: choices.length,
+    given: distinct.length,
     samples: usages.map((share, i) => {
       const { text, finishReason, thought } = replies[i]!;
       return {
@@ -124,6 +125,18 @@ export function readChoices(body: string, latencyMs: number, options: AskedChoic
       };
     }),
   };
+}
+
+/** A server that sends one choice several times gives it one place: of those with the same `index` the first is taken. */
+function withoutRepeats(choices: readonly unknown[]): readonly unknown[] {
+  if (choices.length < 2) return choices;
+  const seen = new Set<unknown>();
+  return choices.filter((choice) => {
+    const { index } = objectIn(choice);
+    const isNew = index === undefined || index === null || !seen.has(index);
+    seen.add(index);
+    return isNew;
+  });
 }
 
 interface Reply {

@@ -1,5 +1,6 @@
 import type { ModelError } from '../core/errors.ts';
 import type { Adaptation, Sample } from '../core/model.ts';
+import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 
 /** Shorter texts are often the same by chance. */
 const MIN_TELLING_CHARS = 200;
@@ -21,6 +22,7 @@ export class ChoiceSupport {
   #alike = 0;
   #maxAlike = MAX_ALIKE_REQUESTS;
   #note: Adaptation | undefined;
+  #most = MAX_SAMPLES_PER_REQUEST;
 
   constructor(isOn: boolean) {
     this.#isOn = isOn;
@@ -28,6 +30,11 @@ export class ChoiceSupport {
 
   get isOn(): boolean {
     return this.#isOn;
+  }
+
+  /** Most choices to ask for by one request. */
+  get most(): number {
+    return this.#most;
   }
 
   /** Whether the next round is to be asked for singly, so that `compare` can tell chance from copies. */
@@ -64,8 +71,14 @@ export class ChoiceSupport {
     return isPossible && (!this.#isProven || CHOICES_WORDS.test(message));
   }
 
-  /** What failed for several choices was answered singly. */
-  wasReason({ statusCode }: ModelError): void {
+  /** What failed for so many choices was answered singly. */
+  wasReason({ statusCode, message }: ModelError, count: number): void {
+    // llama.cpp's server takes as many as it has slots, and says so: "between 1 <= value <= 2".
+    const most = Number(/(?:<=|at most|up to|maximum(?: of| is)?) *(\d+)/i.exec(message)?.[1]);
+    if (most > 1 && most < count) {
+      this.#most = most;
+      return;
+    }
     if (++this.#faults < MAX_FAULTS && !REFUSALS.includes(statusCode)) return;
     this.#end('the server does not take n: each sample is asked for by itself');
   }

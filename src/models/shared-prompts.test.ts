@@ -285,6 +285,31 @@ describe('a server', () => {
     );
   });
 
+  test('that sends one choice in the place of all loses no draw, and none of them is a vote (4)', async (t) => {
+    let next = 0;
+    const server = await serve(t, ({ n = 1 }) => {
+      const body = completion(Array(n).fill(`only ${next++}`));
+      return { ...body, choices: body.choices.map((choice) => ({ ...choice, index: 0 })) };
+    });
+    const samples = await round(server.connect(), 3);
+    assert.deepEqual(texts(samples), ['only 0', 'only 1', 'only 2']);
+    assert.deepEqual(server.counts(), [3, 1, 1]);
+    assert.equal(notes(samples).size, 1);
+  });
+
+  test('that takes fewer at once is asked for so many, without a note (4)', async (t) => {
+    const server = await serve(t, ({ n = 1 }) =>
+      n > 2
+        ? refusal(400, 'Field n: Value must be between 1 <= value <= 2')
+        : completion(Array.from({ length: n }, (_, i) => `text ${i}`)),
+    );
+    const model = server.connect();
+    const samples = [...(await round(model, 3)), ...(await round(model, 3))];
+    assert.equal(samples.length, 6);
+    assert.deepEqual(server.counts(), [3, 1, 1, 1, 2, 1]);
+    assert.equal(notes(samples).size, 0);
+  });
+
   for (const [what, said] of [
     ['names it', refusal(400, 'n must be 1 for this model', 'n')],
     ['names it in its message', refusal(422, "Unsupported parameter: 'n' is not supported with this model.")],

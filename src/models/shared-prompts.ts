@@ -1,7 +1,6 @@
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
 import { hasFiles, type UserContent } from '../core/prompt-parts.ts';
-import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 import type { Choices } from './chat-completions.ts';
 import { ChoiceSupport } from './choice-support.ts';
 import type { Dialect } from './dialect.ts';
@@ -57,7 +56,7 @@ export class SharedPrompts {
     if (this.#turn.size === 0) process.nextTick(this.#sendAll);
     const { user } = draw.request.prompt;
     const rounds = this.#turn.get(user);
-    const round = rounds?.find((one) => one.length < MAX_SAMPLES_PER_REQUEST && isSame(one[0]!, draw));
+    const round = rounds?.find((one) => one.length < this.#support.most && isSame(one[0]!, draw));
     if (round !== undefined) round.push(draw);
     else if (rounds !== undefined) rounds.push([draw]);
     else this.#turn.set(user, [[draw]]);
@@ -107,7 +106,7 @@ export class SharedPrompts {
   /** If any is answered now, the number of choices was the reason; if all fail, they fail with what is the reason. */
   async #askEach(draws: readonly Draw[], refusal: ModelError): Promise<void> {
     const given = await Promise.all(draws.map((draw) => this.#give(draw)));
-    if (given.some((sample) => sample !== undefined)) this.#support.wasReason(refusal);
+    if (given.some((sample) => sample !== undefined)) this.#support.wasReason(refusal, draws.length);
   }
 
   async #compare(draws: readonly Draw[]): Promise<void> {
