@@ -75,6 +75,11 @@ export class AheadVote<State, Action> implements OpenVote<State> {
     };
   }
 
+  /** Samples of the step that an earlier execution paid for and that this vote did not need. */
+  get unread(): SampleEntry[] {
+    return this.#written.filter((sample) => !this.samples.includes(sample));
+  }
+
   /** Starts the vote. Only the head reports a failure, because a failed guess may never be needed. */
   follow(outcome: Promise<Decision<Action> | Undecided>): void {
     this.#outcome = outcome;

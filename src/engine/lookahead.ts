@@ -121,12 +121,12 @@ export class Lookahead<State, Action> {
 
   /** Called when the head is decided: votes that were built on another candidate are dropped. */
   settle({ tally, samples: counted }: VoteRecord): void {
-    const { stepIndex, samples } = this.#head!;
+    const { stepIndex, samples, unread } = this.#head!;
     // A step that was given up may have no votes.
     this.#speculation.settle(tally[0]?.[0] ?? '');
     this.#head = undefined;
     const unused = samples.toSorted((a, b) => a.draw - b.draw).slice(counted);
-    this.#waste([...unused, ...this.#ahead.take(stepIndex)]);
+    this.#waste([...unused, ...unread, ...this.#ahead.take(stepIndex)]);
   }
 
   /** The samples that were paid for on guesses that are still open or did not come true. */

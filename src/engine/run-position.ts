@@ -39,6 +39,13 @@ export class RunPosition<State, Action> {
     if (options.shared !== undefined) this.totals.shared = options.shared;
   }
 
+  /** Samples of the present step that an earlier execution paid for and no vote has read again yet. */
+  get unread(): SampleEntry[] {
+    if (this.pending !== undefined) return [];
+    const { samples } = this.writer.resumePoint;
+    return samples.filter((sample) => sample.stepIndex === this.stepIndex && !this.open.includes(sample));
+  }
+
   get isDone(): boolean {
     return this.call('isDone', () => this.process.isDone(this.state));
   }

@@ -78,7 +78,7 @@ export function resultOf<State, Action>(
   // A state that is not JSON has stopped the run: it can be neither hashed nor printed, but the last one journaled can.
   const { isUnchanged, state: kept } = last.kept;
   const state = isUnchanged && isJson(at.state) ? at.state : kept;
-  for (const sample of at.open) addSample(totals, sample);
+  for (const sample of [...at.open, ...at.unread]) addSample(totals, sample);
   if (last.ahead.length > 0) addWaste(totals, wasteOf(last.ahead));
   return {
     runId: at.options.runId,
