@@ -52,14 +52,14 @@ export function createSampler(options: SamplerOptions): Sampler {
     request.files === undefined ? generateOf(model, request) : fileCalls.generate(request, request.files);
   const checked = (sample: unknown) => requireSample(model, sample);
 
-  function call(request: ModelRequest): Promise<Sample> {
-    const onThrown = (thrown: unknown) => retry(request, thrown);
+  async function call(request: ModelRequest): Promise<Sample> {
+    let failure: unknown;
     try {
-      return generate(request).then(checked, onThrown);
+      return checked(await generate(request));
     } catch (thrown) {
-      // A synchronous `generate` threw.
-      return onThrown(thrown);
+      failure = thrown;
     }
+    return retry(request, failure);
   }
 
   async function prove(request: ModelRequest): Promise<Sample> {

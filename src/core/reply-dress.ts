@@ -34,6 +34,7 @@ const NOTHING: readonly Dress[] = [];
  * nothing of the answer is repaired. A fence with text beside it is content, and so is a second fence.
  */
 export function undress(reply: string): Undressed {
+  if (isBare(reply)) return asItIs(reply.trim());
   let text = reply;
   let dress: Dress[] | undefined;
   let reasoningChars = 0;
@@ -46,13 +47,19 @@ export function undress(reply: string): Undressed {
   };
   if (text.charCodeAt(0) === 0xfeff) take('bom', text.slice(1));
   text = text.trim();
-  // Most replies begin with a letter, a digit or a bracket: they wear nothing.
   if (text.includes('</') || text.includes('<|')) take('reasoning', withoutReasoning(text));
   const first = text.charCodeAt(0);
   if (first === BACKTICK || first === TILDE) take('fence', insideFence(text));
   if (text.charCodeAt(0) === ASTERISK) take('bold', insideMarks(text, '**'));
   if (text.charCodeAt(0) === BACKTICK) take('code', insideMarks(text, '`'));
   return { text, dress: dress ?? NOTHING, reasoningChars };
+}
+
+/** Most replies begin with a letter, a digit or a bracket and have no tag: they wear nothing, and this is all they cost. */
+function isBare(reply: string): boolean {
+  const first = reply.charCodeAt(0);
+  const isLetterDigitOrBracket = ((first | 0x20) >= 0x61 && (first | 0x20) <= 0x7b) || (first >= 0x30 && first <= 0x39);
+  return isLetterDigitOrBracket && !reply.includes('<');
 }
 
 const BACKTICK = 0x60;

@@ -31,16 +31,32 @@ export function requireSample(model: Model, given: unknown): Sample {
     throw badField(model, 'finishReason', `one of ${[...FINISH_REASONS].join(', ')}`, sample.finishReason);
   }
   if (!Number.isFinite(sample.latencyMs)) throw badField(model, 'latencyMs', 'a number', sample.latencyMs);
-  for (const field of COUNTS) {
-    const count = sample[field];
-    if (count === undefined || (Number.isSafeInteger(count) && count >= 0)) continue;
-    throw badField(model, field, 'a whole number of at least 0, or undefined where it is not known', count);
-  }
+  if (!areCounts(sample)) throw badCount(model, sample);
   const { chargedUsd } = sample;
   if (chargedUsd !== undefined && !(Number.isFinite(chargedUsd) && chargedUsd >= 0)) {
     throw badField(model, 'chargedUsd', 'a number of at least 0, or undefined where it is not known', chargedUsd);
   }
   return sample;
+}
+
+/** The same as `COUNTS.every`, with the names written out: this is asked of each reply. */
+function areCounts(sample: Sample): boolean {
+  return (
+    isCount(sample.inputTokens) &&
+    isCount(sample.outputTokens) &&
+    isCount(sample.reasoningTokens) &&
+    isCount(sample.cachedInputTokens) &&
+    isCount(sample.cacheWriteTokens)
+  );
+}
+
+function isCount(count: unknown): boolean {
+  return count === undefined || (Number.isSafeInteger(count) && (count as number) >= 0);
+}
+
+function badCount(model: Model, sample: Sample): ModelError {
+  const field = COUNTS.find((name) => !isCount(sample[name]))!;
+  return badField(model, field, 'a whole number of at least 0, or undefined where it is not known', sample[field]);
 }
 
 function badField(model: Model, field: keyof Sample, expected: string, got: unknown): ModelError {

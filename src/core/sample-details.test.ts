@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from '../../test/properties.ts';
 import type { Sample } from './model.ts';
-import { addDetailSums, type DetailSums, detailSumsOf, detailsOf } from './sample-details.ts';
+import { addDetailSums, type DetailSums, detailSumsOf, detailsOf, KEPT_DETAILS } from './sample-details.ts';
 
 const REPLY: Sample = { text: 'a', finishReason: 'stop', inputTokens: 1, outputTokens: 1, latencyMs: 1 };
 
@@ -19,6 +19,12 @@ test('the details of a reply', () => {
   assert.deepEqual(detailsOf({ ...REPLY, reasoning: 'h\ud800m' }, [], true), { reasoning: 'h\ufffdm' });
   assert.equal(detailsOf(REPLY, [], true), undefined);
 });
+
+for (const name of KEPT_DETAILS) {
+  test(`a reply whose only detail is ${name}`, () => {
+    assert.deepEqual(detailsOf({ ...REPLY, [name]: 'x' } as unknown as Sample, []), { [name]: 'x' });
+  });
+}
 
 test('the figures of a sample', () => {
   assert.equal(detailSumsOf(REPLY), undefined);

@@ -16,17 +16,22 @@ function decisionEntry<State, Action>(at: RunPosition<State, Action>, decision: 
   const right = reference && at.call('reference', () => key(reference(at.state)));
   // An action that `verify` accepts is right, even if the reference has another one.
   const wrong = right === undefined ? undefined : settledBy !== 'verify' && right !== tally[0]![0];
-  return { type: 'decision', action, settledBy, wrong, ...figuresOf(at, decision) };
+  return withFigures({ type: 'decision', action, settledBy, wrong }, at, decision);
 }
 
 function givenUpEntry<State, Action>(at: RunPosition<State, Action>, outcome: Undecided): GivenUpEntry {
-  return { type: 'given-up', action: at.options.items!.giveUp(outcome), ...figuresOf(at, outcome) };
+  return withFigures({ type: 'given-up', action: at.options.items!.giveUp(outcome) }, at, outcome);
 }
 
-function figuresOf<State, Action>({ stepIndex, options }: RunPosition<State, Action>, outcome: VoteRecord) {
+function withFigures<Own extends object, State, Action>(
+  own: Own,
+  { stepIndex, options }: RunPosition<State, Action>,
+  outcome: VoteRecord,
+) {
   const { record } = options;
   const isContested = outcome.tally.length > 1;
-  return {
+  const entry = {
+    ...own,
     stepIndex,
     samples: outcome.samples,
     votes: outcome.votes,
@@ -37,7 +42,7 @@ function figuresOf<State, Action>({ stepIndex, options }: RunPosition<State, Act
     outputTokens: outcome.outputTokens,
     costUsd: outcome.costUsd,
     latencyMs: outcome.latencyMs,
-    ...(outcome.details !== undefined && { details: outcome.details }),
     keepSamples: record === 'all' || (record === 'contested' && (isContested || outcome.flags !== undefined)),
   };
+  return outcome.details === undefined ? entry : { ...entry, details: outcome.details };
 }

@@ -253,10 +253,13 @@ class SqliteWriter implements RunWriter {
 
   /** Keeps or drops the texts of a decided step, including those already in the database. */
   #settleSamples({ stepIndex, keepSamples }: StepEntry): void {
-    for (const sample of this.#open.splice(0)) {
-      if (sample.stepIndex !== stepIndex) this.#open.push(sample);
+    const open = this.#open;
+    let others = 0;
+    for (const sample of open) {
+      if (sample.stepIndex !== stepIndex) open[others++] = sample;
       else if (keepSamples) this.#waiting.push(toRow(this.#run, sample));
     }
+    open.length = others;
     if (this.#stepsWithSamples.delete(stepIndex) && !keepSamples) {
       this.#waiting.push(['drop-samples', this.#run, stepIndex]);
     }

@@ -31,7 +31,7 @@ export class Draws<Action> {
   readonly #recorded: readonly SampleEntry[];
   readonly #open: DrawRequest[] = [];
   /** Voter classes that have had their first draw. */
-  readonly #asked = new Set<number>();
+  readonly #asked: boolean[] = [];
   readonly #forms: FormReader<Action>[] = [];
   #copies: Copies | undefined;
 
@@ -51,7 +51,7 @@ export class Draws<Action> {
         onSample(paid, true);
         if (paid.details !== undefined && paid.flag === undefined) this.#copyOf(paid);
         const known = this.#voterOf(paid) ?? voter;
-        this.#asked.add(known);
+        this.#asked[known] = true;
         const isStale = paid.details?.files !== undefined && (await this.#isStale(paid, known));
         const verdict = isStale ? new RedFlag('malformed', OTHER_FILE) : this.#rereadVerdict(paid);
         return { sample: paid, verdict, voter: this.#classOf(known, paid.details) };
@@ -61,9 +61,9 @@ export class Draws<Action> {
       const reader = this.#reader(form);
       if (reader.promptFault !== undefined) throw promptNotSent(sampler.model.id, reader.promptFault);
       const { settings } = this.#context;
-      const own = this.#asked.has(voter) ? settings.temperature : settings.firstTemperature;
+      const own = this.#asked[voter] ? settings.temperature : settings.firstTemperature;
       const temperature = sampler.model.temperature ?? own;
-      this.#asked.add(voter);
+      this.#asked[voter] = true;
       const draw = new DrawRequest(
         reader,
         sampler.model.readsSubject === true,
@@ -134,7 +134,7 @@ export class Draws<Action> {
     details: SampleDetails | undefined,
   ): SampleEntry {
     const isFlagged = verdict instanceof RedFlag;
-    return {
+    const entry: SampleEntry = {
       type: 'sample',
       kind: this.#question.judged === undefined ? 'vote' : 'judgement',
       judged: this.#question.judged,
@@ -151,8 +151,8 @@ export class Draws<Action> {
       outputTokens: reply.outputTokens,
       costUsd: costOf(model.price, reply),
       latencyMs: reply.latencyMs,
-      ...(details !== undefined && { details }),
     };
+    return details === undefined ? entry : { ...entry, details };
   }
 
   /** Whether it was asked without the schema without which no reply counts. */

@@ -117,7 +117,7 @@ describe('who is asked', () => {
 describe('who is left out', () => {
   const mute = new Set<number>();
   const { context } = ladderOf();
-  const ladder = new Ladder({ ...context, rungs: [{ name: 'votes', voters: [0, 1, 2] }] }, undefined, mute);
+  const ladder = new Ladder({ ...context, rungs: [{ name: 'votes', voters: [0, 1, 2] }] }, undefined, { mute });
   const asked = () => [0, 1, 2, 3].map((draw) => ladder.voterOf(draw, race, []));
 
   test('voters whose replies are flagged all the time, unless all are', () => {

@@ -12,14 +12,17 @@ const FLAG_LIMIT_WITH_VOTES = 5;
  * vote are 1 in 10,000 where 3 replies in 10 are valid, and 4 in 10 where 3 in 100 are.
  */
 const MAX_REPEATS = 30;
-const NOBODY: ReadonlySet<number> = new Set();
 
 /** What a vote has counted of red flags. */
 interface FlagFigures {
   readonly flagged: number;
   readonly flagsInRow: number;
   readonly repeatsInRow: number;
+  /** Voter classes that have answered this step with nothing but flags so far. */
+  readonly mute: ReadonlySet<number>;
 }
+
+const NO_COUNTS = { mute: new Set<number>() };
 
 /** This many flags in a row suggest that the step, not the sample, is at fault. */
 const FLAG_STREAK = 5;
@@ -28,20 +31,19 @@ const FLAG_STREAK = 5;
 export class Ladder {
   readonly #settings: VoteSettings;
   readonly #rungs: readonly Rung[];
-  readonly #mute: ReadonlySet<number>;
+  readonly #counts: Pick<FlagFigures, 'mute'>;
   readonly #reliability: (voter: number) => number;
   #rung = 0;
   /** The draw with which the rung began. */
   #from = 0;
 
-  /** @param mute voter classes that have answered this step with nothing but flags so far */
   constructor(
     { settings, rungs, roleRungs, voters, reliability = () => 1 }: VoteContext,
     role: string | undefined,
-    mute: ReadonlySet<number> = NOBODY,
+    counts: Pick<FlagFigures, 'mute'> = NO_COUNTS,
   ) {
     this.#settings = settings;
-    this.#mute = mute;
+    this.#counts = counts;
     this.#reliability = reliability;
     const ofRole = role === undefined ? undefined : roleRungs?.get(role);
     this.#rungs = ofRole ?? rungs ?? [{ name: 'votes', voters: [...voters.keys()] }];
@@ -72,8 +74,9 @@ export class Ladder {
 
   /** The voters that can answer this step; all of them if none can. */
   #answering(voters: readonly number[]): readonly number[] {
-    if (this.#mute.size === 0) return voters;
-    const others = voters.filter((voter) => !this.#mute.has(voter));
+    const { mute } = this.#counts;
+    if (mute.size === 0) return voters;
+    const others = voters.filter((voter) => !mute.has(voter));
     return others.length === 0 ? voters : others;
   }
 
@@ -81,7 +84,7 @@ export class Ladder {
   escalationReason(
     tally: Tally,
     needed: number,
-    { flagged, flagsInRow, repeatsInRow }: FlagFigures,
+    { flagged, flagsInRow, repeatsInRow }: Omit<FlagFigures, 'mute'>,
   ): EscalationReason | undefined {
     const { rule, isSuspicious = hasDissent } = this.#settings;
     // Where a few replies in a hundred are votes, the step can be decided, and has more room for flags.

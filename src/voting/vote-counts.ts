@@ -7,6 +7,7 @@ import type { VoteRecord } from './question.ts';
 
 /** So many flags and no vote: 20 % valid replies would give a vote in 9 of 10 such cases. */
 const MUTE_AFTER = 10;
+const NOBODY: ReadonlySet<number> = new Set();
 
 /** What a vote has counted so far: samples with their usage, red flags, and votes by candidate and voter class. */
 export class VoteCounts {
@@ -16,8 +17,7 @@ export class VoteCounts {
   flagsInRow = 0;
   /** Flagged replies in a row that one of the same voter said before, to the letter and at the same temperature. */
   repeatsInRow = 0;
-  /** Voter classes whose replies to this step are flagged all the time. */
-  readonly mute = new Set<number>();
+  #mute: Set<number> | undefined;
   readonly #race: Race;
   readonly #voterCount: number;
   #flags: FlagCounts | undefined;
@@ -36,6 +36,11 @@ export class VoteCounts {
   constructor(race: Race, voterCount: number) {
     this.#race = race;
     this.#voterCount = voterCount;
+  }
+
+  /** Voter classes whose replies to this step are flagged all the time. */
+  get mute(): ReadonlySet<number> {
+    return this.#mute ?? NOBODY;
   }
 
   addSample(sample: SampleEntry): void {
@@ -58,7 +63,9 @@ export class VoteCounts {
     this.#flaggedVoters ??= new Map();
     const flags = (this.#flaggedVoters.get(voter) ?? 0) + 1;
     this.#flaggedVoters.set(voter, flags);
-    if (flags >= MUTE_AFTER && !this.#hasVoted(voter)) this.mute.add(voter);
+    if (flags < MUTE_AFTER || this.#hasVoted(voter)) return;
+    this.#mute ??= new Set();
+    this.#mute.add(voter);
   }
 
   #hasVoted(voter: number): boolean {
@@ -70,7 +77,7 @@ export class VoteCounts {
     this.flagsInRow = 0;
     this.repeatsInRow = 0;
     // A voter that can answer is asked on, however rarely it does.
-    if (this.mute.size > 0) this.mute.delete(voter);
+    this.#mute?.delete(voter);
     if (this.samples === 1) this.#firstVote = candidate;
     this.#addClassVote(candidate, voter);
     this.#race.record(candidate, voter);
@@ -95,7 +102,7 @@ export class VoteCounts {
     const place = tally.findIndex(([candidate]) => candidate === winner);
     if (place > 0) tally.unshift(...tally.splice(place, 1));
     const classVotes = this.#classVotes;
-    return {
+    const record: VoteRecord = {
       tally,
       classVotes: classVotes && tally.map(([candidate]) => classVotes.get(candidate)!),
       settledBy,
@@ -107,8 +114,8 @@ export class VoteCounts {
       outputTokens: this.#outputTokens,
       costUsd: this.#costUsd,
       latencyMs,
-      ...(this.#details !== undefined && { details: this.#details }),
     };
+    return this.#details === undefined ? record : { ...record, details: this.#details };
   }
 
   #addUsage(inputTokens: number, outputTokens: number, costUsd: number | null, details: DetailSums | undefined): void {

@@ -61,7 +61,7 @@ class StepVote<Action> {
     this.#startMs = context.monotonicMs();
     this.#race = context.settings.rule.start();
     this.#counts = new VoteCounts(this.#race, context.voters.length);
-    this.#ladder = new Ladder(context, question.role, this.#counts.mute);
+    this.#ladder = new Ladder(context, question.role, this.#counts);
     this.#draws = new Draws(question, context, recorded);
     this.#queue = new DrawQueue(this.#race, this.#ladder, numbers);
     this.#arrivals = context.onLeader && new Arrivals(context.onLeader);
