@@ -65,6 +65,12 @@ describe('a map over a server that lets it down', { concurrency }, () => {
     bills.assertPaid({ samples, wasted, kills: 1 });
   });
 
+  test('it ends its work although nobody reads its messages any more', async (t) => {
+    const bills = new Bills(t, 20);
+    await bills.serve({ faults: { 500: 0.3 }, latency: LATENCY });
+    await bills.finish(PATIENT, '', (child) => child.stderr!.destroy());
+  });
+
   test('a key that is refused costs one call', async (t) => {
     const bills = new Bills(t, 20);
     const server = await bills.serve({ apiKey: 'right' });
@@ -170,7 +176,14 @@ class Bills {
   }
 
   /** @param options.killAfter answers that this process has asked for when it is killed */
-  map(options: { readonly killAfter?: number; readonly key?: string; readonly options?: readonly string[] } = {}) {
+  map(
+    options: {
+      readonly killAfter?: number;
+      readonly key?: string;
+      readonly options?: readonly string[];
+      readonly onStart?: (child: ChildProcess) => void;
+    } = {},
+  ) {
     let child: ChildProcess | undefined;
     const { killAfter, key = '' } = options;
     if (killAfter !== undefined) {
@@ -201,13 +214,14 @@ class Bills {
       environment: { MDAP_API_KEY: key },
       onStart: (started) => {
         child = started;
+        options.onStart?.(started);
       },
     });
   }
 
   /** The same command, to its end: each item once, in order, and right. */
-  async finish(options: readonly string[] = [], key = ''): Promise<Mapped> {
-    const { code, stdout, stderr } = await this.map({ options, key });
+  async finish(options: readonly string[] = [], key = '', onStart?: (child: ChildProcess) => void): Promise<Mapped> {
+    const { code, stdout, stderr } = await this.map({ options, key, onStart });
     assert.equal(code, 0, stderr);
     const lines = readFileSync(this.#file('names.jsonl'), 'utf8').trimEnd().split('\n');
     assert.deepEqual(

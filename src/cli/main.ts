@@ -13,10 +13,7 @@ import { readVersion } from './version.ts';
  * @returns the exit code: 0 done, 2 usage, 3 paused, 1 stopped or failed.
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that closes the pipe early (`mdap runs | head`) is not an error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', (error) => ignoreLostReader(stream, error));
   const asked = askedCommand(argv);
   let exitCode = 0;
   try {
@@ -52,6 +49,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`mdap: unexpected error, please report it: ${printableLines(stack)}\n`);
     return 1;
   }
+}
+
+/**
+ * A reader that goes away is no error: of a list (`mdap runs | head`), or of the messages of a map (a terminal that was closed), which
+ * is to end its work.
+ */
+function ignoreLostReader({ isTTY }: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  const isTerminalGone = error.code === 'EIO' && isTTY;
+  if (error.code !== 'EPIPE' && !isTerminalGone) throw error;
 }
 
 /** Longer lines are hard to read. */
