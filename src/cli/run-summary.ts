@@ -72,14 +72,14 @@ export function describeVotes(
   perStep: string,
   leastCertain = leastCertainSteps(result.certificate),
 ): (readonly [string, string])[] {
-  const { wasted, contestedSteps, settledBy, certificate, tokens, costUsd, dress } = result;
+  const { steps, wasted, contestedSteps, settledBy, certificate, tokens, costUsd, dress } = result;
   const dressed = Object.entries(dress).map(([name, count]) => `${showCount(count)} ${name}`);
   return [
     ['samples', describeSamples(result, perStep)],
     ...(dressed.length === 0 ? [] : [['dress', `taken off: ${dressed.join(', ')}`] as const]),
     ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
-    ['certainty', describeCertificate(certificate)],
+    ...(steps === 0 ? [] : [['certainty', describeCertificate(certificate)] as const]),
     ...(leastCertain.length === 0 ? [] : [['', `least certain: ${leastCertain.join(', ')}`] as const]),
     ['tokens', `${describeTokens(tokens)}; ${showUsd(costUsd)}`],
   ];

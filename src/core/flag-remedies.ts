@@ -19,6 +19,9 @@ export function remedyOf({ code, finishReason, hasReasoned, maxOutputTokens }: F
       if (finishReason === 'unknown') {
         return 'The server does not say that its replies are complete: options.acceptUnfinished takes them as they are.';
       }
+      if (finishReason === 'other') {
+        return 'The server ended the reply for a reason of its own, as where the model calls a tool: look at the prompt and at the settings of the server, or resume with another model.';
+      }
       return hasReasoned
         ? `The model reasons at length: resume with options.reasoning low or off, or with ${more}.`
         : `Resume with ${more}; for a model that reasons, also with options.reasoning.`;

@@ -11,6 +11,7 @@ import type { Sampler } from '../core/sampler.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
 import { AnsweringModels } from '../voting/answering-models.ts';
 import { ReplyIds } from '../voting/copies.ts';
+import { Slots } from '../voting/draw-slots.ts';
 import { FirstVote } from '../voting/first-vote.ts';
 import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
@@ -33,6 +34,7 @@ export function assembleContext<State, Action>(
     settings: { ...vote, keepsReasoning: record === 'all', seed: hashText(at.options.runId) },
     replyIds: new ReplyIds(),
     answering: new AnsweringModels(voters.length),
+    slots: voters.some(({ model }) => model.sharesPrompts === true) ? new Slots(vote.maxConcurrency) : undefined,
     firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({
       sampler: hedgedSampler(samplerOf(model)),

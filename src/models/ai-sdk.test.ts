@@ -331,7 +331,7 @@ describe('a failed call', () => {
       more();
     });
     assert.deepEqual([failure.code, failure.recovery], ['bad-response', 'retry']);
-    assert.match(failure.message, /more than 16777216 bytes/);
+    assert.match(failure.message, /more than 16 MiB/);
   });
 
   it('is an outage where the connection is closed, or refused', async (t) => {

@@ -1,7 +1,7 @@
 // Proves against a server that counts what it bills: a step with three draws at one temperature is billed its prompt three times
 // without `n`, and once with it, also where some votes are wrong. The first draw of a step, at another temperature by default, goes
-// by itself. What the run counts is what the server billed. In a map that holds for each item, also with limits, as long as as many calls may be in flight as a step has votes; limits count
-// requests.
+// by itself. What the run counts is what the server billed. In a map that holds for each item. It holds under any limit of calls:
+// limits count requests, and they hold.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chainProcess } from '../../test/fixtures/chain-process.ts';
@@ -53,8 +53,11 @@ async function billed(options: Partial<RunOptions>, errorRate = 0): Promise<numb
     const result = await run(chainProcess(), { steps: STEPS }, more);
     // With this seed three errors in a row decide a step: that is for the voting to prove, not for the bill.
     assert.equal(result.status, 'done', result.reason ?? '');
-    const { inputTokens, outputTokens } = server.stats;
-    assert.deepEqual([result.tokens.input, result.tokens.output], [inputTokens, outputTokens]);
+    const { inputTokens, outputTokens, mostInFlight } = server.stats;
+    const { input, output } = result.tokens;
+    const wasted = result.wasted ?? { inputTokens: 0, outputTokens: 0 };
+    assert.deepEqual([input! + wasted.inputTokens, output! + wasted.outputTokens], [inputTokens, outputTokens]);
+    assert.ok(mostInFlight <= (options.maxConcurrency ?? Number.POSITIVE_INFINITY), `${mostInFlight} at once`);
     return inputTokens / PROMPT_TOKENS / STEPS;
   } finally {
     await server.close();
@@ -75,8 +78,17 @@ test('a first draw at a temperature of its own is a request of its own', async (
   assert.ok(prompts >= 2 && prompts <= 2.1, String(prompts));
 });
 
+for (const maxConcurrency of [1, 2]) {
+  for (const speculate of [0, 8]) {
+    test(`with ${maxConcurrency} at once and ${speculate} steps ahead a request is one call`, async () => {
+      assert.ok((await billed({ ...ONE_TEMPERATURE, maxConcurrency, speculate })) <= 1.1);
+    });
+  }
+}
+
 for (const limits of [
   {},
+  { maxConcurrency: 1 },
   { maxConcurrency: 3 },
   { maxConcurrency: 10 },
   { requestsPerMinute: 60_000 },

@@ -1,6 +1,10 @@
 /** No reply that could become a vote is this large, and an endless body must not fill the memory. */
 export const MAX_REPLY_BYTES = 16 * 2 ** 20;
 
+export function bodyTooLarge(): Error {
+  return new Error(`more than ${MAX_REPLY_BYTES >> 20} MiB`);
+}
+
 /**
  * A `fetch` for providers of the AI SDK: a redirect is an answer and not followed, since the prompt and a key in a header of the
  * provider's own would go with it, and a body that is too large, also once it is decompressed, breaks off.
@@ -17,7 +21,7 @@ function bounded(response: Response): Response {
   const limit = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.length;
-      if (bytes > MAX_REPLY_BYTES) controller.error(new Error(`more than ${MAX_REPLY_BYTES} bytes`));
+      if (bytes > MAX_REPLY_BYTES) controller.error(bodyTooLarge());
       else controller.enqueue(chunk);
     },
   });

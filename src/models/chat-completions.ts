@@ -80,6 +80,8 @@ export interface Choices {
   readonly samples: readonly Sample[];
   /** Number of choices in the reply. */
   readonly given: number;
+  /** Number of those that are replies, up to the number that was asked for. */
+  readonly whole: number;
 }
 
 /**
@@ -108,6 +110,7 @@ export function readChoices(body: string, latencyMs: number, options: AskedChoic
   const usages = sharedUsage(total, lengths, Math.min(wanted, replies.length));
   return {
     given: distinct.length,
+    whole: replies.length,
     samples: usages.map((share, i) => {
       const { text, finishReason, thought } = replies[i]!;
       return {

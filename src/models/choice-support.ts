@@ -6,6 +6,8 @@ import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 const MIN_TELLING_CHARS = 200;
 /** After so many requests in a row whose choices were all the same, one round is asked for singly, to compare. */
 const MAX_ALIKE_REQUESTS = 3;
+/** After so many requests in a row with a choice that is no reply, such as one that an error ended, it is no chance. */
+const MAX_LACKING_REQUESTS = 3;
 /** A single fault may have nothing to do with the number of choices. */
 const MAX_FAULTS = 2;
 /** What servers answer to a number of choices that they do not take; some of them as if it were a fault of their own. */
@@ -20,6 +22,7 @@ export class ChoiceSupport {
   #isProven = false;
   #faults = 0;
   #alike = 0;
+  #lacking = 0;
   #maxAlike = MAX_ALIKE_REQUESTS;
   #note: Adaptation | undefined;
   #most = MAX_SAMPLES_PER_REQUEST;
@@ -42,12 +45,16 @@ export class ChoiceSupport {
     return this.#alike >= this.#maxAlike;
   }
 
-  /** The samples of a request for several choices, and how many choices were asked for and given. */
+  /** The samples of a request for several choices, and how many choices were asked for, were given, and are replies. */
   answered(
     samples: readonly Sample[],
-    { given, count, isRandom }: { given: number; count: number; isRandom: boolean },
+    { given, whole, count, isRandom }: { given: number; whole: number; count: number; isRandom: boolean },
   ) {
     if (given < count) return this.#end('a request for several choices gets fewer: each sample is asked for by itself');
+    this.#lacking = whole < count ? this.#lacking + 1 : 0;
+    if (this.#lacking >= MAX_LACKING_REQUESTS) {
+      return this.#end('requests for several choices get some that are no reply: each sample is asked for by itself');
+    }
     this.#isProven = true;
     if (!isRandom || !isTelling(samples)) return;
     this.#alike = areSame(samples) ? this.#alike + 1 : 0;

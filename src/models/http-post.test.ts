@@ -147,7 +147,7 @@ describe('httpPost', () => {
         more();
       }
     });
-    const expected = { short: /closed|terminated/, garbage: /incorrect header/, endless: /more than 16777216 bytes/ };
+    const expected = { short: /closed|terminated/, garbage: /incorrect header/, endless: /more than 16 MiB/ };
     for (const [kind, message] of Object.entries(expected)) {
       const { status, body } = await post(url, { headers: { 'x-kind': kind } });
       assert.equal(status, 200);

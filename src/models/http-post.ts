@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
-import { MAX_REPLY_BYTES } from './bounded-fetch.ts';
+import { bodyTooLarge, MAX_REPLY_BYTES } from './bounded-fetch.ts';
 import { CallFailure } from './call-failures.ts';
 import type { StartedCall } from './model-calls.ts';
 import { isLoopback, type ProxySettings } from './proxy-settings.ts';
@@ -124,7 +124,7 @@ class Exchange implements HttpCall, Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > MAX_REPLY_BYTES) controller.abort(new Error(`more than ${MAX_REPLY_BYTES} bytes`));
+    if (this.#bytes > MAX_REPLY_BYTES) controller.abort(bodyTooLarge());
   }
 
   onResponseEnd(): void {
@@ -149,6 +149,6 @@ function bodyOf(chunks: readonly Buffer[], encoding: string | undefined): string
   try {
     return decode(bytes, { maxOutputLength: MAX_REPLY_BYTES }).toString();
   } catch (thrown) {
-    return thrown as Error;
+    return (thrown as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? bodyTooLarge() : (thrown as Error);
   }
 }

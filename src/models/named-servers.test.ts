@@ -7,7 +7,7 @@
 //  6. A provider package of the same name that somebody installed is used instead.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,7 @@ interface Answer {
 async function serve(
   t: TestContext,
   // biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
-  answer: (asked: Asked & { readonly body: any }) => Answer | 'never',
+  answer: (asked: Asked & { readonly body: any; readonly headers: IncomingHttpHeaders }) => Answer | 'never',
 ): Promise<{ readonly address: string; readonly asked: Asked[] }> {
   const asked: Asked[] = [];
   const listener = async (incoming: IncomingMessage, response: ServerResponse) => {
@@ -73,7 +73,7 @@ async function serve(
       model: body === '' ? undefined : JSON.parse(body).model,
     };
     asked.push(one);
-    const answered = answer({ ...one, body: body === '' ? undefined : JSON.parse(body) });
+    const answered = answer({ ...one, headers: incoming.headers, body: body === '' ? undefined : JSON.parse(body) });
     if (answered === 'never') return;
     const { status = 200, headers = {}, body: reply } = answered;
     response.writeHead(status, headers).end(typeof reply === 'string' ? reply : JSON.stringify(reply));
@@ -343,6 +343,26 @@ describe('what a call cost', () => {
     isCached = true;
     for (cost of ['0.0', '']) assert.deepEqual(await costs(), [0, 0], cost);
   });
+});
+
+describe('a gateway that keeps replies, under an address of its own', () => {
+  const skips = {
+    'cf-aig-cache-status': 'cf-aig-skip-cache',
+    'x-portkey-cache-status': 'x-portkey-cache-force-refresh',
+  };
+  for (const [named, skip] of Object.entries({ ...skips, 'helicone-cache': 'helicone-cache-enabled' })) {
+    it(`that names itself by ${named} is asked for a reply of its own from then on`, async (t) => {
+      const sent: unknown[] = [];
+      const { address } = await serve(t, ({ headers }) => {
+        sent.push(headers[skip]);
+        return { body: completion, headers: { [named]: 'MISS' } };
+      });
+      const model = await resolve('x', { baseUrl: `http://${address}/v1` });
+      for (let call = 0; call < 3; call++) await ask(model);
+      const value = skip === 'helicone-cache-enabled' ? 'false' : 'true';
+      assert.deepEqual(sent, [undefined, value, value]);
+    });
+  }
 });
 
 describe('where nothing listens', () => {

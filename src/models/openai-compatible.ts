@@ -8,7 +8,7 @@ import { AdaptingCalls } from './adapting-calls.ts';
 import { CallFailure } from './call-failures.ts';
 import { amountOf, type ChatBody, type Choices, readChoices, writeChat } from './chat-completions.ts';
 import type { Dialect } from './dialect.ts';
-import type { HttpPost, HttpReply } from './http-post.ts';
+import type { HttpPost, HttpReply, HttpTarget } from './http-post.ts';
 import {
   describeListed,
   hasModel,
@@ -37,6 +37,12 @@ const NO_CACHE_OF_HOST: Readonly<Record<string, Readonly<Record<string, string>>
   'api.portkey.ai': { 'x-portkey-cache-force-refresh': 'true' },
   'oai.helicone.ai': { 'helicone-cache-enabled': 'false' },
   'ai-gateway.helicone.ai': { 'helicone-cache-enabled': 'false' },
+};
+/** The same words, by the headers of replies that name such a gateway under any address. */
+const NO_CACHE_OF_HEADER: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'cf-aig-cache-status': NO_CACHE_OF_HOST['gateway.ai.cloudflare.com']!,
+  'x-portkey-cache-status': NO_CACHE_OF_HOST['api.portkey.ai']!,
+  'helicone-cache': NO_CACHE_OF_HOST['oai.helicone.ai']!,
 };
 const LISTING_TIMEOUT_MS = 5_000;
 const OLLAMA_PORT = '11434';
@@ -97,15 +103,34 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
   const calls = new ModelCalls({ id, clock, timeoutMs, keyName, secrets, environment, start: options.start });
   const proxy = proxySettings(environment);
   let fields = options.fields ?? FIELDS_OF_HOST[url.hostname];
-  const read = (reply: HttpReply, latencyMs: number, { count, wanted }: WantedChoices): Choices => {
-    // A proxy of LiteLLM under any address names itself with its first reply.
-    if (fields === undefined && reply.headers['x-litellm-call-id'] !== undefined) {
+  let noCache = NO_CACHE_OF_HOST[url.hostname];
+  let isGatewayKnown = false;
+  /** A gateway names itself with its first reply, under any address. */
+  const learnGateway = (headers: HttpReply['headers']): void => {
+    isGatewayKnown = true;
+    if (fields === undefined && headers['x-litellm-call-id'] !== undefined) {
       fields = LITELLM_FIELDS;
       body = bodyOf(options, fields);
     }
-    const { given, samples } = choicesIn(reply, url, latencyMs, { asked: model, count, wanted: wanted() });
-    return { given, samples: samples.map((sample) => withLimitReset(sample, reply.headers, clock)) };
+    const name = Object.keys(NO_CACHE_OF_HEADER).find((header) => header in headers);
+    if (noCache !== undefined || name === undefined) return;
+    noCache = NO_CACHE_OF_HEADER[name];
+    post = connect!({ url, headers: headersOf(), proxy });
   };
+  const headersOf = () => ({
+    'content-type': 'application/json',
+    'user-agent': USER_AGENT,
+    ...NO_CACHE,
+    ...noCache,
+    ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    ...given,
+  });
+  const read = (reply: HttpReply, latencyMs: number, { count, wanted }: WantedChoices): Choices => {
+    if (!isGatewayKnown) learnGateway(reply.headers);
+    const { samples, ...counts } = choicesIn(reply, url, latencyMs, { asked: model, count, wanted: wanted() });
+    return { ...counts, samples: samples.map((sample) => withLimitReset(sample, reply.headers, clock)) };
+  };
+  let connect: ((target: HttpTarget) => HttpPost) | undefined;
   let post: HttpPost | undefined;
   let listed: Promise<readonly ListedModel[] | undefined> | undefined;
   const server = { baseUrl, apiKey, proxy };
@@ -123,16 +148,8 @@ export function openAiCompatibleModel(options: OpenAiCompatibleModelOptions): Mo
 
   // It is loaded with the first call: the command line starts twice as fast without it.
   async function load(request: ModelRequest): Promise<Sample> {
-    const { httpPost } = await import('./http-post.ts');
-    const headers = {
-      'content-type': 'application/json',
-      'user-agent': USER_AGENT,
-      ...NO_CACHE,
-      ...NO_CACHE_OF_HOST[url.hostname],
-      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-      ...given,
-    };
-    post ??= httpPost({ url, headers, proxy });
+    connect ??= (await import('./http-post.ts')).httpPost;
+    post ??= connect({ url, headers: headersOf(), proxy });
     return adapting.generate(request).catch(explain);
   }
 

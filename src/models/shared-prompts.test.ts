@@ -25,11 +25,14 @@ type Answer = (body: Body, response: ServerResponse) => object | undefined;
 async function serve(t: TestContext, answer: Answer) {
   const calls: Body[] = [];
   const gone: Body[] = [];
+  let [open, mostAtOnce] = [0, 0];
   const server = createServer(async (incoming, response) => {
     let text = '';
     for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
     const body = JSON.parse(text);
     calls.push(body);
+    mostAtOnce = Math.max(mostAtOnce, ++open);
+    response.once('close', () => open--);
     response.once('close', () => response.writableFinished || gone.push(body));
     const document = answer(body, response) as { status?: number } | undefined;
     if (document === undefined) return;
@@ -48,7 +51,7 @@ async function serve(t: TestContext, answer: Answer) {
       clock: systemClock,
       ...options,
     });
-  return { calls, gone, connect, counts: () => calls.map(({ n = 1 }) => n) };
+  return { calls, gone, connect, mostAtOnce: () => mostAtOnce, counts: () => calls.map(({ n = 1 }) => n) };
 }
 
 let replies = 0;
@@ -277,6 +280,7 @@ describe('a server', () => {
     assert.equal(new Set(samples.map(({ responseId }) => responseId)).size, 3);
     assert.equal(samples[0]!.inputTokens, 100);
     assert.deepEqual(server.counts(), [3, 1, 1]);
+    assert.equal(server.mostAtOnce(), 1, 'together they have the place of one call');
     const later = await round(model, 2);
     assert.deepEqual(server.counts(), [3, 1, 1, 1, 1]);
     assert.deepEqual(
@@ -295,6 +299,22 @@ describe('a server', () => {
     assert.deepEqual(texts(samples), ['only 0', 'only 1', 'only 2']);
     assert.deepEqual(server.counts(), [3, 1, 1]);
     assert.equal(notes(samples).size, 1);
+  });
+
+  test('that sends choices that are none is asked singly after three requests, and noted (4)', async (t) => {
+    const server = await serve(t, ({ n = 1 }) => {
+      const { choices, ...rest } = completion(Array.from({ length: n }, (_, i) => `text ${i}`));
+      return { ...rest, choices: n > 1 ? [null, ...choices.slice(1)] : choices };
+    });
+    const model = server.connect();
+    const samples = [];
+    for (let i = 0; i < 4; i++) samples.push(...(await round(model, 2)));
+    assert.equal(samples.length, 8);
+    assert.deepEqual(server.counts(), [2, 1, 2, 1, 2, 1, 1, 1]);
+    assert.deepEqual(
+      [...notes(samples)],
+      ['model tiny: requests for several choices get some that are no reply: each sample is asked for by itself.'],
+    );
   });
 
   test('that takes fewer at once is asked for so many, without a note (4)', async (t) => {

@@ -74,7 +74,7 @@ export class SharedPrompts {
   async #ask(round: readonly Draw[]): Promise<void> {
     const open = new OpenDraws(round);
     try {
-      if (open.left.length < 2) await Promise.all(open.left.map((draw) => this.#give(draw)));
+      if (open.left.length < 2) await this.#giveEach(open.left);
       else if (this.#support.isInDoubt) await this.#compare(open.left);
       else await this.#askTogether(open);
     } finally {
@@ -95,23 +95,32 @@ export class SharedPrompts {
       else for (const { reject } of open.left) reject(thrown);
       return;
     }
-    const { samples, given } = reply;
-    this.#support.answered(samples, { given, count, isRandom: request.temperature !== 0 });
+    const { samples, given, whole } = reply;
+    this.#support.answered(samples, { given, whole, count, isRandom: request.temperature !== 0 });
     const draws = open.left;
     for (const [i, sample] of samples.entries()) draws[i]?.resolve(this.#noted(sample));
     // Those that an ignored `n` left without a choice, or whose choice is none.
-    await Promise.all(draws.slice(samples.length).map((draw) => this.#give(draw)));
+    await this.#giveEach(draws.slice(samples.length));
   }
 
   /** If any is answered now, the number of choices was the reason; if all fail, they fail with what is the reason. */
   async #askEach(draws: readonly Draw[], refusal: ModelError): Promise<void> {
-    const given = await Promise.all(draws.map((draw) => this.#give(draw)));
-    if (given.some((sample) => sample !== undefined)) this.#support.wasReason(refusal, draws.length);
+    const given = await this.#giveEach(draws);
+    if (given.length > 0) this.#support.wasReason(refusal, draws.length);
   }
 
   async #compare(draws: readonly Draw[]): Promise<void> {
-    const given = await Promise.all(draws.map((draw) => this.#give(draw)));
-    this.#support.compare(given.filter((sample) => sample !== undefined));
+    this.#support.compare(await this.#giveEach(draws));
+  }
+
+  /** Asks one after the other: together they have the place of a single call. @returns the samples of those that did not fail */
+  async #giveEach(draws: readonly Draw[]): Promise<Sample[]> {
+    const samples: Sample[] = [];
+    for (const draw of draws) {
+      const sample = await this.#give(draw);
+      if (sample !== undefined) samples.push(sample);
+    }
+    return samples;
   }
 
   /** Asks for one draw by itself. @returns its sample; undefined if it failed */

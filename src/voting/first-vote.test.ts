@@ -103,6 +103,7 @@ describe('the message', () => {
   });
 
   const remedies: [code: string, changes: Partial<SampleEntry>, remedy: RegExp][] = [
+    ['truncated', { finishReason: 'other' }, /a reason of its own.*tool/],
     ['truncated', { finishReason: 'length' }, /options\.maxOutputTokens \(750 now\).*options\.reasoning/],
     [
       'truncated',
