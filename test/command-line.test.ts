@@ -500,6 +500,10 @@ describe('the package', () => {
     const { status, flags } = parse(await call(...args));
     assert.equal(status, 'done');
     assert.ok(flags.malformed > 0, JSON.stringify(flags));
+    // What `npm run build` does with files that are no sources.
+    cpSync(join(ROOT, 'src', 'models', 'tiny'), join(installed, 'dist', 'models', 'tiny'), { recursive: true });
+    const tiny = parse(await call('run', 'hanoi-short', '--input', '{"disks":3}', '--model', 'tiny', '--json'));
+    assert.equal(tiny.samples, 7 * 3);
   });
 });
 

@@ -1,58 +1,74 @@
 import { openJournal, systemClock } from '../defaults.ts';
 import type { RunResult } from '../engine/run-result.ts';
-import { plan } from '../plan.ts';
-import { hanoi } from '../processes/hanoi.ts';
+import { hanoiShort } from '../processes/hanoi-short.ts';
 import { run } from '../run.ts';
+import { simulatedDemo } from './demo-simulated.ts';
 import { byCloseness, describeStep } from './inspect.ts';
-import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';
 import { pausable } from './run.ts';
 import { describeResult, exitCodeOf, journalFlag } from './run-summary.ts';
+import { showCount } from './terminal.ts';
 
-const DISKS = 10;
+const DISKS = 12;
 const INPUT = { disks: DISKS };
-/** A latency that is slow enough to watch. */
-const MODEL = 'simulated:p=0.99,v=0.97,latencyMs=1,seed=7';
-const TARGET = 0.999;
+const STEPS = 2 ** DISKS - 1;
+const MODEL = 'tiny';
+const K = 5;
+const FORMS = 8;
 
-/** Runs the same model twice on the same process: first alone, then with voting. */
-export async function demoCommand({ journal: file }: { journal: string }): Promise<number> {
+/** Runs the network in the package three times on the same process: alone, with votes in one form, with votes in eight forms. */
+export async function demoCommand({ journal: file, simulated = false }: { journal: string; simulated?: boolean }) {
+  if (simulated) return simulatedDemo(file);
   const say = (text: string) => process.stdout.write(`${text}\n`);
-  const definition = hanoi();
-  const totalSteps = 2 ** DISKS - 1;
+  const definition = hanoiShort({ forms: FORMS });
   const journal = openJournal(file);
 
-  const execute = (k: number): Promise<RunResult> =>
-    pausable((signal) =>
-      run(definition, INPUT, {
+  /** Runs to the end, or to the first wrong decision, after which nothing can come right. */
+  const execute = (k: number, forms: number): Promise<RunResult> =>
+    pausable((interrupted) => {
+      const derailed = new AbortController();
+      const showProgress = progress({ output: process.stderr, clock: systemClock, totalSteps: STEPS });
+      return run(definition, INPUT, {
         model: MODEL,
         k,
+        variants: forms,
+        // Another form would be asked where votes are contested: here it is shown what each does by itself.
+        escalate: [],
         journal,
         processSource: definition.name,
-        signal,
-        onEvent: progress({ output: process.stderr, clock: systemClock, totalSteps }),
-      }),
-    );
+        signal: AbortSignal.any([interrupted, derailed.signal]),
+        onEvent: (event) => {
+          showProgress(event);
+          if (event.type === 'step-decided' && event.decision.wrong) derailed.abort(new Error('derailed'));
+        },
+      });
+    });
+  const isInterrupted = ({ status, firstWrongStep }: RunResult) => status !== 'done' && firstWrongStep === null;
 
   try {
     say(
-      `Towers of Hanoi with ${DISKS} disks: ${totalSteps} dependent steps. One simulated model, right 99 times in 100.\n`,
+      `Towers of Hanoi with ${DISKS} disks: ${showCount(STEPS)} dependent steps. The model is a network of 42,000 parameters in this ` +
+        'package; its errors are real.\n',
     );
     say('1. Unvoted: one sample decides each step.\n');
-    const unvoted = await execute(1);
-    if (unvoted.status === 'paused') return exitCodeOf(unvoted, file);
+    const unvoted = await execute(1, 1);
+    if (isInterrupted(unvoted)) return exitCodeOf(unvoted, file);
+    say(`${derailedAt(unvoted)} ${showCount(unvoted.samples)} samples.\n`);
+    say(`2. Voted, ahead by ${K}, in one form of the prompt.\n`);
+    const alike = await execute(K, 1);
+    if (isInterrupted(alike)) return exitCodeOf(alike, file);
     say(
-      unvoted.firstWrongStep === null
-        ? 'It succeeded, by luck: the probability of that is 0.003 %.\n'
-        : `Derailed at step ${unvoted.firstWrongStep}. Nothing in the run showed it until the tower was not complete after ${totalSteps} steps.\n`,
+      `${derailedAt(alike)} ${showCount(alike.samples)} samples. The network errs in the same way each time that it is asked the same: ` +
+        'votes cannot see an error that all of them make.\n',
     );
-    say('2. The plan: what would it take?\n');
-    const planned = await plan(definition, INPUT, { model: MODEL, k: 'auto', target: TARGET });
-    say(describePlan(definition.name, planned));
-    say(`3. Voted: each step goes to the first answer that leads by ${planned.margin}.\n`);
-    const voted = await execute(planned.margin);
+    say(`3. Voted, ahead by ${K}, in ${FORMS} forms that take turns: the same step with other letters and pegs.\n`);
+    const voted = await execute(K, FORMS);
     say(describeResult(voted, file));
     if (voted.status !== 'done') return exitCodeOf(voted, file);
+    say(
+      'The certainty rests on the votes alone: it takes the errors of the forms as it finds them where they differ. The reference of ' +
+        'the process, which votes never see, agrees.\n',
+    );
     const [closest] = (await journal.decisions(voted.runId, { contested: true })).sort(byCloseness);
     if (closest !== undefined) {
       say('4. The most contested step, as a race:\n');
@@ -64,10 +80,16 @@ export async function demoCommand({ journal: file }: { journal: string }): Promi
     }
     say('Try next:');
     say(`  npx mdap inspect ${voted.runId}${journalFlag(file)}`);
-    say(`  npx mdap plan hanoi --input '{"disks":20}' --p 0.9978 --v 0.968`);
-    say(`  npx mdap run hanoi --input '{"disks":16}' --model simulated:p=0.9978,v=0.968 --k auto${journalFlag(file)}`);
+    say(`  npx mdap run hanoi-short --input '{"disks":16}' --model tiny --k 5 --variants 8${journalFlag(file)}`);
+    say(`  npx mdap demo --simulated${journalFlag(file)}`);
     return 0;
   } finally {
     await journal.close();
   }
+}
+
+function derailedAt({ firstWrongStep }: RunResult): string {
+  return firstWrongStep === null
+    ? 'It succeeded, by luck.'
+    : `Derailed at step ${showCount(firstWrongStep)}, after which nothing can come right.`;
 }

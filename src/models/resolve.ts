@@ -54,7 +54,8 @@ const SERVER_FORMS = Object.keys(NAMED_SERVERS)
   .join(', ');
 
 const FORMS =
-  '`simulated:p=0.99,v=0.97` (no real model), `openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
+  '`simulated:p=0.99,v=0.97` (no real model), `tiny` (a small network in this package), ' +
+  '`openai/gpt-4.1-mini` (provider/model of the AI SDK), ' +
   `${SERVER_FORMS} (a model of that server), ` +
   'a name that the OpenAI-compatible server at options.baseUrl knows, or `gguf:PATH` (a file on this machine); with `@t=0.7` at its end always at that temperature';
 
@@ -83,6 +84,11 @@ export async function resolveModel(name: string, options: ResolveModelOptions): 
     const named = parseSimulated(rest);
     // Settings in the name take precedence, and come first in the model's id.
     return simulatedModel({ ...named, ...price, ...named, seed: named.seed ?? seed, clock });
+  }
+  if (scheme === 'tiny') {
+    requireNoExtras(extras);
+    const { tinyModel } = await import('./tiny.ts');
+    return tinyModel({ network: rest === '' ? undefined : Number(rest), clock, seed, price });
   }
   if (scheme === 'gguf') {
     if (rest === '') throw new UsageError('gguf: expected the path of a model file, as in gguf:models/name.gguf.');

@@ -14,6 +14,7 @@ import { subsequence } from './benchmarks/subsequence.ts';
 import { zebra } from './benchmarks/zebra.ts';
 import { extract } from './extract.ts';
 import { hanoi } from './hanoi.ts';
+import { hanoiShort } from './hanoi-short.ts';
 
 export { inSubtasks } from '../core/process.ts';
 export { type SolveInput, type SolveOracle, solve } from '../decomposition/process.ts';
@@ -63,6 +64,7 @@ export {
 export { isZebraSolved, type ZebraAction, type ZebraInput, type ZebraState, zebra } from './benchmarks/zebra.ts';
 export { type ExtractInput, type ExtractState, extract } from './extract.ts';
 export { type HanoiAction, type HanoiParser, type HanoiState, hanoi } from './hanoi.ts';
+export { type HanoiShortOptions, hanoiShort } from './hanoi-short.ts';
 
 /** The built-in processes: benchmarks with exact checkers, and templates to copy. */
 export const BUILT_IN_PROCESSES: Readonly<
@@ -81,6 +83,11 @@ export const BUILT_IN_PROCESSES: Readonly<
   'hanoi-repair': {
     process: () => hanoi('repair'),
     about: "the same, read by the paper's repairing parser: an ablation",
+    exampleInput: { disks: 10 },
+  },
+  'hanoi-short': {
+    process: () => hanoiShort(),
+    about: 'the same in a notation of one line, for the network in the package (--model tiny)',
     exampleInput: { disks: 10 },
   },
   'dict-sum': {

@@ -9,6 +9,7 @@
 //     run is recognised by are stable and providers can cache the constant part.
 //  5. The prompts of a step differ from form to form, and a reply in one form, read by another's parser, is a red flag or
 //     the same action.
+//     The notation of one line has no words that could tell its forms apart, and no system text; the journal has the form of a sample.
 //  6. The self-test of variants passes, and names a form whose parser is wrong.
 //  7. Voted runs with an unreliable model decide nothing wrongly, with k chosen for them and with k = 8, with and without
 //     variants; where the process can verify answers, wrong ones are refuted. The journal says which variant a sample was
@@ -161,6 +162,9 @@ const CASES = Object.entries(BUILT_IN_PROCESSES).flatMap(([name, { process: crea
   return sizes.map((size) => ({ create: () => inSubtasks(create(), size), given: inputs, size }));
 });
 
+/** Processes whose forms differ in names alone, within one notation that a small network was made for. */
+const OF_ONE_NOTATION = new Set(['hanoi-short']);
+
 for (const { create, given, size } of CASES) {
   const process = create();
   const { name } = process;
@@ -233,8 +237,9 @@ for (const { create, given, size } of CASES) {
         }
       });
 
+      const isOneNotation = OF_ONE_NOTATION.has(name);
       test('a reply in one form is never another action in another form', () => {
-        for (const state of visited) {
+        for (const state of isOneNotation ? [] : visited) {
           for (const action of [process.reference!(state), ...process.simulation!.mistakes!(state)]) {
             for (const form of process.forms) {
               const text = form.reply!(action, state);
@@ -250,7 +255,7 @@ for (const { create, given, size } of CASES) {
       test('the forms of a step are different prompts, in both parts', () => {
         for (const state of visited) {
           const prompts = process.forms.map(({ prompt }) => prompt(state));
-          for (const part of ['system', 'user'] as const) {
+          for (const part of isOneNotation ? (['user'] as const) : (['system', 'user'] as const)) {
             assert.equal(new Set(prompts.map((prompt) => prompt[part])).size, prompts.length, textOf(prompts[0]!.user));
           }
         }
@@ -292,7 +297,7 @@ for (const { create, given, size } of CASES) {
         assert.deepEqual(lastFirst.toReversed(), expected);
       });
 
-      for (const form of process.forms) {
+      for (const form of isOneNotation ? [] : process.forms) {
         test(`what all prompts of a run in the form ${form.name} have in common is in \`system\``, () => {
           const prompts = states.map((state) => form.prompt(state));
           assert.equal(new Set(prompts.map(({ system }) => system)).size, 1);
