@@ -1,6 +1,7 @@
 // What the network in the package does at *every* step of a tower, in each form: exact probabilities, no samples.
-// Usage: node --conditions=mdap-source benchmarks/tiny-states.ts [NETWORK [DISKS [FORMS]]]; by default network 1, 20 disks, 8 forms,
-// which takes some minutes on two cores.
+// Usage: node --conditions=mdap-source benchmarks/tiny-states.ts [NETWORK [DISKS [FORMS [FILE]]]]; by default network 1, 20 disks and 8
+// forms, which takes some minutes on two cores. FILE gets the sums as JSON.
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type HanoiState, hanoiShort } from 'mdap/processes';
@@ -43,7 +44,7 @@ if (isMainThread) await main();
 else parentPort!.postMessage(measure(workerData as Job));
 
 async function main(): Promise<void> {
-  const [network = 1, disks = 20, forms = 8] = process.argv.slice(2).map(Number);
+  const [network = 1, disks = 20, forms = 8] = process.argv.slice(2, 5).map(Number);
   const steps = 2 ** disks - 1;
   const cores = Math.min(availableParallelism(), Math.ceil(steps / 1000));
   const began = performance.now();
@@ -62,6 +63,8 @@ async function main(): Promise<void> {
     }),
   );
   const sums = parts.reduce(added);
+  const file = process.argv[5];
+  if (file !== undefined) writeFileSync(file, `${JSON.stringify(sums)}\n`);
   print(sums, { network, disks, forms, seconds: (performance.now() - began) / 1000 });
 }
 

@@ -442,9 +442,20 @@ describe('--help', { concurrency }, () => {
 });
 
 describe('the demo', () => {
-  it('derails unvoted, comes through voted, and names three commands that work', async (t) => {
+  it('derails unvoted and with votes in one form, comes through in eight forms', async (t) => {
     const cwd = tempFolder(t);
     const { code, stdout, stderr } = await mdap(['demo'], { cwd });
+    assert.deepEqual([code, stderr.replace(/^.* steps\/s .*\n/gm, '')], [0, '']);
+    const derailed = [...stdout.matchAll(/^Derailed at step ([\d,]+)/gm)].map(([, step]) => step);
+    assert.equal(derailed.length, 2, stdout);
+    assert.equal(derailed[0], derailed[1], 'more votes of one form do not help');
+    assert.match(stdout, /3\. Voted, ahead by 5, in 8 forms[\s\S]*\n\ndone\n.*\n {2}steps {6}[\d,]+, 0 wrong\n/);
+    await followAdvice(stdout, cwd);
+  });
+
+  it('with a simulated model derails unvoted, comes through voted', async (t) => {
+    const cwd = tempFolder(t);
+    const { code, stdout, stderr } = await mdap(['demo', '--simulated'], { cwd });
     assert.deepEqual([code, stderr.replace(/^.* steps\/s .*\n/gm, '')], [0, '']);
     assert.match(stdout, /1\. Unvoted: .*\n\nDerailed at step \d+\./);
     assert.match(stdout, /2\. The plan: .*\n\nhanoi: 1023 steps, target 0\.999\n[\s\S]*\n\* 4 /);
@@ -453,16 +464,21 @@ describe('the demo', () => {
       stdout,
       /4\. The most contested step, as a race:\n\nstep \d+: decided \d+ : \d+(?: by variants)?\n[\s\S]*draw 0 .*votes/,
     );
+    await followAdvice(stdout, cwd);
+  });
+
+  /** The three commands that it names work. */
+  async function followAdvice(stdout: string, cwd: string): Promise<void> {
     const commands = stdout.slice(stdout.indexOf('Try next:\n')).split('\n').slice(1, -1);
     assert.equal(commands.length, 3);
     for (const command of commands) {
       assert.match(command, /^ {2}npx mdap \w+ /);
-      // Of the last one, 65,535 steps show no more than 255 do.
+      // Of the longest one, 65,535 steps show no more than 255 do.
       const disks = amount({ quick: 8, slow: 16 });
       const ended = await inShell(command.trim().replace('"disks":16', `"disks":${disks}`), cwd);
       assert.equal(ended.code, 0, `${command}: ${ended.stderr}`);
     }
-  });
+  }
 });
 
 describe('the package', () => {
@@ -502,8 +518,9 @@ describe('the package', () => {
     assert.ok(flags.malformed > 0, JSON.stringify(flags));
     // What `npm run build` does with files that are no sources.
     cpSync(join(ROOT, 'src', 'models', 'tiny'), join(installed, 'dist', 'models', 'tiny'), { recursive: true });
-    const tiny = parse(await call('run', 'hanoi-short', '--input', '{"disks":3}', '--model', 'tiny', '--json'));
-    assert.equal(tiny.samples, 7 * 3);
+    const network = ['--model', 'tiny', '--variants', '8', '--k', '5'];
+    const tower = parse(await call('run', 'hanoi-short', '--input', '{"disks":8}', ...network, '--json'));
+    assert.deepEqual([tower.steps, tower.wrongSteps], [255, 0]);
   });
 });
 

@@ -56,6 +56,8 @@ it('no message begins with an option, an argument or a command: errors have its 
     ...COMMANDS.flatMap(({ name, arguments: given }) => [name, ...given.map((argument) => argument.name)]),
     ...['file', 'cursor', 'body', 'query', 'step', 'answer', 'question', 'inputs', 'draw'],
   ]);
+  // A message about the name of a model begins with its kind.
+  known.delete('simulated');
   const prefixes = (source: string) =>
     [...source.matchAll(/\bUsageError\(\s*['"`]([\w-]+)(?:, --[\w-]+)*: /g)]
       .map(([, name]) => name!)

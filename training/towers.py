@@ -2,7 +2,7 @@
 
 One line is one step on the optimal path:
 
-    e0tsrq|1ba|2c|012|a20>b01.
+    e0dcb|1a|2|012|a01>b02.
 
 - `e` or `o`: whether the number of disks is even or odd
 - the disks on each peg, one letter a disk, the largest first; a smaller disk has an earlier letter
@@ -10,7 +10,7 @@ One line is one step on the optimal path:
 - the move before: disk, from, to; `-00` before the first
 - after `>` the answer: disk, from, to, and a full stop
 
-Disks are letters in order and pegs are labels, both chosen anew for each example: a way to choose them is a form of the prompt.
+Disks are letters in order and pegs are labels, both chosen again for each example: a way to choose them is a form of the prompt.
 """
 
 import itertools
@@ -18,7 +18,7 @@ import random
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ALPHABET = "-.012>|" + LETTERS
-LABELINGS = list(itertools.permutations(range(3)))
+LABELLINGS = list(itertools.permutations(range(3)))
 ANSWER_LENGTH = 4
 
 
@@ -70,7 +70,7 @@ def any_step(rng, disks):
 
 
 def any_form(rng, disks):
-    return "".join(sorted(rng.sample(LETTERS, disks))), rng.choice(LABELINGS)
+    return "".join(sorted(rng.sample(LETTERS, disks))), rng.choice(LABELLINGS)
 
 
 def any_example(rng, sizes):

@@ -143,7 +143,7 @@ def weights_of(network):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--batches", type=int, default=12_000)
+    parser.add_argument("--batches", type=int, default=30_000)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()

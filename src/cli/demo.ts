@@ -9,7 +9,7 @@ import { pausable } from './run.ts';
 import { describeResult, exitCodeOf, journalFlag } from './run-summary.ts';
 import { showCount } from './terminal.ts';
 
-const DISKS = 12;
+const DISKS = 14;
 const INPUT = { disks: DISKS };
 const STEPS = 2 ** DISKS - 1;
 const MODEL = 'tiny';
@@ -47,27 +47,25 @@ export async function demoCommand({ journal: file, simulated = false }: { journa
 
   try {
     say(
-      `Towers of Hanoi with ${DISKS} disks: ${showCount(STEPS)} dependent steps. The model is a network of 42,000 parameters in this ` +
-        'package; its errors are real.\n',
+      `Towers of Hanoi with ${DISKS} disks: ${showCount(STEPS)} dependent steps. The model is a\n` +
+        'network of 42,000 parameters in this package. Its errors are real.\n',
     );
     say('1. Unvoted: one sample decides each step.\n');
     const unvoted = await execute(1, 1);
     if (isInterrupted(unvoted)) return exitCodeOf(unvoted, file);
-    say(`${derailedAt(unvoted)} ${showCount(unvoted.samples)} samples.\n`);
+    say(`${derailedAt(unvoted)}\n`);
     say(`2. Voted, ahead by ${K}, in one form of the prompt.\n`);
     const alike = await execute(K, 1);
     if (isInterrupted(alike)) return exitCodeOf(alike, file);
     say(
-      `${derailedAt(alike)} ${showCount(alike.samples)} samples. The network errs in the same way each time that it is asked the same: ` +
-        'votes cannot see an error that all of them make.\n',
+      `${derailedAt(alike)}\nAsked the same, the network errs in the same way: votes cannot see an error that\nall of them make.\n`,
     );
-    say(`3. Voted, ahead by ${K}, in ${FORMS} forms that take turns: the same step with other letters and pegs.\n`);
+    say(`3. Voted, ahead by ${K}, in ${FORMS} forms that take turns: other letters, other pegs.\n`);
     const voted = await execute(K, FORMS);
     say(describeResult(voted, file));
     if (voted.status !== 'done') return exitCodeOf(voted, file);
     say(
-      'The certainty rests on the votes alone: it takes the errors of the forms as it finds them where they differ. The reference of ' +
-        'the process, which votes never see, agrees.\n',
+      'The certainty rests on the votes alone: on how often the forms disagree. The\nreference of the process, which no vote sees, agrees: 0 wrong.\n',
     );
     const [closest] = (await journal.decisions(voted.runId, { contested: true })).sort(byCloseness);
     if (closest !== undefined) {
@@ -91,5 +89,5 @@ export async function demoCommand({ journal: file, simulated = false }: { journa
 function derailedAt({ firstWrongStep }: RunResult): string {
   return firstWrongStep === null
     ? 'It succeeded, by luck.'
-    : `Derailed at step ${showCount(firstWrongStep)}, after which nothing can come right.`;
+    : `Derailed at step ${showCount(firstWrongStep)}: from there on nothing can come right.`;
 }

@@ -13,7 +13,7 @@ const DEFAULT_COLUMNS = 80;
 const MAX_MODELS_SHOWN = 20;
 const NONE =
   'No key is set, no server answers, and no model file is near. Set a key (OPENAI_API_KEY, with `npm install ' +
-  '@ai-sdk/openai@latest`), start a server (`ollama serve`), or try simulated:p=0.99, which needs neither.';
+  '@ai-sdk/openai@latest`), start a server (`ollama serve`), or try simulated:p=0.99, or tiny with process hanoi-short, which need neither.';
 const NOTE_INDENT = ' '.repeat(6);
 /** A price and the blanks around it, of a usual model. */
 const DETAIL_CHARS = 26;

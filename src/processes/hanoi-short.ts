@@ -16,7 +16,7 @@ import {
 
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
 /** The pegs start, spare and goal, each by its label. */
-const LABELINGS = [
+const LABELLINGS = [
   [0, 1, 2],
   [0, 2, 1],
   [1, 0, 2],
@@ -24,7 +24,7 @@ const LABELINGS = [
   [2, 0, 1],
   [2, 1, 0],
 ] as const;
-type Labels = (typeof LABELINGS)[number];
+type Labels = (typeof LABELLINGS)[number];
 
 const DEFAULT_FORMS = 8;
 
@@ -76,7 +76,7 @@ type Form = Required<Pick<Variant<HanoiState, Move>, 'name' | 'prompt' | 'parse'
 
 function formOf(index: number, seed: number): Form {
   const random = createRandom(mix(seed, index));
-  const labels: Labels = index === 0 ? LABELINGS[0] : pick(LABELINGS, random);
+  const labels: Labels = index === 0 ? LABELLINGS[0] : pick(LABELLINGS, random);
   const order = index === 0 ? LETTERS : shuffled(LETTERS, random);
   // A tower has the first of them, whatever its height, in the order of the alphabet.
   const letters = Array.from({ length: LETTERS.length + 1 }, (_, disks) => order.slice(0, disks).sort());
