@@ -26,7 +26,7 @@ import { vote } from '../src/voting/vote.ts';
 import { printTable } from './table.ts';
 
 const MDAP = fileURLToPath(new URL('../bin/mdap.js', import.meta.url));
-const FORMS = 8;
+const FORMS = 13;
 const KILLS_AT = [1 / 3, 2 / 3];
 const CALIBRATION_STEPS = 2_000;
 const RUN_ID = 'million';
@@ -78,7 +78,10 @@ const args = [
 say(`$ mdap ${args.join(' ')}`);
 for (const share of KILLS_AT) {
   const child = spawn(process.execPath, [MDAP, ...args], { stdio: ['ignore', 'ignore', 'ignore'] });
-  while ((await reached()) < share * steps) await sleep(500);
+  while ((await reached()) < share * steps) {
+    if (child.exitCode !== null) throw new Error(`it ended before it was killed, with exit ${child.exitCode}`);
+    await sleep(500);
+  }
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('close', resolve));
   say(
@@ -170,20 +173,21 @@ async function ablations(count: number): Promise<void> {
     { name: 'one form, k = 3', k: 3, forms: 1 },
     { name: 'one form, k = 8', k: 8, forms: 1 },
     { name: 'one form, k = 8, temperature 1', k: 8, forms: 1, temperature: 1 },
-    { name: 'one form, three networks in turn, k = 5', k: 5, forms: 1, networks: [1, 2, 3] },
+    { name: 'one form, two networks in turn, k = 5', k: 5, forms: 1, networks: [1, 2] },
     { name: 'eight forms, k = 3', k: 3, forms: 8 },
     { name: 'eight forms, k = 5', k: 5, forms: 8 },
-    { name: 'eight forms, k = 5, without check', k: 5, forms: 8, isUnchecked: true },
-    { name: 'eight forms, k = 5, temperature 1', k: 5, forms: 8, temperature: 1 },
-    { name: 'eight forms, k = 5, temperature 1, without check', k: 5, forms: 8, temperature: 1, isUnchecked: true },
+    { name: 'thirteen forms, k = 5', k: 5, forms: 13 },
+    { name: 'thirteen forms, k = 5, without check', k: 5, forms: 13, isUnchecked: true },
+    { name: 'thirteen forms, k = 5, temperature 1', k: 5, forms: 13, temperature: 1 },
+    { name: 'thirteen forms, k = 5, temperature 1, without check', k: 5, forms: 13, temperature: 1, isUnchecked: true },
   ] satisfies Ablation[]) {
     const { wrong, first, votes, flagged, contested } = await decideEach(one, count);
     rows.push([one.name, wrong, first < 0 ? '' : first, (votes / count).toFixed(3), flagged, contested]);
   }
   printTable(['', 'wrong', 'the first at', 'votes a step', 'flagged', 'contested'], rows, say);
   await reliability({ name: 'one form, k = 3, temperature 1', k: 3, forms: 1, temperature: 1 }, count);
-  await reliability({ name: 'eight forms, k = 2, temperature 1', k: 2, forms: 8, temperature: 1 }, count);
-  await reliability({ name: 'eight forms, k = 3, temperature 1', k: 3, forms: 8, temperature: 1 }, count);
+  await reliability({ name: 'thirteen forms, k = 2, temperature 1', k: 2, forms: 13, temperature: 1 }, count);
+  await reliability({ name: 'thirteen forms, k = 3, temperature 1', k: 3, forms: 13, temperature: 1 }, count);
 }
 
 /** What the votes on these states say of their own certainty, beside what is true. */

@@ -36,7 +36,7 @@ interface Sums {
   doubts: number[][];
   pooledLikelierWrong: number;
   /** Expected wrong decisions by margin: at temperature 1 with the forms' mean, of the form `main` alone, and greedily in turn. */
-  wrong: { margin: number; mean: number; main: number; greedy: number }[];
+  wrong: { margin: number; mean: number; main: number; greedy: number; undecided: number }[];
   weakest: { step: number; p: number }[];
 }
 
@@ -76,7 +76,7 @@ function empty(forms: number): Sums {
     doubt: zeros(),
     doubts: zeros().map(zeros),
     pooledLikelierWrong: 0,
-    wrong: MARGINS.map((margin) => ({ margin, mean: 0, main: 0, greedy: 0 })),
+    wrong: MARGINS.map((margin) => ({ margin, mean: 0, main: 0, greedy: 0, undecided: 0 })),
     weakest: [],
   };
 }
@@ -124,7 +124,9 @@ function measure({ network: number, disks, forms, from, to }: Job): Sums {
     for (const one of sums.wrong) {
       one.mean += wrongAhead(pooled, one.margin);
       one.main += wrongAhead(mainP, one.margin);
-      one.greedy += Number(isDecidedWrongly(greedy, one.margin));
+      const decided = decidedBy(greedy, one.margin);
+      one.greedy += Number(decided !== undefined && decided !== 'right');
+      one.undecided += Number(decided === undefined);
     }
     sums.weakest.push({ step, p: pooled });
     if (sums.weakest.length > 1000) sums.weakest = weakest(sums.weakest);
@@ -152,17 +154,17 @@ function wrongAhead(p: number, k: number): number {
   return p >= 1 ? 0 : 1 / (1 + (p / (1 - p)) ** k);
 }
 
-/** Whether forms in turn, each with its likeliest answer again and again, decide wrongly. */
-function isDecidedWrongly(greedy: readonly string[], k: number): boolean {
+/** What forms in turn decide, each with its likeliest answer again and again; undefined where they stay even. */
+function decidedBy(greedy: readonly string[], k: number): string | undefined {
   const votes = new Map<string, number>();
   for (let draw = 0; draw < 50 * greedy.length; draw++) {
     const answer = greedy[draw % greedy.length]!;
     if (answer === 'illegal') continue;
     votes.set(answer, (votes.get(answer) ?? 0) + 1);
     const [first = 0, second = 0] = [...votes.values()].sort((a, b) => b - a);
-    if (first - second >= k) return answer !== 'right';
+    if (first - second >= k) return answer;
   }
-  return false;
+  return undefined;
 }
 
 function weakest(all: Sums['weakest']): Sums['weakest'] {
@@ -187,6 +189,7 @@ function added(a: Sums, b: Sums): Sums {
       mean: one.mean + b.wrong[i]!.mean,
       main: one.main + b.wrong[i]!.main,
       greedy: one.greedy + b.wrong[i]!.greedy,
+      undecided: one.undecided + b.wrong[i]!.undecided,
     })),
     weakest: weakest([...a.weakest, ...b.weakest]),
   };
@@ -228,8 +231,14 @@ function print(sums: Sums, about: { network: number; disks: number; forms: numbe
   say(`  states whose mean over the forms is likelier wrong: ${sums.pooledLikelierWrong}`);
   say(`  weakest: ${sums.weakest.map(({ step, p }) => `${step} (${p.toFixed(3)})`).join(', ')}`);
   printTable(
-    ['k', 'wrong expected, forms in turn (t = 1)', 'one form (t = 1)', 'forms in turn, likeliest answers'],
-    sums.wrong.map(({ margin, mean, main, greedy }) => [margin, mean.toPrecision(3), main.toPrecision(4), greedy]),
+    ['k', 'wrong expected, forms in turn (t = 1)', 'one form (t = 1)', 'forms in turn, likeliest answers', 'undecided'],
+    sums.wrong.map(({ margin, mean, main, greedy, undecided }) => [
+      margin,
+      mean.toPrecision(3),
+      main.toPrecision(4),
+      greedy,
+      undecided,
+    ]),
     say,
   );
 }

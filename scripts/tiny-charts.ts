@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 interface Figures {
   /** Wrong decisions to be expected on all states of 20 disks, by margin. */
   readonly wrong: readonly { readonly k: number; readonly oneForm: number; readonly eightForms: number }[];
-  /** Decisions by the chance that they are wrong. */
+  /** Decisions of one form by the chance that they are wrong, as the votes state it: their sum, and how many are wrong. */
   readonly reliability: readonly { readonly decisions: number; readonly stated: number; readonly wrong: number }[];
 }
 
@@ -28,7 +28,7 @@ interface Series {
 const powers = (from: number, to: number): Scale['marks'] =>
   Array.from({ length: to - from + 1 }, (_, i) => [
     from + i,
-    from + i >= 0 && from + i < 4 ? String(10 ** (from + i)) : `10^${from + i}`,
+    (10 ** (from + i)).toLocaleString('en', { maximumFractionDigits: 9 }),
   ]);
 
 /** Positions on the axes are logarithms where the scale has powers as marks. */
@@ -114,8 +114,8 @@ writeFileSync(
         isLine: true,
       },
       {
-        color: '#1b6e3c',
-        label: '',
+        color: '#b3261e',
+        label: 'one form',
         points: seen.map(({ decisions, stated, wrong }) => [
           Math.log10(stated / decisions),
           Math.log10(wrong / decisions),

@@ -14,13 +14,13 @@ const INPUT = { disks: DISKS };
 const STEPS = 2 ** DISKS - 1;
 const MODEL = 'tiny';
 const K = 5;
-const FORMS = 8;
+const FORMS = 13;
 
 /** Runs the network in the package three times on the same process: alone, with votes in one form, with votes in eight forms. */
 export async function demoCommand({ journal: file, simulated = false }: { journal: string; simulated?: boolean }) {
   if (simulated) return simulatedDemo(file);
   const say = (text: string) => process.stdout.write(`${text}\n`);
-  const definition = hanoiShort({ forms: FORMS });
+  const definition = hanoiShort();
   const journal = openJournal(file);
 
   /** Runs to the end, or to the first wrong decision, after which nothing can come right. */
@@ -32,7 +32,7 @@ export async function demoCommand({ journal: file, simulated = false }: { journa
         model: MODEL,
         k,
         variants: forms,
-        // Another form would be asked where votes are contested: here it is shown what each does by itself.
+        // Other forms would be asked where votes are contested: here it is shown what each does by itself.
         escalate: [],
         journal,
         processSource: definition.name,
@@ -78,7 +78,7 @@ export async function demoCommand({ journal: file, simulated = false }: { journa
     }
     say('Try next:');
     say(`  npx mdap inspect ${voted.runId}${journalFlag(file)}`);
-    say(`  npx mdap run hanoi-short --input '{"disks":16}' --model tiny --k 5 --variants 8${journalFlag(file)}`);
+    say(`  npx mdap run hanoi-short --input '{"disks":16}' --model tiny --k 5 --variants all${journalFlag(file)}`);
     say(`  npx mdap demo --simulated${journalFlag(file)}`);
     return 0;
   } finally {

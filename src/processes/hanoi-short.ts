@@ -26,10 +26,11 @@ const LABELLINGS = [
 ] as const;
 type Labels = (typeof LABELLINGS)[number];
 
-const DEFAULT_FORMS = 8;
+/** An odd number: forms that each give one answer again and again cannot stay even. */
+const DEFAULT_FORMS = 13;
 
 export interface HanoiShortOptions {
-  /** Number of forms, `main` among them. @default 8 */
+  /** Number of forms, `main` among them. @default 13 */
   readonly forms?: number;
   /** Another one gives other forms. @default 0 */
   readonly seed?: number;
