@@ -290,7 +290,7 @@ describe('map', { concurrency }, () => {
     );
     assert.match(
       read(cwd, 'out/results.failures.csv'),
-      /^id,record,expected,mdap_index,mdap_status,mdap_reason\n2,c,,1,invalid,/,
+      /^id,record,expected,mdap_index,mdap_status,mdap_reason,mdap_line\n2,c,,1,invalid,/,
     );
   });
 

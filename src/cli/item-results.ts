@@ -1,6 +1,6 @@
 import type { ItemCounts } from '../core/journal.ts';
 import type { ItemResult, ItemSink } from '../engine/item.ts';
-import type { Row } from './item-rows.ts';
+import { LINE, type Row } from './item-rows.ts';
 import { type Fields, formatOf, RecordFile } from './record-file.ts';
 
 export interface FileSinkOptions {
@@ -101,12 +101,15 @@ function csvResult(
 }
 
 function jsonFailure({ index, status, reason, item }: ItemResult): Fields {
-  const source = item.refusal === undefined ? { item: item.source } : { line: item.source };
+  const { [LINE]: line } = fieldsOf(item.source);
+  const unread = line === undefined ? { line: item.source } : { [LINE]: line };
+  const source = item.refusal === undefined ? { item: item.source } : unread;
   return { mdap_index: index, mdap_status: status, mdap_reason: reason, ...source };
 }
 
 function csvFailure({ index, status, reason, item }: ItemResult): Fields {
-  return { ...fieldsOf(item.source), mdap_index: index, mdap_status: status, mdap_reason: reason };
+  const { [LINE]: line = '', ...fields } = fieldsOf(item.source);
+  return { ...fields, mdap_index: index, mdap_status: status, mdap_reason: reason, [LINE]: line };
 }
 
 function cell(value: unknown): string {

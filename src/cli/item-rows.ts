@@ -59,8 +59,12 @@ async function* jsonRows(stream: Readable): AsyncGenerator<ReadRow> {
 
 function readLine(text: string, name: string): ReadRow {
   try {
-    const row: Row = JSON.parse(text);
+    const row = parseRow(text);
     if (!isFailure(row)) return { row };
+    if (LINE in row) {
+      const shown = String(row[LINE]).slice(0, MAX_SHOWN_CHARS);
+      return { row: { [LINE]: row[LINE] }, refusal: `${name} is a row of CSV, ${NO_MATCH}: ${shown}` };
+    }
     return 'item' in row ? { row: row.item } : readLine(String(row.line), `${name}, which failed before,`);
   } catch (thrown) {
     // V8 counts lines within the text, which is a single line.
@@ -68,6 +72,25 @@ function readLine(text: string, name: string): ReadRow {
     return { row: text, refusal: `${name} is not JSON: ${why}` };
   }
 }
+
+/** Digits of which a number of JavaScript may lose some, or an exponent that may be too large for one. */
+const LONG_NUMBER = /\d(?:\.?\d){15}|\d[eE]\+?\d{3}/;
+
+/** Reads a line of JSON. A number that would lose digits, as an id of 19 does, is read as a text: no two ids become one. */
+function parseRow(text: string): Row {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown, { source }: { source?: string } = {}) =>
+    typeof value === 'number' && source !== undefined && !keepsDigits(value, source) ? source : value,
+  );
+}
+
+function keepsDigits(value: number, source: string): boolean {
+  if (/^-?\d+$/.test(source)) return Number.isSafeInteger(value);
+  const digits = source.replace(/[eE].*$/, '').replace(/^-?0*\.?0*|\./g, '');
+  return Number.isFinite(value) && (digits.length <= SAFE_DIGITS || String(value) === source);
+}
+/** So many significant digits come back from a number as they were. */
+const SAFE_DIGITS = 15;
 
 /** Splits lines. `readline` is not used, because it ends a line at U+2028, which JSON texts may contain. */
 async function* lines(stream: Readable): AsyncGenerator<Buffer> {
@@ -103,11 +126,14 @@ async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<Rea
   });
   stream.on('error', (error) => parser.destroy(error));
   for await (const { record, info, raw } of stream.pipe(parser) as AsyncIterable<ParsedRow>) {
-    const row = isFailure(record) ? withoutAdded(record) : record;
+    const failed = isFailure(record) ? record : undefined;
+    const line = failed === undefined ? info.error && raw.replace(/\r?\n$/, '') : failed[LINE] || undefined;
+    const whole = failed === undefined ? record : withoutAdded(failed);
+    const row = line === undefined ? whole : { ...blank(info.columns), [LINE]: line };
     const values = Object.values(row);
     const refusal =
-      info.error !== undefined
-        ? `its fields do not match the head: ${raw.trim().slice(0, 200)}`
+      line !== undefined
+        ? `${NO_MATCH}: ${line.trim().slice(0, MAX_SHOWN_CHARS)}`
         : values.every((value) => value === '')
           ? 'it is empty'
           : values.some((value) => value.includes('\uFFFD'))
@@ -117,9 +143,21 @@ async function* csvRows(stream: Readable, delimiter: string): AsyncGenerator<Rea
   }
 }
 
+const NO_MATCH = 'its fields do not match the head';
+const MAX_SHOWN_CHARS = 200;
+
+/** A row without values: what a row is written as whose fields do not match the head, beside its line. */
+function blank(columns: readonly { readonly name: string }[]): Record<string, string> {
+  return withoutAdded(Object.fromEntries(columns.map(({ name }) => [name, ''])));
+}
+
 interface ParsedRow {
   readonly record: Record<string, string>;
-  readonly info: { readonly lines: number; readonly error?: Error };
+  readonly info: {
+    readonly lines: number;
+    readonly error?: Error;
+    readonly columns: readonly { readonly name: string }[];
+  };
   readonly raw: string;
 }
 
@@ -150,6 +188,8 @@ const HEAD_BYTES = 1 << 16;
 const NEWLINE = 0x0a;
 
 const ADDED = ['mdap_index', 'mdap_status', 'mdap_reason'] as const;
+/** The column of failures with the line of a row whose fields do not match the head: they are not guessed. */
+export const LINE = 'mdap_line';
 
 /** Whether the row is from the failures of an earlier map. */
 function isFailure<R extends Row>(row: R): row is R & Fields {
@@ -157,7 +197,9 @@ function isFailure<R extends Row>(row: R): row is R & Fields {
 }
 
 function withoutAdded<V>(row: Readonly<Record<string, V>>): Record<string, V> {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !ADDED.some((added) => added === name)));
+  return Object.fromEntries(
+    Object.entries(row).filter(([name]) => name !== LINE && !ADDED.some((added) => added === name)),
+  );
 }
 
 /** Identifies an input file: a resumed map must read the same file. */

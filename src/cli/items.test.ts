@@ -43,6 +43,25 @@ function written(t: TestContext, name: string, content: string | Uint8Array): st
 const TEXT = fc.string({ unit: 'binary', maxLength: 12 }).filter((text) => text.isWellFormed());
 
 describe('JSON Lines', () => {
+  test('keep the digits of a number that is too long for one, as a text (1)', async (t) => {
+    const kept = ['1161888007138312193', '-9007199254740993', '1234567890123456.75', '3.141592653589793238', '1e400'];
+    const numbers = [
+      '9007199254740991',
+      '0.1',
+      '1e21',
+      '0.30000000000000004',
+      '123456789012345',
+      '-0.000000000000000012',
+    ];
+    const lines = [...kept, ...numbers].map((number) => `{"id": ${number}, "in": [{"deep": ${number}}]}`);
+    const items = await read(written(t, 'long.jsonl', `${lines.join('\n')}\n"12345678901234567890"\n`));
+    const values = [...kept, ...numbers.map(Number)];
+    assert.deepEqual(
+      items.map(({ source }) => source),
+      [...values.map((value) => ({ id: value, in: [{ deep: value }] })), '12345678901234567890'],
+    );
+  });
+
   test('are items whatever they hold, in the order of their lines (1)', async (t) => {
     const folder = tempFolder(t);
     const property = fc.asyncProperty(
@@ -116,8 +135,8 @@ describe('CSV', () => {
       items.map(({ source, refusal }) => [source, refusal?.replace(/ \(.*/, '')]),
       [
         [{ a: '1', b: '2' }, undefined],
-        [{ a: '3' }, 'the row that ends on line 3: its fields do not match the head: 3'],
-        [{ a: '4', b: '5' }, 'the row that ends on line 4: its fields do not match the head: 4,5,6'],
+        [{ a: '', b: '', mdap_line: '3' }, 'the row that ends on line 3: its fields do not match the head: 3'],
+        [{ a: '', b: '', mdap_line: '4,5,6' }, 'the row that ends on line 4: its fields do not match the head: 4,5,6'],
         [{ a: '', b: '' }, 'the row that ends on line 5: it is empty'],
         [{ a: '5" disk', b: '7' }, undefined],
         [{ a: 'caf\uFFFD', b: '8' }, 'the row that ends on line 8: it has bytes that are not UTF-8'],
@@ -125,6 +144,23 @@ describe('CSV', () => {
       ],
     );
   });
+
+  for (const name of ['failures.csv', 'failures.jsonl']) {
+    test(`a row whose fields do not match the head is the same among the failures in ${name} (4)`, async (t) => {
+      const input = written(t, 'in.csv', 'a,b\n1\n2,x, y\n"3\nline",4,5\n6,7\n');
+      const failures = join(tempFolder(t), name);
+      const sink = fileSink({ input, output: join(tempFolder(t), 'out.csv'), failures, columns: undefined });
+      const items = await read(input);
+      sink.restore({ done: 0, undecided: 0, invalid: 0 });
+      for (const [index, item] of items.entries()) sink.write({ ...resultOf(index, 'invalid', item.source), item });
+      sink.close();
+      const lines = ['1', '2,x, y', '"3\nline",4,5'];
+      for (const [i, { refusal, source }] of (await read(failures)).entries()) {
+        if (i === lines.length) assert.deepEqual([source, refusal], [{ a: '6', b: '7' }, undefined]);
+        else assert.ok(refusal !== undefined && JSON.stringify(source).includes(JSON.stringify(lines[i]).slice(1, -1)));
+      }
+    });
+  }
 
   for (const head of ['a,a', 'a,', ',a']) {
     test(`the head ${head} is refused (2)`, async (t) => {
