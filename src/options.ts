@@ -1,12 +1,13 @@
 import type { AccountLimits } from './calls/account-queue.ts';
 import type { BudgetLimits } from './calls/budget.ts';
+import { candidateKey } from './core/candidate.ts';
 import { UsageError } from './core/errors.ts';
 import type { Json, RunRecord } from './core/journal.ts';
 import type { Model, Structured } from './core/model.ts';
 import { journaledOptions } from './options/check.ts';
 import { type BUDGET, SPECULATION } from './options/limits.ts';
 import { type MODEL, SAMPLING } from './options/model.ts';
-import type { OptionsOf } from './options/option.ts';
+import type { Options, OptionsOf } from './options/option.ts';
 import { RUN_OPTIONS, type RunOptions } from './options/verbs.ts';
 import { PLAIN_RULE, RATES } from './options/voting.ts';
 import { type RuleName, ruleByName, type StopRule } from './statistics/stop-rules.ts';
@@ -74,6 +75,16 @@ function temperatureSent(given: number | 'none'): number | undefined {
 /** Returns what the journal keeps of the options, to resume the run with. */
 export function settingsOf(options: object): Json {
   return journaledOptions(RUN_OPTIONS, options);
+}
+
+/** The groups of options that say nothing of how a model is asked. */
+const NOT_OF_ASKING: readonly string[] = ['Input and output', 'Limits', 'Speed'];
+
+/** What the settings of a run say of how models are asked: with another value, a server may answer what it refused. */
+export function howAsked(settings: Json): string {
+  const table: Options = RUN_OPTIONS;
+  const named = Object.entries(settings as Readonly<Record<string, Json>>);
+  return candidateKey(Object.fromEntries(named.filter(([name]) => !NOT_OF_ASKING.includes(table[name]?.group ?? ''))));
 }
 
 /**

@@ -12,7 +12,7 @@ import { execute } from './engine/run-loop.ts';
 import type { RunResult } from './engine/run-result.ts';
 import { checkOptions } from './options/check.ts';
 import { RUN_OPTIONS, type RunOptions } from './options/verbs.ts';
-import { accountLimitsOf, budgetLimitsOf, maxRetriesOf, settingsOf, speculationOf } from './options.ts';
+import { accountLimitsOf, budgetLimitsOf, howAsked, maxRetriesOf, settingsOf, speculationOf } from './options.ts';
 import { structuredOf } from './structured.ts';
 import { openTelemetry } from './telemetry.ts';
 
@@ -92,6 +92,8 @@ export async function runOver<Input, State, Action>(
         maxSteps: options.maxSteps,
         maxRetries,
         acceptChange,
+        howAsked,
+        askRefused: options.askRefused,
         settings: settingsOf({ ...options, structured: structured.kept }),
         processSource: options.processSource ?? null,
         signal,

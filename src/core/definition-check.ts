@@ -27,6 +27,7 @@ const REQUIRED_PARTS = ['start', 'isDone', 'prompt', 'apply'];
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   verification: { verify: ['action', 'state'], isVerifiable: ['state'], verifyPrompt: ['action', 'state'] },
   independence: { focus: ['state'], next: ['state'] },
+  refusals: { stepName: ['state'], instead: ['state', 'reason'] },
   simulation: { mistakes: ['state'], madeOf: ['state'], errorShare: ['state'] },
   view: { render: ['state'], outline: ['state'] },
 };

@@ -25,6 +25,15 @@ export interface NoteDetails {
     readonly parameter: string;
     readonly message: string;
   };
+  /** The server refused the prompt of a step at which the run paused: it is not asked again as long as it would be asked alike. */
+  readonly 'prompt-refused': {
+    readonly stepIndex: number;
+    readonly message: string;
+    readonly code: ModelErrorCode;
+    readonly statusCode?: number;
+    /** Hash of the prompt, the model and how it is asked. */
+    readonly asked: string;
+  };
   /** The votes so far could not settle a step: further voters took over. */
   readonly 'step-escalated': Escalation & { readonly message: string };
   /** The evidence on a step that its rule did not decide and where the run paused. */

@@ -91,6 +91,20 @@ interface Independence<State> {
   readonly next?: (state: State) => State | undefined;
 }
 
+/**
+ * What becomes of a step whose prompt the server refuses, by a filter or since it is too long. The step is no decision, and the run
+ * goes on only where the fault is not the model's or the settings'. @default the run pauses
+ */
+interface Refusals<State, Action> {
+  /** What messages call the step: `the answer of "..."`. Pure. */
+  readonly stepName: (state: State) => string;
+  /**
+   * Takes the place of the step's decision, for `apply`; undefined if the job cannot be done without one, so that the run pauses.
+   * `reason` is what the server said. Pure. Later steps may then be others than `independence` says.
+   */
+  readonly instead: (state: State, reason: string) => Action | undefined;
+}
+
 /** What a simulated model must know of a process, in addition to its `reference` and `reply`. */
 interface Simulation<State, Action> {
   /** Plausible wrong actions that pass `check`, the most likely first. */
@@ -177,6 +191,7 @@ export interface ProcessDefinition<Input, State, Action, Observation = unknown, 
   readonly subtasks?: (stepsPerSubtask: number) => AnyProcess;
   readonly verification?: Verification<NoInfer<State>, NoInfer<Action>>;
   readonly independence?: Independence<NoInfer<State>>;
+  readonly refusals?: Refusals<NoInfer<State>, NoInfer<Action>>;
   readonly simulation?: Simulation<NoInfer<State>, NoInfer<Action>>;
   readonly view?: View<NoInfer<State>>;
 }

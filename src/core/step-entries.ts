@@ -36,8 +36,8 @@ export interface DecisionEntry extends StepFigures {
 }
 
 /**
- * A step that its rule could not decide, of one of many items: the item ends with it and the run continues with the next one. It
- * is no decision, and never a plurality (J8).
+ * A step that its rule could not decide, of one of many items: the item ends with it and the run continues with the next one. Or a
+ * step whose prompt the server refuses, where the process goes on without it. It is no decision, and never a plurality (J8).
  */
 export interface GivenUpEntry extends StepFigures {
   readonly type: 'given-up';

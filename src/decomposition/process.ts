@@ -6,18 +6,10 @@ import { createRandom, hashText, shuffled } from '../core/random.ts';
 import { redFlag } from '../core/red-flags.ts';
 import { describeIssues } from '../core/schema.ts';
 import { parseStrictJson } from '../core/strict-json.ts';
+import { outlineOf } from './outline.ts';
+import { NONE, type SolveAction, type SolveState, type Task } from './solve-state.ts';
 import { ANSWER_KINDS, type AnswerKind, checkSplit, readAnswer, SPLIT_SCHEMA, type Split } from './split.ts';
-import {
-  decideTask,
-  isSolved,
-  NONE,
-  nextTask,
-  outlineOf,
-  type SolveAction,
-  type SolveState,
-  startTree,
-  type Task,
-} from './tree.ts';
+import { decideTask, isSolvableWith, isSolved, nextTask, startTree } from './tree.ts';
 import { WORDINGS, type Wording } from './wordings.ts';
 
 export interface SolveInput {
@@ -49,6 +41,8 @@ export interface SolveOracle {
 
 /** Maximum length of a problem, in characters: every prompt about it contains it. */
 const MAX_PROBLEM_CHARS = 100_000;
+/** Characters of a problem that a message shows. */
+const MAX_NAMED_CHARS = 120;
 /** N = 2k - 1 of the paper's algorithm 4, at k = 3. */
 const DEFAULT_PROPOSALS = 5;
 
@@ -91,6 +85,7 @@ export function solve(options: { readonly oracle?: SolveOracle } = {}): Process<
       const { phase, kind } = taskOf(state);
       return phase === 'judge' ? 'judge' : kind === 'split' ? 'decompose' : undefined;
     },
+    refusals: { stepName: (state) => nameOf(taskOf(state)), instead: doWithout },
     result: ({ nodes }) => nodes[0]!.result,
     view: { outline: outlineOf },
     reference: oracle && ((state) => rightAction(taskOf(state), oracle)),
@@ -146,6 +141,21 @@ function inputSchema(oracle: SolveOracle | undefined) {
 
 function taskOf({ tasks }: SolveState): Task {
   return tasks[0]!;
+}
+
+/** What messages call a task. */
+function nameOf({ kind, phase, place, statement }: Task): string {
+  const what = { split: 'decomposition', answer: 'answer', compose: 'composition' }[kind];
+  const asked =
+    phase === 'judge' ? `choice of the ${what}` : phase === 'propose' ? `proposal ${place + 1} of the ${what}` : what;
+  const shown =
+    statement.length > MAX_NAMED_CHARS ? `${statement.slice(0, MAX_NAMED_CHARS).toWellFormed()}…` : statement;
+  return `the ${asked} of ${JSON.stringify(shown)}`;
+}
+
+function doWithout(state: SolveState, reason: string): SolveAction | undefined {
+  const refused = { type: 'refused', reason } as const;
+  return isSolvableWith(state, refused) ? refused : undefined;
 }
 
 /** In texts, case and a final full stop make no difference. */
@@ -219,7 +229,7 @@ function replyOf(action: SolveAction, task: Task, wording: Wording): string {
   // NONE has no position in the order and is 0.
   if (action.type === 'choice') return String(orderOf(task, wording).indexOf(action.place) + 1);
   if (action.type === 'answer') return `ANSWER: ${action.answer}`;
-  return JSON.stringify(action.type === 'atomic' ? { atomic: true } : splitReply(action.split));
+  return JSON.stringify(action.type === 'split' ? splitReply(action.split) : { atomic: true });
 }
 
 function splitReply({ subproblems, compose, decisions }: Split) {

@@ -4,8 +4,8 @@ import { defineProcess, type Process } from '../core/process.ts';
 import { describeIssues } from '../core/schema.ts';
 import { type SolveInput, solve } from './process.ts';
 import { PRODUCTS } from './products.ts';
+import type { SolveAction, SolveState } from './solve-state.ts';
 import { ANSWER_KINDS, type AnswerKind, bind, checkSplit, SPLIT_SHAPE, type Split, splitOf } from './split.ts';
-import type { SolveAction, SolveState } from './tree.ts';
 
 /** A plan as a file, which `mdap decompose` writes, and a person reads, edits and runs. */
 export interface StepPlan extends Split {

@@ -1,98 +1,22 @@
 import { candidateKey } from '../core/candidate.ts';
 import { messageOf } from '../core/errors.ts';
-import type { OutlineRow } from '../core/process.ts';
+import {
+  NONE,
+  type Refused,
+  type SolveAction,
+  type SolveLimits,
+  type SolveNode,
+  type SolveState,
+  type Task,
+  type TaskKind,
+} from './solve-state.ts';
 import { type AnswerKind, bind, composeByCode, type Split } from './split.ts';
-import { type ContextNode, visibleContext } from './visible-context.ts';
+import { visibleContext } from './visible-context.ts';
 
-export interface SolveLimits {
-  /** Maximum number of levels of decomposition below the whole problem. */
-  readonly maxDepth: number;
-  /** Maximum number of problems in the tree; beyond it, they are answered in one piece. */
-  readonly maxNodes: number;
-  /** Number of decompositions that a judge chooses from, and of answers if they are free text. */
-  readonly proposals: number;
-}
-
-/** The decision of a step. */
-export type SolveAction =
-  /** No decomposition: the problem is answered in one piece. */
-  | { readonly type: 'atomic' }
-  | { readonly type: 'split'; readonly split: Split }
-  /** A judge's choice among the proposals, by position; `NONE` if no decomposition is right. */
-  | { readonly type: 'choice'; readonly place: number }
-  | { readonly type: 'answer'; readonly answer: string; readonly kind: AnswerKind };
-
-/** All are wrong, so others must be proposed. */
-export const NONE = -1;
 /** Maximum number of rounds of proposals of a decomposition. */
 const MAX_ROUNDS = 3;
-
-/** What a step decides about a problem: its decomposition, its answer, or the composition of its parts' answers. */
-type TaskKind = 'split' | 'answer' | 'compose';
-
-/**
- * A future step, with everything that its prompt depends on. It is fixed when the task is made, so that queued tasks do not
- * depend on each other.
- */
-export interface Task {
-  readonly node: number;
-  readonly kind: TaskKind;
-  /**
-   * `propose`: the first valid reply is one of several proposals. `judge`: a vote on which of them. `vote`: a vote on replies.
-   */
-  readonly phase: 'propose' | 'judge' | 'vote';
-  /** Number of a proposal, from 0; later rounds continue the count. */
-  readonly place: number;
-  readonly statement: string;
-  readonly answer: AnswerKind;
-  /** Whether its parts, if it is decomposed, are answered in one piece. */
-  readonly isLast: boolean;
-  /** The context by the context rule. */
-  readonly context: string;
-  /** The statements above it, and its own. */
-  readonly above: readonly string[];
-  /** The proposals to choose from. */
-  readonly proposals: readonly SolveAction[];
-  /** The answers to compose. */
-  readonly parts: readonly { readonly statement: string; readonly answer: string }[];
-  readonly instruction: string;
-}
-
-/** A problem in the tree. */
-export interface SolveNode extends ContextNode {
-  readonly answer: AnswerKind;
-  /** The siblings whose answers it waits for, by position in the tree. */
-  readonly needs: readonly number[];
-  readonly split?: Split;
-  /** Whether it has been asked about: its placeholders are then bound. */
-  readonly isOpen: boolean;
-  /** Whether it is answered in one piece, by decision or because of the limits. */
-  readonly isAtomic: boolean;
-  /** The failures, by name. */
-  readonly failures: readonly string[];
-  /** The proposals for the present decision. */
-  readonly proposals: readonly SolveAction[];
-  /** Number of rounds of proposals of which none was right. */
-  readonly rounds: number;
-  /** The steps of the run that decided about it. */
-  readonly steps: readonly { readonly label: string; readonly stepIndex: number }[];
-}
-
-export interface SolveState {
-  readonly limits: SolveLimits;
-  /** Whether it ends with the decomposition of the whole problem. */
-  readonly isPlanOnly: boolean;
-  /** The nodes, the whole problem first. */
-  readonly nodes: readonly SolveNode[];
-  /** A first-in, first-out queue: a decision adds tasks only at its end. */
-  readonly tasks: readonly Task[];
-  /** Decisions for all parts, anywhere in the tree. */
-  readonly decisions: readonly string[];
-  /** Number of steps so far. */
-  readonly step: number;
-  /** Whether the state is a guess, because earlier tasks are undecided: only its next prompt is valid. */
-  readonly isGuess?: true;
-}
+/** Maximum length of what the tree keeps of a server's words, in characters. */
+const MAX_REASON_CHARS = 300;
 
 /** Maximum number of decisions that are kept; the context quotes the latest. */
 const MAX_DECISIONS_KEPT = 100;
@@ -106,7 +30,7 @@ export function startTree(
   const tree = new Tree(state);
   tree.add({ ...problem, parent: null, depth: 0, name: '', needs: [] });
   if (plan === undefined) tree.open(0);
-  else tree.decompose(0, plan);
+  else tree.decompose(0, plan, { isGiven: true });
   return tree.state;
 }
 
@@ -114,8 +38,13 @@ export function startTree(
 export function decideTask(state: SolveState, action: SolveAction): SolveState {
   if (state.isGuess) throw new Error('a guessed state has no successor');
   const tree = new Tree(state);
-  tree.decide(action);
+  if (!tree.decide(action)) throw new Error('the problem cannot be solved without this task');
   return tree.state;
+}
+
+/** Whether the problem may still be solved if this is what becomes of its next task. */
+export function isSolvableWith(state: SolveState, refused: Refused): boolean {
+  return new Tree(state).decide(refused);
 }
 
 /**
@@ -172,12 +101,14 @@ class Tree {
     return this.#nodes.length - 1;
   }
 
-  decide(action: SolveAction): void {
+  /** @returns whether the problem may still be solved */
+  decide(action: SolveAction): boolean {
     const task = this.#tasks.shift()!;
     const { node, kind, phase, place } = task;
     const label = phase === 'propose' ? `${kind} ${place + 1}` : phase === 'judge' ? `judge ${kind}` : kind;
     const { steps, proposals } = this.#nodes[node]!;
     this.#change(node, { steps: [...steps, { label, stepIndex: this.#from.step }] });
+    if (action.type === 'refused') return this.#refuse(task, action);
     if (phase === 'vote') this.#settle(node, kind, action);
     else if (action.type === 'choice') {
       if (action.place === NONE) this.#rejectAll(node);
@@ -186,19 +117,95 @@ class Tree {
       this.#change(node, { proposals: [...proposals, action] });
       this.#judge(task);
     }
+    return true;
   }
 
-  /** Called when all proposals are complete: equal ones are merged, and a single one needs no judge. */
-  #judge({ node, kind, place, instruction }: Task): void {
-    const { proposals, rounds } = this.#nodes[node]!;
-    if (place + 1 < this.#from.limits.proposals * (kind === 'split' ? rounds + 1 : 1)) return;
+  /** Does without a task that the server refuses. @returns whether the problem may still be solved */
+  #refuse(task: Task, { reason }: Refused): boolean {
+    const { node, kind, phase, statement } = task;
+    const words = reason.slice(0, MAX_REASON_CHARS).toWellFormed();
+    if (phase === 'propose') return this.#judge(task, words);
+    if (phase === 'judge' && kind === 'split') {
+      const isLast = this.#nodes[node]!.rounds + 1 >= MAX_ROUNDS;
+      if (isLast && this.#from.isPlanOnly) return false;
+      this.#rejectAll(node, `not-answered: judge: ${words}`);
+      return true;
+    }
+    const about = JSON.stringify(statement.slice(0, MAX_REASON_CHARS).toWellFormed());
+    return this.#doWithout(node, `not-answered: ${kind} of ${about}: ${words}`);
+  }
+
+  /**
+   * The problem gets no answer, so the nearest problem of which it is a part is decomposed in another way, or else answered in one
+   * piece. @returns whether there is one
+   */
+  #doWithout(node: number, failure: string): boolean {
+    for (let at: number | null = node; at !== null; at = this.#nodes[at]!.parent) {
+      const { isAtomic, isGiven, rounds, failures, split, deadEnds = [] } = this.#nodes[at]!;
+      if (isGiven) return false;
+      if (isAtomic || split === undefined) continue;
+      this.#abandonParts(at);
+      this.#change(at, {
+        failures: [...failures, failure],
+        deadEnds: [...deadEnds, candidateKey({ type: 'split', split })],
+      });
+      if (rounds + 1 < MAX_ROUNDS) {
+        this.#change(at, { rounds: rounds + 1 });
+        this.#propose(at, 'split');
+      } else this.#answer(at);
+      return true;
+    }
+    return false;
+  }
+
+  /** Undoes a decomposition: what waits to be decided below it is not asked. */
+  #abandonParts(node: number): void {
+    const below = new Set<number>();
+    const dropped = new Set<string>();
+    const walk = (at: number): void => {
+      const { split, children } = this.#nodes[at]!;
+      for (const decision of split?.decisions ?? []) dropped.add(decision);
+      for (const child of children) {
+        below.add(child);
+        walk(child);
+      }
+    };
+    walk(node);
+    const kept = this.#tasks.filter((task) => !below.has(task.node));
+    this.#tasks.splice(0, this.#tasks.length, ...kept);
+    this.#decisions = this.#decisions.filter((decision) => !dropped.has(decision));
+    const { split: _, ...rest } = this.#nodes[node]!;
+    this.#nodes[node] = { ...rest, children: [] };
+  }
+
+  /**
+   * Called when all proposals are complete: equal ones are merged, and a single one needs no judge.
+   * @param refusal the words with which the server refused this one
+   * @returns whether the problem may still be solved
+   */
+  #judge({ node, kind, place, instruction }: Task, refusal?: string): boolean {
+    const { proposals, rounds, deadEnds = [], failures, depth } = this.#nodes[node]!;
+    if (place + 1 < this.#from.limits.proposals * (kind === 'split' ? rounds + 1 : 1)) return true;
     this.#change(node, { proposals: [] });
-    const distinct = [...new Map(proposals.map((one) => [candidateKey(one), one])).values()];
+    const distinct = [...new Map(proposals.map((one) => [candidateKey(one), one]))]
+      .filter(([key]) => !deadEnds.includes(key))
+      .map(([, one]) => one);
     if (distinct.length === 1) this.#settle(node, kind, distinct[0]!);
-    else this.#push(node, { kind, phase: 'judge', proposals: distinct, instruction });
+    else if (distinct.length > 1) this.#push(node, { kind, phase: 'judge', proposals: distinct, instruction });
+    else if (proposals.length > 0) this.#rejectAll(node);
+    else {
+      const failure = `not-answered: ${kind}: ${refusal}`;
+      if (kind !== 'split') return this.#doWithout(node, failure);
+      // Nothing can be said of a decomposition of which there is no proposal.
+      if (this.#from.isPlanOnly && depth === 0) return false;
+      this.#change(node, { failures: [...failures, failure] });
+      this.#answer(node);
+    }
+    return true;
   }
 
-  #rejectAll(node: number): void {
+  #rejectAll(node: number, failure?: string): void {
+    if (failure !== undefined) this.#change(node, { failures: [...this.#nodes[node]!.failures, failure] });
     const { failures, rounds } = this.#nodes[node]!;
     if (rounds + 1 < MAX_ROUNDS) {
       this.#change(node, { rounds: rounds + 1 });
@@ -246,7 +253,7 @@ class Tree {
     else this.#push(node, { kind: 'answer', phase: 'vote' });
   }
 
-  decompose(node: number, split: Split): void {
+  decompose(node: number, split: Split, { isGiven = false } = {}): void {
     const { depth } = this.#nodes[node]!;
     const first = this.#nodes.length;
     const placeOf = new Map(split.subproblems.map(({ id }, i) => [id, first + i]));
@@ -254,7 +261,7 @@ class Tree {
       const waitsFor = needs.map((need) => placeOf.get(need)!);
       this.add({ statement, answer, parent: node, depth: depth + 1, name: id, needs: waitsFor });
     }
-    this.#change(node, { isOpen: true, split, children: [...placeOf.values()] });
+    this.#change(node, { isOpen: true, split, children: [...placeOf.values()], ...(isGiven && { isGiven }) });
     this.#decisions = [...this.#decisions, ...split.decisions].slice(-MAX_DECISIONS_KEPT);
     if (this.#from.isPlanOnly) return;
     this.#openReady(node);
@@ -328,34 +335,4 @@ class Tree {
   #change(node: number, changes: Partial<SolveNode>): void {
     this.#nodes[node] = { ...this.#nodes[node]!, ...changes };
   }
-}
-
-/** The tree as lines, each with the steps that decided about it. */
-export function outlineOf({ nodes }: SolveState): OutlineRow[] {
-  const rows: OutlineRow[] = [];
-  const walk = (index: number): void => {
-    const { name, depth, statement, result, split, steps, failures, children } = nodes[index]!;
-    rows.push({
-      depth,
-      text: `${name === '' ? '' : `${name}: `}${statement}`,
-      detail: [
-        [
-          ...(split === undefined ? [] : [describeComposition(split)]),
-          ...(result === undefined ? [] : [`= ${result}`]),
-        ].join(' '),
-        ...failures,
-      ]
-        .filter((part) => part !== '')
-        .join('; '),
-      steps,
-    });
-    for (const child of children) walk(child);
-  };
-  walk(0);
-  return rows;
-}
-
-function describeComposition({ compose }: Split): string {
-  if ('formula' in compose) return compose.formula;
-  return 'join' in compose ? `joined by ${JSON.stringify(compose.join)}` : `composed: ${compose.instruction}`;
 }

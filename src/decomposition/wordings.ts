@@ -1,6 +1,6 @@
 import type { Prompt } from '../core/process.ts';
+import type { Task } from './solve-state.ts';
 import type { AnswerKind } from './split.ts';
-import type { Task } from './tree.ts';
 
 /** The prompts of one form. */
 export interface Wording {

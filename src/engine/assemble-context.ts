@@ -17,15 +17,23 @@ import type { InFlight } from '../voting/in-flight.ts';
 import type { VoteContext } from '../voting/question.ts';
 import { adaptationNotes, twinsOf } from './adaptation-notes.ts';
 import { endsItem } from './item-failures.ts';
+import type { RefusedSteps } from './refused-steps.ts';
 import type { RunPosition } from './run-position.ts';
+
+interface Parts<State, Action> {
+  readonly inFlight: InFlight;
+  readonly panel: VoterRecords | undefined;
+  /** What is known of prompts that servers refuse, if the process goes on without such steps. */
+  readonly refused: RefusedSteps<State, Action> | undefined;
+}
 
 /** Assembles the voters of a run, with the journal entries and events that their votes cause. */
 export function assembleContext<State, Action>(
   at: RunPosition<State, Action>,
-  { inFlight, panel }: { readonly inFlight: InFlight; readonly panel: VoterRecords | undefined },
+  { inFlight, panel, refused }: Parts<State, Action>,
 ): VoteContext {
   const { voters, rungs, roleRungs, verifier, clock, vote, record, hedgePercentile: percentile, onEvent } = at.options;
-  const samplerOf = samplersOf(at);
+  const samplerOf = samplersOf(at, refused);
   const twins = twinsOf(voters);
   const onHedge = () => addWaste(at.totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
   const hedgedSampler = (sampler: Sampler) =>
@@ -54,7 +62,7 @@ export function assembleContext<State, Action>(
     onAdapted: adaptationNotes(at, twins),
     inFlight,
     monotonicMs: () => clock.monotonicMs(),
-    endsStep: at.options.items === undefined ? undefined : endsItem,
+    endsStep: at.options.items === undefined && refused === undefined ? undefined : endsItem,
     onSample: (sample, isRecorded) => {
       at.open.push(sample);
       if (isRecorded) return;
@@ -81,7 +89,10 @@ function earlierReplies<State, Action>({
 }
 
 /** One sampler a model, all within one budget. */
-function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Model) => Sampler {
+function samplersOf<State, Action>(
+  at: RunPosition<State, Action>,
+  refused: RefusedSteps<State, Action> | undefined,
+): (model: Model) => Sampler {
   const { clock, random, maxRetries, accounts, accountLimits: limits, files } = at.options;
   const budget = budgetOf(at);
   const onFailure = (error: ModelError, retryInMs: number | null) => noteFailure(at, error, retryInMs);
@@ -91,7 +102,8 @@ function samplersOf<State, Action>(at: RunPosition<State, Action>): (model: Mode
     if (found !== undefined) return found;
     const startsWithOneCall = !model.isBatched && !model.isProven;
     const calls = { clock, random, maxRetries, accounts, limits, budget, files, onFailure };
-    const sampler = createSampler({ model, startsWithOneCall, ...calls });
+    const plain = createSampler({ model, startsWithOneCall, ...calls });
+    const sampler = refused === undefined ? plain : refused.watched(plain);
     samplers.set(model, sampler);
     return sampler;
   };

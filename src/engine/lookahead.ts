@@ -134,6 +134,11 @@ export class Lookahead<State, Action> {
     return this.#ahead.all;
   }
 
+  /** Resolves when no vote is in flight that has begun by now. */
+  async landed(): Promise<void> {
+    await Promise.allSettled([...this.#open].map(({ outcome }) => outcome));
+  }
+
   /**
    * Aborts the calls in flight. Samples that have landed ahead are in the journal for a resumed run; without one they are waste.
    */

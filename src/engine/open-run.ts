@@ -21,6 +21,8 @@ export interface OpenedRun {
   readonly writer: RunWriter;
   /** What is other than before, to be noted once it counts. */
   readonly notes: readonly NoteEntry[];
+  /** The settings of its last execution; undefined if this is the first. */
+  readonly earlierSettings: Json | undefined;
 }
 
 /** Creates the run or checks that it is the same one, and takes its writer lock. Of a run that there was it changes nothing. */
@@ -53,7 +55,7 @@ export async function openRun<Input, State, Action>(
     // They are there from the beginning, because they distinguish a map from a run.
     if (items !== undefined) totals.items = items.counts;
     await journal.create(header, { type: 'checkpoint', stepIndex: 0, state: start, totals });
-    return { writer: await journal.openWriter(runId), notes: [] };
+    return { writer: await journal.openWriter(runId), notes: [], earlierSettings: undefined };
   }
   if (candidateKey(found.input) !== candidateKey(given)) {
     throw new UsageError(
@@ -77,7 +79,7 @@ export async function openRun<Input, State, Action>(
   if (candidateKey(found.settings) !== candidateKey(jsonCopy(settings))) {
     notes.push(noteOf(clock.now(), 'settings-changed', { from: found.settings, to: settings }));
   }
-  return { writer: await journal.openWriter(runId), notes };
+  return { writer: await journal.openWriter(runId), notes, earlierSettings: found.settings };
 }
 
 /** With the schema of its reply a step is another question than without. Early versions asked without, and kept no such setting. */

@@ -86,6 +86,10 @@ export interface RunDependencies {
   readonly accountLimits?: AccountLimits;
   /** What the run may spend over all its resumptions; it pauses when the budget is reached. */
   readonly budget?: Pick<BudgetOptions, 'limits' | 'within'>;
+  /** What the settings of a run say of how a model is asked, as a text. @default all that they say */
+  readonly howAsked?: (settings: Json) => string;
+  /** Whether prompts that a server refused are asked again. @default false */
+  readonly askRefused?: boolean;
   /** Whether to continue under a changed process definition. */
   readonly acceptChange: boolean;
   /** The options that `mdap resume` needs to call this again. */

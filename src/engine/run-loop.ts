@@ -1,7 +1,7 @@
 // The loop over dependent steps. It owns their order and what is durable when, and leaves everything else to its parts: who votes
 // (`assemble-context.ts`), votes ahead (`lookahead.ts`), what is kept of a step (`step-record.ts`), effects (`step-effect.ts`),
 // checkpoints (`checkpoint-clock.ts`), drift (`drift-watch.ts`), a person's answer (`person-answer.ts`), many inputs
-// (`ItemsOfRun`) and those of them that fail (`item-failures.ts`), its end (`close-run.ts`).
+// (`ItemsOfRun`) and those of them that fail (`item-failures.ts`), refused prompts (`refused-steps.ts`), its end (`close-run.ts`).
 //
 // Its invariants, with the part that keeps each:
 // J1  A decision is durable before its effect runs and before anything is reported as done: `act`, `closeRun`.
@@ -34,6 +34,7 @@ import type { Lookahead } from './lookahead.ts';
 import { atLimit, DRIFTING, doneAt, pausedBy, thrownAt, undecidedAt } from './loop-ends.ts';
 import { type OpenedRun, openRun } from './open-run.ts';
 import { answeredStep } from './person-answer.ts';
+import { type RefusedSteps, refusedSteps } from './refused-steps.ts';
 import type { Answer, RunDependencies } from './run-dependencies.ts';
 import { RunPosition } from './run-position.ts';
 import { type RunResult, resultOf } from './run-result.ts';
@@ -77,6 +78,8 @@ class Run<Input, State, Action> {
   #isUndecided = false;
   /** The items that failed, if the steps are those of items. */
   readonly #failures: ItemFailures<State, Action> | undefined;
+  /** The prompts that the server refuses, if the process goes on without such steps. */
+  readonly #refused: RefusedSteps<State, Action> | undefined;
 
   constructor(process: Process<Input, State, Action>, input: Input, options: RunDependencies, opened: OpenedRun) {
     const at = new RunPosition(process as unknown as Process<never, State, Action>, options, opened.writer);
@@ -88,7 +91,8 @@ class Run<Input, State, Action> {
     this.#drift = options.drift && new DriftWatch(at as RunPosition<unknown, unknown>, options.drift);
     const { voterRates } = options;
     this.#panel = voterRates && voterRates.length > 1 ? new VoterRecords(voterRates, at.totals.panel) : undefined;
-    this.#context = assembleContext(at, { inFlight: this.#inFlight, panel: this.#panel });
+    this.#refused = refusedSteps(at, opened.earlierSettings);
+    this.#context = assembleContext(at, { inFlight: this.#inFlight, panel: this.#panel, refused: this.#refused });
     const memory = { drift: this.#drift, panel: this.#panel };
     this.#checkpoints = new CheckpointClock(at as RunPosition<State, unknown>, memory);
   }
@@ -157,6 +161,7 @@ class Run<Input, State, Action> {
   async #loop(): Promise<Ended> {
     const at = this.#at;
     const { maxSteps, items, signal, clock, onEvent, drift } = this.#options;
+    await this.#refused?.recall();
     const limit = maxSteps ?? this.#ownSteps() ?? Number.POSITIVE_INFINITY;
     this.#lookahead = assembleLookahead(at, this.#context, limit);
     const failures = this.#failures;
@@ -168,7 +173,8 @@ class Run<Input, State, Action> {
       const outcome = await (this.#lookahead === undefined
         ? vote(questionOf(at.process, at.state, at.stepIndex), this.#context, at.open.splice(0))
         : this.#votedAhead(this.#lookahead));
-      if (outcome.type === 'undecided' && items === undefined) {
+      const isGivenUp = outcome.type === 'undecided' && (await this.#refused?.givesUp(outcome, this.#lookahead));
+      if (outcome.type === 'undecided' && items === undefined && !isGivenUp) {
         this.#isUndecided = true;
         return undecidedAt(at, outcome);
       }

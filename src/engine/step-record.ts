@@ -1,5 +1,6 @@
 import type { DecisionEntry, GivenUpEntry, StepEntry } from '../core/journal.ts';
 import type { Decision, Undecided, VoteRecord } from '../voting/question.ts';
+import { inPlaceOf } from './refused-steps.ts';
 import type { RunPosition } from './run-position.ts';
 
 /** What the journal keeps of a step. J8: one that was not decided has no action, and says so. */
@@ -20,7 +21,9 @@ function decisionEntry<State, Action>(at: RunPosition<State, Action>, decision: 
 }
 
 function givenUpEntry<State, Action>(at: RunPosition<State, Action>, outcome: Undecided): GivenUpEntry {
-  return withFigures({ type: 'given-up', action: at.options.items!.giveUp(outcome) }, at, outcome);
+  const { items } = at.options;
+  const action = items === undefined ? inPlaceOf(at, outcome.failure!) : items.giveUp(outcome);
+  return withFigures({ type: 'given-up', action }, at, outcome);
 }
 
 function withFigures<Own extends object, State, Action>(

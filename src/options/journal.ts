@@ -60,6 +60,21 @@ export const RECORDING = {
   }),
 };
 
+/** What is asked although a server refused it. */
+export const REFUSED = {
+  /**
+   * Ask again what a server refused, since the server has been changed. By default, solve does not ask the same again
+   * unless it is asked of another model or with other options.
+   */
+  askRefused: option(flag(), {
+    group: 'Advanced',
+    about:
+      'Ask again what a server refused, since the server has been changed. By default, solve does not ask the same again ' +
+      'unless it is asked of another model or with other options.',
+    isJournaled: false,
+  }),
+};
+
 /** The option that `mdap resume` needs. */
 export const SOURCE = {
   /** Where mdap resume finds the process: a built-in name, or the absolute path of a module. */

@@ -3,7 +3,7 @@ import { RED_FLAG_CODES } from '../core/red-flags.ts';
 import type { AnswerKind } from '../decomposition/split.ts';
 import type { ItemSink } from '../engine/item.ts';
 import type { ReplayedStep } from '../engine/replay-loop.ts';
-import { ANSWER, CONTROL, IDENTITY, JOURNAL, LISTENING, RECORDING, SOURCE } from './journal.ts';
+import { ANSWER, CONTROL, IDENTITY, JOURNAL, LISTENING, RECORDING, REFUSED, SOURCE } from './journal.ts';
 import { callback, given, oneOf, someOf, wholeNumber } from './kinds.ts';
 import { BUDGET, HASTE, SPECULATION, STEP_LIMIT } from './limits.ts';
 import { MODEL, model, SAMPLING } from './model.ts';
@@ -27,6 +27,7 @@ export const RUN_OPTIONS = {
   ...SPECULATION,
   ...HASTE,
   ...ANSWER,
+  ...REFUSED,
   ...SOURCE,
   ...CONTROL,
   ...LISTENING,
@@ -37,7 +38,7 @@ export type RunOptions = OptionsOf<typeof RUN_OPTIONS>;
 export const DECIDE_OPTIONS = { ...MODEL, ...SAMPLING, ...PLAIN_RULE, ...CONTROL };
 export type DecideOptions = OptionsOf<typeof DECIDE_OPTIONS>;
 
-const { answer: _, maxSteps: __, ...RUN_OF_ITEMS } = RUN_OPTIONS;
+const { answer: _, maxSteps: __, askRefused: ______, ...RUN_OF_ITEMS } = RUN_OPTIONS;
 
 /** Options of `map`. */
 export const MAP_OPTIONS = {

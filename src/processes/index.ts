@@ -19,6 +19,7 @@ import { hanoiShort } from './hanoi-short.ts';
 export { inSubtasks } from '../core/process.ts';
 export { type SolveInput, type SolveOracle, solve } from '../decomposition/process.ts';
 export { PRODUCTS } from '../decomposition/products.ts';
+export type { SolveAction, SolveNode, SolveState } from '../decomposition/solve-state.ts';
 export {
   ANSWER_KINDS,
   type AnswerKind,
@@ -27,7 +28,6 @@ export {
   type Subproblem,
 } from '../decomposition/split.ts';
 export { type StepPlan, type StepPlanInput, stepPlanProcess } from '../decomposition/step-plan.ts';
-export type { SolveAction, SolveNode, SolveState } from '../decomposition/tree.ts';
 export { type AddAction, type AddInput, type AddState, add, isRightSum } from './benchmarks/add.ts';
 export { type AddCountState, addCount } from './benchmarks/add-count.ts';
 export {
