@@ -10,6 +10,7 @@ import type { Accounts } from './accounts.ts';
 import type { SpendGuard } from './budget.ts';
 import { MAX_OUTAGE_MS, refusedFor } from './failures-of-account.ts';
 import { FileCalls } from './file-calls.ts';
+import { SharedWaits } from './shared-waits.ts';
 
 export interface SamplerOptions {
   readonly model: Model;
@@ -47,6 +48,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   let isProven = !startsWithOneCall;
   let scout: { readonly reply: Promise<Sample>; readonly request: ModelRequest } | undefined;
 
+  const waits = new SharedWaits(clock);
   const fileCalls = new FileCalls(model, options.files);
   const generate = (request: ModelRequest) =>
     request.files === undefined ? generateOf(model, request) : fileCalls.generate(request, request.files);
@@ -147,7 +149,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     const waitMs = waitAfter(failure, tries);
     onFailure?.(failure, isLast ? null : waitMs);
     if (isLast) throw failure;
-    await clock.sleep(waitMs, signal);
+    await rest(failure, waitMs, signal);
   }
 
   /** Waits while a model without an account is at a rate limit. @throws the failure, as a pause, once that has lasted too long. */
@@ -156,7 +158,11 @@ export function createSampler(options: SamplerOptions): Sampler {
     const waitMs = waitAfter(failure, refusals);
     onFailure?.(failure, isOver ? null : waitMs);
     if (isOver) throw refusedFor(forMs, failure);
-    await clock.sleep(waitMs, request.signal);
+    await rest(failure, waitMs, request.signal);
+  }
+
+  function rest(failure: ModelError, waitMs: number, signal: AbortSignal): Promise<void> {
+    return model.sharesPrompts === true ? waits.wait(failure, waitMs, signal) : clock.sleep(waitMs, signal);
   }
 
   /** Full jitter: uniform within an exponential backoff, but never earlier than the server asked. */

@@ -1,14 +1,15 @@
 // These tests prove the following: well-known models have the price of the catalogue, by the names that the AI SDK gives their
 // providers; a model or provider that is not in it has none, which is not zero; one whose prices depend on the prompt's length has
-// that of a short one; the catalogue says its version; a model named `provider/model` has its price unless another is given.
+// that of a short one; the catalogue says its version; a model named `provider/model` has its price unless another is given, and half
+// of it in batches, where prices of cached input are those that are known to be halved.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { it, type TestContext } from 'node:test';
 import { systemClock } from '../defaults.ts';
 import { catalogName, catalogPrice, gatewayPrice, serverPrice } from './prices.ts';
-import { resolveModel } from './resolve.ts';
+import { resolveBatchModel, resolveModel } from './resolve.ts';
 
 const ON = new Date('2026-09-30T12:00:00Z');
 const GPT = { inputUsdPerMTok: 0.4, outputUsdPerMTok: 1.6, cachedInputUsdPerMTok: 0.1 };
@@ -93,15 +94,51 @@ it('says its version', () => {
   assert.match(catalogName(), /^@pydantic\/genai-prices \d+\.\d+\.\d+$/);
 });
 
-it('prices a model named provider/model, unless a price is given', async (t) => {
+/** A folder in which the package of a provider is installed, with one export of its name. */
+function withPackage(t: TestContext, provider: string, exported: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'mdap-test-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const stub = join(folder, 'node_modules', '@ai-sdk', 'openai');
+  const stub = join(folder, 'node_modules', '@ai-sdk', provider);
   mkdirSync(stub, { recursive: true });
-  writeFileSync(join(stub, 'package.json'), '{"name": "@ai-sdk/openai", "main": "index.js", "type": "commonjs"}');
-  writeFileSync(
-    join(stub, 'index.js'),
-    'exports.openai = { languageModel: (modelId) => ({ specificationVersion: "v4", provider: "openai", modelId }) };',
+  writeFileSync(join(stub, 'package.json'), `{"name": "@ai-sdk/${provider}", "main": "index.js", "type": "commonjs"}`);
+  writeFileSync(join(stub, 'index.js'), `exports.${provider} = ${exported};`);
+  return folder;
+}
+
+for (const [provider, model, expected] of [
+  ['openai', 'gpt-4.1-mini', { inputUsdPerMTok: 0.2, outputUsdPerMTok: 0.8 }],
+  ['google', 'gemini-2.5-pro', { inputUsdPerMTok: 0.625, outputUsdPerMTok: 5 }],
+  [
+    'anthropic',
+    'claude-sonnet-4-0',
+    { inputUsdPerMTok: 1.5, outputUsdPerMTok: 7.5, cachedInputUsdPerMTok: 0.15, cacheWriteUsdPerMTok: 1.875 },
+  ],
+] as const) {
+  it(`prices a batch of ${provider} at half, unless a price is given`, async (t) => {
+    const folder = withPackage(t, provider, `{ experimental_batch: () => ({ provider: "${provider}" }) }`);
+    const store = { load: () => [], save: () => {} };
+    const priceOf = async (name: string, price?: { inputUsdPerMTok: number; outputUsdPerMTok: number }) =>
+      (
+        await resolveBatchModel(`${provider}/${name}`, {
+          clock: { ...systemClock, now: () => ON.getTime() },
+          environment: {},
+          folder,
+          store,
+          price,
+        })
+      ).price;
+    assert.deepEqual(await priceOf(model), expected);
+    assert.equal(await priceOf('no-such-model'), undefined);
+    const given = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 };
+    assert.deepEqual(await priceOf(model, given), given);
+  });
+}
+
+it('prices a model named provider/model, unless a price is given', async (t) => {
+  const folder = withPackage(
+    t,
+    'openai',
+    '{ languageModel: (modelId) => ({ specificationVersion: "v4", provider: "openai", modelId }) }',
   );
   const priceOf = async (name: string, price?: { inputUsdPerMTok: number; outputUsdPerMTok: number }) =>
     (await resolveModel(name, { clock: systemClock, environment: {}, folder, price })).price;

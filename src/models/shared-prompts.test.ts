@@ -7,15 +7,21 @@
  *    What is not the fault of `n` does not end it.
  * 5. Long choices that are all the same are compared with samples of their own: copies end it, a model that is sure does not.
  * 6. With one request a draw, nothing of it happens.
+ * 7. Draws that failed together are tried again together. What is known of a server is told to each run that asks it.
  */
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { chainProcess } from '../../test/fixtures/chain-process.ts';
+import { Accounts } from '../calls/accounts.ts';
+import { createSampler } from '../calls/retrying-sampler.ts';
 import { ModelError } from '../core/errors.ts';
 import type { ModelRequest, Sample } from '../core/model.ts';
 import { MAX_SAMPLES_PER_REQUEST } from '../core/shared-call.ts';
 import { systemClock } from '../defaults.ts';
+import { memoryJournal } from '../journals/memory.ts';
+import { run } from '../run.ts';
 import { type OpenAiCompatibleModelOptions, openAiCompatibleModel } from './openai-compatible.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the JSON that was sent
@@ -424,4 +430,39 @@ test('one sample a request asks for one (6)', async (t) => {
   await round(server.connect({ samplesPerRequest: 1 }), 3);
   assert.deepEqual(server.counts(), [1, 1, 1]);
   assert.ok(server.calls.every((body) => !('n' in body)));
+});
+
+describe('draws that failed by one request', () => {
+  for (const hasAccount of [true, false]) {
+    test(`are tried again by one, ${hasAccount ? 'in' : 'without'} the queue of an account (7)`, async (t) => {
+      const server = await serve(t, ({ n = 1 }) => {
+        if (server.calls.length < 4) return refusal(503, 'overloaded');
+        return completion(Array.from({ length: n }, (_, i) => `text ${i}`));
+      });
+      const [clock, random] = [systemClock, () => 0.001];
+      const accounts = hasAccount ? new Accounts({ clock, random }) : undefined;
+      const sampler = createSampler({ model: server.connect(), clock, random, maxRetries: 5, accounts });
+      const ask = () => Promise.all([0, 1, 2].map((draw) => sampler.sample(asked({ draw }))));
+      assert.equal(new Set(texts(await ask())).size, 3);
+      assert.deepEqual(server.counts(), [3, 3, 3, 3]);
+    });
+  }
+});
+
+test('an ignored n is noted by each run that asks the model, once (7)', async (t) => {
+  const server = await serve(t, ({ messages }) =>
+    completion([String(2 * Number(messages.at(-1).content.split(' ').at(-1)))]),
+  );
+  const model = server.connect();
+  const journal = memoryJournal();
+  for (const runId of ['first', 'second']) {
+    const options = { model, journal, runId, firstTemperature: 0.1, temperature: 0.1, speculate: 0 };
+    const { status, reason } = await run(chainProcess(), { steps: 3 }, options);
+    assert.equal(status, 'done', reason ?? '');
+    const notes = (await journal.notes(runId)).filter(({ code }) => code === 'request-adapted');
+    assert.deepEqual(
+      notes.map(({ detail }) => (detail as { message: string }).message),
+      ['model tiny: a request for several choices gets fewer: each sample is asked for by itself.'],
+    );
+  }
 });
