@@ -24,5 +24,13 @@ export interface PanelState {
   readonly agreed: readonly number[];
 }
 
+/** Which models have answered under the names that were asked. */
+export interface AnsweringState {
+  /** The one that answered first, by the name; an empty text stands for that name itself. */
+  readonly first: Readonly<Record<string, string>>;
+  /** Voter and model of each further class, as texts, in the order of the classes. */
+  readonly others: readonly string[];
+}
+
 /** Where a run stood: the time in which it was executing, in milliseconds, and the steps decided by then. */
 export type TimelinePoint = readonly [activeMs: number, steps: number];

@@ -1,6 +1,6 @@
 import { addUsd } from './model.ts';
 import { addFlag, addFlags, type FlagCounts } from './red-flags.ts';
-import type { DriftState, PanelState, TimelinePoint } from './run-memory.ts';
+import type { AnsweringState, DriftState, PanelState, TimelinePoint } from './run-memory.ts';
 import { addToTotals, type DetailSums, detailSumsOf } from './sample-details.ts';
 import type { Json, SampleEntry, StepEntry } from './step-entries.ts';
 
@@ -38,6 +38,8 @@ export interface RunTotals {
   drift?: { dissent: DriftState; flags: DriftState };
   /** The records of voters, if the rule chooses among them; undefined if they take turns. */
   panel?: PanelState;
+  /** The models that have answered; journals of early versions have none. */
+  answering?: AnsweringState;
   /** What was paid for wrong guesses and for surplus draws. No other figure includes it. */
   wasted?: Waste;
   /** Time in which the run was executing, over all its resumptions. */

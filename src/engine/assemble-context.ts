@@ -41,7 +41,7 @@ export function assembleContext<State, Action>(
   return {
     settings: { ...vote, keepsReasoning: record === 'all', seed: hashText(at.options.runId) },
     replyIds: new ReplyIds(),
-    answering: new AnsweringModels(voters.length),
+    answering: new AnsweringModels(voters.length, at.totals.answering),
     slots: voters.some(({ model }) => model.sharesPrompts === true) ? new Slots(vote.maxConcurrency) : undefined,
     firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({

@@ -1,5 +1,6 @@
 import { addToTimeline } from '../statistics/timeline.ts';
 import type { VoterRecords } from '../statistics/voter-record.ts';
+import type { AnsweringModels } from '../voting/answering-models.ts';
 import type { DriftWatch } from './drift-watch.ts';
 import { KeptState } from './kept-state.ts';
 import { requireJson } from './open-run.ts';
@@ -12,6 +13,7 @@ const CHECKPOINT_MS = 5_000;
 interface Memory {
   readonly drift: DriftWatch | undefined;
   readonly panel: VoterRecords | undefined;
+  readonly answering: AnsweringModels | undefined;
 }
 
 /** Decides when checkpoints are due and what they contain (J4, J5). */
@@ -51,9 +53,10 @@ export class CheckpointClock<State> {
     this.#kept.requireUnchanged(process.name, stepIndex);
     this.#atMs = nowMs;
     this.#kept = new KeptState(stepIndex, state);
-    const { drift, panel } = this.#memory;
+    const { drift, panel, answering } = this.#memory;
     if (drift !== undefined) totals.drift = drift.state;
     if (panel !== undefined) totals.panel = panel.state;
+    if (answering?.hasAnswered) totals.answering = answering.state;
     const { items, onEvent } = options;
     if (items !== undefined) {
       items.flush();

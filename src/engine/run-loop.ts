@@ -93,7 +93,7 @@ class Run<Input, State, Action> {
     this.#panel = voterRates && voterRates.length > 1 ? new VoterRecords(voterRates, at.totals.panel) : undefined;
     this.#refused = refusedSteps(at, opened.earlierSettings);
     this.#context = assembleContext(at, { inFlight: this.#inFlight, panel: this.#panel, refused: this.#refused });
-    const memory = { drift: this.#drift, panel: this.#panel };
+    const memory = { drift: this.#drift, panel: this.#panel, answering: this.#context.answering };
     this.#checkpoints = new CheckpointClock(at as RunPosition<State, unknown>, memory);
   }
 

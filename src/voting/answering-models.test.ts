@@ -2,6 +2,7 @@
  * A gateway that answers with another model than before:
  * 1. The model that answers first is the one that was asked, whatever it calls itself. Each other one is a voter class of its own.
  * 2. In a run its votes count, as of another class in the journal, and the run notes it.
+ *    That holds in a resumed run too, whichever model answers first then.
  * 3. The evidence rule, which knows nothing of it, takes nothing from its votes.
  */
 import assert from 'node:assert/strict';
@@ -60,6 +61,32 @@ test('in a run it is counted apart, and noted (2)', async () => {
   assert.deepEqual(
     steps.map(({ classVotes }) => classVotes),
     [undefined, undefined, [[1, 2]], [[0, 3]]],
+  );
+});
+
+test('a resumed run knows which model was meant (2)', async () => {
+  const journal = memoryJournal();
+  const answering = (answeredBy: string | undefined): Model => ({
+    id: 'behind-a-gateway',
+    price: undefined,
+    generate: async ({ prompt }) => ({
+      text: String(2 * Number(textOf(prompt.user).split(' ').at(-1))),
+      finishReason: 'stop',
+      inputTokens: 1,
+      outputTokens: 1,
+      latencyMs: 1,
+      ...(answeredBy !== undefined && { answeredBy }),
+    }),
+  });
+  const options = { k: 2, runId: 'r', journal, speculate: 0 };
+  const models = [undefined, 'cheaper', 'cheapest', undefined, 'cheaper'];
+  for (const [i, name] of models.entries()) {
+    await run(chainProcess(), { steps: 5 }, { ...options, model: answering(name), maxSteps: i + 1 });
+  }
+  const steps = await journal.reader().decisions('r');
+  assert.deepEqual(
+    steps.map(({ classVotes }) => classVotes),
+    [undefined, [[0, 2]], [[0, 0, 2]], undefined, [[0, 2]]],
   );
 });
 
