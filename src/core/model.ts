@@ -74,6 +74,9 @@ export interface Usage {
 /** The settings of a request that a server may not take. */
 export type RequestSetting = 'temperature' | 'reasoning' | 'schema' | 'seed';
 
+/** Gateways that keep replies and can be told not to, each in its own words. */
+export type Gateway = 'cloudflare' | 'helicone' | 'openrouter' | 'portkey';
+
 /** What a server tells about a reply, beside its text and usage. */
 export interface ReplyFacts {
   /** The server's own name for this reply: two replies with the same one are copies of each other. */
@@ -84,6 +87,8 @@ export interface ReplyFacts {
   readonly systemFingerprint?: string;
   /** The server says that it took the reply from a cache of replies. */
   readonly isCached?: boolean;
+  /** The gateway whose cache that is, if its headers name it. */
+  readonly cachedBy?: Gateway;
   /** The settings of the request that were not sent, because the server does not take them. */
   readonly omitted?: readonly RequestSetting[];
   /** The reasoning before the answer, if the server gives it. */

@@ -30,6 +30,7 @@ export const KEPT_DETAILS: readonly (keyof ReplyFacts | keyof DetailedUsage | 'f
   'answeredBy',
   'systemFingerprint',
   'isCached',
+  'cachedBy',
   'omitted',
   'hasUncountedReasoning',
   'files',
@@ -65,6 +66,7 @@ function hasDetails(reply: Sample): boolean {
     reply.cacheWriteTokens !== undefined ||
     reply.answeredBy !== undefined ||
     reply.isCached !== undefined ||
+    reply.cachedBy !== undefined ||
     reply.omitted !== undefined ||
     reply.hasUncountedReasoning !== undefined ||
     reply.files !== undefined ||

@@ -15,7 +15,7 @@ import { CallFailure } from './call-failures.ts';
 import { requireUrls } from './file-parts.ts';
 import { interfaceProblem } from './given-model.ts';
 import { ModelCalls } from './model-calls.ts';
-import { factsOf, isCachedReply } from './reply-facts.ts';
+import { factsOf, withCacheFacts } from './reply-facts.ts';
 import type { RequestExtras } from './request-extras.ts';
 import { withLimitReset } from './requested-wait.ts';
 import { askedOf, sdkExtras, warned } from './sdk-request.ts';
@@ -67,7 +67,7 @@ export function aiSdkModel(options: AiSdkModelOptions): Model {
         if (isWithFiles) requireFilesSent(id, reply);
         const headers = reply.response?.headers ?? {};
         const sample = withLimitReset(toSample(reply, latencyMs, model.modelId), headers, clock);
-        return isCachedReply(headers) ? { ...sample, isCached: true } : sample;
+        return withCacheFacts(sample, headers);
       };
       return calls.make(request.signal, start, read, isWithFiles);
     },

@@ -20,7 +20,7 @@ import {
 import { ModelCalls } from './model-calls.ts';
 import { LITELLM_FIELDS, OPENROUTER_FIELDS } from './named-servers.ts';
 import { proxySettings } from './proxy-settings.ts';
-import { isCachedReply } from './reply-facts.ts';
+import { isCachedReply, withCacheFacts } from './reply-facts.ts';
 import type { RequestExtras, SamplesPerRequest } from './request-extras.ts';
 import { withLimitReset } from './requested-wait.ts';
 import { SharedPrompts, type WantedChoices } from './shared-prompts.ts';
@@ -229,7 +229,7 @@ function choicesIn(
   const choices = status < 200 || status > 299 ? undefined : readChoices(body, latencyMs, { ...wanted, chargedUsd });
   if (choices === undefined) throw new CallFailure('no completion', { ...facts, responseBody: body });
   if (!isCached) return choices;
-  return { ...choices, samples: choices.samples.map((sample) => ({ ...sample, isCached })) };
+  return { ...choices, samples: choices.samples.map((sample) => withCacheFacts(sample, headers)) };
 }
 
 /**

@@ -43,10 +43,18 @@ test('headers say that a reply comes from a cache', () => {
     { 'cf-aig-cache-status': 'HIT' },
     { 'helicone-cache': 'HIT' },
     { 'x-portkey-cache-status': 'hit' },
+    { 'x-portkey-cache-status': 'SEMANTIC HIT' },
+    { 'x-openrouter-cache-status': 'HIT' },
     { 'x-cache': 'Hit from cloudfront' },
   ];
   for (const headers of hits) assert.ok(isCachedReply(headers), JSON.stringify(headers));
-  for (const headers of [{}, { 'cf-aig-cache-status': 'MISS' }, { 'x-cache': 'Miss from cloudfront' }]) {
+  for (const headers of [
+    {},
+    { 'cf-aig-cache-status': 'MISS' },
+    { 'x-portkey-cache-status': 'SEMANTIC MISS' },
+    { 'x-portkey-cache-status': 'DISABLED' },
+    { 'x-cache': 'Miss from cloudfront' },
+  ]) {
     assert.ok(!isCachedReply(headers), JSON.stringify(headers));
   }
 });

@@ -1,4 +1,4 @@
-import type { ReplyFacts } from '../core/model.ts';
+import type { Gateway, ReplyFacts, Sample } from '../core/model.ts';
 
 /** Names longer than these are no names; a server could fill a journal with them. */
 const MAX_NAME_CHARS = 200;
@@ -50,21 +50,45 @@ function bareName(name: string): string {
     .replace(/:[a-z]+$/, '');
 }
 
-/** Headers by which gateways say that they took a reply from their cache. */
-const CACHE_HEADERS = [
-  'cf-aig-cache-status',
-  'helicone-cache',
-  'x-portkey-cache-status',
-  'x-cache',
-  'x-cache-status',
-  'x-litellm-cache-hit',
-];
+/** Headers by which gateways say whether they took a reply from their cache; undefined where the name is not that of one alone. */
+const CACHE_HEADERS: Readonly<Record<string, Gateway | undefined>> = {
+  'cf-aig-cache-status': 'cloudflare',
+  'helicone-cache': 'helicone',
+  'x-openrouter-cache-status': 'openrouter',
+  'x-portkey-cache-status': 'portkey',
+  'x-cache': undefined,
+  'x-cache-status': undefined,
+  'x-litellm-cache-hit': undefined,
+};
+const CACHE_HEADER_NAMES = Object.keys(CACHE_HEADERS);
+/** Portkey also finds replies to prompts that mean the same. */
+const HIT = /^\s*(semantic )?(hit|true)\b/i;
+
+type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Whether the headers of a reply say that it comes from a cache of replies; LiteLLM names its key then. */
-export function isCachedReply(headers: Readonly<Record<string, string | undefined>>): boolean {
-  if (headers['x-litellm-cache-key']) return true;
-  return CACHE_HEADERS.some((name) => {
-    const value = headers[name];
-    return value !== undefined && /^\s*(hit|true)\b/i.test(value);
-  });
+export function isCachedReply(headers: Headers): boolean {
+  return Boolean(headers['x-litellm-cache-key']) || hitHeader(headers) !== undefined;
+}
+
+/**
+ * The sample with what the headers of its reply say of a cache of replies. OpenRouter gives a reply from its cache a new id, and names
+ * that of the first one apart.
+ */
+export function withCacheFacts(sample: Sample, headers: Headers): Sample {
+  if (!isCachedReply(headers)) return sample;
+  const gateway = CACHE_HEADERS[hitHeader(headers) ?? ''];
+  const { 'x-openrouter-cache-source-id': source } = headers;
+  const choice = /#\d+$/.exec(sample.responseId ?? '')?.[0] ?? '';
+  return {
+    ...sample,
+    isCached: true,
+    ...(gateway !== undefined && { cachedBy: gateway }),
+    ...(isName(source) && { responseId: `${source}${choice}` }),
+  };
+}
+
+/** The header by which a gateway says that it took the reply from its cache. */
+function hitHeader(headers: Headers): string | undefined {
+  return CACHE_HEADER_NAMES.find((name) => HIT.test(headers[name] ?? ''));
 }

@@ -1,5 +1,7 @@
 import { ProcessError } from '../core/errors.ts';
+import type { Gateway } from '../core/model.ts';
 import type { SampleDetails } from '../core/sample-details.ts';
+import type { SampleEntry } from '../core/step-entries.ts';
 
 /** What tells a reply from others. */
 interface Reply {
@@ -78,15 +80,27 @@ export class Copies {
   }
 }
 
+/** What turns off the caches of gateways, by their documentation: a header of requests. */
+const REMEDIES: Readonly<Record<Gateway, { readonly name: string; readonly header: string }>> = {
+  cloudflare: { name: 'Cloudflare AI Gateway', header: 'cf-aig-skip-cache=true' },
+  helicone: { name: 'Helicone', header: 'Helicone-Cache-Enabled=false' },
+  openrouter: { name: 'OpenRouter', header: 'X-OpenRouter-Cache=false' },
+  portkey: { name: 'Portkey', header: 'x-portkey-cache-force-refresh=true' },
+};
+
 export function copiesFound(
   model: string,
   { of, sign }: Copy,
-  { stepIndex, draw }: { stepIndex: number; draw: number },
+  { stepIndex, draw, details: { cachedBy } = {} }: Pick<SampleEntry, 'stepIndex' | 'draw' | 'details'>,
 ) {
+  const known = cachedBy && REMEDIES[cachedBy];
+  const turnOff =
+    known === undefined
+      ? 'Turn off the cache of the gateway for these calls, then resume'
+      : `They come from the cache of ${known.name}: resume with options.headers ${known.header}, or turn it off there`;
   return new ProcessError(
     `model ${model} answered draw ${draw} of step ${stepIndex} with its reply to draw ${of} (${sign}): votes on copies of one ` +
-      'reply say nothing. Turn off the cache of the gateway for these calls, then resume; or take them as votes with ' +
-      'options.acceptCopies, if you know that they are not copies.',
+      `reply say nothing. ${turnOff}; or take them as votes with options.acceptCopies, if you know that they are not copies.`,
     { code: 'copied-replies', recovery: 'pause' },
   );
 }
