@@ -64,13 +64,13 @@ export const RECORDING = {
 export const REFUSED = {
   /**
    * Ask again what a server refused, since the server has been changed. By default, solve does not ask the same again
-   * unless it is asked of another model or with other options.
+   * unless it is asked of another model or with other settings.
    */
   askRefused: option(flag(), {
     group: 'Advanced',
     about:
       'Ask again what a server refused, since the server has been changed. By default, solve does not ask the same again ' +
-      'unless it is asked of another model or with other options.',
+      'unless it is asked of another model or with other settings.',
     isJournaled: false,
   }),
 };
