@@ -4,7 +4,8 @@
 //  3. No file takes part in a cycle of imports of any kind.
 //  4. Clock, randomness and environment come in as parameters: their globals appear in the programs alone.
 //  5. No source file, page, stylesheet, benchmark or script is longer than 400 lines.
-//  6. Each of these tests would notice: planted violations are found.
+//  6. No benchmark loads `node:test`, which would report on no tests.
+//  7. Each of these tests would notice: planted violations are found.
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -164,6 +165,23 @@ function cycles(sources: Sources): string[] {
   return found;
 }
 
+/** Each way from a benchmark to the test runner, by imports of values. */
+function runnersLoaded(sources: Sources): string[] {
+  const found: string[] = [];
+  const seen = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { specifier, isOfTypes } of importsOf(sources.get(path) ?? '')) {
+      if (isOfTypes) continue;
+      if (specifier === 'node:test') found.push([...trail, path, specifier].join(' > '));
+      else if (specifier.startsWith('.')) visit(target(path, specifier), [...trail, path]);
+    }
+  };
+  for (const path of sources.keys()) if (path.startsWith('benchmarks/')) visit(path, []);
+  return found;
+}
+
 function globalsUsed(sources: Sources): string[] {
   return [...sources].flatMap(([path, source]) => {
     const code = withoutComments(source);
@@ -210,6 +228,18 @@ test('no file is long', () => {
     assert.ok(files.has(known), known);
   }
   assert.deepEqual(tooLong(files), []);
+});
+
+test('benchmarks do not load the test runner', () => {
+  assert.deepEqual(runnersLoaded(readAll()), []);
+  const planted = new Map([
+    ['benchmarks/main.ts', "import { a } from '../test/fixtures/a.ts';"],
+    ['test/fixtures/a.ts', "import './b.ts';"],
+    ['test/fixtures/b.ts', "import { after } from 'node:test';"],
+  ]);
+  assert.deepEqual(runnersLoaded(planted), [
+    'benchmarks/main.ts > test/fixtures/a.ts > test/fixtures/b.ts > node:test',
+  ]);
 });
 
 test('no cycles of imports, of types neither', () => {
