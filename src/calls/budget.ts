@@ -14,7 +14,7 @@ export interface SpendGuard {
 }
 
 export interface Reservation {
-  /** Must be called once, with undefined if the call gave no sample, which costs nothing. */
+  /** Must be called once, with undefined if the call gave no sample, which costs nothing but what is charged. */
   settle(sample: Sample | undefined): void;
 }
 
@@ -57,7 +57,7 @@ const COUNTED: readonly Counted[] = ['usd', 'tokens', 'calls'];
  * The budget of a run or of many runs. A call is made only if the sum of what was spent, what calls in flight are expected
  * to cost, and what the call itself is expected to cost stays within every limit. A limit is therefore exceeded by no more
  * than calls in flight cost more than expected (J7). The expectation is learned from the samples so far
- * (`usage-estimate.ts`). A sample without a count of tokens counts as expected.
+ * (`usage-estimate.ts`). A sample without a count of tokens counts as expected, and so does a call that timed out (`charge`).
  */
 export class Budget implements SpendGuard {
   readonly #limits: BudgetLimits;
@@ -71,6 +71,8 @@ export class Budget implements SpendGuard {
   readonly #earlierMs: number;
   readonly #startMs: number;
   #isCostKnown: boolean;
+  /** Whether calls without a sample are counted. */
+  #hasEstimate = false;
 
   /** @throws {UsageError} if a limit is not a positive number, or is in dollars while the cost so far is not known. */
   constructor({ limits, clock, spent, owner, within }: BudgetOptions) {
@@ -104,6 +106,22 @@ export class Budget implements SpendGuard {
   requirePrices(models: readonly Pick<Model, 'id' | 'price'>[]): void {
     const unpriced = models.find(({ price }) => price === undefined);
     if (this.#limits.usd !== undefined && unpriced !== undefined) throw priceNeeded(` of ${unpriced.id}`);
+  }
+
+  /**
+   * Counts what a call that gave no sample may have cost.
+   * @throws {BudgetError} if a limit is reached with it, so that the call is not made again
+   */
+  charge({ usd, tokens }: { readonly usd: number | null; readonly tokens: number }): void {
+    this.#add('spent', { usd: usd ?? 0, tokens, calls: 0 });
+    for (const budget of this.#all) {
+      budget.#hasEstimate = true;
+      for (const unit of COUNTED) {
+        const limit = budget.#limits[unit];
+        if (limit !== undefined && budget.#spent[unit] >= limit)
+          throw budget.#reached(unit, limit, budget.#spent[unit]);
+      }
+    }
   }
 
   reserve(request: ModelRequest, price: Price | undefined): Reservation | Promise<Reservation> {
@@ -180,7 +198,7 @@ export class Budget implements SpendGuard {
 
   #reached(unit: BudgetUnit, limit: number, spent: number, expected = 0): BudgetError {
     const { option, show } = UNITS[unit];
-    const isEstimated = unit === 'usd' && !this.#isCostKnown;
+    const isEstimated = (unit === 'usd' && !this.#isCostKnown) || (unit !== 'calls' && this.#hasEstimate);
     return new BudgetError(
       `the ${this.#owner}'s budget of ${show(limit)} is reached: ${show(spent)} spent${isEstimated ? ' by estimate' : ''}` +
         `${expected > 0 ? `, and the next call is expected to take ${show(expected)}` : ''}. ` +

@@ -32,6 +32,8 @@ export interface SamplerOptions {
   readonly budget?: SpendGuard;
   /** Reads the files of prompts. @default prompts with files are refused */
   readonly files?: PromptFiles;
+  /** Called with a call that gave no sample and may be billed. What it throws ends the call. */
+  readonly onLost?: (request: ModelRequest, error: ModelError) => void;
   /** `retryInMs` is null for the last failure of a call. */
   readonly onFailure?: (error: ModelError, retryInMs: number | null) => void;
 }
@@ -94,6 +96,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     let refusals = 0;
     for (let tries = 0; ; ) {
       if (!(failure instanceof ModelError)) throw failure;
+      lose(request, failure);
       const capped = capRetryAfter(failure);
       if (capped.code === 'rate-limit' && capped.recovery === 'retry') {
         // It is not the call's fault, and uses none of its retries.
@@ -132,6 +135,7 @@ export function createSampler(options: SamplerOptions): Sampler {
             hasTriesLeft: tries < maxRetries,
             tries: tries + 1,
           });
+          lose(request, thrown);
         }
         // An outage or a rate limit is not this call's fault: it uses none of its retries, and the account says when to continue.
         const isOfAccount = failure.code === 'rate-limit' || account!.isDown;
@@ -141,6 +145,10 @@ export function createSampler(options: SamplerOptions): Sampler {
     } finally {
       account!.close(entry);
     }
+  }
+
+  function lose(request: ModelRequest, failure: ModelError): void {
+    if (failure.mayBeBilled) options.onLost?.(request, failure);
   }
 
   /** Waits before the next attempt. @throws the failure if no attempt is left. */

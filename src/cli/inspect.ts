@@ -20,6 +20,7 @@ import { outlineOfRun, showOutline } from './outline.ts';
 import {
   describeCertificate,
   describeSamples,
+  describeTimedOut,
   describeWaste,
   describeWrongSteps,
   journalFlag,
@@ -110,6 +111,7 @@ async function inspectRun(reader: JournalReader, live: LiveRun, flags: InspectFl
     `  samples    ${describeSamples(totals)}; ${showUsd(billOf(totals))}`,
   ];
   if (totals.wasted !== undefined) lines.push(`  wasted     ${describeWaste(totals.wasted)}`);
+  if (totals.timedOut !== undefined) lines.push(`  timed out  ${describeTimedOut(totals.timedOut)}`);
   if (totals.steps > 0) lines.push(`  certainty  ${describeCertificate(certificate)}`);
   if (outline !== undefined) lines.push('', ...showOutline(outline.rows, outline));
   if (contested.length > 0) {

@@ -1,4 +1,4 @@
-import type { TokenCounts, Waste } from '../core/journal.ts';
+import type { TimedOut, TokenCounts, Waste } from '../core/journal.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { RunResult } from '../engine/run-result.ts';
 import { withFlags } from '../options/flag-names.ts';
@@ -72,12 +72,13 @@ export function describeVotes(
   perStep: string,
   leastCertain = leastCertainSteps(result.certificate),
 ): (readonly [string, string])[] {
-  const { steps, wasted, contestedSteps, settledBy, certificate, tokens, costUsd, dress } = result;
+  const { steps, wasted, timedOut, contestedSteps, settledBy, certificate, tokens, costUsd, dress } = result;
   const dressed = Object.entries(dress).map(([name, count]) => `${showCount(count)} ${name}`);
   return [
     ['samples', describeSamples(result, perStep)],
     ...(dressed.length === 0 ? [] : [['dress', `taken off: ${dressed.join(', ')}`] as const]),
     ...(wasted === null ? [] : [['wasted', describeWaste(wasted)] as const]),
+    ...(timedOut === undefined ? [] : [['timed out', describeTimedOut(timedOut)] as const]),
     ['contested', `${plural(contestedSteps, 'step')}${describeSettled(settledBy)}`],
     ...(steps === 0 ? [] : [['certainty', describeCertificate(certificate)] as const]),
     ...(leastCertain.length === 0 ? [] : [['', `least certain: ${leastCertain.join(', ')}`] as const]),
@@ -126,6 +127,12 @@ export function describeSamples(
 /** The cost of wrong guesses. Only the provider knows the cost of an aborted call. */
 export function describeWaste({ samples, cancelled, costUsd }: Waste): string {
   return `${plural(samples, 'further sample')} (${showUsd(costUsd)}), ${plural(cancelled, 'call')} aborted`;
+}
+
+/** Whether calls that timed out are billed only the provider knows. */
+export function describeTimedOut({ calls, costUsd }: TimedOut): string {
+  const cost = costUsd === null ? 'at a price that is not known' : `about ${showUsd(costUsd)} by estimate`;
+  return `${plural(calls, 'call')} without a reply: the provider may have billed them, ${cost}, not in the cost`;
 }
 
 export const DOUBTFUL_STEPS_NAMED = 3;

@@ -53,6 +53,8 @@ export interface ModelErrorOptions {
   readonly retryAfterMs?: number;
   /** @default false */
   readonly isOfPrompt?: boolean;
+  /** @default false */
+  readonly mayBeBilled?: boolean;
   readonly parameter?: string;
   readonly cause?: unknown;
 }
@@ -69,6 +71,8 @@ export class ModelError extends MdapError {
 
   /** Whether it is certain that it concerns this one prompt, such as its length or a filter: others may be answered. */
   readonly isOfPrompt: boolean;
+  /** Whether the server may have answered, and its provider bill it, although no reply came in time. */
+  readonly mayBeBilled: boolean;
   /** The parameter of the request that the server does not take (`max_tokens`), where it named one. */
   readonly parameter: string | undefined;
 
@@ -80,6 +84,7 @@ export class ModelError extends MdapError {
     const { retryAfterMs } = options;
     this.retryAfterMs = retryAfterMs !== undefined && retryAfterMs >= 0 ? retryAfterMs : undefined;
     this.isOfPrompt = options.isOfPrompt ?? false;
+    this.mayBeBilled = options.mayBeBilled ?? false;
     this.parameter = options.parameter;
   }
 }

@@ -42,6 +42,8 @@ export interface RunTotals {
   answering?: AnsweringState;
   /** What was paid for wrong guesses and for surplus draws. No other figure includes it. */
   wasted?: Waste;
+  /** Calls that timed out, which the provider may have billed; undefined if there were none. No other figure includes it. */
+  timedOut?: TimedOut;
   /** Time in which the run was executing, over all its resumptions. */
   activeMs: number;
   /** Its course so far; journals of early versions have none. */
@@ -72,6 +74,16 @@ export interface Waste {
   inputTokens: number;
   outputTokens: number;
   /** Null as soon as one sample's price is unknown. */
+  costUsd: number | null;
+}
+
+/** Calls that gave no sample in time. What they used is estimated: only the provider knows whether it bills them, and how much. */
+export interface TimedOut {
+  /** Number of prompts that were sent. */
+  calls: number;
+  inputTokens: number;
+  outputTokens: number;
+  /** Null as soon as one price is unknown. */
   costUsd: number | null;
 }
 
@@ -181,6 +193,15 @@ export function addWaste(totals: RunTotals, waste: Waste): void {
   sum.outputTokens += waste.outputTokens;
   sum.costUsd = addUsd(sum.costUsd, waste.costUsd);
   totals.wasted = sum;
+}
+
+export function addTimedOut(totals: RunTotals, { calls, inputTokens, outputTokens, costUsd }: TimedOut): void {
+  const sum = totals.timedOut ?? { calls: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+  sum.calls += calls;
+  sum.inputTokens += inputTokens;
+  sum.outputTokens += outputTokens;
+  sum.costUsd = addUsd(sum.costUsd, costUsd);
+  totals.timedOut = sum;
 }
 
 /** Sums over samples that were paid for and not used. */

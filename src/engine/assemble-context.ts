@@ -3,8 +3,17 @@ import { Budget } from '../calls/budget.ts';
 import { hedged } from '../calls/hedging.ts';
 import { createSampler } from '../calls/retrying-sampler.ts';
 import type { ModelError } from '../core/errors.ts';
-import { type AheadEntry, addDecision, addSample, addWaste, billOf, type ResumePoint } from '../core/journal.ts';
-import type { Model } from '../core/model.ts';
+import {
+  type AheadEntry,
+  addDecision,
+  addSample,
+  addTimedOut,
+  addWaste,
+  billOf,
+  type ResumePoint,
+} from '../core/journal.ts';
+import { addUsd, costOf, type Model, type ModelRequest } from '../core/model.ts';
+import { promptTokens } from '../core/prompt-tokens.ts';
 import { hashText } from '../core/random.ts';
 import { flagTotal } from '../core/red-flags.ts';
 import type { Sampler } from '../core/sampler.ts';
@@ -101,7 +110,8 @@ function samplersOf<State, Action>(
     const found = samplers.get(model);
     if (found !== undefined) return found;
     const startsWithOneCall = !model.isBatched && !model.isProven;
-    const calls = { clock, random, maxRetries, accounts, limits, budget, files, onFailure };
+    const onLost = lossesOf(at, model, budget);
+    const calls = { clock, random, maxRetries, accounts, limits, budget, files, onFailure, onLost };
     const plain = createSampler({ model, startsWithOneCall, ...calls });
     const sampler = refused === undefined ? plain : refused.watched(plain);
     samplers.set(model, sampler);
@@ -118,10 +128,34 @@ function budgetOf<State, Action>({ options, writer, totals: known }: RunPosition
   const totals = structuredClone(known);
   for (const decision of decisions) addDecision(totals, decision);
   for (const sample of [...samples, ...ahead.map((entry) => entry.sample)]) addSample(totals, sample);
-  const { inputTokens, outputTokens, activeMs: wallMs, wasted } = totals;
-  const tokens = inputTokens + outputTokens + (wasted ? wasted.inputTokens + wasted.outputTokens : 0);
-  const spent = { usd: billOf(totals), tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
+  const { inputTokens, outputTokens, activeMs: wallMs, wasted, timedOut } = totals;
+  const unused = [wasted, timedOut].map((sums) => (sums === undefined ? 0 : sums.inputTokens + sums.outputTokens));
+  const tokens = inputTokens + outputTokens + unused[0]! + unused[1]!;
+  const usd = timedOut === undefined ? billOf(totals) : addUsd(billOf(totals), timedOut.costUsd);
+  const spent = { usd, tokens, calls: totals.samples + (wasted?.samples ?? 0), wallMs };
   return new Budget({ ...budget, clock, owner: items === undefined ? 'run' : 'map', spent });
+}
+
+/**
+ * Counts calls of a model that timed out. The server may have had its reply almost ready: it is taken to be as long as those so far
+ * are, or as it may be. Draws that shared a request sent one prompt.
+ */
+function lossesOf<State, Action>(
+  { totals }: RunPosition<State, Action>,
+  { price }: Model,
+  budget: Budget | undefined,
+): (request: ModelRequest, error: ModelError) => void {
+  const sent = new WeakSet<ModelError>();
+  return (request, error) => {
+    const calls = sent.has(error) ? 0 : 1;
+    sent.add(error);
+    const { samples, outputTokens: answered } = totals;
+    const inputTokens = calls * Math.round(promptTokens(request.prompt, request.files));
+    const outputTokens = samples > 0 ? Math.round(answered / samples) : request.maxOutputTokens;
+    const costUsd = costOf(price, { inputTokens, outputTokens });
+    addTimedOut(totals, { calls, inputTokens, outputTokens, costUsd });
+    budget?.charge({ usd: costUsd, tokens: inputTokens + outputTokens });
+  };
 }
 
 function noteFailure<State, Action>(at: RunPosition<State, Action>, error: ModelError, retryInMs: number | null): void {

@@ -3,9 +3,11 @@
 //     ends as if there had been none. What earlier executions spent counts.
 //  2. It is overshot by no more than the calls in flight, ahead of the step or not; every paid sample is in the bill.
 //  3. A budget in dollars needs every price, before anything is asked.
+//  4. Calls that time out may be billed: they are told apart, by estimate, and count towards budgets, of resumed runs too.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { UsageError } from '../core/errors.ts';
+import { ModelError, UsageError } from '../core/errors.ts';
+import { defineProcess } from '../core/process.ts';
 import { memoryJournal } from '../journals/memory.ts';
 import { scriptedModel } from '../models/scripted.ts';
 import { simulatedModel } from '../models/simulated.ts';
@@ -85,5 +87,59 @@ describe('a budget', () => {
     );
     assert.deepEqual(await journal.list(), []);
     assert.equal(unpriced.requests.length, 0);
+  });
+});
+
+/** A model that times out at these calls. */
+function timingOut(isLate: (call: number) => boolean) {
+  const late = () => new ModelError('no full reply', { code: 'unavailable', recovery: 'retry', mayBeBilled: true });
+  const model = scriptedModel((_, call) =>
+    isLate(call) ? late() : { text: 'a', finishReason: 'stop', inputTokens: 100, outputTokens: 10 },
+  );
+  return { ...model, price: PRICE };
+}
+
+/** A step that is asked with 400 characters, which are estimated at 100 tokens. */
+const ASKED = defineProcess<number, number, string>({
+  name: 'asked',
+  version: '1',
+  start: (steps) => steps,
+  isDone: (left) => left === 0,
+  prompt: () => ({ user: 'x'.repeat(400) }),
+  parse: (text) => text,
+  apply: (left) => left - 1,
+});
+
+describe('calls that time out', () => {
+  test('are told apart from the cost, as what they may have cost (4)', async () => {
+    const clock = virtualClock();
+    const options = { model: timingOut((call) => call === 0 || call === 5), clock, k: 2, maxOutputTokens: 40 };
+    const { status, costUsd, tokens, timedOut, samples } = await run(ASKED, 4, {
+      ...options,
+      journal: memoryJournal(),
+    });
+    assert.deepEqual([status, samples, tokens.input, tokens.output], ['done', 8, 800, 80]);
+    assert.ok(Math.abs(costUsd! - (800 * 1 + 80 * 4) / 1e6) < 1e-12);
+    // Before anything is known of replies each is taken to be as long as it may be, then as long as those so far.
+    const { costUsd: lostUsd, ...lost } = timedOut!;
+    assert.deepEqual(lost, { calls: 2, inputTokens: 200, outputTokens: 50 });
+    assert.ok(Math.abs(lostUsd! - (200 * 1 + 50 * 4) / 1e6) < 1e-12);
+  });
+
+  test('count towards a budget, in each execution, and are not tried again beyond it (4)', async () => {
+    const clock = virtualClock();
+    const journal = memoryJournal();
+    const options = { journal, clock, k: 2, maxOutputTokens: 40, maxRetries: 50, runId: 'r', speculate: 0 };
+    const isLate = (call: number) => call >= 4;
+    const paused = await run(ASKED, 9, { ...options, model: timingOut(isLate), budgetTokens: 1_000 });
+    assert.deepEqual([paused.status, paused.end.code, paused.steps], ['paused', 'budget', 2]);
+    assert.match(paused.reason!, /budget of 1000 tokens is reached: \d+ tokens spent by estimate/);
+    // Two steps took 440 tokens; each timeout counts 110.
+    assert.ok(paused.timedOut!.calls >= 5 && paused.timedOut!.calls <= 7, String(paused.timedOut!.calls));
+    const asked = timingOut(() => false);
+    const again = await run(ASKED, 9, { ...options, model: asked, budgetTokens: 1_000 });
+    assert.deepEqual([again.end.code, asked.requests.length], ['budget', 0]);
+    const done = await run(ASKED, 9, { ...options, model: asked });
+    assert.deepEqual([done.status, done.timedOut], ['done', paused.timedOut]);
   });
 });

@@ -8,6 +8,7 @@ import {
   type ItemCounts,
   type RunTotals,
   type SampleEntry,
+  type TimedOut,
   type TokenCounts,
   tokensOf,
   type Waste,
@@ -52,6 +53,11 @@ export interface RunResult<State = unknown> {
    * drawn ahead and may still be used. Null if there is neither.
    */
   readonly wasted: Waste | null;
+  /**
+   * Calls that timed out, with what they may have cost by an estimate; no other figure includes it, budgets do. Missing if there were
+   * none.
+   */
+  readonly timedOut?: TimedOut;
   /** Time in which the run was executing, over all its resumptions. */
   readonly wallMs: number;
   readonly stateSha256: string;
@@ -99,6 +105,7 @@ export function resultOf<State, Action>(
     dress: totals.details?.dress ?? {},
     costUsd: billOf(totals),
     wasted: totals.wasted ?? null,
+    ...(totals.timedOut !== undefined && { timedOut: totals.timedOut }),
     wallMs: Math.round(totals.activeMs),
     stateSha256: createHash('sha256').update(candidateKey(state)).digest('hex'),
     wrongSteps: totals.wrongSteps,

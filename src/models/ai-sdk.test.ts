@@ -353,6 +353,7 @@ describe('a failed call', () => {
       const failure = await verdictOn(t, hang, { timeoutMs: 200 });
       assert.deepEqual([failure.code, failure.recovery], ['unavailable', 'retry']);
       assert.match(failure.message, /no full reply within 0.2 s/);
+      assert.equal(failure.mayBeBilled, true);
     }
   });
 });

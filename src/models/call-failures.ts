@@ -77,7 +77,7 @@ export class Failures {
 
   timeout(timeoutMs: number): ModelError {
     const message = `no full reply within ${timeoutMs / 1000} s: is the server overloaded? (timeoutMs allows it more time)`;
-    return this.#error(message, { code: 'unavailable', recovery: 'retry' });
+    return this.#error(message, { code: 'unavailable', recovery: 'retry', mayBeBilled: true });
   }
 
   /** @param hasFiles whether the request had pictures or documents */
