@@ -35,6 +35,7 @@ export { openAiCompatibleModel } from './models/openai-compatible.ts';
 export { resolveModel } from './models/resolve.ts';
 export { scriptedModel } from './models/scripted.ts';
 export { simulatedModel } from './models/simulated.ts';
+export { type TinyModel, tinyModel } from './models/tiny.ts';
 export {
   type DecideOptions,
   type DecomposeOptions,

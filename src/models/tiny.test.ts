@@ -140,6 +140,12 @@ describe('the model', () => {
     assert.deepEqual(model.price, { inputUsdPerMTok: 0, outputUsdPerMTok: 0 });
   });
 
+  test('tells the probability of a reply (2)', () => {
+    const { prompt, answer } = vectors[0]!;
+    assert.equal(model.chanceOf(prompt, answer), loadTinyNetwork(1).chanceOf(prompt, answer));
+    assert.throws(() => model.chanceOf('What is 2 plus 2?', '4'), /knows the towers of Hanoi/);
+  });
+
   test('refuses what it was not made for (4)', async () => {
     const prompts = [
       { user: 'What is 2 plus 2?' },

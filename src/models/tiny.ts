@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { ModelError, UsageError } from '../core/errors.ts';
 import { excerpt } from '../core/excerpt.ts';
 import type { Model, ModelRequest, Price, Sample } from '../core/model.ts';
+import type { Prompt } from '../core/process.ts';
 import { textOf } from '../core/prompt-parts.ts';
 import { createRandom, hashText, mix } from '../core/random.ts';
 import { loadTinyNetwork, type TinyNetwork } from './tiny-network.ts';
@@ -20,13 +21,22 @@ export interface TinyModelOptions {
   readonly price?: Price;
 }
 
+/** The network as a model, which also tells how sure it is. */
+export interface TinyModel extends Model {
+  /**
+   * The probability of a reply at temperature 1: the product of those of its characters.
+   * @throws {ModelError} for a prompt that the network was not made for.
+   */
+  chanceOf(prompt: string, reply: string): number;
+}
+
 /**
  * A network of 42,000 parameters in the package itself, which answers one step of the towers of Hanoi in short notation (process
  * `hanoi-short`). Its errors are real: it learned from examples and is not told the answer. The same prompt, seed and draw give
  * the same reply on each machine.
  * @throws {UsageError} if there is no such network, or its files are damaged.
  */
-export function tinyModel({ network: number = 1, clock, seed = 0, price = FREE }: TinyModelOptions): Model {
+export function tinyModel({ network: number = 1, clock, seed = 0, price = FREE }: TinyModelOptions): TinyModel {
   if (!NETWORKS.includes(number)) {
     throw new UsageError(`tiny: expected a network from ${NETWORKS.join(', ')}, as in tiny:2, got ${number}.`);
   }
@@ -34,7 +44,7 @@ export function tinyModel({ network: number = 1, clock, seed = 0, price = FREE }
   const network = loadTinyNetwork(number);
 
   function respond(request: ModelRequest): Sample {
-    const prompt = promptOf(request, id, network);
+    const prompt = promptOf(request.prompt, id, network);
     const startMs = clock.monotonicMs();
     const random = createRandom(mix(hashText(prompt), request.seed ?? seed, request.draw));
     const answer = network.answer(prompt, request.temperature ?? 1, random);
@@ -55,15 +65,12 @@ export function tinyModel({ network: number = 1, clock, seed = 0, price = FREE }
     whyNoFiles: 'reads short texts alone: choose another',
     // It answers at once: there is nothing to abort.
     generate: async (request) => respond(request),
+    chanceOf: (user, reply) => network.chanceOf(promptOf({ user }, id, network), reply),
   };
 }
 
 /** @throws {ModelError} for what the network was not made for. */
-function promptOf(
-  { prompt: { system = '', turns = [], user } }: ModelRequest,
-  id: string,
-  network: TinyNetwork,
-): string {
+function promptOf({ system = '', turns = [], user }: Prompt, id: string, network: TinyNetwork): string {
   const text = textOf(user);
   if (system === '' && turns.length === 0 && FORMAT.test(text) && network.knows(text)) return text;
   const got = system !== '' ? 'a system text' : turns.length > 0 ? 'earlier turns' : excerpt(text);
