@@ -71,14 +71,16 @@ describe('JSON Lines', () => {
         const file = join(folder, 'rows.jsonl');
         const end = isWindows ? '\r\n' : '\n';
         writeFileSync(file, `\uFEFF${rows.map((row) => JSON.stringify(row)).join(end)}`);
-        const sources = JSON.parse(JSON.stringify(rows));
+        const isInexact = (value: unknown) =>
+          Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(String(value));
+        const sources = JSON.parse(JSON.stringify(rows), (_, value) => (isInexact(value) ? String(value) : value));
         assert.deepEqual(
           await read(file),
           sources.map((source: Row) => ({ input: { row: source }, source })),
         );
       },
     );
-    await fc.assert(property, { numRuns: 40 });
+    await fc.assert(property, { numRuns: 40, examples: [[[{ '': -9007199254740992 }], false]] });
   });
 
   test('may be longer than a chunk, and end anywhere in one (1)', async (t) => {

@@ -44,6 +44,7 @@ export function assembleContext<State, Action>(
   const { voters, rungs, roleRungs, verifier, clock, vote, record, hedgePercentile: percentile, onEvent } = at.options;
   const samplerOf = samplersOf(at, refused);
   const twins = twinsOf(voters);
+  const sharesPrompts = voters.some(({ model }) => model.sharesPrompts === true);
   const onHedge = () => addWaste(at.totals, { samples: 0, cancelled: 1, inputTokens: 0, outputTokens: 0, costUsd: 0 });
   const hedgedSampler = (sampler: Sampler) =>
     percentile === undefined ? sampler : hedged({ sampler, clock, percentile, onHedge });
@@ -51,7 +52,8 @@ export function assembleContext<State, Action>(
     settings: { ...vote, keepsReasoning: record === 'all', seed: hashText(at.options.runId) },
     replyIds: new ReplyIds(),
     answering: new AnsweringModels(voters.length, at.totals.answering),
-    slots: voters.some(({ model }) => model.sharesPrompts === true) ? new Slots(vote.maxConcurrency) : undefined,
+    sharesPrompts,
+    slots: sharesPrompts ? new Slots(vote.maxConcurrency) : undefined,
     firstVote: new FirstVote(earlierReplies(at), vote.maxOutputTokens),
     voters: voters.map(({ model, form }) => ({
       sampler: hedgedSampler(samplerOf(model)),

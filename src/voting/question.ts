@@ -118,6 +118,8 @@ export interface VoteContext {
   readonly onCall?: () => void;
   /** Slots shared with the votes on other steps; without them a step has `maxConcurrency` to itself. */
   readonly slots?: Slots;
+  /** Whether draws may share a request, so that the slots alone limit the calls in flight. @default false */
+  readonly sharesPrompts?: boolean;
   /** Shared by all votes of a run: it pauses where no reply is usable. Without it, only the limits of each vote hold. */
   readonly firstVote?: FirstVote;
   /** Shared by all votes of a run. @default one for each step */

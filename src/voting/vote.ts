@@ -103,7 +103,7 @@ class StepVote<Action> {
 
   /** Starts as many draws as are needed, or returns why the present rung must give way. */
   #ask(): EscalationReason | undefined {
-    const { firstDraws = 0, settings, slots } = this.#context;
+    const { firstDraws = 0, settings, sharesPrompts } = this.#context;
     const [race, counts, ladder, queue] = [this.#race, this.#counts, this.#ladder, this.#queue];
     queue.forgetVoters();
     const needed = this.#question.verify === undefined ? race.needed(queue.voterAt, ladder.votesAllowed) : 1;
@@ -113,8 +113,8 @@ class StepVote<Action> {
       return ladder.isVerifierNext && queue.length > 0 ? undefined : reason;
     }
     const isFirstRound = counts.samples === 0 && ladder.name === undefined;
-    // With slots, draws that share a request count as one call: how many are in flight is decided there.
-    const most = slots === undefined ? settings.maxConcurrency : Number.POSITIVE_INFINITY;
+    // Draws that share a request count as one call: how many are in flight is then decided by the slots.
+    const most = sharesPrompts ? Number.POSITIVE_INFINITY : settings.maxConcurrency;
     const wanted = Math.min(isFirstRound ? Math.max(needed, firstDraws) : needed, most);
     while (queue.length < wanted) {
       const voter = queue.voterAt(queue.length);
