@@ -120,8 +120,9 @@ export class TinyNetwork {
     return text;
   }
 
-  /** The probability of this answer at temperature 1. */
+  /** The probability of this answer at temperature 1; 0 for what it cannot write. */
   chanceOf(prompt: string, answer: string): number {
+    if (answer.length > MAX_ANSWER_CHARS || !this.knows(answer)) return 0;
     let state = this.#readPrompt(prompt);
     let chance = 1;
     for (let i = 0; i < answer.length; i++) {

@@ -143,6 +143,9 @@ describe('the model', () => {
   test('tells the probability of a reply (2)', () => {
     const { prompt, answer } = vectors[0]!;
     assert.equal(model.chanceOf(prompt, answer), loadTinyNetwork(1).chanceOf(prompt, answer));
+    // Nor does a reply that it cannot write reach beyond the memory for its own.
+    for (const reply of ['B02.', 'what?', 'b02.'.repeat(3_000)])
+      assert.equal(model.chanceOf(prompt, reply), 0, reply.slice(0, 9));
     assert.throws(() => model.chanceOf('What is 2 plus 2?', '4'), /knows the towers of Hanoi/);
   });
 
