@@ -3,7 +3,7 @@ import type { RunResult } from '../engine/run-result.ts';
 import { plan } from '../plan.ts';
 import { hanoi } from '../processes/hanoi.ts';
 import { run } from '../run.ts';
-import { byCloseness, describeStep } from './inspect.ts';
+import { describeClosestRace } from './inspect.ts';
 import { describePlan } from './plan.ts';
 import { progress } from './progress.ts';
 import { pausable } from './run.ts';
@@ -53,15 +53,8 @@ export async function simulatedDemo(file: string): Promise<number> {
     const voted = await execute(planned.margin);
     say(describeResult(voted, file));
     if (voted.status !== 'done') return exitCodeOf(voted, file);
-    const [closest] = (await journal.decisions(voted.runId, { contested: true })).sort(byCloseness);
-    if (closest !== undefined) {
-      say('4. The most contested step, as a race:\n');
-      say(
-        describeStep(closest.stepIndex, closest, await journal.samples(voted.runId, closest.stepIndex), {
-          texts: false,
-        }),
-      );
-    }
+    const race = await describeClosestRace(journal, voted.runId);
+    if (race !== undefined) say(`4. The most contested step, as a race:\n\n${race}`);
     say('Try next:');
     say(`  npx mdap inspect ${voted.runId}${journalFlag(file)}`);
     say(`  npx mdap plan hanoi --input '{"disks":20}' --p 0.9978 --v 0.968`);

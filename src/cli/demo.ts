@@ -3,7 +3,7 @@ import type { RunResult } from '../engine/run-result.ts';
 import { hanoiShort } from '../processes/hanoi-short.ts';
 import { run } from '../run.ts';
 import { simulatedDemo } from './demo-simulated.ts';
-import { byCloseness, describeStep } from './inspect.ts';
+import { describeClosestRace } from './inspect.ts';
 import { progress } from './progress.ts';
 import { pausable } from './run.ts';
 import { describeResult, exitCodeOf, journalFlag } from './run-summary.ts';
@@ -67,15 +67,8 @@ export async function demoCommand({ journal: file, simulated = false }: { journa
     say(
       'The certainty rests on the votes alone: on how often the forms disagree. The\nreference of the process, which no vote sees, agrees: 0 wrong.\n',
     );
-    const [closest] = (await journal.decisions(voted.runId, { contested: true })).sort(byCloseness);
-    if (closest !== undefined) {
-      say('4. The most contested step, as a race:\n');
-      say(
-        describeStep(closest.stepIndex, closest, await journal.samples(voted.runId, closest.stepIndex), {
-          texts: false,
-        }),
-      );
-    }
+    const race = await describeClosestRace(journal, voted.runId);
+    if (race !== undefined) say(`4. The most contested step, as a race:\n\n${race}`);
     say('Try next:');
     say(`  npx mdap inspect ${voted.runId}${journalFlag(file)}`);
     say(`  npx mdap run hanoi-short --input '{"disks":16}' --model tiny --k 5 --variants all${journalFlag(file)}`);

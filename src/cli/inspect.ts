@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import {
   billOf,
   gistOf,
+  type Journal,
   type NoteEntry,
   type SampleEntry,
   type StepEntry,
@@ -270,6 +271,14 @@ function leadAfter(tally: Map<string, number>, candidate: string): string {
 
 function nameOfCandidate(key: string): string {
   return printable(truncate(key, 40));
+}
+
+/** The most contested step of a run, without the texts of its samples; undefined if votes never dissented. */
+export async function describeClosestRace(journal: Journal, runId: string): Promise<string | undefined> {
+  const [closest] = (await journal.decisions(runId, { contested: true })).sort(byCloseness);
+  if (closest === undefined) return undefined;
+  const { stepIndex } = closest;
+  return describeStep(stepIndex, closest, await journal.samples(runId, stepIndex), { texts: false });
 }
 
 /** Wrong decisions first, then the closest races; among equals the longer one. */

@@ -38,21 +38,29 @@ test('the first one that answers is meant, the others are classes behind all vot
   assert.equal(Math.max(...classes), 16);
 });
 
-test('in a run it is counted apart, and noted (2)', async () => {
-  let calls = 0;
-  const model: Model = {
+/** A model that is always right, behind a gateway; `nameOf` says which model answers a call. */
+function answering(nameOf: () => string | undefined): Model {
+  return {
     id: 'behind-a-gateway',
     price: undefined,
-    generate: async ({ prompt }) => ({
-      text: String(2 * Number(textOf(prompt.user).split(' ').at(-1))),
-      finishReason: 'stop',
-      inputTokens: 1,
-      outputTokens: 1,
-      latencyMs: 1,
-      // Two votes of the third step are the first ones of another model.
-      ...(++calls > 7 && { answeredBy: 'cheaper' }),
-    }),
+    generate: async ({ prompt }) => {
+      const answeredBy = nameOf();
+      return {
+        text: String(2 * Number(textOf(prompt.user).split(' ').at(-1))),
+        finishReason: 'stop',
+        inputTokens: 1,
+        outputTokens: 1,
+        latencyMs: 1,
+        ...(answeredBy !== undefined && { answeredBy }),
+      };
+    },
   };
+}
+
+test('in a run it is counted apart, and noted (2)', async () => {
+  let calls = 0;
+  // Two votes of the third step are the first ones of another model.
+  const model = answering(() => (++calls > 7 ? 'cheaper' : undefined));
   const journal = memoryJournal();
   const options = { model, k: 3, runId: 'r', journal, speculate: 0, maxConcurrency: 1 };
   const result = await run(chainProcess(), { steps: 4 }, options);
@@ -66,22 +74,10 @@ test('in a run it is counted apart, and noted (2)', async () => {
 
 test('a resumed run knows which model was meant (2)', async () => {
   const journal = memoryJournal();
-  const answering = (answeredBy: string | undefined): Model => ({
-    id: 'behind-a-gateway',
-    price: undefined,
-    generate: async ({ prompt }) => ({
-      text: String(2 * Number(textOf(prompt.user).split(' ').at(-1))),
-      finishReason: 'stop',
-      inputTokens: 1,
-      outputTokens: 1,
-      latencyMs: 1,
-      ...(answeredBy !== undefined && { answeredBy }),
-    }),
-  });
   const options = { k: 2, runId: 'r', journal, speculate: 0 };
   const models = [undefined, 'cheaper', 'cheapest', undefined, 'cheaper'];
   for (const [i, name] of models.entries()) {
-    await run(chainProcess(), { steps: 5 }, { ...options, model: answering(name), maxSteps: i + 1 });
+    await run(chainProcess(), { steps: 5 }, { ...options, model: answering(() => name), maxSteps: i + 1 });
   }
   const steps = await journal.reader().decisions('r');
   assert.deepEqual(
